@@ -1,0 +1,12 @@
+/** Assertions: what must hold if our own code is right. */
+import { InvariantViolation } from "./errors.ts";
+
+/** @throws {InvariantViolation} with `message` unless `condition` holds */
+export function assert(condition: unknown, message: string): asserts condition {
+  if (!condition) throw new InvariantViolation(message);
+}
+
+/** Marks the end of a `switch` over a closed union: a new kind is a compile error here until it is handled. */
+export function unreachable(value: never): never {
+  throw new InvariantViolation(`unreachable value: ${JSON.stringify(value, (_key, v) => (typeof v === "bigint" ? v.toString() : v))}`);
+}
