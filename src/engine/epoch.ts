@@ -1,0 +1,45 @@
+/**
+ * What goes into an epoch and what comes out of it: the vocabulary that the engine and the hypervisor share.
+ *
+ * Guest time is counted in ticks of 100 ns (the device tree's timebase of 10 MHz). An instant is the number of
+ * instructions the guest has retired since the VM was created.
+ */
+
+/** Ticks of guest time in a second: `timebase-frequency` of the device tree. */
+export const TIMEBASE_HZ = 10_000_000;
+
+/** `ClockSample.rate` counts ticks per this many retired instructions. */
+export const CLOCK_RATE_INSTRUCTIONS = 1 << 24;
+
+/**
+ * Guest time within one epoch: `time + ((instant - startInstant) * rate) / CLOCK_RATE_INSTRUCTIONS`, rounded down.
+ * The primary samples it at the start of the epoch; it is part of the epoch's record.
+ */
+export interface ClockSample {
+  /** Guest time at the epoch's first instruction, ticks; never below the guest time at which the previous epoch ended. */
+  readonly time: bigint;
+  /** u32, ticks per 2^24 retired instructions. */
+  readonly rate: number;
+}
+
+/** Something from the environment that the guest sees at the start of an epoch. Closed: a new kind is a compile error until handled. */
+export type EpochInput = {
+  readonly kind: "console";
+  /** Canonical lower-case UUID of the input session. */
+  readonly inputSession: string;
+  /** Offset of `bytes[0]` in the input session. */
+  readonly offset: bigint;
+  /** 1..4096 bytes. */
+  readonly bytes: Uint8Array;
+};
+
+/**
+ * Why a run stopped.
+ * `limit`: exactly the instant asked for. `wfi`: the hart waits and no interrupt is pending.
+ * `output`: so much console output came that it must be taken first. `stopped`: an early end was asked for.
+ * `halted`: the guest powered off or reset; it never runs again.
+ */
+export type EpochEnd = "limit" | "wfi" | "output" | "stopped" | "halted";
+
+/** How a guest ended itself. */
+export type GuestHalt = "poweroff" | "reboot" | "panic";

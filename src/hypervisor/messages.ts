@@ -1,0 +1,196 @@
+/**
+ * What the protocol speaks: logging channel messages between replicas, and the inputs and effects of `Replica.step`.
+ *
+ * Everything here is a value; `wire` gives messages their bytes, `worker` performs effects. Times are integer
+ * microseconds of a monotonic clock (`nowUs`) of the process that hosts the replica; two hosts' clocks are never compared.
+ */
+import type { ClockSample, EpochEnd, EpochInput, GuestHalt } from "../engine/epoch.ts";
+
+/** `rep_…` id of a replica. */
+export type ReplicaId = string;
+
+/** One epoch of the log: with it, and the state at its start, a replica reaches `endInstant` in the same state as every other. */
+export interface EpochRecord {
+  /** Counts from 0 at the VM's creation, +1 each, over failovers too. */
+  readonly epoch: bigint;
+  readonly clock: ClockSample;
+  /** Delivered to the guest before the epoch's first instruction, in this order. */
+  readonly inputs: readonly EpochInput[];
+  /** The instant at which the primary ended the epoch. */
+  readonly endInstant: bigint;
+  /** State hash at the END of this epoch, where the primary chose to take one; the backup compares. */
+  readonly stateHash: bigint | null;
+}
+
+/** Where a replica's execution stands: what a joining backup must know beside the machine's state. */
+export interface ExecutionPoint {
+  /** The next epoch to run. */
+  readonly epoch: bigint;
+  readonly instant: bigint;
+  /** Guest time at `instant`, ticks of 100 ns. */
+  readonly time: bigint;
+  /** Guest time at which a waiting hart wakes by itself; null: no timer armed, or the hart is not waiting. */
+  readonly wakeTime: bigint | null;
+  /** True where the hart waits (WFI) with nothing pending. */
+  readonly waiting: boolean;
+  /** Number of console bytes the guest has written since the VM was created. */
+  readonly consoleEnd: bigint;
+}
+
+/** `inputSession -> offset of the next byte expected`, least recently used first; a copy of the table in the machine's state. */
+export type InputSessionTable = ReadonlyMap<string, bigint>;
+
+export type LoggingChannelMessage =
+  // primary -> backup
+  | { readonly kind: "epoch"; readonly term: bigint; readonly record: EpochRecord }
+  | { readonly kind: "heartbeat"; readonly term: bigint }
+  /** A part of the state transfer; `pages` is the engine's own format. */
+  | { readonly kind: "statePages"; readonly pages: Uint8Array }
+  /** The transfer is complete: the backup's state must now have this hash; the log goes on with `point.epoch`. */
+  | { readonly kind: "stateEnd"; readonly term: bigint; readonly point: ExecutionPoint; readonly clockTime: bigint; readonly stateHash: bigint }
+  /** The arbiter put the receiver into the synced set: from now on it may ask to be promoted, in this term. */
+  | { readonly kind: "termChanged"; readonly term: bigint; readonly synced: readonly ReplicaId[] }
+  // backup -> primary
+  /** Receipt of the whole log up to and including `received` (cumulative); execution has come to `applied`. Null: none yet. */
+  | { readonly kind: "ack"; readonly received: bigint | null; readonly applied: bigint | null; readonly appliedInstant: bigint }
+  | { readonly kind: "stateReceived"; readonly bytes: number }
+  | { readonly kind: "stateVerified"; readonly epoch: bigint }
+  /** The backup cannot go on: its state differs (`divergence`) or the transfer failed. */
+  | { readonly kind: "backupFailed"; readonly reason: BackupFailure; readonly epoch: bigint; readonly stateHash: bigint };
+
+export type BackupFailure = "divergence" | "state_mismatch";
+
+/** The three transitions of design rule "who is primary", each a compare-and-set on the VM's term. */
+export type ArbiterRequest =
+  | { readonly kind: "promote"; readonly term: bigint }
+  | { readonly kind: "goSolo"; readonly term: bigint; readonly lost: ReplicaId; readonly reason: SoloReason }
+  | { readonly kind: "addBackup"; readonly term: bigint; readonly backup: ReplicaId };
+
+export type SoloReason = "connection_lost" | "backup_failed" | "divergence" | "lag_exceeded";
+
+export type HaltReason =
+  /** The arbiter said that another replica holds the VM in a newer term. */
+  | "fenced"
+  /** The state transfer or a hash check failed on this backup. */
+  | "divergence"
+  | "state_mismatch"
+  /** The primary that this backup was joining is gone: it was never synced, so it has nothing to give. */
+  | "join_aborted"
+  /** The guest ended itself, and everything it wrote is released. */
+  | "guest_halted";
+
+export type TimerId =
+  | { readonly kind: "heartbeat" }        // primary: send one if nothing was sent since
+  | { readonly kind: "silence" }          // check how long the peers have been silent
+  | { readonly kind: "wake" }             // primary: the waiting guest's timer is due
+  | { readonly kind: "askAgain" };        // repeat an arbiter request that was not answered
+
+export type ReplicaInput =
+  | { readonly kind: "message"; readonly peer: ReplicaId; readonly message: LoggingChannelMessage }
+  | { readonly kind: "channelOpened"; readonly peer: ReplicaId }
+  | { readonly kind: "channelClosed"; readonly peer: ReplicaId }
+  | { readonly kind: "deviceInput"; readonly inputSession: string; readonly offset: bigint; readonly bytes: Uint8Array }
+  | {
+      readonly kind: "epochEnded";
+      readonly endInstant: bigint;
+      readonly reason: EpochEnd;
+      readonly time: bigint;
+      readonly wakeTime: bigint | null;
+      readonly consoleEnd: bigint;
+      readonly halt: GuestHalt | null;
+      /** The hash at `endInstant`, if `runEpoch` asked for it. */
+      readonly stateHash: bigint | null;
+    }
+  /** The answer to `captureState`: the shell has already queued the pages to the peer as `statePages`, `bytes` in all. */
+  | { readonly kind: "stateCaptured"; readonly peer: ReplicaId; readonly bytes: number; readonly pagesLeft: number; readonly stateHash: bigint | null }
+  /** The answer to `applyState`. */
+  | { readonly kind: "stateApplied"; readonly bytes: number }
+  /** The answer to `verifyState`. */
+  | { readonly kind: "stateHashed"; readonly stateHash: bigint; readonly inputSessions: InputSessionTable }
+  | { readonly kind: "arbiterAnswered"; readonly request: ArbiterRequest; readonly outcome: ArbiterOutcome; readonly term: bigint }
+  /** An operator asks this backup to take over (planned, test and forced failover alike). */
+  | { readonly kind: "promotionRequested" }
+  | { readonly kind: "timeout"; readonly timer: TimerId };
+
+/** `unavailable`: nobody could be asked (no control plane, no database): wait and ask again, never act. */
+export type ArbiterOutcome = "granted" | "refused" | "unavailable";
+
+export type Effect =                                     // performed in array order
+  | { readonly kind: "send"; readonly peer: ReplicaId; readonly message: LoggingChannelMessage }
+  | { readonly kind: "closeChannel"; readonly peer: ReplicaId }
+  /** Run from the current instant to `limitInstant`. `exact` (a backup): ignore `wfi`-less early ends, stop at exactly the limit. */
+  | {
+      readonly kind: "runEpoch";
+      readonly epoch: bigint;
+      readonly limitInstant: bigint;
+      readonly exact: boolean;
+      readonly clock: ClockSample;
+      readonly inputs: readonly EpochInput[];
+      readonly wantHash: boolean;
+    }
+  /** Primary: make the running epoch end soon; answered by its `epochEnded`. Harmless when none runs. */
+  | { readonly kind: "endEpochEarly" }
+  /** Primary, between epochs. First call for a peer starts from all pages. `final`: all that is left, and the hash. */
+  | { readonly kind: "captureState"; readonly peer: ReplicaId; readonly first: boolean; readonly maxBytes: number; readonly final: boolean }
+  /** Primary: forget what `captureState` tracked for this peer. */
+  | { readonly kind: "endTransfer"; readonly peer: ReplicaId }
+  | { readonly kind: "applyState"; readonly pages: Uint8Array }
+  | { readonly kind: "verifyState" }
+  /** Only AFTER the acks that cover it: console bytes below `upTo` may leave. Never decreases on one replica. */
+  | { readonly kind: "releaseOutput"; readonly upTo: bigint }
+  /** Only AFTER the acks that cover the record that holds the bytes. */
+  | { readonly kind: "acknowledgeInput"; readonly inputSession: string; readonly inputNext: bigint; readonly durability: "replicated" | "solo" }
+  | { readonly kind: "refuseInput"; readonly inputSession: string; readonly inputNext: bigint; readonly code: "input_offset_gap" | "input_session_expired" | "not_primary" | "input_buffer_full" }
+  | { readonly kind: "askArbiter"; readonly request: ArbiterRequest }
+  /** Replaces the timer of the same kind. */
+  | { readonly kind: "setTimer"; readonly timer: TimerId; readonly atUs: number }
+  | { readonly kind: "clearTimer"; readonly timer: TimerId }
+  /** Something that the control plane and the log should know has changed; read `Replica.status()`. */
+  | { readonly kind: "statusChanged" }
+  | { readonly kind: "halt"; readonly reason: HaltReason };
+
+/** Replica state of the public contract, as far as the replica itself knows it. */
+export type ReplicaState = "syncing" | "live" | "promoting" | "fenced" | "stopped";
+
+export interface ReplicaStatus {
+  readonly replicaId: ReplicaId;
+  readonly role: "primary" | "backup";
+  readonly state: ReplicaState;
+  readonly term: bigint;
+  readonly point: ExecutionPoint;
+  /** Backups in the synced set of this term, as this replica knows it. Empty on a primary: unprotected. */
+  readonly synced: readonly ReplicaId[];
+  /** Backup that is receiving state or waits to be added. */
+  readonly joining: ReplicaId | null;
+  /** Instructions by which the slowest synced backup's execution trails (primary), or this backup's (backup). */
+  readonly lagInstructions: bigint;
+  /** True while an arbiter request is open and was answered `unavailable`. */
+  readonly arbiterUnavailable: boolean;
+  readonly guestHalt: GuestHalt | null;
+  readonly haltReason: HaltReason | null;
+  /** On a replica that was promoted: microseconds from the last word of the old primary to suspicion, to the arbiter's grant, to going live. */
+  readonly promotion: { readonly detectUs: number; readonly arbitrateUs: number; readonly promoteUs: number; readonly instant: bigint; readonly consoleEnd: bigint } | null;
+  /** The newest divergence this primary was told of. */
+  readonly divergence: { readonly replicaId: ReplicaId; readonly epoch: bigint; readonly expected: bigint; readonly actual: bigint; readonly lastEqualInstant: bigint | null } | null;
+}
+
+export interface ReplicaConfig {
+  readonly replicaId: ReplicaId;
+  /** Default 100 ms. */
+  readonly heartbeatIntervalMs: number;
+  /** Default 300 ms: silence longer than this is suspicion. */
+  readonly heartbeatTimeoutMs: number;
+  /** Default 2000 ms: a backup whose acks trail longer than this is dropped through the arbiter. */
+  readonly maxLagMs: number;
+  /** Default 5 ms: real time that an epoch of a busy guest aims at. */
+  readonly epochTargetMs: number;
+  /** Default 1000 ms of guest time between two state hashes in the log; 0: none. */
+  readonly hashIntervalMs: number;
+}
+
+/** The pure state machine that a primary and a backup both are. */
+export interface Replica {
+  /** @param nowUs integer microseconds of the host's monotonic clock, never decreasing */
+  step(input: ReplicaInput, nowUs: number): readonly Effect[];
+  status(): ReplicaStatus;
+}

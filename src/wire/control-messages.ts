@@ -1,0 +1,120 @@
+/**
+ * The control channel between a worker and the control plane: its messages.
+ *
+ * One WebSocket per worker, dialled by the worker, `Authorization: Bearer <join token>`, path `/internal/v1/workers`,
+ * on the control plane's internal listener. Text frames carry one `WorkerMessage` or `ControlMessage` as JSON; binary
+ * frames carry console bytes (`console-frames.ts`). 64-bit numbers are decimal strings.
+ *
+ * Every report is level, not edge: a lost message is mended by the next report or by the next `hello`.
+ */
+
+export const CONTROL_PROTOCOL = 1;
+
+/** Decimal string of an unsigned 64-bit number. */
+export type U64String = string;
+
+export interface NetworkAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface WorkerHello {
+  readonly type: "hello";
+  readonly protocol: number;
+  /** Stable name, unique: RFC 1123 label. */
+  readonly name: string;
+  /** New at each start of the process: replicas of an older incarnation are gone. UUID. */
+  readonly incarnation: string;
+  readonly pid: number;
+  /** Host name: failure domain of placement. */
+  readonly host: string;
+  readonly zone: string | null;
+  /** Where other workers dial the logging channel. */
+  readonly loggingAddress: NetworkAddress;
+  readonly memoryMiB: number;
+  readonly cores: number;
+  readonly version: string;
+  readonly nodeVersion: string;
+  /** SHA-256 of the machine's .wasm, hex: replicas of a pair must run the same. */
+  readonly buildDigest: string;
+  readonly replicas: readonly ReplicaReport[];
+}
+
+/** What a worker knows of one of its replicas; sent whenever it changes, and every second while the guest runs. */
+export interface ReplicaReport {
+  readonly replicaId: string;
+  readonly vmId: string;
+  readonly role: "primary" | "backup";
+  readonly state: "syncing" | "live" | "promoting" | "fenced" | "stopped" | "failed";
+  readonly term: U64String;
+  readonly epoch: U64String;
+  readonly instant: U64String;
+  readonly synced: readonly string[];
+  readonly joining: string | null;
+  /** 0..1 of the state transfer to `joining`; null: none runs. */
+  readonly joinProgress: number | null;
+  readonly lagInstructions: U64String;
+  /** Released bytes: `consoleEnd` may be read by anybody; `consoleOldest` is the first still held. */
+  readonly consoleOldest: U64String;
+  readonly consoleEnd: U64String;
+  readonly arbiterUnavailable: boolean;
+  readonly guestHalt: "poweroff" | "reboot" | "panic" | null;
+  /** Why it no longer runs: a `HaltReason` of the hypervisor, or an error code of the worker; null while it runs. */
+  readonly haltReason: string | null;
+  readonly message: string | null;
+  readonly promotion: { readonly detectMs: number; readonly arbitrateMs: number; readonly promoteMs: number; readonly instant: U64String; readonly consoleEnd: U64String } | null;
+  readonly divergence: { readonly replicaId: string; readonly epoch: U64String; readonly expected: string; readonly actual: string; readonly lastEqualInstant: U64String | null } | null;
+  readonly logBytes: U64String;
+  readonly lastPairing: { readonly backup: string; readonly totalMs: number; readonly pauseMs: number; readonly bytes: U64String } | null;
+}
+
+export type ArbiterRequestMessage =
+  | { readonly kind: "promote"; readonly term: U64String }
+  | { readonly kind: "goSolo"; readonly term: U64String; readonly lost: string; readonly reason: string }
+  | { readonly kind: "addBackup"; readonly term: U64String; readonly backup: string };
+
+export type WorkerMessage =
+  | WorkerHello
+  | { readonly type: "replicaReport"; readonly report: ReplicaReport }
+  /** The worker does not have this replica (any more): answer to `dropReplica`, or to a message that names an unknown one. */
+  | { readonly type: "replicaGone"; readonly replicaId: string }
+  | { readonly type: "arbiterRequest"; readonly requestId: string; readonly vmId: string; readonly replicaId: string; readonly request: ArbiterRequestMessage }
+  /** Answer to `consoleSubscribe`; `from` is where the stream begins (later than asked: bytes were trimmed). */
+  | { readonly type: "consoleSubscribed"; readonly subscription: number; readonly from: U64String; readonly oldest: U64String; readonly end: U64String; readonly term: U64String }
+  /** The subscription ends: the replica is gone or is not the primary. */
+  | { readonly type: "consoleClosed"; readonly subscription: number; readonly code: "replica_gone" | "not_primary" | "guest_halted" }
+  | { readonly type: "consoleInputAck"; readonly subscription: number; readonly inputSession: string; readonly inputNext: U64String; readonly durability: "replicated" | "solo" }
+  | { readonly type: "consoleInputRefused"; readonly subscription: number; readonly inputSession: string; readonly inputNext: U64String; readonly code: "input_offset_gap" | "input_session_expired" | "not_primary" | "input_buffer_full" }
+  /** Answer to `consoleSession`. */
+  | { readonly type: "consoleSession"; readonly subscription: number; readonly inputSession: string; readonly inputNext: U64String };
+
+export interface ReplicaSpec {
+  readonly memoryMiB: number;
+  readonly cmdline: string;
+  /** `sha256:<hex>` of blobs in the image store; a worker that lacks one fetches it from `/internal/v1/blobs/{digest}`. */
+  readonly kernelDigest: string;
+  readonly initramfsDigest: string;
+  readonly heartbeatTimeoutMs: number;
+  readonly maxLagMs: number;
+}
+
+export type ControlMessage =
+  | { readonly type: "welcome"; readonly workerId: string }
+  /** The control plane will not have this worker; it closes the socket after this. */
+  | { readonly type: "refused"; readonly code: string; readonly message: string }
+  /**
+   * Start a replica. `primary`: at instant 0, alone. `backup`: wait for a state transfer on the logging channel,
+   * from a peer that shows `channelSecret`. Idempotent by `replicaId`.
+   */
+  | { readonly type: "createReplica"; readonly vmId: string; readonly replicaId: string; readonly role: "primary" | "backup"; readonly term: U64String; readonly spec: ReplicaSpec; readonly channelSecret: string }
+  /** The primary shall take this backup: dial it, transfer state, ask `addBackup`. Idempotent. */
+  | { readonly type: "pair"; readonly replicaId: string; readonly backup: { readonly replicaId: string; readonly address: NetworkAddress; readonly channelSecret: string } }
+  /** Stop and forget the replica at once (VM killed, or it is no member any more). */
+  | { readonly type: "dropReplica"; readonly replicaId: string; readonly reason: string }
+  /** The backup shall take over (POST …/failover). */
+  | { readonly type: "promote"; readonly replicaId: string }
+  | { readonly type: "arbiterAnswer"; readonly requestId: string; readonly outcome: "granted" | "refused" | "unavailable"; readonly term: U64String }
+  | { readonly type: "consoleSubscribe"; readonly subscription: number; readonly replicaId: string; readonly from: U64String }
+  | { readonly type: "consoleUnsubscribe"; readonly subscription: number }
+  /** Ask for the next expected offset of an input session (0 for one that is not known). */
+  | { readonly type: "consoleSession"; readonly subscription: number; readonly inputSession: string };
