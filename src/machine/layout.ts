@@ -1,0 +1,133 @@
+/**
+ * Where everything is in the machine's linear memory. This file is the snapshot format: a snapshot is the pages of
+ * [STATE_BASE, STATE_END) and of RAM, and nothing else of the machine is state.
+ *
+ *   0x0000  scratch (not state): the slot that takes writes to x0, the decoder's straddle entry
+ *   0x1000  STATE  hart page: x, f, CSRs        always sent, always hashed
+ *   0x2000         device page: UART, PLIC, CLINT, SBI, clock rule, console counters
+ *   0x3000         input sessions
+ *   0x10000        console input queue, 64 KiB
+ *   0x40000        console output ring, 256 KiB
+ *   0x80000 caches (never state): TLBs
+ *   RAM_OFFSET     guest RAM (state), then, sized by it: dirty map, page hashes, code index, decode tables
+ */
+export const LAYOUT_MAGIC: u32 = 0x59_44_53_55; // "USDY"
+/** Raise it with every change of what a byte of state means. */
+export const LAYOUT_VERSION: u32 = 1;
+
+export const PAGE_SHIFT: u32 = 12;
+export const PAGE_SIZE: u32 = 4096;
+
+/** Writes to x0 land here. */
+export const X0_SINK: u32 = 0x0f00;
+/** The decoded entry of an instruction that crosses a page: made anew each time it runs. */
+export const STRADDLE_ENTRY: u32 = 0x0f10;
+
+export const STATE_BASE: u32 = 0x1000;
+
+// --- hart page -------------------------------------------------------------------------------------------------------
+export const X: u32 = 0x1000; // 32 x u64
+export const F: u32 = 0x1100; // 32 x u64
+const CSR: u32 = 0x1200;
+export const PC: u32 = CSR;
+export const PRIV: u32 = CSR + 8;
+/** Instructions retired since the VM was created: the instant. */
+export const INSTRET: u32 = CSR + 16;
+export const WAITING: u32 = CSR + 24;
+export const MSTATUS: u32 = CSR + 32;
+export const MIE: u32 = CSR + 40;
+/** Only the bits that software sets: SSIP, MSIP, and STIP where stimecmp does not drive it. */
+export const MIP_SOFT: u32 = CSR + 48;
+export const MEDELEG: u32 = CSR + 56;
+export const MIDELEG: u32 = CSR + 64;
+export const MTVEC: u32 = CSR + 72;
+export const MCOUNTEREN: u32 = CSR + 80;
+export const MSCRATCH: u32 = CSR + 88;
+export const MEPC: u32 = CSR + 96;
+export const MCAUSE: u32 = CSR + 104;
+export const MTVAL: u32 = CSR + 112;
+export const MENVCFG: u32 = CSR + 120;
+export const MCOUNTINHIBIT: u32 = CSR + 128;
+export const STVEC: u32 = CSR + 136;
+export const SCOUNTEREN: u32 = CSR + 144;
+export const SENVCFG: u32 = CSR + 152;
+export const SSCRATCH: u32 = CSR + 160;
+export const SEPC: u32 = CSR + 168;
+export const SCAUSE: u32 = CSR + 176;
+export const STVAL: u32 = CSR + 184;
+export const STIMECMP: u32 = CSR + 192;
+export const SATP: u32 = CSR + 200;
+export const FCSR: u32 = CSR + 208;
+/** mcycle and minstret = INSTRET + these. */
+export const MCYCLE_OFFSET: u32 = CSR + 216;
+export const MINSTRET_OFFSET: u32 = CSR + 224;
+/** Reservation of LR: physical address, or -1. */
+export const RESERVATION: u32 = CSR + 232;
+/** Instant and number of the traps taken since the last instruction retired: the guard against a hart that only traps. */
+export const TRAP_INSTANT: u32 = CSR + 240;
+export const TRAP_RUN: u32 = CSR + 248;
+export const PMPCFG: u32 = CSR + 256; // 2 x u64: pmpcfg0, pmpcfg2
+export const PMPADDR: u32 = CSR + 272; // 16 x u64
+
+// --- device page -----------------------------------------------------------------------------------------------------
+const DEVICE: u32 = 0x2000;
+export const STATE_MAGIC: u32 = DEVICE; // u32 magic, u32 version
+export const RAM_BYTES: u32 = DEVICE + 8;
+/** 1: the machine answers SBI calls itself; 0: firmware in the guest does. */
+export const SBI_ENABLED: u32 = DEVICE + 16;
+/** 0 runs; otherwise 1 poweroff, 2 reboot, 3 panic. */
+export const HALTED: u32 = DEVICE + 24;
+/** The clock rule of the running epoch: time = CLOCK_TIME + ((INSTRET - CLOCK_INSTANT) * CLOCK_RATE) >> 24. */
+export const CLOCK_TIME: u32 = DEVICE + 32;
+export const CLOCK_INSTANT: u32 = DEVICE + 40;
+export const CLOCK_RATE: u32 = DEVICE + 48;
+export const MTIMECMP: u32 = DEVICE + 56;
+export const MTIME_OFFSET: u32 = DEVICE + 64;
+export const MSIP: u32 = DEVICE + 72;
+/** Console bytes written since the VM was created; byte N is at CONSOLE_RING + N % CONSOLE_RING_SIZE. */
+export const CONSOLE_END: u32 = DEVICE + 80;
+/** Console input: bytes ever queued, bytes ever read by the guest. */
+export const INPUT_HEAD: u32 = DEVICE + 88;
+export const INPUT_TAIL: u32 = DEVICE + 96;
+/** +1 at each delivery: orders input sessions by use. */
+export const INPUT_SEQUENCE: u32 = DEVICE + 104;
+export const UART: u32 = DEVICE + 128; // bytes: see devices/uart.ts
+export const PLIC_PRIORITY: u32 = DEVICE + 0x100; // 96 x u32
+export const PLIC_LEVEL: u32 = DEVICE + 0x300; // 3 x u32: lines as the devices drive them
+export const PLIC_PENDING: u32 = DEVICE + 0x310; // 3 x u32
+export const PLIC_CLAIMED: u32 = DEVICE + 0x320; // 3 x u32
+export const PLIC_ENABLE: u32 = DEVICE + 0x330; // 2 contexts x 4 x u32
+export const PLIC_THRESHOLD: u32 = DEVICE + 0x350; // 2 x u32
+
+// --- input sessions --------------------------------------------------------------------------------------------------
+export const INPUT_SESSIONS: u32 = 0x3000; // 64 x { id 16 bytes, next u64, lastUse u64 (0: free) }
+export const INPUT_SESSION_SIZE: u32 = 32;
+export const INPUT_SESSION_COUNT: u32 = 64;
+
+export const INPUT_RING: u32 = 0x10000;
+export const INPUT_RING_SIZE: u32 = 0x10000;
+export const CONSOLE_RING: u32 = 0x40000;
+export const CONSOLE_RING_SIZE: u32 = 0x40000;
+export const STATE_END: u32 = 0x80000;
+
+// --- caches ----------------------------------------------------------------------------------------------------------
+/** Entries in one TLB, 16 bytes each: tag u64, addend or table u32. */
+export const TLB_ENTRIES: u32 = 256;
+export const TLB_BYTES: u32 = TLB_ENTRIES * 16;
+export const TLB_MODES: u32 = 4; // U, S, S with SUM, M (or bare)
+export const TLB_READ: u32 = 0x80000;
+export const TLB_WRITE: u32 = TLB_READ + TLB_BYTES * TLB_MODES;
+export const TLB_EXEC: u32 = TLB_WRITE + TLB_BYTES * TLB_MODES;
+export const TLB_END: u32 = TLB_EXEC + TLB_BYTES * TLB_MODES;
+/** Which 2 MiB and 1 GiB regions (hashed to 1024 bits each) have TLB entries that came from a larger leaf. */
+export const SUPERPAGE_BITS: u32 = TLB_END; // 128 + 128 bytes
+/** Where the host puts bytes for the machine: an input session's id and its bytes. */
+export const EXCHANGE: u32 = 0xf0000;
+export const EXCHANGE_SIZE: u32 = 0x2000;
+
+export const RAM_OFFSET: u32 = 0x100000;
+
+/** A decode table: one 16-byte entry per halfword of a page, and one that leads to the next page. */
+export const DECODE_ENTRY: u32 = 16;
+export const DECODE_TABLE: u32 = 2049 * 16;
+export const DECODE_TABLES: u32 = 1024;
