@@ -44,11 +44,13 @@ export type LoggingChannelMessage =
   // primary -> backup
   | { readonly kind: "epoch"; readonly term: bigint; readonly record: EpochRecord }
   | { readonly kind: "heartbeat"; readonly term: bigint }
+  /** The guest ended itself and everything it wrote is released: the receiver halts as well, it need not be promoted. */
+  | { readonly kind: "guestHalted"; readonly term: bigint }
   /** A part of the state transfer; `pages` is the engine's own format. */
   | { readonly kind: "statePages"; readonly pages: Uint8Array }
   /** The transfer is complete: the backup's state must now have this hash; the log goes on with `point.epoch`. */
   | { readonly kind: "stateEnd"; readonly term: bigint; readonly point: ExecutionPoint; readonly clockTime: bigint; readonly stateHash: bigint }
-  /** The arbiter put the receiver into the synced set: from now on it may ask to be promoted, in this term. */
+  /** The arbiter granted a change: this is the VM's term now, and who is in the synced set. Sent before anything of the new term. */
   | { readonly kind: "termChanged"; readonly term: bigint; readonly synced: readonly ReplicaId[] }
   // backup -> primary
   /** Receipt of the whole log up to and including `received` (cumulative); execution has come to `applied`. Null: none yet. */
@@ -60,7 +62,20 @@ export type LoggingChannelMessage =
 
 export type BackupFailure = "divergence" | "state_mismatch";
 
-/** The three transitions of design rule "who is primary", each a compare-and-set on the VM's term. */
+/**
+ * The three transitions of design rule "who is primary", each a compare-and-set on the VM's term. `term` is the newest
+ * that the asker knows.
+ *
+ * What the arbiter must do, so that a lost message or a lost answer costs time and nothing else:
+ * - `promote` is granted iff the asker is in the synced set of the CURRENT term, and the current term is `term` or a successor
+ *   of it in which only the synced set changed (the primary may have died before it could send `termChanged`; a backup that
+ *   sent `stateVerified` asks with the term of `stateEnd`). The asker becomes the primary, the synced set becomes empty.
+ *   Membership is what makes it safe: whoever is in the set holds every record that any released output depends on.
+ * - `goSolo` takes `lost` out of the synced set; `addBackup` puts `backup` in. Only the current primary's are granted.
+ * - A request that was already carried out for the same asker is granted again with the term that it led to.
+ * - The answer's `term` is the VM's current term, refused or not. `addBackup` refused in the asker's own term means: not
+ *   this backup, the asker is still primary; every other refusal means that the asker is fenced.
+ */
 export type ArbiterRequest =
   | { readonly kind: "promote"; readonly term: bigint }
   | { readonly kind: "goSolo"; readonly term: bigint; readonly lost: ReplicaId; readonly reason: SoloReason }
@@ -86,7 +101,10 @@ export type TimerId =
   | { readonly kind: "askAgain" };        // repeat an arbiter request that was not answered
 
 export type ReplicaInput =
+  /** The first input of every replica, once: the engine is ready. A new primary runs its first epoch. */
+  | { readonly kind: "started" }
   | { readonly kind: "message"; readonly peer: ReplicaId; readonly message: LoggingChannelMessage }
+  /** On a primary: a backup was dialled for pairing, transfer the state to it. On a backup: its primary dialled. */
   | { readonly kind: "channelOpened"; readonly peer: ReplicaId }
   | { readonly kind: "channelClosed"; readonly peer: ReplicaId }
   | { readonly kind: "deviceInput"; readonly inputSession: string; readonly offset: bigint; readonly bytes: Uint8Array }
@@ -98,6 +116,8 @@ export type ReplicaInput =
       readonly wakeTime: bigint | null;
       readonly consoleEnd: bigint;
       readonly halt: GuestHalt | null;
+      /** Free bytes of the machine's console input ring: at most so many are delivered with the next epoch. */
+      readonly inputRoom: number;
       /** The hash at `endInstant`, if `runEpoch` asked for it. */
       readonly stateHash: bigint | null;
     }
@@ -106,7 +126,7 @@ export type ReplicaInput =
   /** The answer to `applyState`. */
   | { readonly kind: "stateApplied"; readonly bytes: number }
   /** The answer to `verifyState`. */
-  | { readonly kind: "stateHashed"; readonly stateHash: bigint; readonly inputSessions: InputSessionTable }
+  | { readonly kind: "stateHashed"; readonly stateHash: bigint; readonly inputSessions: InputSessionTable; readonly inputRoom: number }
   | { readonly kind: "arbiterAnswered"; readonly request: ArbiterRequest; readonly outcome: ArbiterOutcome; readonly term: bigint }
   /** An operator asks this backup to take over (planned, test and forced failover alike). */
   | { readonly kind: "promotionRequested" }
@@ -115,6 +135,12 @@ export type ReplicaInput =
 /** `unavailable`: nobody could be asked (no control plane, no database): wait and ask again, never act. */
 export type ArbiterOutcome = "granted" | "refused" | "unavailable";
 
+/**
+ * `runEpoch`, `captureState`, `applyState` and `verifyState` are engine operations: at most one is in flight, and each is
+ * answered by exactly one `epochEnded`, `stateCaptured`, `stateApplied` or `stateHashed`. Every `askArbiter` is answered by
+ * exactly one `arbiterAnswered`: no answer in reasonable time is `unavailable`. A timer may fire early or late, and once
+ * more after it was replaced. After `halt` nothing more is done; what was sent before it still goes out.
+ */
 export type Effect =                                     // performed in array order
   | { readonly kind: "send"; readonly peer: ReplicaId; readonly message: LoggingChannelMessage }
   | { readonly kind: "closeChannel"; readonly peer: ReplicaId }
@@ -132,7 +158,7 @@ export type Effect =                                     // performed in array o
   | { readonly kind: "endEpochEarly" }
   /** Primary, between epochs. First call for a peer starts from all pages. `final`: all that is left, and the hash. */
   | { readonly kind: "captureState"; readonly peer: ReplicaId; readonly first: boolean; readonly maxBytes: number; readonly final: boolean }
-  /** Primary: forget what `captureState` tracked for this peer. */
+  /** Primary: forget what `captureState` tracked for this peer; while an engine operation is in flight, after it. */
   | { readonly kind: "endTransfer"; readonly peer: ReplicaId }
   | { readonly kind: "applyState"; readonly pages: Uint8Array }
   | { readonly kind: "verifyState" }
@@ -168,7 +194,7 @@ export interface ReplicaStatus {
   readonly arbiterUnavailable: boolean;
   readonly guestHalt: GuestHalt | null;
   readonly haltReason: HaltReason | null;
-  /** On a replica that was promoted: microseconds from the last word of the old primary to suspicion, to the arbiter's grant, to going live. */
+  /** On a replica that was promoted, three spans one after the other: last word of the old primary .. asking .. grant .. live. */
   readonly promotion: { readonly detectUs: number; readonly arbitrateUs: number; readonly promoteUs: number; readonly instant: bigint; readonly consoleEnd: bigint } | null;
   /** The newest divergence this primary was told of. */
   readonly divergence: { readonly replicaId: ReplicaId; readonly epoch: bigint; readonly expected: bigint; readonly actual: bigint; readonly lastEqualInstant: bigint | null } | null;
@@ -190,7 +216,12 @@ export interface ReplicaConfig {
 
 /** The pure state machine that a primary and a backup both are. */
 export interface Replica {
-  /** @param nowUs integer microseconds of the host's monotonic clock, never decreasing */
+  /**
+   * @param nowUs integer microseconds of the host's monotonic clock, read when the step is made and not when the input was
+   *   queued: a process that was stopped notices its own silence by it before it believes anything that is in its queues
+   */
   step(input: ReplicaInput, nowUs: number): readonly Effect[];
+  /** Offset of the first byte of this input session that is not acknowledged: where a client resumes. 0: not known. */
+  inputNext(inputSession: string): bigint;
   status(): ReplicaStatus;
 }

@@ -14,6 +14,7 @@
  *     0x12  statePages     bytes to the end of the frame
  *     0x13  stateEnd       term, point, clockTime, hash u64
  *     0x14  termChanged    term, count varint, replica ids text
+ *     0x15  guestHalted    term
  *     0x20  ack            flags u8, received delta, applied delta, instant delta
  *     0x21  stateReceived  bytes varint
  *     0x22  stateVerified  epoch varint
@@ -75,6 +76,7 @@ const TYPE = {
   statePages: 0x12,
   stateEnd: 0x13,
   termChanged: 0x14,
+  guestHalted: 0x15,
   ack: 0x20,
   stateReceived: 0x21,
   stateVerified: 0x22,
@@ -143,6 +145,9 @@ export class LoggingChannelEncoder {
       case "heartbeat":
         if (frame.term !== state.term) writer.varint(frame.term);
         state.term = frame.term;
+        return;
+      case "guestHalted":
+        writer.varint(frame.term);
         return;
       case "epoch":
         this.epoch(frame.term, frame.record);
@@ -311,6 +316,8 @@ export class LoggingChannelDecoder {
       case TYPE.heartbeat:
         if (reader.remaining > 0) state.term = reader.varint();
         return { kind: "heartbeat", term: state.term };
+      case TYPE.guestHalted:
+        return { kind: "guestHalted", term: reader.varint() };
       case TYPE.epoch:
         return this.epoch(reader);
       case TYPE.statePages:
