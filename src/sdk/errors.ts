@@ -1,0 +1,238 @@
+/**
+ * The errors of the client: one class for each code of the public error table, in families by what a caller can do.
+ *
+ *     UnderstudyError                     base/: `.code`, `.message`
+ *     '- ClientError                      `.requestId`, `.retryable`, `.problem`
+ *        |- ConnectionError               nobody answered
+ *        |- TimeoutError                  RequestTimeoutError, WaitTimeoutError
+ *        |- ProtocolError                 an answer that is not of this API
+ *        |- ConsoleGapError               output that the service no longer has
+ *        '- ApiError                      `.status`; the service said no, in a problem document
+ *           |- InvalidRequestError  |- AuthenticationError  |- PermissionError  |- NotFoundError  |- GoneError
+ *           '- ConflictError        |- PreconditionError    |- RateLimitedError |- UnavailableError
+ *
+ * A code that this build does not know becomes its family's class, by status: new codes do not break callers.
+ */
+import { UnderstudyError } from "../base/errors.ts";
+import { isRetryableStatus } from "./retry.ts";
+
+export { UnderstudyError };
+
+/** RFC 9457 problem details, with the members this API adds. */
+export interface Problem {
+  readonly type: string;
+  readonly title: string;
+  readonly status: number;
+  readonly code: string;
+  readonly detail?: string;
+  readonly instance?: string;
+  readonly requestId?: string;
+  readonly retryable?: boolean;
+  readonly retryAfterMs?: number | null;
+  readonly errors?: readonly { readonly pointer: string; readonly code: string; readonly message: string }[];
+  readonly [extension: string]: unknown;
+}
+
+interface ClientErrorOptions {
+  readonly cause?: unknown;
+  readonly requestId?: string | null;
+  readonly retryable?: boolean;
+  readonly problem?: Problem | null;
+}
+
+export class ClientError extends UnderstudyError {
+  /** Names the call in the service's log; null where no answer came. */
+  readonly requestId: string | null;
+  /** True where the same call may succeed later. */
+  readonly retryable: boolean;
+  /** The whole answer; null where the service did not send one. */
+  readonly problem: Problem | null;
+
+  constructor(code: string, message: string, options: ClientErrorOptions = {}) {
+    super(code, message, { cause: options.cause, details: options.problem ?? {} });
+    this.name = new.target.name;
+    this.requestId = options.requestId ?? null;
+    this.retryable = options.retryable ?? false;
+    this.problem = options.problem ?? null;
+  }
+}
+
+export class ConnectionError extends ClientError {
+  /** What could not be reached. */
+  readonly url: string;
+
+  constructor(url: string, reason: string, options: { cause?: unknown } = {}) {
+    super("connection_failed", `Cannot reach ${url}: ${reason}`, { ...options, retryable: true });
+    this.url = url;
+  }
+}
+
+export class TimeoutError extends ClientError {}
+
+export class RequestTimeoutError extends TimeoutError {
+  constructor(what: string, timeoutMs: number, options: { cause?: unknown } = {}) {
+    super("request_timeout", `Cannot complete ${what}: no answer within ${timeoutMs} ms`, { ...options, retryable: true });
+  }
+}
+
+export class WaitTimeoutError extends TimeoutError {
+  constructor(what: string, timeoutMs: number, lastSeen: string) {
+    super("wait_timeout", `Cannot see ${what} within ${timeoutMs} ms: ${lastSeen}`, { retryable: true });
+  }
+}
+
+export class ProtocolError extends ClientError {
+  constructor(message: string, options: { cause?: unknown; requestId?: string | null; retryable?: boolean } = {}) {
+    super("protocol_error", message, options);
+  }
+}
+
+/** The service has trimmed output that the reader had not got yet. The stream goes on at `resumedAt` with the next read. */
+export class ConsoleGapError extends ClientError {
+  readonly requested: bigint;
+  readonly resumedAt: bigint;
+
+  constructor(requested: bigint, resumedAt: bigint) {
+    super("console_gap", `Cannot continue the console at offset ${requested}: the oldest byte that is still held is ${resumedAt}`);
+    this.requested = requested;
+    this.resumedAt = resumedAt;
+  }
+}
+
+export class ApiError extends ClientError {
+  readonly status: number;
+
+  constructor(problem: Problem, requestId: string | null = null) {
+    super(problem.code, problem.detail ?? problem.title, {
+      requestId: problem.requestId ?? requestId,
+      retryable: problem.retryable ?? false,
+      problem,
+    });
+    this.status = problem.status;
+  }
+}
+
+export class InvalidRequestError extends ApiError {}
+export class AuthenticationError extends ApiError {}
+export class PermissionError extends ApiError {}
+export class NotFoundError extends ApiError {}
+export class GoneError extends ApiError {}
+export class ConflictError extends ApiError {}
+export class PreconditionError extends ApiError {}
+export class RateLimitedError extends ApiError {}
+export class UnavailableError extends ApiError {}
+
+export class MalformedJsonError extends InvalidRequestError {}
+export class BadPageTokenError extends InvalidRequestError {}
+export class BadIdempotencyKeyError extends InvalidRequestError {}
+export class ValidationFailedError extends InvalidRequestError {}
+export class IdempotencyKeyReusedError extends InvalidRequestError {}
+export class UnauthenticatedError extends AuthenticationError {}
+export class ScopeMissingError extends PermissionError {}
+export class VmNotFoundError extends NotFoundError {}
+export class WorkerNotFoundError extends NotFoundError {}
+export class ImageNotFoundError extends NotFoundError {}
+export class OperationNotFoundError extends NotFoundError {}
+export class VmDeletedError extends GoneError {}
+export class EventCursorExpiredError extends GoneError {}
+export class InvalidStateError extends ConflictError {}
+export class NameTakenError extends ConflictError {}
+export class OperationInProgressError extends ConflictError {}
+export class IdempotencyInProgressError extends ConflictError {}
+export class NotProtectedError extends ConflictError {}
+export class TermMismatchError extends ConflictError {}
+export class ConsoleWriterBusyError extends ConflictError {}
+export class InputSessionExpiredError extends ConflictError {}
+export class InputOffsetGapError extends ConflictError {}
+export class WaitTargetUnreachableError extends ConflictError {}
+export class EtagMismatchError extends PreconditionError {}
+export class NoCapacityError extends UnavailableError {}
+export class AntiAffinityUnsatisfiableError extends UnavailableError {}
+export class NoBackupAvailableError extends UnavailableError {}
+export class ArbiterUnavailableError extends UnavailableError {}
+export class ShuttingDownError extends UnavailableError {}
+export class WorkerTimeoutError extends UnavailableError {}
+
+type ApiErrorClass = new (problem: Problem, requestId?: string | null) => ApiError;
+
+/** The table that `code` is looked up in. */
+export const ERROR_CLASSES: Readonly<Record<string, ApiErrorClass>> = {
+  malformed_json: MalformedJsonError,
+  bad_page_token: BadPageTokenError,
+  bad_idempotency_key: BadIdempotencyKeyError,
+  validation_failed: ValidationFailedError,
+  idempotency_key_reused: IdempotencyKeyReusedError,
+  unauthenticated: UnauthenticatedError,
+  scope_missing: ScopeMissingError,
+  vm_not_found: VmNotFoundError,
+  worker_not_found: WorkerNotFoundError,
+  image_not_found: ImageNotFoundError,
+  operation_not_found: OperationNotFoundError,
+  vm_deleted: VmDeletedError,
+  event_cursor_expired: EventCursorExpiredError,
+  invalid_state: InvalidStateError,
+  name_taken: NameTakenError,
+  operation_in_progress: OperationInProgressError,
+  idempotency_in_progress: IdempotencyInProgressError,
+  not_protected: NotProtectedError,
+  term_mismatch: TermMismatchError,
+  console_writer_busy: ConsoleWriterBusyError,
+  input_session_expired: InputSessionExpiredError,
+  input_offset_gap: InputOffsetGapError,
+  wait_target_unreachable: WaitTargetUnreachableError,
+  etag_mismatch: EtagMismatchError,
+  no_capacity: NoCapacityError,
+  anti_affinity_unsatisfiable: AntiAffinityUnsatisfiableError,
+  no_backup_available: NoBackupAvailableError,
+  arbiter_unavailable: ArbiterUnavailableError,
+  shutting_down: ShuttingDownError,
+  worker_timeout: WorkerTimeoutError,
+};
+
+function familyOf(status: number): ApiErrorClass {
+  switch (status) {
+    case 401:
+      return AuthenticationError;
+    case 403:
+      return PermissionError;
+    case 404:
+      return NotFoundError;
+    case 409:
+      return ConflictError;
+    case 410:
+      return GoneError;
+    case 412:
+    case 428:
+      return PreconditionError;
+    case 429:
+      return RateLimitedError;
+    default:
+      return status >= 500 ? UnavailableError : InvalidRequestError;
+  }
+}
+
+export function isProblem(value: unknown): value is Problem {
+  if (typeof value !== "object" || value === null) return false;
+  const problem = value as Record<string, unknown>;
+  return typeof problem["code"] === "string" && typeof problem["status"] === "number" && typeof problem["title"] === "string";
+}
+
+export function errorFromProblem(problem: Problem, requestId: string | null = null): ApiError {
+  const known = Object.hasOwn(ERROR_CLASSES, problem.code) ? ERROR_CLASSES[problem.code] : undefined;
+  return new (known ?? familyOf(problem.status))(problem, requestId);
+}
+
+/** @param body what came with a status of 400 or more, as text */
+export function errorFromAnswer(url: string, status: number, body: string, requestId: string | null): ClientError {
+  let parsed: unknown = null;
+  try {
+    parsed = JSON.parse(body);
+  } catch {
+    // Not JSON: something between us and the service answered.
+  }
+  if (isProblem(parsed)) return errorFromProblem(parsed, requestId);
+  return new ProtocolError(`Cannot use the answer of ${url}: status ${status} without a problem document; is it an Understudy API?`, {
+    requestId,
+    retryable: isRetryableStatus(status),
+  });
+}

@@ -1,0 +1,154 @@
+/**
+ * One HTTP call to the service, made safe to repeat: bearer token, `Idempotency-Key` on every POST, a time limit for each
+ * attempt, and retries with full jitter that honour `Retry-After`.
+ *
+ *     attempt --answer--> done
+ *        |  network error, 408, 429, 502-504, 409 idempotency_in_progress, attempt timed out
+ *        v
+ *      wait --maxRetries used--> ConnectionError, RequestTimeoutError, or the answer itself
+ *        '--> attempt
+ *
+ * A problem document that says `retryable: false` is believed over its status.
+ */
+import { ConnectionError, isProblem, RequestTimeoutError } from "./errors.ts";
+import type { Backoff } from "./retry.ts";
+import { backoffMs, isRetryableStatus, retryAfterMs } from "./retry.ts";
+
+export interface TransportOptions {
+  /** Base URL without a slash at its end. */
+  readonly url: string;
+  readonly token: () => Promise<string | null>;
+  readonly requestTimeoutMs: number;
+  readonly maxRetries: number;
+  readonly backoff: Backoff;
+  readonly fetch: (request: Request) => Promise<Response>;
+}
+
+/** Time that a call may take beyond `requestTimeoutMs`: a long poll says so in this header, which is not sent. */
+export const EXTRA_TIMEOUT_HEADER = "x-understudy-extra-timeout-ms";
+/** Marks a call whose body is a stream: the time limit covers only the answer's head. Not sent. */
+export const STREAM_HEADER = "x-understudy-stream";
+
+export class Transport {
+  readonly url: string;
+  private readonly options: TransportOptions;
+
+  constructor(options: TransportOptions) {
+    this.options = options;
+    this.url = options.url;
+  }
+
+  token(): Promise<string | null> {
+    return this.options.token();
+  }
+
+  /**
+   * @returns the service's answer, whatever its status
+   * @throws {ConnectionError | RequestTimeoutError} after the last attempt; the signal's reason where the caller aborts
+   */
+  async send(original: Request): Promise<Response> {
+    const headers = new Headers(original.headers);
+    const extraMs = Number(headers.get(EXTRA_TIMEOUT_HEADER) ?? 0);
+    const stream = headers.has(STREAM_HEADER);
+    headers.delete(EXTRA_TIMEOUT_HEADER);
+    headers.delete(STREAM_HEADER);
+    const token = await this.options.token();
+    if (token !== null && !headers.has("authorization")) headers.set("authorization", `Bearer ${token}`);
+    if (original.method === "POST" && !headers.has("idempotency-key")) headers.set("idempotency-key", crypto.randomUUID());
+    const body = original.body === null ? null : await original.arrayBuffer();
+    const timeoutMs = this.options.requestTimeoutMs + extraMs;
+
+    for (let attempt = 0; ; attempt++) {
+      const last = attempt >= this.options.maxRetries;
+      const outcome = await this.attempt(original, headers, body, timeoutMs, stream);
+      original.signal.throwIfAborted();
+      if ("response" in outcome) {
+        const askedMs = await retryDelayMs(outcome.response);
+        if (last || askedMs === null) return outcome.response;
+        await outcome.response.body?.cancel();
+        await pause(Math.max(askedMs, backoffMs(this.options.backoff, attempt, Math.random())), original.signal);
+      } else {
+        if (last) throw outcome.error;
+        await pause(backoffMs(this.options.backoff, attempt, Math.random()), original.signal);
+      }
+    }
+  }
+
+  private async attempt(
+    original: Request,
+    headers: Headers,
+    body: ArrayBuffer | null,
+    timeoutMs: number,
+    stream: boolean,
+  ): Promise<{ response: Response } | { error: ConnectionError | RequestTimeoutError }> {
+    const limit = new AbortController();
+    const timer = setTimeout(() => limit.abort(), timeoutMs);
+    const forward = () => limit.abort(original.signal.reason);
+    if (original.signal.aborted) forward();
+    original.signal.addEventListener("abort", forward, { once: true });
+    const what = `${original.method} ${original.url}`;
+    try {
+      const response = await this.options.fetch(new Request(original.url, { method: original.method, headers, body, signal: limit.signal }));
+      if (stream && response.ok) {
+        // The body outlives this call: the caller's signal must still end it, the time limit must not.
+        clearTimeout(timer);
+        return { response };
+      }
+      const bytes = await response.arrayBuffer();
+      original.signal.removeEventListener("abort", forward);
+      const empty = response.status === 204 || response.status === 205 || response.status === 304;
+      return { response: new Response(empty ? null : bytes, { status: response.status, statusText: response.statusText, headers: response.headers }) };
+    } catch (error) {
+      original.signal.removeEventListener("abort", forward);
+      if (limit.signal.aborted) return { error: new RequestTimeoutError(what, timeoutMs, { cause: error }) };
+      return { error: new ConnectionError(this.url, reasonOf(error), { cause: error }) };
+    } finally {
+      clearTimeout(timer);
+    }
+  }
+}
+
+/** @returns least time to wait before this call is made again; null: it shall not be */
+async function retryDelayMs(response: Response): Promise<number | null> {
+  const header = retryAfterMs(response.headers.get("retry-after"), Date.now());
+  if (response.status === 409 || isRetryableStatus(response.status)) {
+    const problem: unknown = await response
+      .clone()
+      .json()
+      .catch(() => null);
+    if (isProblem(problem)) {
+      if (response.status === 409 && problem.code !== "idempotency_in_progress") return null;
+      if (problem.retryable === false) return null;
+      return Math.max(header ?? 0, problem.retryAfterMs ?? 0);
+    }
+    return response.status === 409 ? null : (header ?? 0);
+  }
+  return null;
+}
+
+/** The innermost reason: fetch itself only says "fetch failed". */
+export function reasonOf(error: unknown): string {
+  let at = error;
+  while (at instanceof Error && at.cause !== undefined) at = at.cause;
+  if (at instanceof AggregateError && at.errors.length > 0) at = at.errors[0];
+  if (!(at instanceof Error)) return String(at);
+  const code = (at as NodeJS.ErrnoException).code;
+  if (code === "ECONNREFUSED") return "connection refused";
+  return at.message === "" ? (code ?? at.name) : at.message;
+}
+
+/** @throws the signal's reason, at once, when it aborts */
+export function pause(ms: number, signal: AbortSignal): Promise<void> {
+  return new Promise((resolve, reject) => {
+    if (signal.aborted) return reject(signal.reason);
+    const onAbort = () => {
+      clearTimeout(timer);
+      reject(signal.reason);
+    };
+    const timer = setTimeout(() => {
+      signal.removeEventListener("abort", onAbort);
+      resolve();
+    }, ms);
+    signal.addEventListener("abort", onAbort, { once: true });
+  });
+}
