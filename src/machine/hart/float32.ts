@@ -3,6 +3,9 @@
  *
  * Every NaN result is canonical, tininess is detected after rounding, and flags accrue in `fflags` of rounding.ts.
  * Operands come unboxed: an improperly NaN-boxed register is the caller's to replace.
+ *
+ * As in float64.ts, rounding to nearest even tries the host's operation first. A double holds the product of two singles
+ * exactly, so it serves to decide whether NX is due.
  */
 
 import {
@@ -12,8 +15,10 @@ import {
   FFLAG_NX,
   FFLAG_OF,
   FFLAG_UF,
+  inexactAlreadySet,
   raiseFlags,
   RM_RDN,
+  RM_RNE,
   rootSignificand,
   roundsUp,
   roundToInteger,
@@ -30,27 +35,88 @@ const CANONICAL_NAN: u32 = 0x7fc0_0000;
 const BIAS: i32 = 127;
 
 export function f32Add(a: u32, b: u32, rm: u32): u32 {
+  if (rm == RM_RNE) {
+    const x = reinterpret<f32>(a);
+    const y = reinterpret<f32>(b);
+    const sum = x + y;
+    const bits = reinterpret<u32>(sum);
+    // A sum in the subnormal range is always exact, so finite is enough.
+    if ((bits & INFINITY) != INFINITY) {
+      if (inexactAlreadySet) return bits;
+      // Knuth's TwoSum, as in f64Add.
+      const yPart = sum - x;
+      const error = x - (sum - yPart) + (y - yPart);
+      if (error == 0) return bits;
+      if (error - error == 0) {
+        raiseFlags(FFLAG_NX);
+        return bits;
+      }
+    }
+  }
   return addSoft(a, b, rm);
 }
 
 export function f32Sub(a: u32, b: u32, rm: u32): u32 {
-  return addSoft(a, b ^ SIGN, rm);
+  return f32Add(a, b ^ SIGN, rm);
 }
 
 export function f32Mul(a: u32, b: u32, rm: u32): u32 {
+  if (rm == RM_RNE) {
+    const product = <f64>reinterpret<f32>(a) * <f64>reinterpret<f32>(b);
+    const single = <f32>product;
+    const bits = reinterpret<u32>(single);
+    if (isSafelyNormal(bits)) {
+      if (<f64>single != product) raiseFlags(FFLAG_NX);
+      return bits;
+    }
+  }
   return mulSoft(a, b, rm);
 }
 
 export function f32Div(a: u32, b: u32, rm: u32): u32 {
+  if (rm == RM_RNE) {
+    const x = reinterpret<f32>(a);
+    const y = reinterpret<f32>(b);
+    const quotient = x / y;
+    const bits = reinterpret<u32>(quotient);
+    if (isSafelyNormal(bits)) {
+      if (<f64>quotient * <f64>y != <f64>x) raiseFlags(FFLAG_NX);
+      return bits;
+    }
+  }
   return divSoft(a, b, rm);
 }
 
 export function f32Sqrt(a: u32, rm: u32): u32 {
+  // Positive, not zero, and finite.
+  if (rm == RM_RNE && a - 1 < INFINITY - 1) {
+    const x = reinterpret<f32>(a);
+    const root = sqrt<f32>(x);
+    if (<f64>root * <f64>root != <f64>x) raiseFlags(FFLAG_NX);
+    return reinterpret<u32>(root);
+  }
   return sqrtSoft(a, rm);
 }
 
 /** a * b + c with one rounding. */
 export function f32MulAdd(a: u32, b: u32, c: u32, rm: u32): u32 {
+  if (rm == RM_RNE) {
+    const product = <f64>reinterpret<f32>(a) * <f64>reinterpret<f32>(b);
+    const addend = <f64>reinterpret<f32>(c);
+    const sum = product + addend;
+    const addendPart = sum - product;
+    const error = product - (sum - addendPart) + (addend - addendPart);
+    // Rounding the double again would round twice. If the double is inexact and even, its odd neighbour on the side of the
+    // exact sum stands in for it: 53 bits rounded to odd round to 24 bits as the exact sum does.
+    let stand = reinterpret<u64>(sum);
+    if (error != 0 && (stand & 1) == 0) stand = error > 0 == sum > 0 ? stand + 1 : stand - 1;
+    const single = <f32>reinterpret<f64>(stand);
+    const bits = reinterpret<u32>(single);
+    if (isSafelyNormal(bits)) {
+      if (error != 0 || <f64>single != sum) raiseFlags(FFLAG_NX);
+      return bits;
+    }
+  }
   return mulAddSoft(a, b, c, rm);
 }
 
@@ -65,27 +131,21 @@ export function f32Max(a: u32, b: u32): u32 {
 }
 
 export function f32Eq(a: u32, b: u32): u32 {
-  if (isNan(a) || isNan(b)) {
-    if (isSignalling(a) || isSignalling(b)) raiseFlags(FFLAG_NV);
-    return 0;
-  }
-  return u32(a == b || ((a | b) & MAGNITUDE) == 0);
+  if (reinterpret<f32>(a) == reinterpret<f32>(b)) return 1;
+  if (isSignalling(a) || isSignalling(b)) raiseFlags(FFLAG_NV);
+  return 0;
 }
 
 export function f32Lt(a: u32, b: u32): u32 {
-  if (isNan(a) || isNan(b)) {
-    raiseFlags(FFLAG_NV);
-    return 0;
-  }
-  return u32(ordered(a) < ordered(b) && ((a | b) & MAGNITUDE) != 0);
+  if (reinterpret<f32>(a) < reinterpret<f32>(b)) return 1;
+  if (isNan(a) || isNan(b)) raiseFlags(FFLAG_NV);
+  return 0;
 }
 
 export function f32Le(a: u32, b: u32): u32 {
-  if (isNan(a) || isNan(b)) {
-    raiseFlags(FFLAG_NV);
-    return 0;
-  }
-  return u32(ordered(a) <= ordered(b) || ((a | b) & MAGNITUDE) == 0);
+  if (reinterpret<f32>(a) <= reinterpret<f32>(b)) return 1;
+  if (isNan(a) || isNan(b)) raiseFlags(FFLAG_NV);
+  return 0;
 }
 
 /** The one-hot mask of FCLASS.S. */
@@ -125,6 +185,8 @@ export function f32FromU32(value: u32, rm: u32): u32 {
 }
 
 export function f32FromI64(value: i64, rm: u32): u32 {
+  // Within 2^24 every integer is a single.
+  if (<u64>value + (1 << 24) <= 1 << 25) return reinterpret<u32>(<f32>value);
   return value < 0 ? fromMagnitude(1, 0 - <u64>value, rm) : fromMagnitude(0, <u64>value, rm);
 }
 
@@ -334,6 +396,11 @@ function signOf(a: u32): u32 {
 
 function withSign(sign: u32, magnitude: u32): u32 {
   return (sign << 31) | magnitude;
+}
+
+/** Finite, and so far above the subnormal numbers that its exact value cannot have been tiny. */
+function isSafelyNormal(a: u32): bool {
+  return ((a >> 23) & 0xff) - 2 < 253;
 }
 
 function isNan(a: u32): bool {

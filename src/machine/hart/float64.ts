@@ -2,6 +2,10 @@
  * RISC-V D arithmetic on the raw bits of a double: exact results, exact flags, all five rounding modes.
  *
  * Every NaN result is canonical, tininess is detected after rounding, and flags accrue in `fflags` of rounding.ts.
+ *
+ * Each operation has an integer path that is always right, and rounding to nearest even tries the host's operation first.
+ * The host's result is taken when it cannot have raised more than NX: it is finite, and above the smallest normal number
+ * (which itself may be what a tiny product was rounded to). Whether NX is due is then decided exactly.
  */
 
 import { f32Round } from "./float32.ts";
@@ -12,9 +16,11 @@ import {
   FFLAG_NX,
   FFLAG_OF,
   FFLAG_UF,
+  inexactAlreadySet,
   multiplyHigh,
   raiseFlags,
   RM_RDN,
+  RM_RNE,
   rootSignificand,
   roundsUp,
   roundToInteger,
@@ -31,22 +37,78 @@ const CANONICAL_NAN: u64 = 0x7ff8_0000_0000_0000;
 const BIAS: i32 = 1023;
 
 export function f64Add(a: u64, b: u64, rm: u32): u64 {
+  if (rm == RM_RNE) {
+    const x = reinterpret<f64>(a);
+    const y = reinterpret<f64>(b);
+    const sum = x + y;
+    const bits = reinterpret<u64>(sum);
+    // A sum in the subnormal range is always exact, so finite is enough.
+    if ((bits & INFINITY) != INFINITY) {
+      if (inexactAlreadySet) return bits;
+      // Knuth's TwoSum: the error is exact; if one of its steps overflows, it is not finite, and integers decide.
+      const yPart = sum - x;
+      const error = x - (sum - yPart) + (y - yPart);
+      if (error == 0) return bits;
+      if (error - error == 0) {
+        raiseFlags(FFLAG_NX);
+        return bits;
+      }
+    }
+  }
   return addSoft(a, b, rm);
 }
 
 export function f64Sub(a: u64, b: u64, rm: u32): u64 {
-  return addSoft(a, b ^ SIGN, rm);
+  return f64Add(a, b ^ SIGN, rm);
 }
 
 export function f64Mul(a: u64, b: u64, rm: u32): u64 {
+  if (rm == RM_RNE) {
+    const bits = reinterpret<u64>(reinterpret<f64>(a) * reinterpret<f64>(b));
+    if (isSafelyNormal(bits)) {
+      if (inexactAlreadySet) return bits;
+      const aField = fieldOf(a);
+      const bField = fieldOf(b);
+      if (aField != 0 && bField != 0) {
+        // The product of the significands has 105 bits, or 106 if the exponent says so; all below the upper 53 must be zero.
+        const dropped = 52 + fieldOf(bits) - (aField + bField - BIAS);
+        if ((normalSignificand(a) * normalSignificand(b)) << (64 - dropped) != 0) raiseFlags(FFLAG_NX);
+        return bits;
+      }
+    }
+  }
   return mulSoft(a, b, rm);
 }
 
 export function f64Div(a: u64, b: u64, rm: u32): u64 {
+  if (rm == RM_RNE) {
+    const bits = reinterpret<u64>(reinterpret<f64>(a) / reinterpret<f64>(b));
+    if (isSafelyNormal(bits)) {
+      if (inexactAlreadySet) return bits;
+      const aField = fieldOf(a);
+      const bField = fieldOf(b);
+      if (aField != 0 && bField != 0) {
+        // Quotient times divisor is less than 2^64 away from the scaled dividend, so they are equal if their lower words are.
+        const scale = 52 + aField - (bField + fieldOf(bits) - BIAS);
+        if (normalSignificand(bits) * normalSignificand(b) != normalSignificand(a) << scale) raiseFlags(FFLAG_NX);
+        return bits;
+      }
+    }
+  }
   return divSoft(a, b, rm);
 }
 
 export function f64Sqrt(a: u64, rm: u32): u64 {
+  // Positive, normal and finite.
+  if (rm == RM_RNE && a - HIDDEN < INFINITY - HIDDEN) {
+    const bits = reinterpret<u64>(sqrt<f64>(reinterpret<f64>(a)));
+    if (inexactAlreadySet) return bits;
+    // The square of the root is less than 2^64 away from the scaled radicand, so they are equal if their lower words are.
+    const scale = 52 + fieldOf(a) - (2 * fieldOf(bits) - BIAS);
+    const root = normalSignificand(bits);
+    if (root * root != normalSignificand(a) << scale) raiseFlags(FFLAG_NX);
+    return bits;
+  }
   return sqrtSoft(a, rm);
 }
 
@@ -134,27 +196,21 @@ export function f64Max(a: u64, b: u64): u64 {
 }
 
 export function f64Eq(a: u64, b: u64): u32 {
-  if (isNan(a) || isNan(b)) {
-    if (isSignalling(a) || isSignalling(b)) raiseFlags(FFLAG_NV);
-    return 0;
-  }
-  return u32(a == b || ((a | b) & MAGNITUDE) == 0);
+  if (reinterpret<f64>(a) == reinterpret<f64>(b)) return 1;
+  if (isSignalling(a) || isSignalling(b)) raiseFlags(FFLAG_NV);
+  return 0;
 }
 
 export function f64Lt(a: u64, b: u64): u32 {
-  if (isNan(a) || isNan(b)) {
-    raiseFlags(FFLAG_NV);
-    return 0;
-  }
-  return u32(ordered(a) < ordered(b) && ((a | b) & MAGNITUDE) != 0);
+  if (reinterpret<f64>(a) < reinterpret<f64>(b)) return 1;
+  if (isNan(a) || isNan(b)) raiseFlags(FFLAG_NV);
+  return 0;
 }
 
 export function f64Le(a: u64, b: u64): u32 {
-  if (isNan(a) || isNan(b)) {
-    raiseFlags(FFLAG_NV);
-    return 0;
-  }
-  return u32(ordered(a) <= ordered(b) || ((a | b) & MAGNITUDE) == 0);
+  if (reinterpret<f64>(a) <= reinterpret<f64>(b)) return 1;
+  if (isNan(a) || isNan(b)) raiseFlags(FFLAG_NV);
+  return 0;
 }
 
 /** The one-hot mask of FCLASS.D. */
@@ -185,15 +241,19 @@ export function f64ToU64(a: u64, rm: u32): u64 {
   return <u64>toInteger(a, rm, 0xffff_ffff_ffff_ffff, 0);
 }
 
-export function f64FromI32(value: i32, rm: u32): u64 {
-  return f64FromI64(<i64>value, rm);
+/** Always exact, whatever `rm` is. */
+export function f64FromI32(value: i32, _rm: u32): u64 {
+  return reinterpret<u64>(<f64>value);
 }
 
-export function f64FromU32(value: u32, rm: u32): u64 {
-  return f64FromU64(<u64>value, rm);
+/** Always exact, whatever `rm` is. */
+export function f64FromU32(value: u32, _rm: u32): u64 {
+  return reinterpret<u64>(<f64>value);
 }
 
 export function f64FromI64(value: i64, rm: u32): u64 {
+  // Within 2^53 every integer is a double.
+  if (<u64>value + (1 << 53) <= 1 << 54) return reinterpret<u64>(<f64>value);
   return value < 0 ? fromMagnitude(1, 0 - <u64>value, rm) : fromMagnitude(0, <u64>value, rm);
 }
 
@@ -202,6 +262,16 @@ export function f64FromU64(value: u64, rm: u32): u64 {
 }
 
 export function f64ToF32(a: u64, rm: u32): u32 {
+  if (rm == RM_RNE) {
+    const x = reinterpret<f64>(a);
+    const single = <f32>x;
+    const bits = reinterpret<u32>(single);
+    const field = (bits >> 23) & 0xff;
+    if (field - 2 < 253) {
+      if (<f64>single != x) raiseFlags(FFLAG_NX);
+      return bits;
+    }
+  }
   const magnitude = a & MAGNITUDE;
   const sign = signOf(a);
   if (magnitude > INFINITY) {
@@ -352,6 +422,20 @@ function signOf(a: u64): u32 {
 
 function withSign(sign: u32, magnitude: u64): u64 {
   return (<u64>sign << 63) | magnitude;
+}
+
+function fieldOf(a: u64): i32 {
+  return <i32>(a >> 52) & 0x7ff;
+}
+
+/** The significand of a normal number, leading one at bit 52. */
+function normalSignificand(a: u64): u64 {
+  return (a & FRACTION) | HIDDEN;
+}
+
+/** Finite, and so far above the subnormal numbers that its exact value cannot have been tiny. */
+function isSafelyNormal(a: u64): bool {
+  return <u32>fieldOf(a) - 2 < 2045;
 }
 
 function isNan(a: u64): bool {
