@@ -1,0 +1,129 @@
+/**
+ * The connection to Postgres: a pool that gives up quickly and recovers, and transactions that end with their events.
+ *
+ * A server that is stopped accepts connections and answers nothing, so every wait has its own time-out here; a connection
+ * on which one ran out is thrown away, never put back.
+ */
+import { randomBytes } from "node:crypto";
+import { sql } from "drizzle-orm";
+import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
+import pg from "pg";
+import type { EventDraft } from "../domain/events.ts";
+import { type IdPrefix, makeId } from "../domain/ids.ts";
+
+export type Queryable = NodePgDatabase<Record<string, never>>;
+
+export interface Transaction {
+  readonly db: Queryable;
+  /** Written as the last statement of the transaction, in the order of the calls. */
+  emit(event: EventDraft): void;
+}
+
+export interface DatabaseOptions {
+  readonly connection: pg.PoolConfig;
+  readonly connectTimeoutMs?: number;
+  readonly queryTimeoutMs?: number;
+  readonly poolSize?: number;
+  readonly onIdleError?: (error: Error) => void;
+}
+
+export class Database {
+  readonly db: Queryable;
+  private readonly pool: pg.Pool;
+  private readonly clientConfig: pg.ClientConfig;
+  private readonly committed = new Set<() => void>();
+
+  constructor(options: DatabaseOptions) {
+    const queryTimeoutMs = options.queryTimeoutMs ?? 1500;
+    this.clientConfig = {
+      ...options.connection,
+      connectionTimeoutMillis: options.connectTimeoutMs ?? 1000,
+      query_timeout: queryTimeoutMs,
+      statement_timeout: queryTimeoutMs,
+      idle_in_transaction_session_timeout: 10_000,
+      keepAlive: true,
+      application_name: "understudy-control-plane",
+    };
+    this.pool = new pg.Pool({ ...this.clientConfig, max: options.poolSize ?? 10, idleTimeoutMillis: 60_000 });
+    this.pool.on("error", (error) => options.onIdleError?.(error));
+    this.db = drizzle(this.pool) as unknown as Queryable;
+  }
+
+  /** Called after each commit that wrote events. */
+  onCommitted(listener: () => void): () => void {
+    this.committed.add(listener);
+    return () => this.committed.delete(listener);
+  }
+
+  /** For LISTEN, and for locks that outlive a transaction. */
+  newClient(overrides: pg.ClientConfig = {}): pg.Client {
+    return new pg.Client({ ...this.clientConfig, ...overrides });
+  }
+
+  /** Runs `work` in one transaction; an exception rolls it back. Events that it emitted are numbered last. */
+  async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const client = await this.pool.connect();
+    const drafts: EventDraft[] = [];
+    try {
+      await client.query("BEGIN");
+      const db = drizzle(client) as unknown as Queryable;
+      const result = await work({ db, emit: (event) => drafts.push(event) });
+      if (drafts.length > 0) await appendEvents(db, drafts);
+      await client.query("COMMIT");
+      client.release();
+      if (drafts.length > 0) for (const listener of this.committed) listener();
+      return result;
+    } catch (error) {
+      await client.query("ROLLBACK").then(
+        () => client.release(),
+        (broken: Error) => client.release(broken),
+      );
+      throw error;
+    }
+  }
+
+  async close(): Promise<void> {
+    await this.pool.end();
+  }
+}
+
+/** Fresh id of the kind. */
+export function newId(prefix: IdPrefix): string {
+  return makeId(prefix, Date.now(), randomBytes(10));
+}
+
+/**
+ * One statement, the last of its transaction: it takes the clock's row lock, so that numbers are in commit order and a
+ * reader who has seen N has seen all below N.
+ */
+async function appendEvents(db: Queryable, drafts: readonly EventDraft[]): Promise<void> {
+  const rows = drafts.map((draft, index) => ({
+    n: index + 1,
+    id: newId("evt"),
+    type: draft.type,
+    vm_id: draft.vmId ?? null,
+    term: draft.term?.toString() ?? null,
+    cause: draft.cause ?? null,
+    actor: draft.actor ?? { type: "system" },
+    operation_id: draft.operationId ?? null,
+    request_id: draft.requestId ?? null,
+    data: draft.data ?? {},
+  }));
+  await db.execute(sql`
+    WITH clock AS (
+      UPDATE event_clock SET seq = seq + ${rows.length} WHERE id = 1 RETURNING seq - ${rows.length}::bigint AS base
+    ), drafts AS (
+      SELECT clock.base + draft.n AS seq, draft.*
+      FROM clock, jsonb_to_recordset(${JSON.stringify(rows)}::jsonb)
+        AS draft (n bigint, id text, type text, vm_id text, term bigint, cause text, actor jsonb, operation_id text, request_id text, data jsonb)
+    ), touched AS (
+      UPDATE vms SET resource_version = newest.seq, updated_at = now()
+      FROM (SELECT vm_id, max(seq) AS seq FROM drafts GROUP BY vm_id) AS newest
+      WHERE vms.id = newest.vm_id
+    ), written AS (
+      INSERT INTO events (seq, id, type, project, vm_id, term, cause, actor, operation_id, request_id, data)
+      SELECT seq, id, type, 'default', vm_id, term, cause, actor, operation_id, request_id, data FROM drafts
+      RETURNING seq
+    )
+    SELECT pg_notify('understudy_events', max(seq)::text) FROM written`);
+}

@@ -1,0 +1,189 @@
+/** The tables as drizzle knows them. `migrations/` makes them; a test holds the two equal. */
+import { sql } from "drizzle-orm";
+import { bigint, integer, jsonb, pgTable, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
+import type { EventDraft, EventType } from "../domain/events.ts";
+import type { ProtectionReason, ProtectionState } from "../domain/protection.ts";
+import type { ReplicaFacts } from "../domain/replica-facts.ts";
+import type { VmState } from "../domain/vm-state.ts";
+import type { WorkerState } from "../domain/worker-state.ts";
+
+const instant = (name: string) => bigint(name, { mode: "bigint" });
+const time = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
+
+/** `vms.spec`: what the caller asked for, with the image pinned and every default filled in. */
+export interface StoredVmSpec {
+  readonly image: string;
+  readonly machine: { readonly vcpus: number; readonly memoryMiB: number };
+  readonly cmdline: string;
+  readonly protection: { readonly mode: "lockstep" | "none" };
+}
+
+/** `images.manifest`, as the image store wrote it. */
+export interface StoredManifest {
+  readonly kernel: { readonly digest: string; readonly sizeBytes: number };
+  readonly initramfs: { readonly digest: string; readonly sizeBytes: number };
+  readonly cmdline: string;
+  readonly minMemoryMiB: number;
+}
+
+export interface StoredGapMs {
+  readonly detect: number;
+  readonly arbitrate: number;
+  readonly promote: number;
+  readonly total: number;
+}
+
+export const tokens = pgTable("tokens", {
+  id: text("id").primaryKey(),
+  name: text("name").notNull(),
+  secretSha256: text("secret_sha256").notNull().unique(),
+  createdAt: time("created_at").notNull().defaultNow(),
+});
+
+export const images = pgTable("images", {
+  id: text("id").primaryKey(),
+  name: text("name").notNull(),
+  digest: text("digest").notNull().unique(),
+  manifest: jsonb("manifest").$type<StoredManifest>().notNull(),
+  createdAt: time("created_at").notNull(),
+});
+
+export const workers = pgTable("workers", {
+  id: text("id").primaryKey(),
+  name: text("name").notNull().unique(),
+  incarnation: text("incarnation").notNull(),
+  state: text("state").$type<WorkerState>().notNull(),
+  pid: integer("pid").notNull(),
+  host: text("host").notNull(),
+  zone: text("zone"),
+  loggingHost: text("logging_host").notNull(),
+  loggingPort: integer("logging_port").notNull(),
+  memoryMiB: integer("memory_mib").notNull(),
+  cores: integer("cores").notNull(),
+  version: text("version").notNull(),
+  nodeVersion: text("node_version").notNull(),
+  buildDigest: text("build_digest").notNull(),
+  createdAt: time("created_at").notNull().defaultNow(),
+  updatedAt: time("updated_at").notNull().defaultNow(),
+  lastHeartbeatAt: time("last_heartbeat_at").notNull().defaultNow(),
+});
+export type WorkerRow = typeof workers.$inferSelect;
+
+export const vms = pgTable("vms", {
+  id: text("id").primaryKey(),
+  project: text("project").notNull(),
+  name: text("name"),
+  labels: jsonb("labels").$type<Record<string, string>>().notNull(),
+  imageId: text("image_id").notNull().references(() => images.id),
+  spec: jsonb("spec").$type<StoredVmSpec>().notNull(),
+  generation: integer("generation").notNull().default(1),
+  resourceVersion: instant("resource_version").notNull().default(0n),
+  desiredState: text("desired_state").$type<"running" | "deleted">().notNull().default("running"),
+  state: text("state").$type<VmState>().notNull().default("provisioning"),
+  stateReason: text("state_reason"),
+  stateMessage: text("state_message"),
+  stateSince: time("state_since").notNull().defaultNow(),
+  term: instant("term").notNull().default(1n),
+  primaryReplica: text("primary_replica"),
+  synced: text("synced").array().notNull().default(sql`'{}'`),
+  transitionKind: text("transition_kind").$type<"create" | "promote" | "goSolo" | "addBackup">().notNull().default("create"),
+  transitionBy: text("transition_by"),
+  transitionReplica: text("transition_replica"),
+  protectionState: text("protection_state").$type<ProtectionState>().notNull(),
+  protectionReason: text("protection_reason").$type<ProtectionReason>(),
+  protectionSince: time("protection_since").notNull().defaultNow(),
+  instant: instant("instant").notNull().default(0n),
+  consoleEnd: instant("console_end").notNull().default(0n),
+  operationId: text("operation_id"),
+  deleteOperationId: text("delete_operation_id"),
+  createdAt: time("created_at").notNull().defaultNow(),
+  updatedAt: time("updated_at").notNull().defaultNow(),
+  deletedAt: time("deleted_at"),
+});
+export type VmRow = typeof vms.$inferSelect;
+
+export const replicas = pgTable("replicas", {
+  id: text("id").primaryKey(),
+  vmId: text("vm_id").notNull().references(() => vms.id),
+  workerId: text("worker_id").notNull().references(() => workers.id),
+  incarnation: text("incarnation").notNull(),
+  role: text("role").$type<"primary" | "backup">().notNull(),
+  state: text("state").$type<ReplicaFacts["state"]>().notNull().default("placing"),
+  stateReason: text("state_reason"),
+  memoryMiB: integer("memory_mib").notNull(),
+  channelSecret: text("channel_secret").notNull(),
+  createdAt: time("created_at").notNull().defaultNow(),
+  updatedAt: time("updated_at").notNull().defaultNow(),
+  goneAt: time("gone_at"),
+});
+export type ReplicaRow = typeof replicas.$inferSelect;
+
+export const operations = pgTable("operations", {
+  id: text("id").primaryKey(),
+  project: text("project").notNull(),
+  kind: text("kind").$type<"vm.create" | "vm.delete" | "vm.failover">().notNull(),
+  state: text("state").$type<"pending" | "running" | "succeeded" | "failed" | "cancelled">().notNull().default("running"),
+  vmId: text("vm_id"),
+  result: jsonb("result").$type<Record<string, unknown>>(),
+  error: jsonb("error").$type<Record<string, unknown>>(),
+  createdAt: time("created_at").notNull().defaultNow(),
+  updatedAt: time("updated_at").notNull().defaultNow(),
+  completedAt: time("completed_at"),
+});
+export type OperationRow = typeof operations.$inferSelect;
+
+export const failovers = pgTable("failovers", {
+  id: text("id").primaryKey(),
+  vmId: text("vm_id").notNull().references(() => vms.id),
+  mode: text("mode").$type<"planned" | "test" | "forced">(),
+  cause: text("cause").$type<"worker_lost" | "connection_lost" | "user_action">().notNull(),
+  state: text("state").$type<"pending" | "promoting" | "completed" | "failed">().notNull(),
+  fromReplica: text("from_replica"),
+  toReplica: text("to_replica").notNull(),
+  term: instant("term"),
+  gapMs: jsonb("gap_ms").$type<StoredGapMs>(),
+  instant: instant("instant"),
+  consoleEnd: instant("console_end"),
+  operationId: text("operation_id"),
+  startedAt: time("started_at").notNull().defaultNow(),
+  completedAt: time("completed_at"),
+});
+export type FailoverRow = typeof failovers.$inferSelect;
+
+export const eventClock = pgTable("event_clock", {
+  id: integer("id").primaryKey(),
+  seq: instant("seq").notNull(),
+});
+
+export const events = pgTable("events", {
+  seq: instant("seq").primaryKey(),
+  id: text("id").notNull().unique(),
+  type: text("type").$type<EventType>().notNull(),
+  time: time("time").notNull().defaultNow(),
+  project: text("project").notNull(),
+  vmId: text("vm_id"),
+  term: instant("term"),
+  cause: text("cause"),
+  actor: jsonb("actor").$type<NonNullable<EventDraft["actor"]>>().notNull(),
+  operationId: text("operation_id"),
+  requestId: text("request_id"),
+  data: jsonb("data").$type<Record<string, unknown>>().notNull(),
+});
+export type EventRow = typeof events.$inferSelect;
+
+export const idempotencyRecords = pgTable(
+  "idempotency_records",
+  {
+    project: text("project").notNull(),
+    principal: text("principal").notNull(),
+    route: text("route").notNull(),
+    key: text("key").notNull(),
+    fingerprint: text("fingerprint").notNull(),
+    status: integer("status").notNull(),
+    headers: jsonb("headers").$type<Record<string, string>>().notNull(),
+    body: jsonb("body").$type<unknown>().notNull(),
+    createdAt: time("created_at").notNull().defaultNow(),
+    expiresAt: time("expires_at").notNull(),
+  },
+  (table) => [primaryKey({ columns: [table.project, table.principal, table.route, table.key] })],
+);

@@ -1,0 +1,31 @@
+/** Types of events, and what is written of one before it has a sequence number. */
+export const EVENT_TYPES = [
+  "vm.created",
+  "vm.deleted",
+  "vm.state.changed",
+  "vm.protection.changed",
+  "vm.failover.started",
+  "vm.failover.completed",
+  "vm.failover.refused",
+  "vm.repair.started",
+  "vm.repair.completed",
+  "vm.divergence.detected",
+  "vm.console.writer.changed",
+  "worker.joined",
+  "worker.state.changed",
+  "image.created",
+  "operation.updated",
+  "bookmark",
+] as const;
+export type EventType = (typeof EVENT_TYPES)[number];
+
+export interface EventDraft {
+  readonly type: EventType;
+  readonly vmId?: string | null;
+  readonly term?: bigint | null;
+  readonly cause?: string | null;
+  readonly actor?: { readonly type: "system" | "user" | "worker"; readonly id?: string };
+  readonly operationId?: string | null;
+  readonly requestId?: string | null;
+  readonly data?: Readonly<Record<string, unknown>>;
+}

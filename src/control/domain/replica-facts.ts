@@ -1,0 +1,38 @@
+/** What the decisions of this room know of a replica: its row, the link to its worker, and the worker's newest report. */
+
+/** The parts of a worker's report that decisions are made of. */
+export interface ReportFacts {
+  readonly role: "primary" | "backup";
+  readonly state: "syncing" | "live" | "promoting" | "fenced" | "stopped" | "failed";
+  readonly term: bigint;
+  readonly joining: string | null;
+  readonly guestHalt: string | null;
+  readonly haltReason: string | null;
+  readonly message: string | null;
+}
+
+/**
+ * `connected`: the worker's channel is open and answers.
+ * `missing`: it closed or fell silent a short time ago, or this control plane has just started.
+ * `lost`: it has been away for too long, or its process is known to be gone.
+ */
+export type LinkState = "connected" | "missing" | "lost";
+
+export interface ReplicaFacts {
+  readonly id: string;
+  readonly role: "primary" | "backup";
+  readonly state: "placing" | "syncing" | "live" | "promoting" | "draining" | "lost" | "fenced" | "stopped";
+  readonly stateReason: string | null;
+  readonly workerId: string;
+  readonly link: LinkState;
+  readonly report: ReportFacts | null;
+  /** It reported that it will never run again, and not because the guest ended. */
+  readonly broken: boolean;
+}
+
+/** A replica that reported this has nothing more to give. */
+export function isBroken(report: ReportFacts | null): boolean {
+  if (report === null) return false;
+  if (report.state === "failed" || report.state === "fenced") return true;
+  return report.state === "stopped" && report.guestHalt === null;
+}

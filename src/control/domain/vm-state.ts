@@ -1,0 +1,81 @@
+/**
+ * Life of a VM, derived from what its replicas report.
+ *
+ *     provisioning -> starting -> running -> stopped (the guest ended itself)
+ *          |             |          |           |
+ *          |             '----------+-> failed  |      (no replica is left, or the primary broke)
+ *          |             |          |     |     |
+ *          '-------------+----------+-----+-----+--> deleting -> deleted
+ *
+ * The other states of the contract (pausing, paused, resuming, stopping) have no route yet.
+ */
+import type { ReplicaFacts } from "./replica-facts.ts";
+
+export const VM_STATES = [
+  "provisioning",
+  "starting",
+  "running",
+  "pausing",
+  "paused",
+  "resuming",
+  "stopping",
+  "stopped",
+  "deleting",
+  "deleted",
+  "failed",
+] as const;
+export type VmState = (typeof VM_STATES)[number];
+
+export interface VmStateChange {
+  readonly state: VmState;
+  readonly reason: string | null;
+  readonly message: string | null;
+}
+
+export interface VmStateFacts {
+  readonly state: VmState;
+  readonly desiredState: "running" | "deleted";
+  readonly primaryReplica: string | null;
+  readonly synced: readonly string[];
+  /** Replicas whose memory may still be in use somewhere. */
+  readonly replicas: readonly ReplicaFacts[];
+  readonly startingForMs: number;
+  readonly startDeadlineMs: number;
+}
+
+/** A VM in one of these does not come back by itself: no replica of it is wanted. */
+export function isSettled(state: VmState): boolean {
+  return state === "stopped" || state === "failed" || state === "deleting" || state === "deleted";
+}
+
+/** @returns the state that the VM must be brought to now, or null if it is in it */
+export function nextVmState(vm: VmStateFacts): VmStateChange | null {
+  if (vm.state === "deleted") return null;
+  if (vm.desiredState === "deleted") {
+    if (vm.replicas.length === 0) return { state: "deleted", reason: null, message: null };
+    return vm.state === "deleting" ? null : { state: "deleting", reason: null, message: null };
+  }
+  if (isSettled(vm.state)) return null;
+  const primary = vm.replicas.find((replica) => replica.id === vm.primaryReplica) ?? null;
+  if (vm.primaryReplica === null) return null;
+
+  const halt = primary?.report?.guestHalt ?? null;
+  if (primary !== null && halt !== null && primary.report?.state === "stopped") {
+    return { state: "stopped", reason: `guest_${halt}`, message: `The guest ended itself: ${halt}` };
+  }
+  if (primary === null || primary.state === "lost" || primary.broken) {
+    const survivor = vm.replicas.some((replica) => vm.synced.includes(replica.id) && replica.state !== "lost" && !replica.broken);
+    if (survivor) return null;
+    if (primary?.broken) {
+      const reason = primary.report?.haltReason ?? "replica_failed";
+      return { state: "failed", reason, message: primary.report?.message ?? `The only replica halted: ${reason}` };
+    }
+    return { state: "failed", reason: "all_replicas_lost", message: "Every worker that held a replica of this VM is gone" };
+  }
+  if (primary.report?.state === "live" && vm.state !== "running") return { state: "running", reason: null, message: null };
+  if (vm.state === "provisioning") return { state: "starting", reason: null, message: null };
+  if (vm.state === "starting" && vm.startingForMs > vm.startDeadlineMs) {
+    return { state: "failed", reason: "start_timeout", message: `The guest did not start within ${vm.startDeadlineMs} ms` };
+  }
+  return null;
+}

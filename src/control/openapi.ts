@@ -1,0 +1,178 @@
+/**
+ * The OpenAPI 3.1 document, made from what the routes declare.
+ *
+ * Schemas are written once, in `schemas/`; one that carries an `$id` becomes a component, wherever it is used.
+ */
+import type { RouteOptions } from "fastify";
+import { ERROR_TABLE, type ErrorCode } from "./errors/error-codes.ts";
+import { ConsoleClientMessage, ConsoleServerMessage } from "./schemas/console.ts";
+import { Problem } from "./schemas/problem.ts";
+import { SERVICE_VERSION } from "./version.ts";
+
+declare module "fastify" {
+  interface FastifySchema {
+    operationId?: string;
+    summary?: string;
+    description?: string;
+    tags?: readonly string[];
+    /** Codes that this route may answer with, besides those that every route may. */
+    errors?: readonly ErrorCode[];
+    /** Media type of the successful answer where it is not JSON, with its description. */
+    otherMedia?: Readonly<Record<string, string>>;
+    /** Headers of the successful answer. */
+    answerHeaders?: Readonly<Record<string, string>>;
+    /** False: the route takes no token. */
+    authenticated?: boolean;
+  }
+}
+
+type Json = Record<string, unknown>;
+
+/** Every route may answer with these. */
+const COMMON_ERRORS: readonly ErrorCode[] = ["bad_request", "internal_error", "shutting_down"];
+const AUTHENTICATED_ERRORS: readonly ErrorCode[] = ["unauthenticated", "arbiter_unavailable"];
+
+export function describeRoutes(routes: readonly RouteOptions[]): Json {
+  const components = new Components();
+  components.add(Problem);
+  components.add(ConsoleServerMessage);
+  components.add(ConsoleClientMessage);
+  const paths: Record<string, Json> = {};
+  for (const route of routes) {
+    if (route.schema?.operationId === undefined) continue;
+    const path = route.url.replaceAll(/:([A-Za-z]+)/g, "{$1}");
+    const methods = Array.isArray(route.method) ? route.method : [route.method];
+    for (const method of methods) {
+      if (method === "HEAD") continue;
+      paths[path] = { ...paths[path], [method.toLowerCase()]: describeRoute(route, components) };
+    }
+  }
+  return {
+    openapi: "3.1.0",
+    info: {
+      title: "Understudy",
+      version: SERVICE_VERSION,
+      description: "Fault-tolerant virtual machines: a guest that goes on at the same instruction when its worker dies.",
+      license: { name: "Apache-2.0", identifier: "Apache-2.0" },
+    },
+    servers: [{ url: "/" }],
+    security: [{ bearer: [] }],
+    paths: Object.fromEntries(Object.entries(paths).sort(([a], [b]) => (a < b ? -1 : 1))),
+    components: {
+      securitySchemes: { bearer: { type: "http", scheme: "bearer" } },
+      schemas: components.sorted(),
+    },
+  };
+}
+
+/** The text of the committed document. */
+export function openApiText(document: Json): string {
+  return `${JSON.stringify(document, null, 2)}\n`;
+}
+
+function describeRoute(route: RouteOptions, components: Components): Json {
+  const schema = route.schema ?? {};
+  const authenticated = schema.authenticated !== false;
+  const codes = [...COMMON_ERRORS, ...(authenticated ? AUTHENTICATED_ERRORS : []), ...(schema.errors ?? [])];
+  const parameters = [
+    ...parametersOf("path", schema.params, components),
+    ...parametersOf("query", schema.querystring, components),
+    ...parametersOf("header", schema.headers, components),
+  ];
+  return {
+    operationId: schema.operationId,
+    summary: schema.summary,
+    ...(schema.description === undefined ? {} : { description: schema.description }),
+    tags: schema.tags ?? [],
+    ...(authenticated ? {} : { security: [] }),
+    ...(parameters.length === 0 ? {} : { parameters }),
+    ...(schema.body === undefined
+      ? {}
+      : { requestBody: { required: true, content: { "application/json": { schema: components.reference(schema.body) } } } }),
+    responses: { ...successes(schema, components), ...failures(codes, components) },
+  };
+}
+
+function successes(schema: NonNullable<RouteOptions["schema"]>, components: Components): Json {
+  const answers: Json = {};
+  for (const [status, answer] of Object.entries((schema.response ?? {}) as Json)) {
+    const content: Json = {};
+    if (status !== "101") content["application/json"] = { schema: components.reference(answer) };
+    for (const [media, description] of Object.entries(schema.otherMedia ?? {})) {
+      content[media] = { schema: { type: "string", description } };
+    }
+    const headers = Object.entries(schema.answerHeaders ?? {}).map(([name, description]) => [
+      name,
+      { description, schema: { type: "string" } },
+    ]);
+    answers[status] = {
+      description: (answer as { description?: string }).description ?? "Done",
+      ...(headers.length === 0 ? {} : { headers: Object.fromEntries(headers) }),
+      ...(Object.keys(content).length === 0 ? {} : { content }),
+    };
+  }
+  return answers;
+}
+
+function failures(codes: readonly ErrorCode[], components: Components): Json {
+  const byStatus = new Map<number, ErrorCode[]>();
+  for (const code of new Set(codes)) {
+    const { status } = ERROR_TABLE[code];
+    byStatus.set(status, [...(byStatus.get(status) ?? []), code]);
+  }
+  const answers: Json = {};
+  for (const [status, list] of [...byStatus].sort(([a], [b]) => a - b)) {
+    answers[String(status)] = {
+      description: list.map((code) => `\`${code}\`: ${ERROR_TABLE[code].title}`).join(". "),
+      content: { "application/problem+json": { schema: components.reference(Problem) } },
+    };
+  }
+  return answers;
+}
+
+function parametersOf(where: "path" | "query" | "header", schema: unknown, components: Components): Json[] {
+  const { properties = {}, required = [] } = (schema ?? {}) as { properties?: Record<string, Json>; required?: readonly string[] };
+  return Object.entries(properties).map(([name, property]) => {
+    const { description, ...rest } = components.reference(property) as Json;
+    return {
+      name,
+      in: where,
+      required: where === "path" || required.includes(name),
+      ...(description === undefined ? {} : { description }),
+      schema: rest,
+    };
+  });
+}
+
+class Components {
+  private readonly schemas = new Map<string, Json>();
+
+  add(schema: unknown): void {
+    this.reference(schema);
+  }
+
+  /** @returns a copy in which every schema with an `$id` is a reference to its component */
+  reference(schema: unknown): unknown {
+    if (Array.isArray(schema)) return schema.map((item) => this.reference(item));
+    if (typeof schema !== "object" || schema === null) return schema;
+    const { $id, ...rest } = schema as Json;
+    if (typeof $id !== "string") return this.plain(rest);
+    if (!this.schemas.has($id)) {
+      this.schemas.set($id, {});
+      this.schemas.set($id, this.plain(rest));
+    }
+    return { $ref: `#/components/schemas/${$id}` };
+  }
+
+  sorted(): Json {
+    return Object.fromEntries([...this.schemas].sort(([a], [b]) => (a < b ? -1 : 1)));
+  }
+
+  private plain(schema: Json): Json {
+    const out: Json = {};
+    for (const [name, value] of Object.entries(schema)) {
+      if (!name.startsWith("~")) out[name] = this.reference(value);
+    }
+    return out;
+  }
+}

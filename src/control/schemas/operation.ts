@@ -1,0 +1,20 @@
+/** The Operation resource: what a call set going, and how it ended. */
+import { type Static, Type } from "typebox";
+import { Problem } from "./problem.ts";
+import { orNull, Timestamp, words } from "./scalars.ts";
+
+export const Operation = Type.Object(
+  {
+    id: Type.String(),
+    kind: words(["vm.create", "vm.delete", "vm.failover"] as const),
+    state: words(["pending", "running", "succeeded", "failed", "cancelled"] as const),
+    vmId: orNull(Type.String()),
+    result: orNull(Type.Record(Type.String(), Type.Unknown(), { description: "vm.failover: the Failover" })),
+    error: orNull(Problem),
+    createdAt: Timestamp,
+    updatedAt: Timestamp,
+    completedAt: orNull(Timestamp),
+  },
+  { $id: "Operation" },
+);
+export type Operation = Static<typeof Operation>;

@@ -1,0 +1,28 @@
+/** Scalars that every resource of the public contract is made of. */
+import { Type } from "typebox";
+
+/** Offsets, instants and sequence numbers are over 2^53 one day: decimal strings in JSON. */
+export const U64 = Type.String({ pattern: "^(0|[1-9][0-9]{0,19})$", description: "Unsigned 64-bit number as a decimal string" });
+
+export const Timestamp = Type.String({ format: "date-time", description: "RFC 3339, UTC" });
+
+export const Term = Type.Integer({ minimum: 1, description: "Fencing number of the VM: +1 at every change of primary or of the set of backups" });
+
+export const Name = Type.String({
+  pattern: "^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
+  maxLength: 63,
+  description: "RFC 1123 label that starts with a letter, unique in the project",
+});
+
+export const Labels = Type.Record(Type.String({ pattern: "^[A-Za-z0-9]([A-Za-z0-9._/-]{0,62})$" }), Type.String({ maxLength: 63 }), {
+  description: "Free key-value pairs",
+});
+
+export function orNull<T extends Parameters<typeof Type.Union>[0][number]>(schema: T) {
+  return Type.Union([schema, Type.Null()]);
+}
+
+/** A closed list of words, as one string enum. */
+export function words<const W extends readonly string[]>(list: W, options: { $id?: string; description?: string; default?: W[number] } = {}) {
+  return Type.Unsafe<W[number]>({ type: "string", enum: [...list], ...options });
+}

@@ -1,0 +1,174 @@
+/** The Vm resource, what creates one, and the answers of its list and wait routes. */
+import { type Static, Type } from "typebox";
+import { PROTECTION_REASONS, PROTECTION_STATES } from "../domain/protection.ts";
+import { VM_STATES } from "../domain/vm-state.ts";
+import { MAXIMUM_MEMORY_MIB, MINIMUM_MEMORY_MIB } from "../domain/machine-limits.ts";
+import { Labels, Name, orNull, Term, Timestamp, U64, words } from "./scalars.ts";
+
+export const ProtectionMode = words(["lockstep", "none"] as const, {
+  description: "lockstep: a backup executes the same instructions and takes over; none: a VM that dies with its worker",
+});
+
+export const VmSpecRequest = Type.Object(
+  {
+    image: Type.String({ minLength: 1, maxLength: 200, description: "Id, name, or name@sha256:… of an image" }),
+    machine: Type.Optional(
+      Type.Object(
+        {
+          vcpus: Type.Optional(Type.Integer({ minimum: 1, maximum: 1, default: 1 })),
+          memoryMiB: Type.Optional(Type.Integer({ minimum: MINIMUM_MEMORY_MIB, maximum: MAXIMUM_MEMORY_MIB, default: 128 })),
+        },
+        { additionalProperties: false },
+      ),
+    ),
+    cmdline: Type.Optional(Type.String({ maxLength: 1024, description: "Kernel command line; the image's own where it is left out" })),
+    protection: Type.Optional(Type.Object({ mode: ProtectionMode }, { additionalProperties: false })),
+  },
+  { $id: "VmSpecRequest", additionalProperties: false },
+);
+
+export const CreateVmRequest = Type.Object(
+  { name: Type.Optional(Name), labels: Type.Optional(Labels), spec: VmSpecRequest },
+  { $id: "CreateVmRequest", additionalProperties: false },
+);
+export type CreateVmRequest = Static<typeof CreateVmRequest>;
+
+export const VmSpec = Type.Object(
+  {
+    image: Type.String({ description: "name@sha256:…, pinned when the VM was created" }),
+    machine: Type.Object({ vcpus: Type.Integer(), memoryMiB: Type.Integer() }),
+    cmdline: Type.String(),
+    desiredState: words(["running", "deleted"] as const),
+    protection: Type.Object({ mode: ProtectionMode }),
+  },
+  { $id: "VmSpec" },
+);
+
+export const VmState = words(VM_STATES, { $id: "VmState" });
+export const ProtectionState = words(PROTECTION_STATES, { $id: "ProtectionState" });
+export const ProtectionReason = words(PROTECTION_REASONS, { $id: "ProtectionReason" });
+export const ReplicaRole = words(["primary", "backup"] as const, { $id: "ReplicaRole" });
+export const ReplicaState = words(
+  ["placing", "syncing", "live", "promoting", "draining", "lost", "fenced", "stopped"] as const,
+  { $id: "ReplicaState" },
+);
+
+export const Replica = Type.Object(
+  {
+    id: Type.String(),
+    vmId: Type.String(),
+    role: ReplicaRole,
+    state: ReplicaState,
+    stateReason: orNull(Type.String()),
+    worker: Type.String({ description: "Id of the worker" }),
+    workerName: Type.String(),
+    zone: orNull(Type.String()),
+    engine: Type.Object({ version: Type.String(), buildDigest: Type.String() }),
+    appliedInstant: U64,
+    joinProgress: orNull(Type.Number({ minimum: 0, maximum: 1, description: "Share of the state transfer that is done; null where none runs" })),
+    lastHeartbeatAt: orNull(Timestamp),
+    createdAt: Timestamp,
+  },
+  { $id: "Replica" },
+);
+export type Replica = Static<typeof Replica>;
+
+export const GapMs = Type.Object(
+  {
+    detect: Type.Number({ description: "From the old primary's last word to suspicion" }),
+    arbitrate: Type.Number({ description: "From suspicion to the arbiter's grant" }),
+    promote: Type.Number({ description: "From the grant to the first instruction as primary" }),
+    total: Type.Number(),
+  },
+  { $id: "GapMs" },
+);
+
+export const Failover = Type.Object(
+  {
+    id: Type.String(),
+    vmId: Type.String(),
+    mode: orNull(words(["planned", "test", "forced"] as const)),
+    cause: words(["worker_lost", "connection_lost", "user_action"] as const),
+    state: words(["pending", "promoting", "completed", "failed"] as const),
+    from: orNull(Type.String({ description: "Replica that was primary" })),
+    to: Type.String({ description: "Replica that takes over" }),
+    term: orNull(Type.Integer({ description: "The VM's term that the promotion began" })),
+    gapMs: orNull(GapMs),
+    instant: orNull(U64),
+    consoleEnd: orNull(U64),
+    operationId: orNull(Type.String()),
+    startedAt: Timestamp,
+    completedAt: orNull(Timestamp),
+  },
+  { $id: "Failover" },
+);
+export type Failover = Static<typeof Failover>;
+
+export const Condition = Type.Object(
+  {
+    type: Type.String(),
+    status: words(["True", "False", "Unknown"] as const),
+    reason: Type.String(),
+    message: Type.String(),
+    lastTransitionTime: Timestamp,
+    observedGeneration: Type.Integer(),
+  },
+  { $id: "Condition" },
+);
+
+export const VmStatus = Type.Object(
+  {
+    state: VmState,
+    stateReason: orNull(Type.String()),
+    stateMessage: orNull(Type.String()),
+    term: Term,
+    instant: U64,
+    protection: Type.Object({
+      state: ProtectionState,
+      reason: orNull(ProtectionReason),
+      lagInstructions: U64,
+      logBytesPerSecond: Type.Number(),
+      since: Timestamp,
+    }),
+    replicas: Type.Array(Replica),
+    console: Type.Object({ start: U64, end: U64, writer: orNull(Type.String({ description: "Console session that may write" })) }),
+    conditions: Type.Array(Condition),
+    operationId: orNull(Type.String({ description: "The operation that changes this VM now" })),
+    lastFailover: orNull(Failover),
+  },
+  { $id: "VmStatus" },
+);
+
+export const Vm = Type.Object(
+  {
+    id: Type.String(),
+    name: orNull(Type.String()),
+    project: Type.String(),
+    labels: Type.Record(Type.String(), Type.String()),
+    createdAt: Timestamp,
+    updatedAt: Timestamp,
+    generation: Type.Integer(),
+    resourceVersion: U64,
+    spec: VmSpec,
+    status: VmStatus,
+  },
+  { $id: "Vm" },
+);
+export type Vm = Static<typeof Vm>;
+
+export const VmList = Type.Object(
+  { items: Type.Array(Vm), nextPageToken: orNull(Type.String()), resourceVersion: U64 },
+  { $id: "VmList" },
+);
+export const ReplicaList = Type.Object({ items: Type.Array(Replica) }, { $id: "ReplicaList" });
+export const FailoverList = Type.Object({ items: Type.Array(Failover), nextPageToken: orNull(Type.String()) }, { $id: "FailoverList" });
+
+export const WaitAnswer = Type.Object({ reached: Type.Boolean(), vm: Vm }, { $id: "WaitAnswer" });
+
+export const FailoverRequest = Type.Object(
+  {
+    mode: words(["planned", "test", "forced"] as const),
+    expectedTerm: Type.Optional(Type.Integer({ minimum: 1 })),
+  },
+  { $id: "FailoverRequest", additionalProperties: false },
+);
