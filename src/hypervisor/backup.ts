@@ -1,0 +1,422 @@
+/**
+ * The backup: acknowledges the log as it comes, executes it to exactly the primary's instants, lets nothing out.
+ *
+ *     waiting --channelOpened--> receiving --stateEnd--> verifying --hash equal--> following
+ *                                    |                       |                        |  suspicion, or promotionRequested
+ *                                    '---- suspicion --------'                        v
+ *                                               |                                 promoting --granted, and the log drained--> live
+ *                                               v                                     |
+ *                                        halt join_aborted                            '--refused--> halt fenced
+ *
+ * Once `following` it has told the primary that its state is verified, so the arbiter may put it into the synced set at any
+ * time, and the word of that may be lost with the primary: from here on it asks the arbiter instead of giving up. A planned
+ * promotion asks first and follows the log until the answer: if nobody answers, the pair is not disturbed.
+ *
+ * @see Bressoud & Schneider 1995, rules P3 to P7
+ */
+import { assert, unreachable } from "../base/assert.ts";
+import { InvariantViolation } from "../base/errors.ts";
+import type { GuestHalt } from "../engine/epoch.ts";
+import { EngineGate } from "./engine-gate.ts";
+import { EpochPacing, LAG_WORTH_TELLING } from "./epoch-pacing.ts";
+import { FaultDetector } from "./fault-detector.ts";
+import { GuestClockEstimate } from "./guest-clock.ts";
+import { InputSessions } from "./input-buffer.ts";
+import type {
+  ArbiterOutcome,
+  ArbiterRequest,
+  BackupFailure,
+  EpochRecord,
+  ExecutionPoint,
+  InputSessionTable,
+  LoggingChannelMessage,
+  ReplicaConfig,
+  ReplicaId,
+  ReplicaInput,
+  ReplicaStatus,
+} from "./messages.ts";
+import { Arbitration, type Outbox } from "./outbox.ts";
+import { JOINING_PATIENCE, type PrimaryStart } from "./primary.ts";
+
+type Phase = "waiting" | "receiving" | "verifying" | "following" | "promoting";
+
+interface Promotion {
+  /** The last word of the old primary. */
+  readonly heardUs: number;
+  readonly askedUs: number;
+  granted: { readonly term: bigint; readonly atUs: number } | null;
+}
+
+const NOTHING_YET: ExecutionPoint = { epoch: 0n, instant: 0n, time: 0n, wakeTime: null, waiting: false, consoleEnd: 0n };
+
+export class Backup {
+  private phase: Phase = "waiting";
+  private primary: ReplicaId | null = null;
+  private term: bigint | null = null;
+  private synced: readonly ReplicaId[] = [];
+
+  /** State that has arrived and is not applied. */
+  private readonly pages: Uint8Array[] = [];
+  private stateHash: bigint | null = null;
+  private sessions = new InputSessions();
+  private inputRoom = 0;
+
+  private point = NOTHING_YET;
+  private log: EpochRecord[] = [];
+  private executing: { readonly record: EpochRecord; readonly startedUs: number } | null = null;
+  private received: bigint | null = null;
+  private receivedInstant = 0n;
+  private applied: bigint | null = null;
+  private toldInstant = 0n;
+  private guestHalt: GuestHalt | null = null;
+  /** The primary has released everything that its halted guest wrote. */
+  private allReleased = false;
+
+  private promotion: Promotion | null = null;
+
+  private readonly engine = new EngineGate();
+  private readonly detector = new FaultDetector();
+  private readonly clock = new GuestClockEstimate();
+  private readonly pacing: EpochPacing;
+  private readonly arbitration: Arbitration;
+
+  constructor(
+    private readonly config: ReplicaConfig,
+    private readonly outbox: Outbox,
+  ) {
+    this.pacing = new EpochPacing(config.epochTargetMs);
+    this.arbitration = new Arbitration(outbox);
+  }
+
+  /** The first thing of every step: has the primary been silent for too long? */
+  suspect(nowUs: number): void {
+    if (this.primary !== null && this.detector.silent(nowUs).includes(this.primary)) this.suspectPrimary(nowUs);
+  }
+
+  handle(input: ReplicaInput, nowUs: number): void {
+    switch (input.kind) {
+      case "started":
+        return;
+      case "message":
+        if (input.peer === this.primary) this.message(input.message, nowUs);
+        return;
+      case "channelOpened":
+        return this.channelOpened(input.peer, nowUs);
+      case "channelClosed":
+        if (input.peer === this.primary) this.suspectPrimary(nowUs);
+        return;
+      case "deviceInput":
+        // Rule P3: the environment talks to the primary only.
+        this.outbox.emit({ kind: "refuseInput", inputSession: input.inputSession, inputNext: this.inputNext(input.inputSession), code: "not_primary" });
+        return;
+      case "epochEnded":
+        return this.epochEnded(input, nowUs);
+      case "stateApplied":
+        return this.stateApplied(nowUs);
+      case "stateHashed":
+        return this.stateHashed(input.stateHash, input.inputSessions, input.inputRoom, nowUs);
+      case "arbiterAnswered":
+        return this.arbiterAnswered(input.request, input.outcome, input.term, nowUs);
+      case "promotionRequested":
+        if (this.phase === "following" && this.promotion === null) this.askForPromotion(nowUs);
+        return;
+      case "timeout":
+        switch (input.timer.kind) {
+          case "silence":
+            return this.armSilence();
+          case "askAgain":
+            return this.arbitration.askAgain();
+          case "heartbeat":
+          case "wake":
+            return;
+          default:
+            return unreachable(input.timer);
+        }
+      case "stateCaptured":
+        throw new InvariantViolation(`a backup's engine does not answer "${input.kind}"`);
+      default:
+        return unreachable(input);
+    }
+  }
+
+  status(): Omit<ReplicaStatus, "replicaId" | "haltReason"> & { readonly role: "backup" } {
+    return {
+      role: "backup",
+      state: this.phase === "promoting" ? "promoting" : this.synced.includes(this.config.replicaId) ? "live" : "syncing",
+      term: this.term ?? 0n,
+      point: this.point,
+      synced: this.synced,
+      joining: null,
+      lagInstructions: this.received === null ? 0n : this.receivedInstant - this.point.instant,
+      arbiterUnavailable: this.arbitration.unavailable,
+      guestHalt: this.guestHalt,
+      promotion: null,
+      divergence: null,
+    };
+  }
+
+  inputNext(inputSession: string): bigint {
+    return this.sessions.next(inputSession) ?? 0n;
+  }
+
+  // --- the log -----------------------------------------------------------------------------------------------------
+
+  private channelOpened(peer: ReplicaId, nowUs: number): void {
+    if (this.phase !== "waiting") {
+      if (peer !== this.primary) this.outbox.emit({ kind: "closeChannel", peer });
+      return;
+    }
+    this.phase = "receiving";
+    this.primary = peer;
+    this.watch(peer, nowUs);
+  }
+
+  private message(message: LoggingChannelMessage, nowUs: number): void {
+    assert(this.primary !== null, "messages come from the primary");
+    this.detector.heard(this.primary, nowUs);
+    switch (message.kind) {
+      case "statePages":
+        assert(this.phase === "receiving", `state arrives while receiving, not while ${this.phase}`);
+        this.pages.push(message.pages);
+        return this.proceed(nowUs);
+      case "stateEnd":
+        assert(this.phase === "receiving", `the end of the state arrives while receiving, not while ${this.phase}`);
+        this.phase = "verifying";
+        this.term = message.term;
+        this.point = message.point;
+        this.stateHash = message.stateHash;
+        this.receivedInstant = message.point.instant;
+        this.toldInstant = message.point.instant;
+        this.clock.observe(message.clockTime, nowUs);
+        return this.proceed(nowUs);
+      case "epoch":
+        return this.receive(message.term, message.record, nowUs);
+      case "heartbeat":
+        return this.acknowledge();
+      case "termChanged":
+        assert(this.term !== null && message.term > this.term, `terms go up from ${this.term}, not to ${message.term}`);
+        this.term = message.term;
+        this.synced = message.synced;
+        return;
+      case "guestHalted":
+        if (this.phase !== "following") return this.outbox.halt("join_aborted");
+        this.allReleased = true;
+        return this.proceed(nowUs);
+      case "ack":
+      case "stateReceived":
+      case "stateVerified":
+      case "backupFailed":
+        throw new InvariantViolation(`primary ${this.primary} sent "${message.kind}", which only a backup sends`);
+      default:
+        unreachable(message);
+    }
+  }
+
+  /** Rule P4: the ack is for receipt, at once; execution may lag. */
+  private receive(term: bigint, record: EpochRecord, nowUs: number): void {
+    assert(this.phase === "verifying" || this.phase === "following", `the log arrives after the state, not while ${this.phase}`);
+    assert(term === this.term, `an epoch of term ${term} arrives in term ${this.term}`);
+    const due = this.received === null ? this.point.epoch : this.received + 1n;
+    assert(record.epoch === due, `epoch ${record.epoch} arrives where ${due} is due`);
+    assert(record.endInstant >= this.receivedInstant, `epoch ${record.epoch} ends at ${record.endInstant}, before its start`);
+    this.log.push(record);
+    this.received = record.epoch;
+    this.receivedInstant = record.endInstant;
+    this.clock.observe(record.clock.time, nowUs);
+    this.acknowledge();
+    this.proceed(nowUs);
+  }
+
+  private acknowledge(): void {
+    this.toldInstant = this.point.instant;
+    this.send({ kind: "ack", received: this.received, applied: this.applied, appliedInstant: this.point.instant });
+  }
+
+  private send(message: LoggingChannelMessage): void {
+    if (this.primary !== null) this.outbox.emit({ kind: "send", peer: this.primary, message });
+  }
+
+  // --- the engine --------------------------------------------------------------------------------------------------
+
+  private proceed(nowUs: number): void {
+    if (!this.engine.idle || this.outbox.haltReason !== null) return;
+    const pages = this.pages[0];
+    if (pages !== undefined) {
+      this.engine.begin("applyState");
+      this.outbox.emit({ kind: "applyState", pages });
+      return;
+    }
+    if (this.phase === "verifying") {
+      this.engine.begin("verifyState");
+      this.outbox.emit({ kind: "verifyState" });
+      return;
+    }
+    if (this.phase !== "following" && this.phase !== "promoting") return;
+    const record = this.log.shift();
+    if (record !== undefined) {
+      this.execute(record, nowUs);
+    } else if (this.allReleased) {
+      this.outbox.halt("guest_halted");
+    }
+  }
+
+  private stateApplied(nowUs: number): void {
+    this.engine.end("applyState");
+    const pages = this.pages.shift();
+    assert(pages !== undefined, "state that is applied had arrived");
+    this.send({ kind: "stateReceived", bytes: pages.length });
+    this.proceed(nowUs);
+  }
+
+  private stateHashed(stateHash: bigint, inputSessions: InputSessionTable, inputRoom: number, nowUs: number): void {
+    this.engine.end("verifyState");
+    assert(this.phase === "verifying" && this.primary !== null, "a state is verified before it is followed");
+    if (stateHash !== this.stateHash) return this.fail("state_mismatch", this.point.epoch, stateHash);
+    this.sessions = new InputSessions(inputSessions);
+    this.inputRoom = inputRoom;
+    this.phase = "following";
+    this.send({ kind: "stateVerified", epoch: this.point.epoch });
+    this.watch(this.primary, nowUs);
+    this.proceed(nowUs);
+  }
+
+  /** Rules P5 and P6: an epoch runs when its record is here, with the primary's clock and inputs, to the primary's instant. */
+  private execute(record: EpochRecord, nowUs: number): void {
+    assert(record.epoch === this.point.epoch, `epoch ${record.epoch} is executed where ${this.point.epoch} is due`);
+    for (const input of record.inputs) this.sessions.delivered(input);
+    this.engine.begin("runEpoch");
+    this.executing = { record, startedUs: nowUs };
+    this.outbox.emit({
+      kind: "runEpoch",
+      epoch: record.epoch,
+      limitInstant: record.endInstant,
+      exact: true,
+      clock: record.clock,
+      inputs: record.inputs,
+      wantHash: record.stateHash !== null,
+    });
+  }
+
+  private epochEnded(ended: Extract<ReplicaInput, { kind: "epochEnded" }>, nowUs: number): void {
+    this.engine.end("runEpoch");
+    assert(this.executing !== null, "an epoch that ends was executed");
+    const { record, startedUs } = this.executing;
+    this.executing = null;
+    this.pacing.observe(ended.endInstant - this.point.instant, nowUs - startedUs);
+    if (ended.endInstant !== record.endInstant || ended.stateHash !== record.stateHash) {
+      return this.fail("divergence", record.epoch, ended.stateHash ?? 0n);
+    }
+    this.point = {
+      epoch: record.epoch + 1n,
+      instant: ended.endInstant,
+      time: ended.time,
+      wakeTime: ended.wakeTime,
+      waiting: ended.reason === "wfi",
+      consoleEnd: ended.consoleEnd,
+    };
+    this.inputRoom = ended.inputRoom;
+    this.applied = record.epoch;
+    this.guestHalt = ended.halt;
+    if (this.log.length === 0 && this.receivedInstant - this.toldInstant > LAG_WORTH_TELLING) this.acknowledge();
+    this.proceed(nowUs);
+  }
+
+  private fail(reason: BackupFailure, epoch: bigint, stateHash: bigint): void {
+    this.send({ kind: "backupFailed", reason, epoch, stateHash });
+    this.outbox.halt(reason);
+  }
+
+  // --- promotion ---------------------------------------------------------------------------------------------------
+
+  private watch(primary: ReplicaId, nowUs: number): void {
+    const timeoutUs = this.config.heartbeatTimeoutMs * 1000;
+    this.detector.watch(primary, this.phase === "following" ? timeoutUs : JOINING_PATIENCE * timeoutUs, nowUs);
+    this.armSilence();
+  }
+
+  private armSilence(): void {
+    const deadline = this.detector.deadlineUs();
+    if (deadline !== null) this.outbox.arm("silence", deadline);
+  }
+
+  /** From here on nothing more of the old primary is accepted, so nothing more is acknowledged. */
+  private suspectPrimary(nowUs: number): void {
+    if (this.phase === "following" && this.allReleased) {
+      this.cut();
+      return;
+    }
+    if (this.phase === "following") {
+      if (this.promotion === null) this.askForPromotion(nowUs);
+      this.phase = "promoting";
+      this.cut();
+      this.proceed(nowUs);
+      return;
+    }
+    this.cut();
+    this.outbox.halt("join_aborted");
+  }
+
+  private cut(): void {
+    const { primary } = this;
+    if (primary === null) return;
+    this.primary = null;
+    this.detector.forget(primary);
+    this.outbox.emit({ kind: "closeChannel", peer: primary });
+  }
+
+  private askForPromotion(nowUs: number): void {
+    assert(this.phase === "following", "only a verified backup may ask for promotion");
+    assert(this.primary !== null && this.term !== null, "a backup that follows knows its primary and its term");
+    this.promotion = { heardUs: this.detector.lastHeardUs(this.primary) ?? nowUs, askedUs: nowUs, granted: null };
+    this.arbitration.ask({ kind: "promote", term: this.term });
+  }
+
+  private arbiterAnswered(request: ArbiterRequest, outcome: ArbiterOutcome, term: bigint, nowUs: number): void {
+    if (!this.arbitration.answers(request)) return;
+    if (outcome === "unavailable") return this.arbitration.waitAndAskAgain(nowUs);
+    this.arbitration.close();
+    if (outcome === "refused") {
+      this.cut();
+      this.outbox.halt("fenced");
+      return;
+    }
+    assert(this.promotion !== null, "a promotion that is granted was asked for");
+    assert(this.term !== null && term > this.term, `a granted request leads to a newer term than ${this.term}, not to ${term}`);
+    this.promotion.granted = { term, atUs: nowUs };
+    this.phase = "promoting";
+    this.cut();
+    this.proceed(nowUs);
+  }
+
+  /** True when the arbiter has said yes and every record that was acknowledged has been executed (rule P7). */
+  get readyToGoLive(): boolean {
+    return this.outbox.haltReason === null && this.promotion?.granted != null && this.engine.idle && this.log.length === 0;
+  }
+
+  /** Hands everything over to the primary that this backup becomes. Nothing of the old primary can arrive any more. */
+  handOver(nowUs: number): { readonly start: PrimaryStart; readonly time: bigint } {
+    const granted = this.promotion?.granted;
+    assert(this.phase === "promoting" && this.primary === null, "only a backup that was cut off is promoted");
+    assert(this.promotion !== null && granted != null, "only the arbiter promotes");
+    assert(this.log.length === 0 && this.engine.idle, "the log is drained before promotion");
+    const { heardUs, askedUs } = this.promotion;
+    return {
+      time: this.clock.now(this.point.time, nowUs),
+      start: {
+        term: granted.term,
+        point: this.point,
+        sessions: this.sessions,
+        inputRoom: this.inputRoom,
+        pacing: this.pacing,
+        guestHalt: this.guestHalt,
+        promotion: {
+          detectUs: askedUs - heardUs,
+          arbitrateUs: granted.atUs - askedUs,
+          promoteUs: nowUs - granted.atUs,
+          instant: this.point.instant,
+          consoleEnd: this.point.consoleEnd,
+        },
+      },
+    };
+  }
+}

@@ -1,0 +1,113 @@
+/**
+ * The output rule: what an epoch let out leaves only when every member of the wait set has acknowledged its record.
+ *
+ *     append(E) --every member acked E--> committed: console bytes up to its end and acks of its inputs may leave
+ *
+ * The wait set is the arbiter's synced set, and a newcomer from the instant of its state on. Acks are cumulative. With an
+ * empty wait set a record commits at once. The guest never waits here; what waits is counted, so that the primary can slow
+ * down before memory runs out.
+ */
+import { assert } from "../base/assert.ts";
+import type { EpochInput } from "../engine/epoch.ts";
+import type { ReplicaId } from "./messages.ts";
+
+interface Outstanding {
+  readonly epoch: bigint;
+  readonly consoleEnd: bigint;
+  readonly inputs: readonly EpochInput[];
+  readonly recordedUs: number;
+}
+
+export interface Committed {
+  /** Console bytes below this may leave. */
+  readonly consoleEnd: bigint;
+  /** Per input session: everything below this offset is in a committed record. */
+  readonly inputNext: ReadonlyMap<string, bigint>;
+}
+
+export class OutputCommit {
+  private outstanding: Outstanding[] = [];
+  private undurable = 0;
+  /** Wait set: the newest epoch that each member has acknowledged. */
+  private readonly acked = new Map<ReplicaId, bigint>();
+
+  /**
+   * @param nextEpoch of the next record
+   * @param committedEnd console bytes that are free to leave without any ack
+   */
+  constructor(
+    private nextEpoch: bigint,
+    private committedEnd: bigint,
+  ) {}
+
+  get empty(): boolean {
+    return this.outstanding.length === 0;
+  }
+
+  /** Bytes of input in records that are not committed. */
+  get undurableInputBytes(): number {
+    return this.undurable;
+  }
+
+  /** Everything the outside may see: console bytes below this have been committed. */
+  get consoleEnd(): bigint {
+    return this.committedEnd;
+  }
+
+  append(epoch: bigint, consoleEnd: bigint, inputs: readonly EpochInput[], nowUs: number): void {
+    assert(epoch === this.nextEpoch, `epoch ${epoch} is recorded where ${this.nextEpoch} was due`);
+    this.nextEpoch += 1n;
+    this.outstanding.push({ epoch, consoleEnd, inputs, recordedUs: nowUs });
+    for (const input of inputs) this.undurable += input.bytes.length;
+  }
+
+  /** A member enters the wait set; what is recorded before now does not wait for it. */
+  enter(member: ReplicaId): void {
+    assert(!this.acked.has(member), `${member} is in the wait set already`);
+    this.acked.set(member, this.nextEpoch - 1n);
+  }
+
+  leave(member: ReplicaId): void {
+    this.acked.delete(member);
+  }
+
+  acknowledge(member: ReplicaId, epoch: bigint): void {
+    const before = this.acked.get(member);
+    assert(before !== undefined, `${member} is not in the wait set`);
+    assert(epoch < this.nextEpoch, `${member} acknowledges epoch ${epoch}, ${this.nextEpoch} is not recorded yet`);
+    if (epoch > before) this.acked.set(member, epoch);
+  }
+
+  /** Takes out what every member has acknowledged. @returns null: nothing more than before */
+  commit(): Committed | null {
+    let upTo = this.nextEpoch - 1n;
+    for (const epoch of this.acked.values()) if (epoch < upTo) upTo = epoch;
+    let count = 0;
+    const inputNext = new Map<string, bigint>();
+    for (const { epoch, consoleEnd, inputs } of this.outstanding) {
+      if (epoch > upTo) break;
+      count++;
+      this.committedEnd = consoleEnd;
+      for (const { inputSession, offset, bytes } of inputs) {
+        this.undurable -= bytes.length;
+        inputNext.set(inputSession, offset + BigInt(bytes.length));
+      }
+    }
+    if (count === 0) return null;
+    this.outstanding.splice(0, count);
+    return { consoleEnd: this.committedEnd, inputNext };
+  }
+
+  /** When the oldest record was made that this member has not acknowledged; without a member: that is not committed. */
+  oldestUnackedUs(member?: ReplicaId): number | null {
+    const acked = member === undefined ? null : (this.acked.get(member) ?? null);
+    for (const { epoch, recordedUs } of this.outstanding) if (acked === null || epoch > acked) return recordedUs;
+    return null;
+  }
+
+  /** Offset below which the session's bytes are committed, given the offset that is delivered. */
+  durableInput(inputSession: string, delivered: bigint): bigint {
+    for (const { inputs } of this.outstanding) for (const input of inputs) if (input.inputSession === inputSession) return input.offset;
+    return delivered;
+  }
+}

@@ -1,0 +1,626 @@
+/**
+ * The primary: runs the guest ahead, logs every epoch, and lets out only what every member of the wait set has acknowledged.
+ *
+ * The guest (rules P1, P2 without the wait):
+ *
+ *     boundary --runEpoch--> running --epochEnded--> record sent --> boundary
+ *        |  '--captureState--> capturing --stateCaptured--> boundary
+ *        '-- WFI with nothing to do, or too much unacknowledged: stays, until input, wake time or an ack
+ *
+ * A follower (one per backup):
+ *
+ *     copying --last capture--> verifying --stateVerified--> verified --addBackup asked--> adding --granted--> synced
+ *        |                         |                            |                            |                   |
+ *        '--------- lost: ---------'--- dropped freely ---------'      lost: the answer comes first   lost: goSolo decides
+ *
+ * From `verifying` on a follower receives the log and is in the wait set. A lost one stays there until the arbiter has
+ * spoken, which is all that stops outputs: nothing commits, so nothing leaves and no input is acknowledged. Meanwhile the
+ * guest goes on within bounds.
+ *
+ * @see Bressoud & Schneider 1995, rules P1 and P2 and the output rule
+ */
+import { assert, unreachable } from "../base/assert.ts";
+import { InvariantViolation } from "../base/errors.ts";
+import type { ClockSample, EpochInput, GuestHalt } from "../engine/epoch.ts";
+import { EngineGate } from "./engine-gate.ts";
+import type { EpochPacing } from "./epoch-pacing.ts";
+import { FaultDetector } from "./fault-detector.ts";
+import { GuestClock } from "./guest-clock.ts";
+import { HashTrail } from "./hash-trail.ts";
+import { InputBuffer, type InputSessions } from "./input-buffer.ts";
+import type {
+  ArbiterOutcome,
+  ArbiterRequest,
+  BackupFailure,
+  EpochRecord,
+  ExecutionPoint,
+  LoggingChannelMessage,
+  ReplicaConfig,
+  ReplicaId,
+  ReplicaInput,
+  ReplicaStatus,
+  SoloReason,
+} from "./messages.ts";
+import { Arbitration, type Outbox } from "./outbox.ts";
+import { OutputCommit } from "./output-commit.ts";
+import { StateTransfer } from "./state-transfer.ts";
+
+/** Console output that may wait for acks before the guest has to. */
+const UNRELEASED_BYTES = 64n * 1024n;
+
+/** A joining backup is silent while its channel is full of state: it may be so for this many time-outs. */
+export const JOINING_PATIENCE = 4;
+
+/** A backup that has all of the state must have hashed it by then. */
+const VERIFY_US = 30_000_000;
+
+/** A wake timer may fire so much too early (hosts round to milliseconds): it counts as due. */
+const WAKE_SLACK_TICKS = 10_000n;
+
+type Stage = "copying" | "verifying" | "verified" | "adding" | "synced";
+
+interface Follower {
+  readonly id: ReplicaId;
+  stage: Stage;
+  /** Not null: its channel is closed, and the arbiter must say what becomes of it. */
+  lost: SoloReason | null;
+  lastSentUs: number;
+  appliedInstant: bigint;
+  /** Since when it has not come nearer although it trails too far. */
+  progressUs: number;
+  stageSinceUs: number;
+}
+
+/** What a primary begins with: a new VM's zeros, or what a promoted backup has become. */
+export interface PrimaryStart {
+  readonly term: bigint;
+  readonly point: ExecutionPoint;
+  readonly sessions: InputSessions;
+  readonly inputRoom: number;
+  readonly pacing: EpochPacing;
+  readonly guestHalt: GuestHalt | null;
+  readonly promotion: ReplicaStatus["promotion"];
+}
+
+interface RunningEpoch {
+  readonly clock: ClockSample;
+  readonly inputs: readonly EpochInput[];
+  readonly limitInstant: bigint;
+  readonly startedUs: number;
+  endAsked: boolean;
+}
+
+export class Primary {
+  private term: bigint;
+  private point: ExecutionPoint;
+  private inputRoom: number;
+  private guestHalt: GuestHalt | null;
+  private clock: GuestClock | null = null;
+  private running: RunningEpoch | null = null;
+
+  private readonly engine = new EngineGate();
+  private readonly detector = new FaultDetector();
+  private readonly arbitration: Arbitration;
+  private readonly pacing: EpochPacing;
+  private readonly inputs: InputBuffer;
+  private readonly commit: OutputCommit;
+  private readonly hashes: HashTrail;
+
+  private readonly followers = new Map<ReplicaId, Follower>();
+  private readonly joinQueue: ReplicaId[] = [];
+  private transfer: StateTransfer | null = null;
+  /** Whose transfer the engine captures for; the peer may have been dropped meanwhile. */
+  private capturing: StateTransfer | null = null;
+
+  private readonly promotion: ReplicaStatus["promotion"];
+  private divergence: ReplicaStatus["divergence"] = null;
+
+  constructor(
+    private readonly config: ReplicaConfig,
+    private readonly outbox: Outbox,
+    start: PrimaryStart,
+  ) {
+    this.term = start.term;
+    this.point = start.point;
+    this.inputRoom = start.inputRoom;
+    this.guestHalt = start.guestHalt;
+    this.promotion = start.promotion;
+    this.pacing = start.pacing;
+    this.inputs = new InputBuffer(start.sessions);
+    this.commit = new OutputCommit(start.point.epoch, start.point.consoleEnd);
+    this.hashes = new HashTrail(config.hashIntervalMs, start.point.time);
+    this.arbitration = new Arbitration(outbox);
+  }
+
+  /**
+   * The first step as primary: alone, so everything that the guest ever wrote may leave.
+   *
+   * @param time guest time that it is now
+   */
+  goLive(time: bigint, nowUs: number): void {
+    assert(this.clock === null, "a primary goes live once");
+    assert(time >= this.point.time, `guest time does not go back from ${this.point.time} to ${time}`);
+    this.clock = new GuestClock(time, nowUs);
+    if (this.point.consoleEnd > 0n) this.outbox.emit({ kind: "releaseOutput", upTo: this.point.consoleEnd });
+    this.release();
+    this.proceed(nowUs);
+  }
+
+  /** The first thing of every step: who has been silent, or behind, for too long? */
+  suspect(nowUs: number): void {
+    for (const peer of this.detector.silent(nowUs)) this.lose(peer, "connection_lost", nowUs);
+    const lagUs = this.config.maxLagMs * 1000;
+    for (const follower of [...this.followers.values()]) {
+      if (follower.lost !== null || follower.stage === "copying") continue;
+      const unackedUs = this.commit.oldestUnackedUs(follower.id);
+      if (follower.stage === "verifying") {
+        if (nowUs - follower.stageSinceUs > VERIFY_US) this.lose(follower.id, "lag_exceeded", nowUs);
+      } else if (unackedUs !== null && nowUs - unackedUs > lagUs) {
+        this.lose(follower.id, "lag_exceeded", nowUs);
+      } else if (this.trails(follower) && nowUs - follower.progressUs > lagUs) {
+        this.lose(follower.id, "lag_exceeded", nowUs);
+      }
+    }
+  }
+
+  handle(input: ReplicaInput, nowUs: number): void {
+    switch (input.kind) {
+      case "started":
+        return this.goLive(0n, nowUs);
+      case "message":
+        return this.message(input.peer, input.message, nowUs);
+      case "channelOpened":
+        return this.channelOpened(input.peer, nowUs);
+      case "channelClosed":
+        return this.lose(input.peer, "connection_lost", nowUs);
+      case "deviceInput":
+        return this.deviceInput(input.inputSession, input.offset, input.bytes, nowUs);
+      case "epochEnded":
+        return this.epochEnded(input, nowUs);
+      case "stateCaptured":
+        return this.stateCaptured(input, nowUs);
+      case "arbiterAnswered":
+        return this.arbiterAnswered(input.request, input.outcome, input.term, nowUs);
+      case "timeout":
+        switch (input.timer.kind) {
+          case "heartbeat":
+            return this.heartbeats(nowUs);
+          case "silence":
+            return this.armSilence();
+          case "wake":
+            return this.proceed(nowUs, WAKE_SLACK_TICKS);
+          case "askAgain":
+            return this.arbitration.askAgain();
+          default:
+            return unreachable(input.timer);
+        }
+      case "promotionRequested":
+        return; // It is the primary already.
+      case "stateApplied":
+      case "stateHashed":
+        throw new InvariantViolation(`a primary's engine does not answer "${input.kind}"`);
+      default:
+        return unreachable(input);
+    }
+  }
+
+  status(): Omit<ReplicaStatus, "replicaId" | "haltReason" | "state"> & { readonly role: "primary" } {
+    let lagInstructions = 0n;
+    for (const follower of this.followers.values()) {
+      if (follower.stage !== "synced") continue;
+      const lag = this.point.instant - follower.appliedInstant;
+      if (lag > lagInstructions) lagInstructions = lag;
+    }
+    return {
+      role: "primary",
+      term: this.term,
+      point: this.point,
+      synced: this.synced(),
+      joining: this.joining()?.id ?? this.joinQueue[0] ?? null,
+      lagInstructions,
+      arbiterUnavailable: this.arbitration.unavailable,
+      guestHalt: this.guestHalt,
+      promotion: this.promotion,
+      divergence: this.divergence,
+    };
+  }
+
+  inputNext(inputSession: string): bigint {
+    return this.commit.durableInput(inputSession, this.inputs.sessions.next(inputSession) ?? 0n);
+  }
+
+  // --- the guest ---------------------------------------------------------------------------------------------------
+
+  /** At a boundary with an idle engine: captures state, runs the next epoch, or waits for what must come first. */
+  private proceed(nowUs: number, slackTicks = 0n): void {
+    if (this.clock === null || !this.engine.idle || this.guestHalt !== null || this.outbox.haltReason !== null) return;
+    const { wakeTime, waiting } = this.point;
+    const woken = wakeTime !== null && this.clock.now(nowUs) + slackTicks >= wakeTime;
+    const awake = !waiting || woken || (!this.inputs.empty && this.inputRoom > 0);
+    const runs = awake && !this.mustWait(nowUs);
+    const capture = this.transfer?.next(this.point.epoch, runs) ?? null;
+    if (this.transfer !== null && capture !== null) {
+      this.engine.begin("captureState");
+      this.transfer.began(capture, this.point.epoch);
+      this.capturing = this.transfer;
+      this.outbox.emit({ kind: "captureState", peer: this.transfer.peer, ...capture });
+    } else if (runs) {
+      this.runEpoch(this.clock, waiting && woken ? wakeTime : 0n, nowUs);
+    } else if (!awake && wakeTime !== null) {
+      this.outbox.arm("wake", this.clock.whenUs(wakeTime));
+    }
+  }
+
+  private runEpoch(guestClock: GuestClock, notBefore: bigint, nowUs: number): void {
+    const { inputs, expired } = this.inputs.take(this.inputRoom);
+    for (const inputSession of expired) {
+      this.outbox.emit({ kind: "refuseInput", inputSession, inputNext: 0n, code: "input_session_expired" });
+    }
+    let time = guestClock.now(nowUs);
+    if (time < this.point.time) time = this.point.time;
+    if (time < notBefore) time = notBefore;
+    const clock: ClockSample = { time, rate: this.pacing.rate() };
+    const limitInstant = this.point.instant + this.pacing.epochLength();
+    const wantHash = this.hashes.due(time);
+    this.engine.begin("runEpoch");
+    this.running = { clock, inputs, limitInstant, startedUs: nowUs, endAsked: false };
+    this.outbox.emit({ kind: "runEpoch", epoch: this.point.epoch, limitInstant, exact: false, clock, inputs, wantHash });
+  }
+
+  /** Lag control: real time passes, what the guest sees does not depend on it. */
+  private mustWait(nowUs: number): boolean {
+    const lost = [...this.followers.values()].some((follower) => follower.lost !== null);
+    const oldest = this.commit.oldestUnackedUs();
+    const boundMs = lost ? this.config.maxLagMs : Math.floor(this.config.maxLagMs / 4);
+    if (oldest !== null && nowUs - oldest > boundMs * 1000) return true;
+    if (this.point.consoleEnd - this.commit.consoleEnd > UNRELEASED_BYTES) return true;
+    return [...this.followers.values()].some((follower) => follower.lost === null && this.trails(follower));
+  }
+
+  /** Only a verified backup executes: before that, it cannot help trailing. */
+  private trails(follower: Follower): boolean {
+    if (follower.stage === "copying" || follower.stage === "verifying") return false;
+    return this.point.instant - follower.appliedInstant > this.pacing.lagLimit();
+  }
+
+  private epochEnded(ended: Extract<ReplicaInput, { kind: "epochEnded" }>, nowUs: number): void {
+    this.engine.end("runEpoch");
+    const running = this.running;
+    assert(running !== null, "an epoch that ends was running");
+    this.running = null;
+    const { epoch, instant, consoleEnd } = this.point;
+    assert(ended.endInstant >= instant, `epoch ${epoch} ends at ${ended.endInstant}, before its start at ${instant}`);
+    assert(ended.endInstant <= running.limitInstant, `epoch ${epoch} ends at ${ended.endInstant}, beyond its limit ${running.limitInstant}`);
+    assert(ended.time >= running.clock.time, `guest time goes on from ${running.clock.time}, not ${ended.time}`);
+    assert(ended.consoleEnd >= consoleEnd, `console output goes on from ${consoleEnd}, not ${ended.consoleEnd}`);
+    this.pacing.observe(ended.endInstant - instant, nowUs - running.startedUs);
+    const record: EpochRecord = {
+      epoch,
+      clock: running.clock,
+      inputs: running.inputs,
+      endInstant: ended.endInstant,
+      stateHash: ended.stateHash,
+    };
+    this.point = {
+      epoch: epoch + 1n,
+      instant: ended.endInstant,
+      time: ended.time,
+      wakeTime: ended.wakeTime,
+      waiting: ended.reason === "wfi",
+      consoleEnd: ended.consoleEnd,
+    };
+    this.inputRoom = ended.inputRoom;
+    this.guestHalt = ended.halt;
+    this.commit.append(epoch, ended.consoleEnd, running.inputs, nowUs);
+    this.hashes.sent(record);
+    for (const follower of this.followers.values()) {
+      if (follower.stage !== "copying") this.send(follower, { kind: "epoch", term: this.term, record }, nowUs);
+    }
+    this.release();
+    this.proceed(nowUs);
+  }
+
+  /** The output rule: lets out what is committed by now; the last output of a halted guest ends the replica. */
+  private release(): void {
+    const before = this.commit.consoleEnd;
+    const committed = this.commit.commit();
+    if (committed !== null) {
+      if (committed.consoleEnd > before) this.outbox.emit({ kind: "releaseOutput", upTo: committed.consoleEnd });
+      for (const [inputSession, inputNext] of committed.inputNext) {
+        this.outbox.emit({ kind: "acknowledgeInput", inputSession, inputNext, durability: this.durability() });
+      }
+    }
+    if (this.guestHalt === null || !this.commit.empty) return;
+    for (const follower of this.followers.values()) {
+      if (follower.stage !== "copying" && follower.lost === null) {
+        this.outbox.emit({ kind: "send", peer: follower.id, message: { kind: "guestHalted", term: this.term } });
+      }
+    }
+    this.outbox.halt("guest_halted");
+  }
+
+  private durability(): "replicated" | "solo" {
+    return this.synced().length > 0 ? "replicated" : "solo";
+  }
+
+  private deviceInput(inputSession: string, offset: bigint, bytes: Uint8Array, nowUs: number): void {
+    if (this.guestHalt !== null) {
+      this.outbox.emit({ kind: "refuseInput", inputSession, inputNext: this.inputNext(inputSession), code: "not_primary" });
+      return;
+    }
+    const verdict = this.inputs.offer(inputSession, offset, bytes, this.commit.undurableInputBytes);
+    switch (verdict.kind) {
+      case "refused":
+        this.outbox.emit({ kind: "refuseInput", inputSession, inputNext: verdict.next, code: verdict.code });
+        return;
+      case "duplicate": {
+        const inputNext = this.inputNext(inputSession);
+        if (inputNext > 0n) this.outbox.emit({ kind: "acknowledgeInput", inputSession, inputNext, durability: this.durability() });
+        return;
+      }
+      case "buffered":
+        if (this.running !== null && !this.running.endAsked) {
+          this.running.endAsked = true;
+          this.outbox.emit({ kind: "endEpochEarly" });
+        }
+        this.proceed(nowUs);
+        return;
+      default:
+        unreachable(verdict);
+    }
+  }
+
+  // --- followers ---------------------------------------------------------------------------------------------------
+
+  private channelOpened(peer: ReplicaId, nowUs: number): void {
+    if (this.followers.has(peer) || this.joinQueue.includes(peer)) {
+      // A backup that is lost, or followed over an older channel, cannot come back: it may be asking for promotion.
+      this.outbox.emit({ kind: "closeChannel", peer });
+      return;
+    }
+    this.joinQueue.push(peer);
+    this.joinNext(nowUs);
+    this.proceed(nowUs);
+  }
+
+  private joining(): Follower | null {
+    for (const follower of this.followers.values()) if (follower.stage !== "synced") return follower;
+    return null;
+  }
+
+  private joinNext(nowUs: number): void {
+    if (this.joining() !== null || this.guestHalt !== null) return;
+    const peer = this.joinQueue.shift();
+    if (peer === undefined) return;
+    this.followers.set(peer, {
+      id: peer,
+      stage: "copying",
+      lost: null,
+      lastSentUs: nowUs,
+      appliedInstant: 0n,
+      progressUs: nowUs,
+      stageSinceUs: nowUs,
+    });
+    this.transfer = new StateTransfer(peer);
+    this.detector.watch(peer, JOINING_PATIENCE * this.timeoutUs(), nowUs);
+    this.outbox.armIfIdle("heartbeat", nowUs + this.config.heartbeatIntervalMs * 1000);
+    this.armSilence();
+  }
+
+  private timeoutUs(): number {
+    return this.config.heartbeatTimeoutMs * 1000;
+  }
+
+  private stateCaptured(answer: Extract<ReplicaInput, { kind: "stateCaptured" }>, nowUs: number): void {
+    this.engine.end("captureState");
+    const transfer = this.capturing;
+    this.capturing = null;
+    assert(transfer !== null && transfer.peer === answer.peer, `state was captured for ${transfer?.peer}, not ${answer.peer}`);
+    if (transfer === this.transfer) {
+      const capture = transfer.captured(answer.bytes, answer.pagesLeft);
+      if (capture.final) this.finishTransfer(answer.peer, answer.stateHash, nowUs);
+    }
+    this.proceed(nowUs);
+  }
+
+  /** The pause: the newcomer enters the wait set, the log for it starts at this instant, and the guest goes on at once. */
+  private finishTransfer(peer: ReplicaId, stateHash: bigint | null, nowUs: number): void {
+    const follower = this.followers.get(peer);
+    assert(follower?.stage === "copying", `${peer} is being copied to`);
+    assert(stateHash !== null, "the last capture brings the state hash");
+    assert(this.clock !== null, "a primary that transfers its state is live");
+    this.outbox.emit({ kind: "endTransfer", peer });
+    this.transfer = null;
+    follower.stage = "verifying";
+    follower.stageSinceUs = nowUs;
+    follower.appliedInstant = this.point.instant;
+    this.commit.enter(peer);
+    this.hashes.follow(peer, this.point.instant);
+    const now = this.clock.now(nowUs);
+    const clockTime = now > this.point.time ? now : this.point.time;
+    this.send(follower, { kind: "stateEnd", term: this.term, point: this.point, clockTime, stateHash }, nowUs);
+  }
+
+  private message(peer: ReplicaId, message: LoggingChannelMessage, nowUs: number): void {
+    const follower = this.followers.get(peer);
+    if (follower === undefined || follower.lost !== null) return;
+    this.detector.heard(peer, nowUs);
+    switch (message.kind) {
+      case "ack":
+        if (follower.stage === "copying") return;
+        if (message.received !== null) this.commit.acknowledge(peer, message.received);
+        if (message.appliedInstant > follower.appliedInstant) {
+          follower.appliedInstant = message.appliedInstant;
+          follower.progressUs = nowUs;
+        }
+        if (!this.trails(follower)) follower.progressUs = nowUs;
+        if (message.applied !== null) this.hashes.applied(peer, message.applied);
+        this.release();
+        this.proceed(nowUs);
+        return;
+      case "stateReceived":
+        if (this.transfer?.peer !== peer) return;
+        this.transfer.received(message.bytes);
+        this.proceed(nowUs);
+        return;
+      case "stateVerified":
+        assert(follower.stage === "verifying", `${peer} verifies its state once, after it has all of it`);
+        follower.stage = "verified";
+        follower.progressUs = nowUs;
+        this.detector.watch(peer, this.timeoutUs(), nowUs);
+        this.armSilence();
+        this.arbitrate();
+        return;
+      case "backupFailed":
+        this.backupFailed(follower, message.reason, message.epoch, message.stateHash, nowUs);
+        return;
+      case "epoch":
+      case "heartbeat":
+      case "guestHalted":
+      case "statePages":
+      case "stateEnd":
+      case "termChanged":
+        throw new InvariantViolation(`backup ${peer} sent "${message.kind}", which only a primary sends`);
+      default:
+        unreachable(message);
+    }
+  }
+
+  private backupFailed(follower: Follower, reason: BackupFailure, epoch: bigint, actual: bigint, nowUs: number): void {
+    if (reason === "divergence") {
+      this.divergence = {
+        replicaId: follower.id,
+        epoch,
+        expected: this.hashes.expected(epoch) ?? 0n,
+        actual,
+        lastEqualInstant: this.hashes.lastEqualInstant(follower.id),
+      };
+    }
+    this.lose(follower.id, reason === "divergence" ? "divergence" : "backup_failed", nowUs);
+  }
+
+  /** Suspicion. Before `addBackup` is asked a newcomer is dropped freely; after that only the arbiter lets it go. */
+  private lose(peer: ReplicaId, reason: SoloReason, nowUs: number): void {
+    const queued = this.joinQueue.indexOf(peer);
+    if (queued >= 0) this.joinQueue.splice(queued, 1);
+    const follower = this.followers.get(peer);
+    if (follower === undefined || follower.lost !== null || this.outbox.haltReason !== null) return;
+    this.detector.forget(peer);
+    this.outbox.emit({ kind: "closeChannel", peer });
+    switch (follower.stage) {
+      case "copying":
+      case "verifying":
+      case "verified":
+        this.drop(follower, nowUs);
+        return;
+      case "adding":
+        follower.lost = reason;
+        return;
+      case "synced":
+        follower.lost = reason;
+        this.arbitrate();
+        return;
+      default:
+        unreachable(follower.stage);
+    }
+  }
+
+  /** Out of the wait set: what waited only for it may leave. */
+  private drop(follower: Follower, nowUs: number): void {
+    if (this.transfer?.peer === follower.id) {
+      this.transfer = null;
+      this.outbox.emit({ kind: "endTransfer", peer: follower.id });
+    }
+    this.followers.delete(follower.id);
+    this.commit.leave(follower.id);
+    this.hashes.forget(follower.id);
+    this.release();
+    if (this.outbox.haltReason !== null) return;
+    this.joinNext(nowUs);
+    this.proceed(nowUs);
+  }
+
+  // --- the arbiter -------------------------------------------------------------------------------------------------
+
+  private arbitrate(): void {
+    if (this.arbitration.open !== null) return;
+    for (const { id, stage, lost } of this.followers.values()) {
+      if (stage === "synced" && lost !== null) return this.arbitration.ask({ kind: "goSolo", term: this.term, lost: id, reason: lost });
+    }
+    for (const follower of this.followers.values()) {
+      if (follower.stage !== "verified") continue;
+      follower.stage = "adding";
+      return this.arbitration.ask({ kind: "addBackup", term: this.term, backup: follower.id });
+    }
+  }
+
+  private arbiterAnswered(request: ArbiterRequest, outcome: ArbiterOutcome, term: bigint, nowUs: number): void {
+    if (!this.arbitration.answers(request)) return;
+    if (outcome === "unavailable") return this.arbitration.waitAndAskAgain(nowUs);
+    this.arbitration.close();
+    assert(request.kind !== "promote", "a primary does not ask for promotion");
+    const peer = request.kind === "goSolo" ? request.lost : request.backup;
+    const follower = this.followers.get(peer);
+    assert(follower !== undefined, `${peer} stays until the arbiter has answered`);
+    if (outcome === "refused") {
+      const stillPrimary = request.kind === "addBackup" && term === this.term;
+      if (!stillPrimary) return this.outbox.halt("fenced");
+      if (follower.lost === null) {
+        this.detector.forget(peer);
+        this.outbox.emit({ kind: "closeChannel", peer });
+      }
+      this.drop(follower, nowUs);
+    } else {
+      assert(term > this.term, `a granted request leads to a newer term than ${this.term}, not to ${term}`);
+      this.term = term;
+      if (request.kind === "addBackup") {
+        follower.stage = "synced";
+        this.announceTerm(nowUs);
+        this.joinNext(nowUs);
+      } else {
+        this.followers.delete(peer);
+        this.announceTerm(nowUs);
+        this.drop(follower, nowUs);
+      }
+    }
+    if (this.outbox.haltReason !== null) return;
+    this.arbitrate();
+    this.proceed(nowUs);
+  }
+
+  private announceTerm(nowUs: number): void {
+    const synced = this.synced();
+    for (const follower of this.followers.values()) {
+      if (follower.stage !== "copying") this.send(follower, { kind: "termChanged", term: this.term, synced }, nowUs);
+    }
+  }
+
+  private synced(): readonly ReplicaId[] {
+    return [...this.followers.values()].filter(({ stage }) => stage === "synced").map(({ id }) => id);
+  }
+
+  // --- the channel -------------------------------------------------------------------------------------------------
+
+  private send(follower: Follower, message: LoggingChannelMessage, nowUs: number): void {
+    if (follower.lost !== null) return;
+    follower.lastSentUs = nowUs;
+    this.outbox.emit({ kind: "send", peer: follower.id, message });
+  }
+
+  private heartbeats(nowUs: number): void {
+    const intervalUs = this.config.heartbeatIntervalMs * 1000;
+    let next: number | null = null;
+    for (const follower of this.followers.values()) {
+      if (follower.lost !== null) continue;
+      if (nowUs - follower.lastSentUs >= intervalUs) this.send(follower, { kind: "heartbeat", term: this.term }, nowUs);
+      const due = follower.lastSentUs + intervalUs;
+      if (next === null || due < next) next = due;
+    }
+    if (next !== null) this.outbox.armIfIdle("heartbeat", next);
+  }
+
+  private armSilence(): void {
+    const deadline = this.detector.deadlineUs();
+    if (deadline !== null) this.outbox.arm("silence", deadline);
+  }
+}

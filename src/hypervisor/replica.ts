@@ -1,0 +1,105 @@
+/**
+ * A replica of a VM: a primary, or a backup that may become one.
+ *
+ *     createBackup --> backup --granted, log drained--> primary <-- createPrimary
+ *                        |                                 |
+ *                        '------------> halted <-----------'
+ *
+ * Every step begins with the question who has been silent for too long, before the input is looked at. After a halt a
+ * replica does nothing more.
+ */
+import { assert } from "../base/assert.ts";
+import { Backup } from "./backup.ts";
+import { EpochPacing } from "./epoch-pacing.ts";
+import { INPUT_RING_BYTES, InputSessions } from "./input-buffer.ts";
+import type { Effect, HaltReason, Replica, ReplicaConfig, ReplicaInput, ReplicaState, ReplicaStatus } from "./messages.ts";
+import { Outbox } from "./outbox.ts";
+import { Primary } from "./primary.ts";
+
+/**
+ * The only replica of a new VM, before its first instruction.
+ *
+ * @param term the VM's first, given by the arbiter
+ */
+export function createPrimary(config: ReplicaConfig, term: bigint): Replica {
+  const outbox = new Outbox();
+  const start = {
+    term,
+    point: { epoch: 0n, instant: 0n, time: 0n, wakeTime: null, waiting: false, consoleEnd: 0n },
+    sessions: new InputSessions(),
+    inputRoom: INPUT_RING_BYTES,
+    pacing: new EpochPacing(config.epochTargetMs),
+    guestHalt: null,
+    promotion: null,
+  };
+  return new EitherRole(config, outbox, new Primary(config, outbox, start));
+}
+
+/** A replica without state: it waits for its primary to open the logging channel. */
+export function createBackup(config: ReplicaConfig): Replica {
+  const outbox = new Outbox();
+  return new EitherRole(config, outbox, new Backup(config, outbox));
+}
+
+class EitherRole implements Replica {
+  private started = false;
+  private halted = false;
+  private lastNowUs = 0;
+  private known: string;
+
+  constructor(
+    private readonly config: ReplicaConfig,
+    private readonly outbox: Outbox,
+    private role: Primary | Backup,
+  ) {
+    this.known = this.worthKnowing();
+  }
+
+  step(input: ReplicaInput, nowUs: number): readonly Effect[] {
+    assert(Number.isSafeInteger(nowUs), `time is whole microseconds, not ${nowUs}`);
+    assert(nowUs >= this.lastNowUs, `time does not go back from ${this.lastNowUs} to ${nowUs}`);
+    this.lastNowUs = nowUs;
+    if (this.halted) return [];
+    assert(this.started === (input.kind !== "started"), `"started" is the first input, and only the first: now "${input.kind}"`);
+    this.started = true;
+
+    if (input.kind === "timeout") this.outbox.fired(input.timer.kind);
+    this.role.suspect(nowUs);
+    if (this.outbox.haltReason === null) this.role.handle(input, nowUs);
+    if (this.role instanceof Backup && this.role.readyToGoLive) this.enterPromoted(this.role, nowUs);
+
+    const now = this.worthKnowing();
+    const changed = now !== this.known;
+    this.known = now;
+    this.halted = this.outbox.haltReason !== null;
+    return this.outbox.take(changed);
+  }
+
+  status(): ReplicaStatus {
+    const { haltReason } = this.outbox;
+    const status = this.role.status();
+    const running: ReplicaState = status.role === "backup" ? status.state : "live";
+    return { ...status, replicaId: this.config.replicaId, haltReason, state: haltReason === null ? running : stateOfHalted(haltReason) };
+  }
+
+  inputNext(inputSession: string): bigint {
+    return this.role.inputNext(inputSession);
+  }
+
+  private enterPromoted(backup: Backup, nowUs: number): void {
+    const { start, time } = backup.handOver(nowUs);
+    const primary = new Primary(this.config, this.outbox, start);
+    this.role = primary;
+    primary.goLive(time, nowUs);
+  }
+
+  /** What a `statusChanged` is worth for: not the point, which moves with every epoch. */
+  private worthKnowing(): string {
+    const { role, state, term, synced, joining, arbiterUnavailable, guestHalt, haltReason, divergence } = this.status();
+    return [role, state, term, synced.join(), joining, arbiterUnavailable, guestHalt, haltReason, divergence?.replicaId, divergence?.epoch].join(" ");
+  }
+}
+
+function stateOfHalted(reason: HaltReason): ReplicaState {
+  return reason === "fenced" ? "fenced" : "stopped";
+}
