@@ -114,75 +114,35 @@ export function f64Sqrt(a: u64, rm: u32): u64 {
 
 /** a * b + c with one rounding. */
 export function f64MulAdd(a: u64, b: u64, c: u64, rm: u32): u64 {
-  const aMagnitude = a & MAGNITUDE;
-  const bMagnitude = b & MAGNITUDE;
-  const cMagnitude = c & MAGNITUDE;
-  let sign = signOf(a ^ b);
-  const cSign = signOf(c);
-  if (aMagnitude >= INFINITY || bMagnitude >= INFINITY || cMagnitude >= INFINITY) {
-    const invalidProduct = (aMagnitude == INFINITY && bMagnitude == 0) || (aMagnitude == 0 && bMagnitude == INFINITY);
-    if (invalidProduct || isSignalling(a) || isSignalling(b) || isSignalling(c)) return invalid();
-    if (aMagnitude > INFINITY || bMagnitude > INFINITY || cMagnitude > INFINITY) return CANONICAL_NAN;
-    if (aMagnitude != INFINITY && bMagnitude != INFINITY) return c;
-    return cMagnitude == INFINITY && sign != cSign ? invalid() : withSign(sign, INFINITY);
-  }
-  if (aMagnitude == 0 || bMagnitude == 0) {
-    if (cMagnitude != 0) return c;
-    return sign == cSign ? c : zeroOfDifference(rm);
-  }
+  if (rm == RM_RNE && isWithin(a, 400) && isWithin(b, 400) && isWithin(c, 900)) {
+    // Boldo and Melquiond 2008: the exact value is high + low + rest, added up so that only the last step rounds to nearest.
+    // Within these exponents every intermediate is a multiple of 2^-1000 and below 2^1000, so nothing here under- or overflows.
+    const product = reinterpret<f64>(a) * reinterpret<f64>(b);
+    const addend = reinterpret<f64>(c);
+    const productError = errorOfProduct(a, b, reinterpret<u64>(product));
 
-  // The product has 106 bits: two words with the leading one at bit 126, so that a sum has room for its carry.
-  const x = alignedSignificand(aMagnitude);
-  const y = alignedSignificand(bMagnitude);
-  let high = multiplyHigh(x, y);
-  let low = x * y;
-  let exponent = exponentOf(aMagnitude) + exponentOf(bMagnitude);
-  if (high >> 63) {
-    exponent += 1;
-    low = (low >> 1) | (high << 63);
-    high >>= 1;
-  }
+    const low = addend + productError;
+    const lowPart = low - addend;
+    const lowError = addend - (low - lowPart) + (productError - lowPart);
 
-  if (cMagnitude != 0) {
-    let cHigh = alignedSignificand(cMagnitude) >> 1;
-    let cLow: u64 = 0;
-    const distance = exponent - exponentOf(cMagnitude);
-    if (distance > 0) {
-      cLow = shiftRightJamLow(cHigh, cLow, distance);
-      cHigh = distance < 64 ? cHigh >> distance : 0;
-    } else if (distance < 0) {
-      low = shiftRightJamLow(high, low, -distance);
-      high = distance > -64 ? high >> -distance : 0;
-      exponent -= distance;
-    }
-    if (sign == cSign) {
-      const sum = low + cLow;
-      high += cHigh + u64(sum < low);
-      low = sum;
-    } else {
-      if (high < cHigh || (high == cHigh && low < cLow)) {
-        high = cHigh - high - u64(cLow < low);
-        low = cLow - low;
-        sign = cSign;
-      } else {
-        high = high - cHigh - u64(low < cLow);
-        low = low - cLow;
-      }
-      if ((high | low) == 0) return zeroOfDifference(rm);
-      if (high == 0) {
-        high = low;
-        low = 0;
-        exponent -= 64;
-      }
-    }
-  }
+    const high = product + low;
+    const highPart = high - product;
+    const highError = product - (high - highPart) + (low - highPart);
 
-  const shift = <i32>clz(high);
-  if (shift != 0) {
-    high = (high << shift) | (low >> (64 - shift));
-    low <<= shift;
+    const rest = lowError + highError;
+    const restPart = rest - lowError;
+    const restError = lowError - (rest - restPart) + (highError - restPart);
+
+    // An inexact rest is rounded to odd, so that it cannot turn into a tie that was none.
+    let odd = reinterpret<u64>(rest);
+    if (restError != 0 && (odd & 1) == 0) odd = restError > 0 == rest > 0 ? odd + 1 : odd - 1;
+    const tail = reinterpret<f64>(odd);
+    const result = high + tail;
+    // Fast2Sum gives the last error: `high` is zero, or not below the tail, which is at most half a last place of what made it.
+    if (restError != 0 || tail - (result - high) != 0) raiseFlags(FFLAG_NX);
+    return reinterpret<u64>(result);
   }
-  return f64Round(sign, exponent + 1 - shift, high | u64(low != 0), rm);
+  return mulAddSoft(a, b, c, rm);
 }
 
 export function f64Min(a: u64, b: u64): u64 {
@@ -400,6 +360,78 @@ function sqrtSoft(a: u64, rm: u32): u64 {
   return f64Round(0, exponent >> 1, rootSignificand(radicand), rm);
 }
 
+function mulAddSoft(a: u64, b: u64, c: u64, rm: u32): u64 {
+  const aMagnitude = a & MAGNITUDE;
+  const bMagnitude = b & MAGNITUDE;
+  const cMagnitude = c & MAGNITUDE;
+  let sign = signOf(a ^ b);
+  const cSign = signOf(c);
+  if (aMagnitude >= INFINITY || bMagnitude >= INFINITY || cMagnitude >= INFINITY) {
+    const invalidProduct = (aMagnitude == INFINITY && bMagnitude == 0) || (aMagnitude == 0 && bMagnitude == INFINITY);
+    if (invalidProduct || isSignalling(a) || isSignalling(b) || isSignalling(c)) return invalid();
+    if (aMagnitude > INFINITY || bMagnitude > INFINITY || cMagnitude > INFINITY) return CANONICAL_NAN;
+    if (aMagnitude != INFINITY && bMagnitude != INFINITY) return c;
+    return cMagnitude == INFINITY && sign != cSign ? invalid() : withSign(sign, INFINITY);
+  }
+  if (aMagnitude == 0 || bMagnitude == 0) {
+    if (cMagnitude != 0) return c;
+    return sign == cSign ? c : zeroOfDifference(rm);
+  }
+
+  // The product has 106 bits: two words with the leading one at bit 126, so that a sum has room for its carry.
+  const x = alignedSignificand(aMagnitude);
+  const y = alignedSignificand(bMagnitude);
+  let high = multiplyHigh(x, y);
+  let low = x * y;
+  let exponent = exponentOf(aMagnitude) + exponentOf(bMagnitude);
+  if (high >> 63) {
+    exponent += 1;
+    low = (low >> 1) | (high << 63);
+    high >>= 1;
+  }
+
+  if (cMagnitude != 0) {
+    let cHigh = alignedSignificand(cMagnitude) >> 1;
+    let cLow: u64 = 0;
+    const distance = exponent - exponentOf(cMagnitude);
+    if (distance > 0) {
+      cLow = shiftRightJamLow(cHigh, cLow, distance);
+      cHigh = distance < 64 ? cHigh >> distance : 0;
+    } else if (distance < 0) {
+      low = shiftRightJamLow(high, low, -distance);
+      high = distance > -64 ? high >> -distance : 0;
+      exponent -= distance;
+    }
+    if (sign == cSign) {
+      const sum = low + cLow;
+      high += cHigh + u64(sum < low);
+      low = sum;
+    } else {
+      if (high < cHigh || (high == cHigh && low < cLow)) {
+        high = cHigh - high - u64(cLow < low);
+        low = cLow - low;
+        sign = cSign;
+      } else {
+        high = high - cHigh - u64(low < cLow);
+        low = low - cLow;
+      }
+      if ((high | low) == 0) return zeroOfDifference(rm);
+      if (high == 0) {
+        high = low;
+        low = 0;
+        exponent -= 64;
+      }
+    }
+  }
+
+  const shift = <i32>clz(high);
+  if (shift != 0) {
+    high = (high << shift) | (low >> (64 - shift));
+    low <<= shift;
+  }
+  return f64Round(sign, exponent + 1 - shift, high | u64(low != 0), rm);
+}
+
 function toInteger(a: u64, rm: u32, largest: u64, lowest: u64): i64 {
   const magnitude = a & MAGNITUDE;
   if (magnitude > INFINITY) {
@@ -436,6 +468,21 @@ function normalSignificand(a: u64): u64 {
 /** Finite, and so far above the subnormal numbers that its exact value cannot have been tiny. */
 function isSafelyNormal(a: u64): bool {
   return <u32>fieldOf(a) - 2 < 2045;
+}
+
+/** Neither above 2^(limit + 1) nor below 2^-limit in magnitude. */
+function isWithin(a: u64, limit: u32): bool {
+  return <u32>fieldOf(a) - (BIAS - limit) <= 2 * limit;
+}
+
+/** What the nearest double `product` lacks to be a * b; all of them normal and far from underflow. */
+function errorOfProduct(a: u64, b: u64, product: u64): f64 {
+  // In units of the last place of the exact product. The error is less than 2^53 of them, so the lower words suffice.
+  const field = fieldOf(a) + fieldOf(b) - BIAS;
+  const scale = 52 + fieldOf(product) - field;
+  const error = <i64>(normalSignificand(a) * normalSignificand(b) - (normalSignificand(product) << scale));
+  const unit = (<u64>(field - 104) << 52) | (product & SIGN);
+  return <f64>error * reinterpret<f64>(unit);
 }
 
 function isNan(a: u64): bool {
