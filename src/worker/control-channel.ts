@@ -1,0 +1,178 @@
+/**
+ * The worker's side of the control channel: dials the control plane, for ever.
+ *
+ *     connecting --open, hello--> greeting --welcome--> connected
+ *         ^                          |                     |
+ *         '------ backoff with jitter, at most 1 s <-------'   (closed, silent, or not reachable)
+ *
+ * Refused before it was ever welcomed (a wrong join token, a name that is taken): the worker is configured wrongly, and
+ * says so instead of trying on. Refused later: the control plane may have been restored or reconfigured; the running
+ * pairs go on, and so do the attempts.
+ */
+import { randomInt } from "node:crypto";
+import type { IncomingMessage } from "node:http";
+import { WebSocket } from "ws";
+import { UnderstudyError } from "../base/errors.ts";
+import { decodeControlMessage, encodeControlChannelMessage } from "../wire/control-codec.ts";
+import type { ControlMessage, WorkerHello, WorkerMessage } from "../wire/control-messages.ts";
+import type { WorkerLog } from "./log.ts";
+
+const BACKOFF_FIRST_MS = 50;
+const BACKOFF_MAX_MS = 1000;
+const HANDSHAKE_TIMEOUT_MS = 5000;
+const PING_INTERVAL_MS = 5000;
+
+export interface ControlChannelOptions {
+  readonly url: URL;
+  readonly joinToken: string;
+  /** Made anew for each connection: it carries the replicas as they are then. */
+  readonly hello: () => WorkerHello;
+  readonly onWelcome: (workerId: string) => void;
+  readonly onMessage: (message: ControlMessage) => void;
+  readonly onConsoleFrame: (frame: Uint8Array) => void;
+  /** A connection that had been welcomed is gone. */
+  readonly onDisconnected: () => void;
+  /** The control plane will not have this worker, and never had it. */
+  readonly onJoinRefused: (error: UnderstudyError) => void;
+  readonly log: WorkerLog;
+}
+
+export class ControlChannel {
+  private socket: WebSocket | null = null;
+  private connected = false;
+  private everWelcomed = false;
+  private closed = false;
+  private backoffMs = BACKOFF_FIRST_MS;
+  private retry: NodeJS.Timeout | undefined;
+
+  constructor(private readonly options: ControlChannelOptions) {}
+
+  connect(): void {
+    if (this.closed) return;
+    const { url, joinToken, log } = this.options;
+    const socket = new WebSocket(url, {
+      headers: { authorization: `Bearer ${joinToken}` },
+      handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
+      perMessageDeflate: false,
+    });
+    this.socket = socket;
+    let alive = true;
+    let failure: Error | null = null;
+    const ping = setInterval(() => {
+      if (!alive) {
+        failure = new Error(`the control plane did not answer a ping within ${PING_INTERVAL_MS} ms`);
+        socket.terminate();
+        return;
+      }
+      alive = false;
+      if (socket.readyState === WebSocket.OPEN) socket.ping();
+    }, PING_INTERVAL_MS);
+    socket.on("open", () => socket.send(encodeControlChannelMessage(this.options.hello())));
+    socket.on("pong", () => (alive = true));
+    socket.on("message", (data: Buffer, isBinary: boolean) => {
+      alive = true;
+      if (this.socket === socket && !this.closed) this.receive(socket, data, isBinary);
+    });
+    socket.on("unexpected-response", (_request: unknown, response: IncomingMessage) => {
+      const status = response.statusCode ?? 0;
+      failure = new Error(`the control plane answered HTTP ${status}`);
+      if (status === 401 || status === 403) {
+        this.refused(new UnderstudyError("join_refused", `Cannot join the control plane at ${url}: it answered HTTP ${status}, the join token is wrong`));
+      }
+      response.resume();
+      socket.terminate();
+    });
+    socket.on("error", (error) => (failure ??= error));
+    socket.on("close", (code, reason) => {
+      clearInterval(ping);
+      const wasConnected = this.connected && this.socket === socket;
+      this.connected = false;
+      if (this.closed) return;
+      const why = failure?.message ?? (reason.length > 0 ? reason.toString() : `closed with code ${code}`);
+      if (wasConnected) {
+        log.warn({ code: "control_channel_lost", reason: why }, "control channel lost: running pairs go on, trying to reconnect");
+        this.options.onDisconnected();
+      } else {
+        log.debug({ reason: why }, "control plane not reached");
+      }
+      this.scheduleRetry(why);
+    });
+  }
+
+  /** @returns false, and nothing happens, unless the control plane has welcomed this connection */
+  send(message: WorkerMessage): boolean {
+    if (!this.connected || this.socket === null) return false;
+    this.socket.send(encodeControlChannelMessage(message));
+    return true;
+  }
+
+  /** @param onSent called when the frame has left this process, or will not */
+  sendConsoleFrame(frame: Uint8Array, onSent: () => void): void {
+    if (this.connected && this.socket !== null) this.socket.send(frame, onSent);
+  }
+
+  /** Bytes that are queued here because the control plane does not take them. */
+  get queuedBytes(): number {
+    return this.socket?.bufferedAmount ?? 0;
+  }
+
+  /** Says goodbye and stays away. */
+  close(): Promise<void> {
+    this.closed = true;
+    clearTimeout(this.retry);
+    const { socket } = this;
+    if (socket === null || socket.readyState === WebSocket.CLOSED) return Promise.resolve();
+    return new Promise((resolve) => {
+      const forced = setTimeout(() => socket.terminate(), 500);
+      socket.once("close", () => {
+        clearTimeout(forced);
+        resolve();
+      });
+      if (socket.readyState === WebSocket.OPEN) socket.close(1001, "the worker stops");
+      else socket.terminate();
+    });
+  }
+
+  private receive(socket: WebSocket, data: Buffer, isBinary: boolean): void {
+    try {
+      if (isBinary) {
+        if (this.connected) this.options.onConsoleFrame(data);
+        return;
+      }
+      const message = decodeControlMessage(data.toString("utf8"));
+      if (message.type === "refused") {
+        this.refused(new UnderstudyError("join_refused", `Cannot join the control plane at ${this.options.url}: ${message.code}: ${message.message}`));
+        socket.close();
+      } else if (message.type === "welcome") {
+        this.connected = true;
+        this.everWelcomed = true;
+        this.backoffMs = BACKOFF_FIRST_MS;
+        this.options.onWelcome(message.workerId);
+      } else if (this.connected) {
+        this.options.onMessage(message);
+      }
+    } catch (error) {
+      if (!(error instanceof UnderstudyError)) throw error;
+      this.options.log.error({ code: error.code, err: error }, "control channel closed: the control plane sent what this worker does not understand");
+      socket.close(1002, error.code);
+    }
+  }
+
+  private refused(error: UnderstudyError): void {
+    if (this.everWelcomed) {
+      this.options.log.warn({ code: error.code, err: error }, "the control plane refuses this worker for now: running pairs go on");
+    } else if (!this.closed) {
+      this.closed = true;
+      this.options.onJoinRefused(error);
+    }
+  }
+
+  private scheduleRetry(why: string): void {
+    const delayMs = randomInt(Math.ceil(this.backoffMs / 2), this.backoffMs + 1);
+    if (this.backoffMs < BACKOFF_MAX_MS && this.backoffMs * 2 >= BACKOFF_MAX_MS) {
+      this.options.log.warn({ code: "control_plane_unreachable", reason: why }, `control plane at ${this.options.url} not reachable: trying for ever`);
+    }
+    this.backoffMs = Math.min(BACKOFF_MAX_MS, this.backoffMs * 2);
+    this.retry = setTimeout(() => this.connect(), delayMs);
+  }
+}

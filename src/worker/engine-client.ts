@@ -1,0 +1,61 @@
+/** The main thread's side of an engine thread: posts commands, gets replies in the same order, hears of its end once. */
+import { Worker } from "node:worker_threads";
+import type { EngineCommand, EngineReply, EngineThreadData } from "./engine-commands.ts";
+
+export interface EngineClientOptions {
+  /** The bundle of engine-thread.ts. */
+  readonly threadUrl: URL;
+  readonly module: WebAssembly.Module;
+  readonly memoryMiB: number;
+  readonly onReply: (reply: EngineReply) => void;
+  /** The thread died without being asked to; no reply comes after it. */
+  readonly onFailure: (error: Error) => void;
+}
+
+export class EngineClient {
+  private readonly thread: Worker;
+  private readonly stopFlag = new Int32Array(new SharedArrayBuffer(4));
+  private epochRuns = false;
+  private closed = false;
+
+  constructor({ threadUrl, module, memoryMiB, onReply, onFailure }: EngineClientOptions) {
+    const workerData: EngineThreadData = { module, memoryMiB, stopFlag: this.stopFlag };
+    this.thread = new Worker(threadUrl, { workerData });
+    const fail = (error: Error) => {
+      if (this.closed) return;
+      this.closed = true;
+      void this.thread.terminate();
+      onFailure(error);
+    };
+    this.thread.on("message", (reply: EngineReply) => {
+      if (this.closed) return;
+      if (reply.kind === "epochEnded") this.epochRuns = false;
+      onReply(reply);
+    });
+    this.thread.on("messageerror", fail);
+    this.thread.on("error", fail);
+    this.thread.on("exit", (code) => fail(new Error(`Cannot run the guest: its engine thread exited with code ${code}`)));
+  }
+
+  post(command: EngineCommand): void {
+    if (this.closed) return;
+    if (command.kind === "runEpoch") {
+      // Only this side sets and clears the flag, and it clears it before the thread can see the command.
+      Atomics.store(this.stopFlag, 0, 0);
+      this.epochRuns = true;
+    }
+    this.thread.postMessage(command, command.kind === "applyState" ? [command.pages.buffer as ArrayBuffer] : []);
+  }
+
+  /** The running epoch ends within about half a millisecond; nothing happens when none runs. */
+  endEpochEarly(): void {
+    if (this.epochRuns) Atomics.store(this.stopFlag, 0, 1);
+  }
+
+  /** Stops the guest where it is and frees its memory. */
+  close(): void {
+    if (this.closed) return;
+    this.closed = true;
+    void this.thread.terminate();
+  }
+}

@@ -1,0 +1,69 @@
+/**
+ * What the main thread and an engine thread say to each other: commands, executed one at a time in the order they were
+ * posted, and one reply to each.
+ */
+import type { ClockSample, EpochEnd, EpochInput, GuestHalt } from "../engine/epoch.ts";
+import type { InputSessionTable, ReplicaId } from "../hypervisor/messages.ts";
+
+export interface EngineThreadData {
+  /** Compiled once for the process. */
+  readonly module: WebAssembly.Module;
+  readonly memoryMiB: number;
+  /** Shared, length 1: nonzero asks the running epoch to end soon, unless it is exact. */
+  readonly stopFlag: Int32Array;
+}
+
+export type EngineCommand =
+  | { readonly kind: "loadLinux"; readonly kernel: Uint8Array; readonly initramfs: Uint8Array; readonly cmdline: string }
+  | {
+      readonly kind: "runEpoch";
+      readonly limitInstant: bigint;
+      readonly exact: boolean;
+      readonly clock: ClockSample;
+      readonly inputs: readonly EpochInput[];
+      readonly wantHash: boolean;
+    }
+  | { readonly kind: "captureState"; readonly peer: ReplicaId; readonly first: boolean; readonly maxBytes: number; readonly final: boolean }
+  | { readonly kind: "endTransfer" }
+  | { readonly kind: "applyState"; readonly pages: Uint8Array }
+  | { readonly kind: "verifyState" };
+
+/** New console output: `bytes[0]` has this offset in the VM's output since creation. */
+export interface ConsoleOutput {
+  readonly offset: bigint;
+  readonly bytes: Uint8Array;
+}
+
+export type EngineReply =
+  | { readonly kind: "loaded" }
+  | {
+      readonly kind: "epochEnded";
+      readonly endInstant: bigint;
+      readonly reason: EpochEnd;
+      readonly time: bigint;
+      readonly wakeTime: bigint | null;
+      readonly console: readonly ConsoleOutput[];
+      readonly consoleEnd: bigint;
+      readonly halt: GuestHalt | null;
+      readonly inputRoom: number;
+      readonly stateHash: bigint | null;
+    }
+  /** `parts` are each within the bound of a `statePages` message. */
+  | {
+      readonly kind: "stateCaptured";
+      readonly peer: ReplicaId;
+      readonly parts: readonly Uint8Array[];
+      readonly pagesLeft: number;
+      readonly final: boolean;
+      readonly stateHash: bigint | null;
+    }
+  | { readonly kind: "transferEnded" }
+  | { readonly kind: "stateApplied"; readonly bytes: number }
+  | {
+      readonly kind: "stateHashed";
+      readonly stateHash: bigint;
+      readonly inputSessions: InputSessionTable;
+      readonly inputRoom: number;
+      /** What the machine's own ring holds. */
+      readonly console: ConsoleOutput;
+    };

@@ -1,0 +1,116 @@
+/**
+ * The thread of one replica's machine: owns the VirtualMachine and nothing else.
+ *
+ * It executes one command at a time, answers it, and sleeps in its event loop for the next one. Whatever goes wrong
+ * here, the guest's state can no longer be trusted: the error is not caught, the thread dies of it, and the driver
+ * halts this replica.
+ */
+import { parentPort, workerData } from "node:worker_threads";
+import { assert, unreachable } from "../base/assert.ts";
+import { VirtualMachine } from "../engine/virtual-machine.ts";
+import { STATE_PAGES_MAX } from "../wire/logging-channel.ts";
+import type { ConsoleOutput, EngineCommand, EngineReply, EngineThreadData } from "./engine-commands.ts";
+
+const port = parentPort;
+assert(port !== null, "the engine thread has a parent");
+const { module, memoryMiB, stopFlag } = workerData as EngineThreadData;
+
+const machine = new VirtualMachine(module, { memoryMiB, stopFlag });
+/** Console bytes below this offset have been handed to the main thread. */
+let consoleDrained = 0n;
+let capturing = false;
+
+port.on("message", (command: EngineCommand) => {
+  const reply = execute(command);
+  port.postMessage(reply, transfers(reply));
+});
+
+function execute(command: EngineCommand): EngineReply {
+  switch (command.kind) {
+    case "loadLinux":
+      machine.loadLinux(command);
+      return { kind: "loaded" };
+    case "runEpoch":
+      return runEpoch(command);
+    case "captureState":
+      return captureState(command);
+    case "endTransfer":
+      endTransfer();
+      return { kind: "transferEnded" };
+    case "applyState":
+      machine.applyState(command.pages);
+      return { kind: "stateApplied", bytes: command.pages.length };
+    case "verifyState": {
+      machine.finishRestore();
+      const offset = machine.consoleOldest;
+      const bytes = machine.readConsole(offset);
+      consoleDrained = machine.consoleEnd;
+      return { kind: "stateHashed", stateHash: machine.hash(), inputSessions: machine.inputSessions(), inputRoom: machine.inputRoom, console: { offset, bytes } };
+    }
+    default:
+      return unreachable(command);
+  }
+}
+
+function runEpoch(command: Extract<EngineCommand, { kind: "runEpoch" }>): EngineReply {
+  machine.beginEpoch(command.clock, command.inputs);
+  const console: ConsoleOutput[] = [];
+  let reason = machine.run(command.limitInstant, command.exact);
+  drainConsole(console);
+  // An exact run stops for output only where the ring in the machine's state is full: the epoch itself goes on.
+  while (command.exact && reason === "output") {
+    reason = machine.run(command.limitInstant, true);
+    drainConsole(console);
+  }
+  return {
+    kind: "epochEnded",
+    endInstant: machine.instant,
+    reason,
+    time: machine.time,
+    wakeTime: machine.wakeTime,
+    console,
+    consoleEnd: machine.consoleEnd,
+    halt: machine.halt,
+    inputRoom: machine.inputRoom,
+    stateHash: command.wantHash ? machine.hash() : null,
+  };
+}
+
+function drainConsole(into: ConsoleOutput[]): void {
+  if (machine.consoleEnd === consoleDrained) return;
+  into.push({ offset: consoleDrained, bytes: machine.readConsole(consoleDrained) });
+  consoleDrained = machine.consoleEnd;
+}
+
+function captureState({ peer, first, maxBytes, final }: Extract<EngineCommand, { kind: "captureState" }>): EngineReply {
+  if (first) {
+    endTransfer();
+    machine.beginCapture();
+    capturing = true;
+  }
+  const partMax = Math.min(maxBytes, STATE_PAGES_MAX);
+  const parts: Uint8Array[] = [];
+  // The last round takes all that is left, in as many parts as it needs; the guest does not run between them.
+  if (final) {
+    for (let left = 1; left > 0; ) {
+      const part = machine.captureState(partMax, false);
+      if (part.pages.length > 0) parts.push(part.pages);
+      left = part.pagesLeft;
+    }
+  }
+  const last = machine.captureState(partMax, final);
+  if (last.pages.length > 0) parts.push(last.pages);
+  return { kind: "stateCaptured", peer, parts, pagesLeft: last.pagesLeft, final, stateHash: final ? machine.hash() : null };
+}
+
+function endTransfer(): void {
+  if (capturing) machine.endCapture();
+  capturing = false;
+}
+
+/** Buffers that the reply alone holds: they move instead of being copied. */
+function transfers(reply: EngineReply): ArrayBuffer[] {
+  const bytes: readonly Uint8Array[] =
+    reply.kind === "epochEnded" ? reply.console.map((output) => output.bytes) : reply.kind === "stateCaptured" ? reply.parts : [];
+  return [...new Set(bytes.map(({ buffer }) => buffer as ArrayBuffer))];
+}

@@ -1,0 +1,259 @@
+/**
+ * The logging channel over TCP: dialling, listening, the handshake, and one socket per pair of replicas.
+ *
+ *     dialler (primary's worker)             listener (backup's worker)
+ *        connect ------------------------------> accept
+ *        hello {vm, from, to, secret, build} --> checked against the replica `to`
+ *        open <-------------------------- welcome | refused {code}, close
+ *
+ * A channel that ended, for whatever reason, says so exactly once through `onClosed`, and never gives a message after.
+ */
+import { createConnection, createServer, type Server, type Socket } from "node:net";
+import { UnderstudyError } from "../base/errors.ts";
+import type { LoggingChannelMessage } from "../hypervisor/messages.ts";
+import type { NetworkAddress } from "../wire/control-messages.ts";
+import {
+  type ChannelHandshake,
+  type ChannelRefusal,
+  LOGGING_CHANNEL_PROTOCOL,
+  LoggingChannelDecoder,
+  LoggingChannelEncoder,
+  type LoggingChannelFrame,
+} from "../wire/logging-channel.ts";
+
+const HANDSHAKE_TIMEOUT_MS = 5000;
+
+export type ChannelHello = Extract<ChannelHandshake, { kind: "hello" }>;
+
+export interface LoggingChannelHandlers {
+  readonly onMessage: (message: LoggingChannelMessage) => void;
+  /** @param error why, unless one of the two ends closed it on purpose */
+  readonly onClosed: (error: Error | null) => void;
+  /** Everything that was queued has left. */
+  readonly onDrained: () => void;
+}
+
+/** One established channel. */
+export class LoggingChannelSocket {
+  private handlers: LoggingChannelHandlers | null = null;
+  private error: Error | null = null;
+  private closed = false;
+  /** Bytes handed to the transport since the channel was opened. */
+  bytesSent = 0;
+
+  constructor(
+    private readonly socket: Socket,
+    private readonly encoder: LoggingChannelEncoder,
+    private readonly decoder: LoggingChannelDecoder,
+  ) {
+    decoder.acceptMessages();
+    socket.on("data", (chunk: Buffer) => this.receive(chunk));
+    socket.on("drain", () => this.handlers?.onDrained());
+    socket.on("error", (error) => this.error ??= error);
+    // A half-closed peer will never acknowledge anything again: the same as closed.
+    socket.on("end", () => socket.destroy());
+    socket.on("close", () => this.ended());
+    // Nothing is read before somebody listens.
+    socket.pause();
+  }
+
+  /** Takes the channel into use. */
+  open(handlers: LoggingChannelHandlers): void {
+    this.handlers = handlers;
+    if (this.socket.destroyed) this.ended();
+    else this.socket.resume();
+  }
+
+  /** Bytes that are queued in this process because the peer or the network does not take them. */
+  get queuedBytes(): number {
+    return this.socket.writableLength;
+  }
+
+  send(message: LoggingChannelMessage): void {
+    if (this.closed || this.socket.destroyed) return;
+    const bytes = this.encoder.encode(message);
+    this.bytesSent += bytes.length;
+    this.socket.write(bytes);
+  }
+
+  /** Sends what is queued, then ends; the handlers hear nothing more. */
+  close(): void {
+    this.handlers = null;
+    this.closed = true;
+    this.socket.end();
+    // A stopped peer does not take the last bytes: do not hold them for ever.
+    this.socket.setTimeout(HANDSHAKE_TIMEOUT_MS, () => this.socket.destroy());
+  }
+
+  private receive(chunk: Buffer): void {
+    if (this.closed) return;
+    let frames: LoggingChannelFrame[];
+    try {
+      frames = this.decoder.push(chunk);
+    } catch (error) {
+      this.socket.destroy(error as Error);
+      return;
+    }
+    for (const frame of frames) {
+      if (this.closed) return;
+      if (frame.kind === "hello" || frame.kind === "welcome" || frame.kind === "refused") {
+        this.socket.destroy(new UnderstudyError("malformed_message", `Cannot take a ${frame.kind} on an open logging channel`));
+        return;
+      }
+      this.handlers?.onMessage(frame);
+    }
+  }
+
+  private ended(): void {
+    if (this.closed) return;
+    this.closed = true;
+    this.handlers?.onClosed(this.error);
+  }
+}
+
+/** How a dial failed for a reason that the peer gave. */
+export class ChannelRefused extends UnderstudyError {
+  constructor(readonly refusal: ChannelRefusal) {
+    super(refusal, `Cannot open the logging channel: the backup's worker answered ${refusal}`);
+  }
+}
+
+/** @throws {ChannelRefused} or the socket's error */
+export function dialLoggingChannel(
+  address: NetworkAddress,
+  hello: Omit<ChannelHello, "kind" | "protocol">,
+  signal: AbortSignal,
+): Promise<LoggingChannelSocket> {
+  return new Promise((resolve, reject) => {
+    const socket = createConnection({ host: address.host, port: address.port, noDelay: true });
+    const encoder = new LoggingChannelEncoder();
+    const decoder = new LoggingChannelDecoder();
+    const fail = (error: Error) => {
+      settle();
+      socket.on("error", () => {});
+      socket.destroy();
+      reject(error);
+    };
+    const onAbort = () => fail(new Error("Cannot open the logging channel: it is not wanted any more"));
+    const onEnd = () => fail(new Error("Cannot open the logging channel: the peer closed it during the handshake"));
+    const onTimeout = () => fail(new Error(`Cannot open the logging channel: no answer within ${HANDSHAKE_TIMEOUT_MS} ms`));
+    const onData = (chunk: Buffer) => {
+      let frames: LoggingChannelFrame[];
+      try {
+        frames = decoder.push(chunk);
+      } catch (error) {
+        fail(error as Error);
+        return;
+      }
+      const [answer, ...rest] = frames;
+      if (answer === undefined) return;
+      if (answer.kind === "refused") fail(new ChannelRefused(answer.code));
+      else if (answer.kind !== "welcome" || rest.length > 0) {
+        fail(new UnderstudyError("malformed_message", `Cannot take a ${answer.kind} as the answer to hello: only welcome or refused`));
+      } else {
+        settle();
+        resolve(new LoggingChannelSocket(socket, encoder, decoder));
+      }
+    };
+    const settle = () => {
+      clearTimeout(timeout);
+      signal.removeEventListener("abort", onAbort);
+      for (const [event, listener] of Object.entries(listeners)) socket.off(event, listener);
+    };
+    const listeners = {
+      connect: () => socket.write(encoder.encode({ kind: "hello", protocol: LOGGING_CHANNEL_PROTOCOL, ...hello })),
+      data: onData,
+      error: fail,
+      end: onEnd,
+    };
+    const timeout = setTimeout(onTimeout, HANDSHAKE_TIMEOUT_MS);
+    signal.addEventListener("abort", onAbort);
+    socket.on("connect", listeners.connect).on("data", onData).on("error", fail).on("end", onEnd);
+    if (signal.aborted) onAbort();
+  });
+}
+
+/** Who may connect: the refusal, or what takes the opened channel. */
+export type ChannelAdmission = ChannelRefusal | ((channel: LoggingChannelSocket) => void);
+
+export class LoggingChannelListener {
+  private readonly server: Server;
+  private readonly sockets = new Set<Socket>();
+
+  constructor(
+    private readonly admit: (hello: ChannelHello) => ChannelAdmission,
+    private readonly onRejected: (error: Error, from: string) => void,
+  ) {
+    this.server = createServer({ noDelay: true }, (socket) => this.accept(socket));
+  }
+
+  /**
+   * @returns the address it listens on, with the port that the system chose for 0
+   * @throws {UnderstudyError} `port_in_use` or `cannot_listen`
+   */
+  listen(address: NetworkAddress): Promise<NetworkAddress> {
+    return new Promise((resolve, reject) => {
+      this.server.once("error", (cause: NodeJS.ErrnoException) => {
+        const [code, reason] =
+          cause.code === "EADDRINUSE" ? ["port_in_use", "another process has this port"] : ["cannot_listen", cause.message];
+        reject(new UnderstudyError(code, `Cannot listen for logging channels on ${address.host}:${address.port}: ${reason}`, { cause }));
+      });
+      this.server.listen(address.port, address.host, () => {
+        const bound = this.server.address();
+        resolve({ host: address.host, port: bound !== null && typeof bound === "object" ? bound.port : address.port });
+      });
+    });
+  }
+
+  close(): void {
+    this.server.close();
+    for (const socket of this.sockets) socket.destroy();
+  }
+
+  private accept(socket: Socket): void {
+    const from = `${socket.remoteAddress}:${socket.remotePort}`;
+    this.sockets.add(socket);
+    socket.on("close", () => this.sockets.delete(socket));
+    const encoder = new LoggingChannelEncoder();
+    const decoder = new LoggingChannelDecoder();
+    const reject = (error: Error) => {
+      settle();
+      socket.on("error", () => {});
+      socket.destroy();
+      this.onRejected(error, from);
+    };
+    const onTimeout = () => reject(new Error(`Cannot accept the logging channel: no hello within ${HANDSHAKE_TIMEOUT_MS} ms`));
+    const onEnd = () => reject(new Error("Cannot accept the logging channel: the peer closed it before its hello"));
+    const onData = (chunk: Buffer) => {
+      let frames: LoggingChannelFrame[];
+      try {
+        frames = decoder.push(chunk);
+      } catch (error) {
+        reject(error as Error);
+        return;
+      }
+      const [hello, ...rest] = frames;
+      if (hello === undefined) return;
+      if (hello.kind !== "hello" || rest.length > 0) {
+        reject(new UnderstudyError("malformed_message", `Cannot take a ${hello.kind} as the first frames: only a hello`));
+        return;
+      }
+      const admission = hello.protocol === LOGGING_CHANNEL_PROTOCOL ? this.admit(hello) : "protocol_mismatch";
+      settle();
+      if (typeof admission === "string") {
+        socket.on("error", () => {});
+        socket.end(encoder.encode({ kind: "refused", code: admission }));
+        this.onRejected(new ChannelRefused(admission), from);
+        return;
+      }
+      socket.write(encoder.encode({ kind: "welcome" }));
+      admission(new LoggingChannelSocket(socket, encoder, decoder));
+    };
+    const timeout = setTimeout(onTimeout, HANDSHAKE_TIMEOUT_MS);
+    const settle = () => {
+      clearTimeout(timeout);
+      socket.off("data", onData).off("error", reject).off("end", onEnd);
+    };
+    socket.on("data", onData).on("error", reject).on("end", onEnd);
+  }
+}

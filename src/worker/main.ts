@@ -1,0 +1,43 @@
+/** Entry of the worker process: environment in, one Worker, signals, exit code. */
+import { version } from "../../package.json";
+import { UnderstudyError } from "../base/errors.ts";
+import { openGuestImages } from "./guest-images.ts";
+import { createWorkerLog, type WorkerLog } from "./log.ts";
+import { loadMachineModule } from "./machine-module.ts";
+import { readSettings } from "./settings.ts";
+import { Worker } from "./worker.ts";
+
+let log: WorkerLog = createWorkerLog(process.env["UNDERSTUDY_WORKER_NAME"] ?? "worker");
+
+/** Logs why, and ends the process with exit code 1. */
+function die(error: unknown, what: string): never {
+  const code = error instanceof UnderstudyError ? error.code : "internal_error";
+  log.fatal({ code, err: error }, `${what}: ${error instanceof Error ? error.message : String(error)}`);
+  process.exit(1);
+}
+
+process.on("uncaughtException", (error) => die(error, "worker failed"));
+process.on("unhandledRejection", (reason) => die(reason, "worker failed"));
+
+try {
+  const settings = readSettings(process.env);
+  log = createWorkerLog(settings.name, settings.logLevel);
+  const worker = new Worker({
+    settings,
+    machine: await loadMachineModule(new URL("./machine.wasm", import.meta.url)),
+    engineThreadUrl: new URL("./engine-thread.mjs", import.meta.url),
+    images: await openGuestImages(settings),
+    version,
+    log,
+    onJoinRefused: (error) => die(error, "worker not admitted"),
+  });
+  const stop = (signal: NodeJS.Signals) => {
+    log.info({ signal }, "worker stops");
+    void worker.stop().then(() => process.exit(0));
+  };
+  process.once("SIGTERM", stop);
+  process.once("SIGINT", stop);
+  await worker.start();
+} catch (error) {
+  die(error, "worker not started");
+}

@@ -1,0 +1,75 @@
+/**
+ * Opens the logging channel that a `pair` order asks for.
+ *
+ *     ordered --> dialling --welcome--> attached
+ *                  |    ^
+ *                  |    '-- not there yet: the backup's worker has its own order still to come
+ *                  '-- refused for good, or too long: given up; the control plane orders again if it still wants it
+ */
+import { setTimeout as delay } from "node:timers/promises";
+import type { ControlMessage } from "../wire/control-messages.ts";
+import type { WorkerLog } from "./log.ts";
+import { ChannelRefused, dialLoggingChannel, type LoggingChannelSocket } from "./logging-channel-socket.ts";
+
+const GIVE_UP_AFTER_MS = 10_000;
+const RETRY_FIRST_MS = 25;
+const RETRY_MAX_MS = 500;
+
+export type BackupAddress = Extract<ControlMessage, { type: "pair" }>["backup"];
+
+export interface PairingOrder {
+  readonly vmId: string;
+  readonly replicaId: string;
+  readonly backup: BackupAddress;
+  readonly buildDigest: string;
+  readonly onOpen: (channel: LoggingChannelSocket) => void;
+  readonly log: WorkerLog;
+}
+
+export class PairingDialler {
+  private readonly dialling = new Map<string, { readonly backup: string; readonly abort: AbortController }>();
+
+  /** Idempotent: an order that is being carried out goes on; one for another backup takes its place. */
+  pair(order: PairingOrder): void {
+    const { replicaId, backup } = order;
+    if (this.dialling.get(replicaId)?.backup === backup.replicaId) return;
+    this.cancel(replicaId);
+    const abort = new AbortController();
+    this.dialling.set(replicaId, { backup: backup.replicaId, abort });
+    void this.dial(order, abort.signal).then((channel) => {
+      if (this.dialling.get(replicaId)?.abort === abort) this.dialling.delete(replicaId);
+      if (channel === null) return;
+      if (abort.signal.aborted) channel.close();
+      else order.onOpen(channel);
+    });
+  }
+
+  cancel(replicaId: string): void {
+    this.dialling.get(replicaId)?.abort.abort();
+    this.dialling.delete(replicaId);
+  }
+
+  cancelAll(): void {
+    for (const replicaId of [...this.dialling.keys()]) this.cancel(replicaId);
+  }
+
+  private async dial({ vmId, replicaId, backup, buildDigest, log }: PairingOrder, signal: AbortSignal): Promise<LoggingChannelSocket | null> {
+    const giveUpAt = performance.now() + GIVE_UP_AFTER_MS;
+    const hello = { vmId, from: replicaId, to: backup.replicaId, channelSecret: backup.channelSecret, buildDigest };
+    for (let retryMs = RETRY_FIRST_MS; !signal.aborted; retryMs = Math.min(RETRY_MAX_MS, retryMs * 2)) {
+      try {
+        return await dialLoggingChannel(backup.address, hello, signal);
+      } catch (error) {
+        if (signal.aborted) return null;
+        const forGood = error instanceof ChannelRefused && error.refusal !== "unknown_replica";
+        if (forGood || performance.now() > giveUpAt) {
+          log.error({ peer: backup.replicaId, address: backup.address, err: error }, "pairing given up: the backup's worker cannot be reached");
+          return null;
+        }
+        log.debug({ peer: backup.replicaId, err: error }, "the backup's worker is not ready, dialling again");
+      }
+      await delay(retryMs, undefined, { signal }).catch(() => {});
+    }
+    return null;
+  }
+}

@@ -1,0 +1,390 @@
+/**
+ * The loop around one replica's core: everything that happens becomes an input of `step`, and the effects of a step are
+ * performed in array order before the next input is looked at.
+ *
+ *     starting --images loaded (primary) | at once (backup)--> started --halt effect--> halted
+ *         |                                                       |
+ *         '----------- broken invariant, engine thread died ------'--> failed
+ *     any --close--> closed
+ *
+ * Halted and failed replicas stay to be reported (and a halted guest's console to be read) until they are dropped. A
+ * failure is this replica's alone: its channels close, so its peer suspects it at once, and the worker goes on.
+ */
+import { unreachable } from "../base/assert.ts";
+import { InvariantViolation, UnderstudyError } from "../base/errors.ts";
+import type { ArbiterRequest, Effect, HaltReason, Replica, ReplicaId, ReplicaInput, ReplicaStatus } from "../hypervisor/messages.ts";
+import type { ReplicaReport } from "../wire/control-messages.ts";
+import { ConsoleHistory } from "./console-history.ts";
+import { EngineClient } from "./engine-client.ts";
+import type { EngineCommand, EngineReply } from "./engine-commands.ts";
+import type { WorkerLog } from "./log.ts";
+import type { LoggingChannelSocket } from "./logging-channel-socket.ts";
+import { PairingClock } from "./pairing-clock.ts";
+import { replicaReport } from "./replica-report.ts";
+import { ReplicaTimers } from "./replica-timers.ts";
+
+/** State pages wait in the engine while so much of them waits in this process: the backup or the network is slower. */
+const QUEUED_BYTES_MAX = 8 * 1024 * 1024;
+
+/** What the driver tells its worker. */
+export interface ReplicaEvents {
+  readonly onArbiterRequest: (request: ArbiterRequest) => void;
+  readonly onInputAcknowledged: (inputSession: string, inputNext: bigint, durability: "replicated" | "solo") => void;
+  readonly onInputRefused: (refusal: Extract<Effect, { kind: "refuseInput" }>) => void;
+  /** More of `history` may be read, or the replica's role changed, or it ended. */
+  readonly onConsoleChanged: () => void;
+  /** `report()` differs in something that matters. */
+  readonly onReportChanged: () => void;
+  /** No more effects will come: halted or failed. */
+  readonly onEnded: () => void;
+}
+
+export interface LinuxImages {
+  readonly kernel: Uint8Array;
+  readonly initramfs: Uint8Array;
+  readonly cmdline: string;
+}
+
+export interface ReplicaDriverOptions {
+  readonly vmId: string;
+  readonly core: Replica;
+  readonly engine: { readonly threadUrl: URL; readonly module: WebAssembly.Module; readonly memoryMiB: number };
+  /** Integer microseconds of the process's monotonic clock. */
+  readonly nowUs: () => number;
+  readonly events: ReplicaEvents;
+  readonly log: WorkerLog;
+}
+
+export class ReplicaDriver {
+  readonly history = new ConsoleHistory();
+  private readonly core: Replica;
+  private readonly engine: EngineClient;
+  private readonly timers: ReplicaTimers;
+  private readonly channels = new Map<ReplicaId, LoggingChannelSocket>();
+  private readonly pairing: PairingClock;
+  private readonly inputs: ReplicaInput[] = [];
+  private stepping = false;
+  private state: "starting" | "started" | "halted" | "failed" | "closed" = "starting";
+  private failure: { readonly code: string; readonly message: string } | null = null;
+  private lastRole: ReplicaStatus["role"];
+  private logBytesOfClosed = 0;
+  private lastReleaseAt: Date | null = null;
+  /** A captured round that waits for its channel to drain. */
+  private heldCapture: { readonly channel: LoggingChannelSocket; readonly input: ReplicaInput } | null = null;
+
+  constructor(private readonly options: ReplicaDriverOptions) {
+    this.core = options.core;
+    this.lastRole = this.core.status().role;
+    this.pairing = new PairingClock(options.nowUs);
+    this.timers = new ReplicaTimers(options.nowUs, (timer) => this.feed({ kind: "timeout", timer }));
+    this.engine = new EngineClient({
+      ...options.engine,
+      onReply: (reply) => this.engineReplied(reply),
+      onFailure: (error) => this.fail("engine_failed", error),
+    });
+  }
+
+  get replicaId(): ReplicaId {
+    return this.core.status().replicaId;
+  }
+
+  /** Neither halted, failed nor closed. */
+  get running(): boolean {
+    return this.state === "starting" || this.state === "started";
+  }
+
+  status(): ReplicaStatus {
+    return this.core.status();
+  }
+
+  report(): ReplicaReport {
+    return replicaReport(this.core.status(), {
+      vmId: this.options.vmId,
+      started: this.state !== "starting",
+      failure: this.failure,
+      joinProgress: this.pairing.progress,
+      consoleOldest: this.history.oldest,
+      consoleReleased: this.history.released,
+      logBytes: BigInt(this.logBytesOfClosed + [...this.channels.values()].reduce((sum, channel) => sum + channel.bytesSent, 0)),
+      lastPairing: this.pairing.last,
+    });
+  }
+
+  /** A primary at instant 0: loads the images, then the guest runs. */
+  boot(images: LinuxImages): void {
+    if (this.state === "starting") this.engine.post({ kind: "loadLinux", ...images });
+  }
+
+  /** A backup waits for its state; it is started as it is. */
+  awaitState(): void {
+    this.started();
+  }
+
+  /** Bytes from a client, `offset` of the first in the input session. */
+  deviceInput(inputSession: string, offset: bigint, bytes: Uint8Array): void {
+    this.feed({ kind: "deviceInput", inputSession, offset, bytes });
+  }
+
+  /** Where a client that resumes this input session goes on. */
+  inputNext(inputSession: string): bigint {
+    return this.core.inputNext(inputSession);
+  }
+
+  requestPromotion(): void {
+    this.feed({ kind: "promotionRequested" });
+  }
+
+  arbiterAnswered(answer: Omit<Extract<ReplicaInput, { kind: "arbiterAnswered" }>, "kind">): void {
+    this.feed({ kind: "arbiterAnswered", ...answer });
+  }
+
+  /** The order to take a backup came: from now on its pairing is timed. */
+  pairingOrdered(backup: ReplicaId): void {
+    this.pairing.ordered(backup);
+  }
+
+  hasChannel(peer: ReplicaId): boolean {
+    return this.channels.has(peer);
+  }
+
+  /** Takes an established channel into use. A second one from the same peer takes the place of the first, which must be dead. */
+  attach(peer: ReplicaId, channel: LoggingChannelSocket): void {
+    if (!this.running) {
+      channel.close();
+      return;
+    }
+    const old = this.channels.get(peer);
+    if (old !== undefined) {
+      this.detach(peer, old);
+      old.close();
+      this.feed({ kind: "channelClosed", peer });
+    }
+    this.channels.set(peer, channel);
+    this.options.log.info({ peer }, "logging channel open");
+    this.feed({ kind: "channelOpened", peer });
+    channel.open({
+      onMessage: (message) => this.feed({ kind: "message", peer, message }),
+      onDrained: () => this.releaseHeldCapture(),
+      onClosed: (error) => {
+        this.options.log.warn({ peer, err: error ?? undefined }, "logging channel closed by the peer or the network");
+        this.detach(peer, channel);
+        this.feed({ kind: "channelClosed", peer });
+      },
+    });
+  }
+
+  /** Gives the replica up for a reason that its core does not know. */
+  fail(code: string, error: Error): void {
+    if (!this.running) return;
+    this.options.log.error({ code, err: error }, `replica failed: ${error.message}`);
+    this.failure = { code, message: error.message };
+    this.end("failed");
+  }
+
+  /** Stops the replica where it is and frees what it holds. */
+  close(): void {
+    if (this.state === "closed") return;
+    this.release();
+    this.state = "closed";
+  }
+
+  private started(): void {
+    if (this.state !== "starting") return;
+    this.state = "started";
+    this.options.events.onReportChanged();
+    this.feed({ kind: "started" });
+  }
+
+  private feed(input: ReplicaInput): void {
+    this.inputs.push(input);
+    if (this.stepping) return;
+    this.stepping = true;
+    try {
+      for (let next = this.inputs.shift(); next !== undefined && this.running; next = this.inputs.shift()) {
+        for (const effect of this.core.step(next, this.options.nowUs())) this.perform(effect);
+      }
+    } catch (error) {
+      this.fail(error instanceof InvariantViolation ? "invariant_violation" : error instanceof UnderstudyError ? error.code : "internal_error", error as Error);
+    } finally {
+      this.stepping = false;
+    }
+  }
+
+  private perform(effect: Effect): void {
+    const { events } = this.options;
+    switch (effect.kind) {
+      case "send":
+        // A channel that has just closed takes nothing; the core hears of it next.
+        this.channels.get(effect.peer)?.send(effect.message);
+        return;
+      case "closeChannel": {
+        const channel = this.channels.get(effect.peer);
+        if (channel === undefined) return;
+        this.detach(effect.peer, channel);
+        channel.close();
+        return;
+      }
+      case "runEpoch":
+        this.pairing.guestRuns();
+        this.engine.post(runCommand(effect));
+        return;
+      case "endEpochEarly":
+        this.engine.endEpochEarly();
+        return;
+      case "captureState":
+        if (effect.final) this.pairing.lastRound(this.core.status().point.waiting);
+        this.engine.post(effect);
+        return;
+      case "endTransfer":
+        this.engine.post({ kind: "endTransfer" });
+        return;
+      case "applyState":
+      case "verifyState":
+        this.engine.post(effect);
+        return;
+      case "releaseOutput":
+        this.history.release(effect.upTo);
+        this.lastReleaseAt = new Date();
+        events.onConsoleChanged();
+        return;
+      case "acknowledgeInput":
+        events.onInputAcknowledged(effect.inputSession, effect.inputNext, effect.durability);
+        return;
+      case "refuseInput":
+        events.onInputRefused(effect);
+        return;
+      case "askArbiter":
+        this.options.log.info({ request: loggable(effect.request) }, "asking the arbiter");
+        events.onArbiterRequest(effect.request);
+        return;
+      case "setTimer":
+        this.timers.set(effect.timer, effect.atUs);
+        return;
+      case "clearTimer":
+        this.timers.clear(effect.timer);
+        return;
+      case "statusChanged":
+        this.statusChanged();
+        return;
+      case "halt":
+        this.halt(effect.reason);
+        return;
+      default:
+        unreachable(effect);
+    }
+  }
+
+  private engineReplied(reply: EngineReply): void {
+    switch (reply.kind) {
+      case "loaded":
+        this.started();
+        return;
+      case "epochEnded": {
+        for (const { offset, bytes } of reply.console) this.history.append(offset, bytes);
+        const { console: _, ...input } = reply;
+        this.pairing.guestStops();
+        this.feed(input);
+        return;
+      }
+      case "stateCaptured": {
+        const { peer, parts, pagesLeft, stateHash } = reply;
+        const channel = this.channels.get(peer);
+        let bytes = 0;
+        for (const pages of parts) {
+          bytes += pages.length;
+          channel?.send({ kind: "statePages", pages });
+        }
+        this.pairing.captured(bytes, pagesLeft);
+        const input: ReplicaInput = { kind: "stateCaptured", peer, bytes, pagesLeft, stateHash };
+        if (channel !== undefined && channel.queuedBytes > QUEUED_BYTES_MAX) this.heldCapture = { channel, input };
+        else this.feed(input);
+        if (reply.final && this.core.status().point.waiting) this.pairing.guestRuns();
+        return;
+      }
+      case "transferEnded":
+        return;
+      case "stateApplied":
+        this.feed(reply);
+        return;
+      case "stateHashed":
+        this.history.reset(reply.console.offset, reply.console.bytes);
+        this.feed({ kind: "stateHashed", stateHash: reply.stateHash, inputSessions: reply.inputSessions, inputRoom: reply.inputRoom });
+        return;
+      default:
+        unreachable(reply);
+    }
+  }
+
+  private releaseHeldCapture(): void {
+    const held = this.heldCapture;
+    if (held === null) return;
+    this.heldCapture = null;
+    this.feed(held.input);
+  }
+
+  private detach(peer: ReplicaId, channel: LoggingChannelSocket): void {
+    if (this.channels.get(peer) !== channel) return;
+    this.channels.delete(peer);
+    this.logBytesOfClosed += channel.bytesSent;
+    if (this.heldCapture?.channel === channel) setImmediate(() => this.releaseHeldCapture());
+  }
+
+  private statusChanged(): void {
+    const status = this.core.status();
+    this.pairing.statusChanged(status);
+    const { role, term, state, synced, joining, lagInstructions, arbiterUnavailable } = status;
+    this.options.log.info(
+      { role, term: String(term), state, synced, joining, instant: String(status.point.instant), lagInstructions: String(lagInstructions), arbiterUnavailable },
+      `replica is ${role}, ${state}, in term ${term}`,
+    );
+    this.options.events.onReportChanged();
+    if (role !== this.lastRole) {
+      this.lastRole = role;
+      this.options.events.onConsoleChanged();
+    }
+  }
+
+  private halt(reason: HaltReason): void {
+    const status = this.core.status();
+    const { log } = this.options;
+    const fields = { code: reason, term: String(status.term), instant: String(status.point.instant), released: String(this.history.released) };
+    if (reason === "fenced") {
+      const since = this.lastReleaseAt?.toISOString() ?? "its start";
+      log.warn(
+        fields,
+        `replica ${status.replicaId} fenced: term ${status.term} belongs to another replica; released nothing since ${since}, output stands at ${this.history.released}`,
+      );
+    } else {
+      log.info(fields, `replica ${status.replicaId} halted: ${reason}`);
+    }
+    this.end("halted");
+  }
+
+  private end(state: "halted" | "failed"): void {
+    this.release();
+    this.state = state;
+    this.options.events.onReportChanged();
+    this.options.events.onConsoleChanged();
+    this.options.events.onEnded();
+  }
+
+  private release(): void {
+    this.inputs.length = 0;
+    this.heldCapture = null;
+    this.timers.clearAll();
+    for (const [peer, channel] of this.channels) {
+      this.detach(peer, channel);
+      channel.close();
+    }
+    this.engine.close();
+  }
+}
+
+function runCommand(effect: Extract<Effect, { kind: "runEpoch" }>): EngineCommand {
+  const { limitInstant, exact, clock, inputs, wantHash } = effect;
+  return { kind: "runEpoch", limitInstant, exact, clock, inputs, wantHash };
+}
+
+function loggable(request: ArbiterRequest): Record<string, string> {
+  return Object.fromEntries(Object.entries(request).map(([name, value]) => [name, String(value)]));
+}

@@ -1,0 +1,68 @@
+/** What a worker tells the control plane of one replica: the core's status, and what only the worker knows. */
+import type { ReplicaStatus } from "../hypervisor/messages.ts";
+import type { ReplicaReport } from "../wire/control-messages.ts";
+
+export interface PairingMeasurement {
+  readonly backup: string;
+  /** From the order to pair until the backup is in the synced set. */
+  readonly totalMs: number;
+  /** How long the guest stood still for the last round. */
+  readonly pauseMs: number;
+  readonly bytes: bigint;
+}
+
+export interface ReplicaObservations {
+  readonly vmId: string;
+  /** False until the guest's images are loaded: the core may be ready, the replica is not. */
+  readonly started: boolean;
+  /** Set where the replica was given up by its worker: an error code and a sentence. */
+  readonly failure: { readonly code: string; readonly message: string } | null;
+  readonly joinProgress: number | null;
+  readonly consoleOldest: bigint;
+  readonly consoleReleased: bigint;
+  readonly logBytes: bigint;
+  readonly lastPairing: PairingMeasurement | null;
+}
+
+export function replicaReport(status: ReplicaStatus, seen: ReplicaObservations): ReplicaReport {
+  const { promotion, divergence } = status;
+  return {
+    replicaId: status.replicaId,
+    vmId: seen.vmId,
+    role: status.role,
+    state: seen.failure !== null ? "failed" : seen.started ? status.state : "syncing",
+    term: status.term.toString(),
+    epoch: status.point.epoch.toString(),
+    instant: status.point.instant.toString(),
+    synced: status.synced,
+    joining: status.joining,
+    joinProgress: status.joining === null ? null : seen.joinProgress,
+    lagInstructions: status.lagInstructions.toString(),
+    consoleOldest: seen.consoleOldest.toString(),
+    consoleEnd: seen.consoleReleased.toString(),
+    arbiterUnavailable: status.arbiterUnavailable,
+    guestHalt: status.guestHalt,
+    haltReason: seen.failure?.code ?? status.haltReason,
+    message: seen.failure?.message ?? null,
+    promotion: promotion && {
+      detectMs: promotion.detectUs / 1000,
+      arbitrateMs: promotion.arbitrateUs / 1000,
+      promoteMs: promotion.promoteUs / 1000,
+      instant: promotion.instant.toString(),
+      consoleEnd: promotion.consoleEnd.toString(),
+    },
+    divergence: divergence && {
+      replicaId: divergence.replicaId,
+      epoch: divergence.epoch.toString(),
+      expected: hex(divergence.expected),
+      actual: hex(divergence.actual),
+      lastEqualInstant: divergence.lastEqualInstant?.toString() ?? null,
+    },
+    logBytes: seen.logBytes.toString(),
+    lastPairing: seen.lastPairing && { ...seen.lastPairing, bytes: seen.lastPairing.bytes.toString() },
+  };
+}
+
+function hex(hash: bigint): string {
+  return hash.toString(16).padStart(16, "0");
+}

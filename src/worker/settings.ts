@@ -1,0 +1,87 @@
+/** What a worker is told by its environment. */
+import { readFileSync } from "node:fs";
+import { hostname, totalmem } from "node:os";
+import { join } from "node:path";
+import { UnderstudyError } from "../base/errors.ts";
+import type { NetworkAddress } from "../wire/control-messages.ts";
+
+export interface WorkerSettings {
+  /** Control channel: ws:// or wss://. */
+  readonly controlUrl: URL;
+  readonly joinToken: string;
+  readonly name: string;
+  readonly zone: string | null;
+  readonly host: string;
+  readonly loggingListen: NetworkAddress;
+  /** Host under which other workers reach `loggingListen`. */
+  readonly loggingAdvertise: string;
+  readonly imageStore: string;
+  readonly memoryMiB: number;
+  readonly logLevel: string;
+}
+
+const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
+
+/** @throws {UnderstudyError} `bad_setting` naming the variable */
+export function readSettings(env: NodeJS.ProcessEnv): WorkerSettings {
+  const name = env["UNDERSTUDY_WORKER_NAME"] ?? hostname().toLowerCase().replaceAll(/[^a-z0-9-]/g, "-");
+  if (!NAME.test(name)) throw badSetting("UNDERSTUDY_WORKER_NAME", name, "a label of lower-case letters, digits and hyphens");
+  const dataDir = env["UNDERSTUDY_DATA_DIR"];
+  const imageStore = env["UNDERSTUDY_IMAGE_STORE"] ?? (dataDir === undefined ? undefined : join(dataDir, "images"));
+  if (imageStore === undefined) throw badSetting("UNDERSTUDY_IMAGE_STORE", undefined, "the folder of the image store, or UNDERSTUDY_DATA_DIR");
+  const loggingListen = address("UNDERSTUDY_LOGGING_LISTEN", env["UNDERSTUDY_LOGGING_LISTEN"] ?? "127.0.0.1:0");
+  const everywhere = loggingListen.host === "0.0.0.0" || loggingListen.host === "::";
+  return {
+    controlUrl: controlUrl(env["UNDERSTUDY_CONTROL_URL"]),
+    joinToken: joinToken(env),
+    name,
+    zone: env["UNDERSTUDY_ZONE"] || null,
+    host: hostname(),
+    loggingListen,
+    loggingAdvertise: env["UNDERSTUDY_LOGGING_ADVERTISE"] || (everywhere ? hostname() : loggingListen.host),
+    imageStore,
+    memoryMiB: memoryMiB(env["UNDERSTUDY_WORKER_MEMORY_MIB"]),
+    logLevel: env["UNDERSTUDY_LOG_LEVEL"] || "info",
+  };
+}
+
+function controlUrl(value: string | undefined): URL {
+  const url = value !== undefined && URL.canParse(value) ? new URL(value) : null;
+  if (url === null || (url.protocol !== "ws:" && url.protocol !== "wss:")) {
+    throw badSetting("UNDERSTUDY_CONTROL_URL", value, "the control channel, such as ws://127.0.0.1:8081/internal/v1/workers");
+  }
+  return url;
+}
+
+function joinToken(env: NodeJS.ProcessEnv): string {
+  const file = env["UNDERSTUDY_JOIN_TOKEN_FILE"];
+  if (env["UNDERSTUDY_JOIN_TOKEN"]) return env["UNDERSTUDY_JOIN_TOKEN"];
+  if (!file) throw badSetting("UNDERSTUDY_JOIN_TOKEN", undefined, "the control plane's join token, or UNDERSTUDY_JOIN_TOKEN_FILE");
+  let token: string;
+  try {
+    token = readFileSync(file, "utf8").trim();
+  } catch (cause) {
+    throw badSetting("UNDERSTUDY_JOIN_TOKEN_FILE", file, "a file that can be read", cause);
+  }
+  if (token === "") throw badSetting("UNDERSTUDY_JOIN_TOKEN_FILE", file, "a file with the join token in it");
+  return token;
+}
+
+/** `host:port`, an IPv6 host in brackets. */
+function address(variable: string, value: string): NetworkAddress {
+  const match = /^(?:\[([^\]]+)\]|([^:]+)):(\d{1,5})$/.exec(value);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65535) throw badSetting(variable, value, "host:port");
+  return { host: (match[1] ?? match[2]) as string, port };
+}
+
+function memoryMiB(value: string | undefined): number {
+  if (value === undefined || value === "") return Math.floor(totalmem() / (1024 * 1024));
+  if (!/^[1-9][0-9]{0,8}$/.test(value)) throw badSetting("UNDERSTUDY_WORKER_MEMORY_MIB", value, "a number of MiB");
+  return Number(value);
+}
+
+function badSetting(variable: string, value: string | undefined, wanted: string, cause?: unknown): UnderstudyError {
+  const is = value === undefined || value === "" ? "it is not set" : `it is "${value}"`;
+  return new UnderstudyError("bad_setting", `Cannot use ${variable}: ${is}, wanted is ${wanted}`, { cause });
+}

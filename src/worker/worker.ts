@@ -1,0 +1,299 @@
+/**
+ * One worker: a process that hosts replicas for the control plane.
+ *
+ *     control channel --orders--> Worker --create, pair, promote, drop--> ReplicaDriver (one per replica) --> engine thread
+ *                    <--reports--        <--arbiter, console, report-----      ^
+ *                                                                              '-- logging channels, dialled and accepted
+ *
+ * The main thread owns every socket and timer. Orders are idempotent: the control plane repeats what it wants until the
+ * reports show it. A control channel that is lost disturbs no replica.
+ */
+import { createHash, randomUUID, timingSafeEqual } from "node:crypto";
+import { availableParallelism } from "node:os";
+import { unreachable } from "../base/assert.ts";
+import { UnderstudyError } from "../base/errors.ts";
+import { createBackup, createPrimary } from "../hypervisor/replica.ts";
+import type { ReplicaConfig } from "../hypervisor/messages.ts";
+import { decodeControlConsoleFrame } from "../wire/console-frames.ts";
+import { CONTROL_PROTOCOL, type ControlMessage, type NetworkAddress, type WorkerHello } from "../wire/control-messages.ts";
+import { ArbiterClient } from "./arbiter-client.ts";
+import { ConsoleRelay } from "./console-relay.ts";
+import { ControlChannel } from "./control-channel.ts";
+import type { GuestImages } from "./guest-images.ts";
+import type { WorkerLog } from "./log.ts";
+import { type ChannelAdmission, type ChannelHello, LoggingChannelListener } from "./logging-channel-socket.ts";
+import type { MachineModule } from "./machine-module.ts";
+import { PairingDialler } from "./pairing-dialler.ts";
+import { ReplicaDriver } from "./replica-driver.ts";
+import type { WorkerSettings } from "./settings.ts";
+
+const REPORT_INTERVAL_MS = 1000;
+
+const HEARTBEAT_INTERVAL_MS = 100;
+const EPOCH_TARGET_MS = 5;
+const HASH_INTERVAL_MS = 1000;
+
+type CreateReplica = Extract<ControlMessage, { type: "createReplica" }>;
+
+interface HostedReplica {
+  readonly order: CreateReplica;
+  readonly driver: ReplicaDriver;
+  readonly log: WorkerLog;
+}
+
+export interface WorkerOptions {
+  readonly settings: WorkerSettings;
+  readonly machine: MachineModule;
+  readonly engineThreadUrl: URL;
+  readonly images: GuestImages;
+  readonly version: string;
+  readonly log: WorkerLog;
+  /** The control plane will not have this worker. */
+  readonly onJoinRefused: (error: UnderstudyError) => void;
+}
+
+export class Worker {
+  private readonly incarnation = randomUUID();
+  private readonly replicas = new Map<string, HostedReplica>();
+  private readonly control: ControlChannel;
+  private readonly arbiter: ArbiterClient;
+  private readonly consoles: ConsoleRelay;
+  private readonly listener: LoggingChannelListener;
+  private readonly dialler = new PairingDialler();
+  private readonly changed = new Set<string>();
+  private loggingAddress: NetworkAddress;
+  private reportTimer: NodeJS.Timeout | undefined;
+
+  constructor(private readonly options: WorkerOptions) {
+    const { settings, log } = options;
+    this.loggingAddress = settings.loggingListen;
+    this.control = new ControlChannel({
+      url: settings.controlUrl,
+      joinToken: settings.joinToken,
+      hello: () => this.hello(),
+      onWelcome: (workerId) => {
+        log.info({ workerId }, `joined the control plane at ${settings.controlUrl} as ${workerId}`);
+        this.arbiter.reconnected();
+      },
+      onMessage: (message) => this.receive(message),
+      onConsoleFrame: (frame) => this.receiveConsoleFrame(frame),
+      onDisconnected: () => this.consoles.clear(),
+      onJoinRefused: options.onJoinRefused,
+      log,
+    });
+    this.arbiter = new ArbiterClient((message) => this.control.send(message));
+    this.consoles = new ConsoleRelay(this.control, (replicaId) => this.replicas.get(replicaId)?.driver);
+    this.listener = new LoggingChannelListener(
+      (hello) => this.admit(hello),
+      (error, from) => log.warn({ from, err: error }, "logging channel rejected"),
+    );
+  }
+
+  /** @throws {UnderstudyError} `port_in_use` or `cannot_listen` */
+  async start(): Promise<void> {
+    const { settings, log } = this.options;
+    const bound = await this.listener.listen(settings.loggingListen);
+    this.loggingAddress = { host: settings.loggingAdvertise, port: bound.port };
+    log.info({ loggingAddress: this.loggingAddress, imageStore: settings.imageStore }, `listening for logging channels on ${bound.host}:${bound.port}`);
+    this.reportTimer = setInterval(() => this.reportRunning(), REPORT_INTERVAL_MS);
+    this.control.connect();
+  }
+
+  /** Leaves: the peers notice at once that their channels close, and take over. */
+  async stop(): Promise<void> {
+    clearInterval(this.reportTimer);
+    this.dialler.cancelAll();
+    this.listener.close();
+    for (const { driver } of this.replicas.values()) driver.close();
+    await this.control.close();
+  }
+
+  private hello(): WorkerHello {
+    const { settings, machine, version } = this.options;
+    return {
+      type: "hello",
+      protocol: CONTROL_PROTOCOL,
+      name: settings.name,
+      incarnation: this.incarnation,
+      pid: process.pid,
+      host: settings.host,
+      zone: settings.zone,
+      loggingAddress: this.loggingAddress,
+      memoryMiB: settings.memoryMiB,
+      cores: availableParallelism(),
+      version,
+      nodeVersion: process.version,
+      buildDigest: machine.buildDigest,
+      replicas: [...this.replicas.values()].map(({ driver }) => driver.report()),
+    };
+  }
+
+  private receive(message: ControlMessage): void {
+    switch (message.type) {
+      case "createReplica":
+        this.createReplica(message);
+        return;
+      case "pair":
+        this.pair(message);
+        return;
+      case "dropReplica":
+        this.dropReplica(message.replicaId, message.reason);
+        return;
+      case "promote": {
+        const hosted = this.find(message.replicaId);
+        if (hosted?.driver.status().role === "backup") hosted.driver.requestPromotion();
+        return;
+      }
+      case "arbiterAnswer":
+        this.arbiter.answered(message);
+        return;
+      case "consoleSubscribe":
+        this.consoles.subscribe(message);
+        return;
+      case "consoleUnsubscribe":
+        this.consoles.unsubscribe(message.subscription);
+        return;
+      case "consoleSession":
+        this.consoles.session(message);
+        return;
+      case "welcome":
+      case "refused":
+        return;
+      default:
+        unreachable(message);
+    }
+  }
+
+  private receiveConsoleFrame(data: Uint8Array): void {
+    const frame = decodeControlConsoleFrame(data);
+    if (frame.type !== "input") throw new UnderstudyError("bad_frame", "Cannot take a console output frame from the control plane: only input");
+    this.consoles.input(frame);
+  }
+
+  private createReplica(order: CreateReplica): void {
+    const { replicaId, vmId, role, spec } = order;
+    if (this.replicas.has(replicaId)) {
+      this.reportChanged(replicaId);
+      return;
+    }
+    const log = this.options.log.child({ vmId, replicaId });
+    const config: ReplicaConfig = {
+      replicaId,
+      heartbeatIntervalMs: Math.max(1, Math.min(HEARTBEAT_INTERVAL_MS, Math.floor(spec.heartbeatTimeoutMs / 3))),
+      heartbeatTimeoutMs: spec.heartbeatTimeoutMs,
+      maxLagMs: spec.maxLagMs,
+      epochTargetMs: EPOCH_TARGET_MS,
+      hashIntervalMs: HASH_INTERVAL_MS,
+    };
+    const driver: ReplicaDriver = new ReplicaDriver({
+      vmId,
+      core: role === "primary" ? createPrimary(config, BigInt(order.term)) : createBackup(config),
+      engine: { threadUrl: this.options.engineThreadUrl, module: this.options.machine.module, memoryMiB: spec.memoryMiB },
+      nowUs,
+      log,
+      events: {
+        onArbiterRequest: (request) => this.arbiter.ask(vmId, replicaId, request, (answer) => driver.arbiterAnswered(answer)),
+        onInputAcknowledged: (session, next, durability) => this.consoles.inputAcknowledged(driver, session, next, durability),
+        onInputRefused: (refusal) => this.consoles.inputRefused(driver, refusal),
+        onConsoleChanged: () => this.consoles.replicaChanged(),
+        onReportChanged: () => this.reportChanged(replicaId),
+        onEnded: () => {
+          this.dialler.cancel(replicaId);
+          this.arbiter.forget(replicaId);
+        },
+      },
+    });
+    this.replicas.set(replicaId, { order, driver, log });
+    log.info({ role, term: order.term, memoryMiB: spec.memoryMiB }, `hosting a ${role}`);
+    this.reportChanged(replicaId);
+    if (role === "backup") driver.awaitState();
+    else void this.boot(driver, order);
+  }
+
+  private async boot(driver: ReplicaDriver, { spec }: CreateReplica): Promise<void> {
+    try {
+      const [kernel, initramfs] = await Promise.all([this.options.images.read(spec.kernelDigest), this.options.images.read(spec.initramfsDigest)]);
+      driver.boot({ kernel, initramfs, cmdline: spec.cmdline });
+    } catch (error) {
+      driver.fail("image_unavailable", error as Error);
+    }
+  }
+
+  private pair({ replicaId, backup }: Extract<ControlMessage, { type: "pair" }>): void {
+    const hosted = this.find(replicaId);
+    if (hosted === undefined) return;
+    const { driver, order, log } = hosted;
+    if (driver.status().role !== "primary" || !driver.running || driver.hasChannel(backup.replicaId)) return;
+    driver.pairingOrdered(backup.replicaId);
+    this.dialler.pair({
+      vmId: order.vmId,
+      replicaId,
+      backup,
+      buildDigest: this.options.machine.buildDigest,
+      onOpen: (channel) => driver.attach(backup.replicaId, channel),
+      log,
+    });
+  }
+
+  private dropReplica(replicaId: string, reason: string): void {
+    const hosted = this.replicas.get(replicaId);
+    if (hosted !== undefined) {
+      hosted.log.info({ reason }, "replica dropped");
+      this.dialler.cancel(replicaId);
+      this.arbiter.forget(replicaId);
+      this.replicas.delete(replicaId);
+      this.changed.delete(replicaId);
+      hosted.driver.close();
+      this.consoles.replicaDropped(hosted.driver);
+    }
+    this.control.send({ type: "replicaGone", replicaId });
+  }
+
+  /** An order that names a replica which is not here is answered with `replicaGone`. */
+  private find(replicaId: string): HostedReplica | undefined {
+    const hosted = this.replicas.get(replicaId);
+    if (hosted === undefined) this.control.send({ type: "replicaGone", replicaId });
+    return hosted;
+  }
+
+  private admit(hello: ChannelHello): ChannelAdmission {
+    const hosted = this.replicas.get(hello.to);
+    if (hosted === undefined || hosted.order.vmId !== hello.vmId) return "unknown_replica";
+    if (!sameSecret(hello.channelSecret, hosted.order.channelSecret)) return "bad_secret";
+    if (hello.buildDigest !== this.options.machine.buildDigest) return "engine_mismatch";
+    const { driver } = hosted;
+    if (!driver.running || driver.status().role !== "backup") return "unknown_replica";
+    return (channel) => driver.attach(hello.from, channel);
+  }
+
+  /** Many changes of one turn of the event loop are one report. */
+  private reportChanged(replicaId: string): void {
+    if (this.changed.size === 0) setImmediate(() => this.flushReports());
+    this.changed.add(replicaId);
+  }
+
+  private flushReports(): void {
+    const changed = [...this.changed];
+    this.changed.clear();
+    for (const replicaId of changed) this.sendReport(replicaId);
+  }
+
+  private reportRunning(): void {
+    for (const [replicaId, { driver }] of this.replicas) if (driver.running) this.sendReport(replicaId);
+  }
+
+  private sendReport(replicaId: string): void {
+    const hosted = this.replicas.get(replicaId);
+    if (hosted !== undefined) this.control.send({ type: "replicaReport", report: hosted.driver.report() });
+  }
+}
+
+/** Integer microseconds of the process's monotonic clock; it goes on while the process is stopped. */
+function nowUs(): number {
+  return Math.trunc(performance.now() * 1000);
+}
+
+function sameSecret(a: string, b: string): boolean {
+  const digest = (text: string) => createHash("sha256").update(text).digest();
+  return timingSafeEqual(digest(a), digest(b));
+}
