@@ -127,7 +127,7 @@ export const EXCHANGE_SIZE: u32 = 0x2000;
 
 export const RAM_OFFSET: u32 = 0x100000;
 
-/** A decode table: one 16-byte entry per halfword of a page, and one that leads to the next page. */
+/** A decode table: one 16-byte entry per halfword of a page, and two that lead to the next page, at its first and second halfword. */
 export const DECODE_ENTRY: u32 = 16;
-export const DECODE_TABLE: u32 = 2049 * 16;
+export const DECODE_TABLE: u32 = 2050 * 16;
 export const DECODE_TABLES: u32 = 1024;

@@ -1,0 +1,410 @@
+/**
+ * One replica's virtual machine: the deterministic machine in its WebAssembly memory, run to exact instants.
+ *
+ * All state is in that memory, in pages that this class can copy out, put back and hash; nothing that matters is in a
+ * field here. Wasm's u64 results arrive as signed bigints and are made unsigned at the border.
+ *
+ *   created --loadLinux / loadProgram / restore / applyState+finishRestore--> ready --run--> ready | halted
+ */
+import { assert } from "../base/assert.ts";
+import { ByteReader, ByteWriter } from "../base/bytes.ts";
+import { UnderstudyError } from "../base/errors.ts";
+import { bytesToUuid, uuidToBytes } from "../base/uuid.ts";
+import { KERNEL_BASE, RAM_BASE } from "../isa/memory-map.ts";
+import { deviceTree } from "./device-tree.ts";
+import type { ClockSample, EpochEnd, EpochInput, GuestHalt } from "./epoch.ts";
+import type { MachineAbi } from "./machine-abi.ts";
+
+export interface VirtualMachineConfig {
+  /** 1..2048. */
+  readonly memoryMiB: number;
+  /** Element 0 nonzero: a run that is not exact stops soon. May be shared with another thread. */
+  readonly stopFlag?: Int32Array;
+}
+
+export interface LinuxBoot {
+  /** A flat RISC-V Image. */
+  readonly kernel: Uint8Array;
+  readonly initramfs: Uint8Array | null;
+  readonly cmdline: string;
+  /** 32 bytes; zeros where not given. */
+  readonly rngSeed?: Uint8Array;
+}
+
+/** Input that one `beginEpoch` may carry in one piece. */
+export const EPOCH_INPUT_MAX = 4096;
+
+const PAGE = 4096;
+const MIB = 1024 * 1024;
+/** Instructions between two looks at the stop flag and the output: about half a millisecond. */
+const SLICE = 100_000n;
+const SNAPSHOT_MAGIC = 0x53_54_53_55; // "USTS"
+const DEVICE_TREE_ROOM = 64 * 1024;
+
+const NEVER = 0xffff_ffff_ffff_ffffn;
+const HALTS: readonly (GuestHalt | null)[] = [null, "poweroff", "reboot", "panic"];
+
+export class VirtualMachine {
+  private readonly machine: MachineAbi;
+  private readonly memory: WebAssembly.Memory;
+  private readonly stopFlag: Int32Array;
+  private readonly ramBytes: number;
+  /** Where the next `captureState` goes on in its pass. */
+  private captureAt = 0;
+
+  /** @throws {UnderstudyError} `out_of_memory` where the host cannot give the guest its RAM */
+  constructor(module: WebAssembly.Module, config: VirtualMachineConfig) {
+    this.ramBytes = config.memoryMiB * MIB;
+    this.stopFlag = config.stopFlag ?? new Int32Array(1);
+    this.memory = new WebAssembly.Memory({ initial: 16, maximum: 65536 });
+    this.machine = new WebAssembly.Instance(module, { env: { memory: this.memory } }).exports as MachineAbi;
+    if (this.machine.setUp(BigInt(this.ramBytes)) !== 0) {
+      throw new UnderstudyError("out_of_memory", `Cannot allocate ${config.memoryMiB} MiB of guest memory on this host`);
+    }
+  }
+
+  // --- what a caller may look at --------------------------------------------------------------------------------------
+
+  /** Instructions retired since the VM was created. */
+  get instant(): bigint {
+    return unsigned(this.machine.instant());
+  }
+
+  /** Guest time now, ticks of 100 ns. */
+  get time(): bigint {
+    return unsigned(this.machine.time());
+  }
+
+  /** The hart waits (WFI) with nothing pending. */
+  get waiting(): boolean {
+    return this.machine.waiting() !== 0;
+  }
+
+  /** Guest time at which a waiting hart wakes by itself; null: no timer is armed, or the hart does not wait. */
+  get wakeTime(): bigint | null {
+    if (!this.waiting) return null;
+    const time = unsigned(this.machine.wakeTime());
+    return time === NEVER ? null : time;
+  }
+
+  get halt(): GuestHalt | null {
+    return HALTS[this.machine.halted()] ?? null;
+  }
+
+  /** Console bytes ever written; the byte at offset N is the same on every replica. */
+  get consoleEnd(): bigint {
+    return unsigned(this.machine.consoleEnd());
+  }
+
+  /** Offset of the oldest byte that the ring still holds. */
+  get consoleOldest(): bigint {
+    const size = BigInt(this.machine.consoleRingSize());
+    return this.consoleEnd > size ? this.consoleEnd - size : 0n;
+  }
+
+  /** Free bytes in the console input queue. */
+  get inputRoom(): number {
+    return this.machine.inputRoom();
+  }
+
+  get programCounter(): bigint {
+    return unsigned(this.machine.programCounter());
+  }
+
+  /** A copy of x0..x31. */
+  registers(): BigUint64Array {
+    return new BigUint64Array(this.memory.buffer, this.machine.registers(), 32).slice();
+  }
+
+  /**
+   * Console bytes [from, consoleEnd), a copy.
+   *
+   * @throws {InvariantViolation} unless `consoleOldest <= from <= consoleEnd`
+   */
+  readConsole(from: bigint): Uint8Array {
+    const end = this.consoleEnd;
+    assert(from >= this.consoleOldest && from <= end, `console offset ${from} is in [${this.consoleOldest}, ${end}]`);
+    const size = this.machine.consoleRingSize();
+    const ring = new Uint8Array(this.memory.buffer, this.machine.consoleRing(), size);
+    const length = Number(end - from);
+    const start = Number(from % BigInt(size));
+    const out = new Uint8Array(length);
+    const first = Math.min(length, size - start);
+    out.set(ring.subarray(start, start + first));
+    out.set(ring.subarray(0, length - first), first);
+    return out;
+  }
+
+  /** A copy of guest RAM at a physical address. */
+  readRam(address: number, length: number): Uint8Array {
+    const at = this.ramAddress(address, length);
+    return new Uint8Array(this.memory.buffer, at, length).slice();
+  }
+
+  /** Input sessions and the offset of the next byte each expects, least recently used first. */
+  inputSessions(): Map<string, bigint> {
+    const view = new DataView(this.memory.buffer, this.machine.inputSessions(), 64 * 32);
+    const found: { id: string; next: bigint; use: bigint }[] = [];
+    for (let at = 0; at < 64 * 32; at += 32) {
+      const use = view.getBigUint64(at + 24, true);
+      if (use === 0n) continue;
+      const id = bytesToUuid(new Uint8Array(view.buffer, view.byteOffset + at, 16));
+      found.push({ id, next: view.getBigUint64(at + 16, true), use });
+    }
+    found.sort((a, b) => (a.use < b.use ? -1 : 1));
+    return new Map(found.map(({ id, next }) => [id, next]));
+  }
+
+  // --- loading --------------------------------------------------------------------------------------------------------
+
+  /**
+   * Puts a kernel, its initramfs and a device tree into RAM and the hart at the kernel's entry, in S mode.
+   *
+   * @throws {UnderstudyError} `guest_too_large` where they do not fit
+   */
+  loadLinux(boot: LinuxBoot): void {
+    const kernelBytes = kernelMemory(boot.kernel);
+    const top = RAM_BASE + this.ramBytes;
+    const treeAt = top - DEVICE_TREE_ROOM;
+    const initramfsBytes = boot.initramfs?.length ?? 0;
+    const initramfsAt = alignDown(treeAt - initramfsBytes, PAGE);
+    if (initramfsAt < KERNEL_BASE + kernelBytes) {
+      throw new UnderstudyError(
+        "guest_too_large",
+        `Cannot load a kernel of ${kernelBytes} bytes and an initramfs of ${initramfsBytes} bytes: the VM has ${this.ramBytes} bytes of memory`,
+      );
+    }
+    const tree = deviceTree({
+      ramBytes: this.ramBytes,
+      cmdline: boot.cmdline,
+      initramfs: boot.initramfs ? { start: initramfsAt, end: initramfsAt + initramfsBytes } : null,
+      rngSeed: boot.rngSeed ?? new Uint8Array(32),
+    });
+    if (tree.length > DEVICE_TREE_ROOM) {
+      throw new UnderstudyError("guest_too_large", `Cannot use a device tree of ${tree.length} bytes: it has room for ${DEVICE_TREE_ROOM}`);
+    }
+    this.writeRam(KERNEL_BASE, boot.kernel);
+    if (boot.initramfs) this.writeRam(initramfsAt, boot.initramfs);
+    this.writeRam(treeAt, tree);
+    this.machine.bootSupervisor(BigInt(KERNEL_BASE), BigInt(treeAt));
+  }
+
+  /** Puts a flat program at the start of RAM and the hart there, in M mode, without firmware. */
+  loadProgram(program: Uint8Array): void {
+    this.writeRam(RAM_BASE, program);
+    this.machine.bootMachine(BigInt(RAM_BASE), 0n);
+  }
+
+  private ramAddress(address: number, length: number): number {
+    assert(address >= RAM_BASE && address + length <= RAM_BASE + this.ramBytes, `[${address}, +${length}) is RAM`);
+    return address - RAM_BASE + this.machine.ramOffset();
+  }
+
+  private writeRam(address: number, bytes: Uint8Array): void {
+    const at = this.ramAddress(address, bytes.length);
+    new Uint8Array(this.memory.buffer, at, bytes.length).set(bytes);
+    this.machine.written(at, bytes.length);
+  }
+
+  // --- running --------------------------------------------------------------------------------------------------------
+
+  /**
+   * Sets the clock rule and hands the guest its input: what an epoch's record says must happen before its first instruction.
+   *
+   * @throws {InvariantViolation} if guest time would go backwards, or the input leaves a hole or has no room: the log is wrong
+   */
+  beginEpoch(clock: ClockSample, inputs: readonly EpochInput[]): void {
+    assert(clock.time >= this.time, `guest time ${clock.time} is not before ${this.time}`);
+    this.machine.beginEpoch(clock.time, clock.rate);
+    for (const input of inputs) this.inject(input);
+  }
+
+  private inject(input: EpochInput): void {
+    assert(input.bytes.length <= EPOCH_INPUT_MAX, `an input has at most ${EPOCH_INPUT_MAX} bytes, this one ${input.bytes.length}`);
+    const exchange = new Uint8Array(this.memory.buffer, this.machine.exchange(), 16 + EPOCH_INPUT_MAX);
+    exchange.set(uuidToBytes(input.inputSession));
+    exchange.set(input.bytes, 16);
+    const queued = this.machine.queueInput(input.offset, input.bytes.length);
+    assert(queued >= 0, `input ${input.inputSession} at ${input.offset} follows what was delivered, and has room`);
+  }
+
+  /**
+   * Runs to exactly the instant asked for, unless the guest waits or halts first.
+   *
+   * @param exact false: also stop soon after console output came or the stop flag was set. True: stop for output only when
+   *   the ring must be read before more may come (`output`); then call again
+   */
+  run(untilInstant: bigint, exact: boolean): EpochEnd {
+    const outputStart = this.machine.consoleEnd();
+    for (;;) {
+      const instant = this.instant;
+      const sliceEnd = exact || untilInstant - instant <= SLICE ? untilInstant : instant + SLICE;
+      switch (this.machine.run(sliceEnd)) {
+        case 1:
+          return "wfi";
+        case 2:
+          return "output";
+        case 3:
+          return "halted";
+      }
+      if (sliceEnd === untilInstant) return "limit";
+      if (Atomics.load(this.stopFlag, 0) !== 0) return "stopped";
+      if (this.machine.consoleEnd() !== outputStart) return "output";
+    }
+  }
+
+  // --- state ----------------------------------------------------------------------------------------------------------
+
+  /** Hash of all state at this instant; costs what was written since the last one. */
+  hash(): bigint {
+    return unsigned(this.machine.stateHash());
+  }
+
+  /** Starts a transfer: everything that may hold data is to be captured. One at a time. */
+  beginCapture(): void {
+    this.machine.beginTransfer();
+    this.captureAt = 0;
+  }
+
+  /**
+   * Captures pages not yet captured, or written since they were.
+   *
+   * @param maxBytes stop after so much, unless `final`
+   * @param final capture all that is left, and the pages that always change: the receiver is then at this instant
+   * @returns `pages` for `applyState`; `pagesLeft`: pages known to be missing on the receiver after these
+   */
+  captureState(maxBytes: number, final: boolean): { pages: Uint8Array; pagesLeft: number } {
+    const writer = new ByteWriter(64 * 1024);
+    if (final) {
+      for (let page = this.machine.firstPage(); page < this.machine.alwaysEnd(); page++) this.capturePage(writer, page);
+      this.captureAt = 0;
+    }
+    for (;;) {
+      const page = this.machine.takePage(this.captureAt);
+      if (page === 0) {
+        if (this.captureAt === 0) break;
+        this.captureAt = 0;
+        continue;
+      }
+      this.capturePage(writer, page);
+      this.captureAt = page + 1;
+      if (!final && writer.size >= maxBytes) break;
+    }
+    this.machine.endTake();
+    return { pages: writer.take(), pagesLeft: this.machine.pagesLeft() };
+  }
+
+  /** A page as its number, whether it holds anything, and its 4096 bytes if it does. */
+  private capturePage(writer: ByteWriter, page: number): void {
+    const bytes = new Uint8Array(this.memory.buffer, page * PAGE, PAGE);
+    const empty = isZero(bytes);
+    writer.u32(page).u8(empty ? 0 : 1);
+    if (!empty) writer.bytes(bytes);
+  }
+
+  endCapture(): void {
+    this.captureAt = 0;
+  }
+
+  /**
+   * Puts captured pages in their place.
+   *
+   * @throws {UnderstudyError} `malformed_state` for a page that is no state of a machine of this size
+   */
+  applyState(pages: Uint8Array): void {
+    const reader = new ByteReader(pages);
+    while (reader.remaining > 0) {
+      const page = reader.u32();
+      const full = reader.u8();
+      if (!this.isStatePage(page) || full > 1) {
+        throw new UnderstudyError("malformed_state", `Cannot apply page ${page}: a machine with ${this.ramBytes} bytes of memory has no such state`);
+      }
+      const target = new Uint8Array(this.memory.buffer, page * PAGE, PAGE);
+      if (full === 1) target.set(reader.bytes(PAGE));
+      else target.fill(0);
+      this.machine.written(page * PAGE, PAGE);
+    }
+  }
+
+  private isStatePage(page: number): boolean {
+    const machine = this.machine;
+    return (page >= machine.firstPage() && page < machine.stateEndPage()) || (page >= machine.ramFirstPage() && page < machine.ramEndPage());
+  }
+
+  /** After the last `applyState`: drops what was cached of the state before. */
+  finishRestore(): void {
+    this.machine.restored();
+  }
+
+  /** All state as bytes: magic, layout version, RAM size, pages that are not zero. */
+  snapshot(): Uint8Array {
+    const writer = new ByteWriter(MIB);
+    writer.u32(SNAPSHOT_MAGIC).u32(this.machine.layoutVersion()).u64(BigInt(this.ramBytes));
+    for (let page = this.machine.firstPage(); page < this.machine.ramEndPage(); page++) {
+      if (!this.isStatePage(page)) continue;
+      const bytes = new Uint8Array(this.memory.buffer, page * PAGE, PAGE);
+      if (!isZero(bytes)) writer.u32(page).u8(1).bytes(bytes);
+    }
+    return writer.take();
+  }
+
+  /**
+   * Becomes the machine that a snapshot was taken of.
+   *
+   * @throws {UnderstudyError} `snapshot_version_mismatch`, `snapshot_memory_mismatch` or `malformed_state`; nothing has changed then but for the last
+   */
+  restore(snapshot: Uint8Array): void {
+    const reader = new ByteReader(snapshot);
+    const magic = reader.remaining >= 16 ? reader.u32() : 0;
+    if (magic !== SNAPSHOT_MAGIC) throw new UnderstudyError("malformed_state", "Cannot restore the machine: these bytes are no snapshot");
+    const version = reader.u32();
+    if (version !== this.machine.layoutVersion()) {
+      throw new UnderstudyError(
+        "snapshot_version_mismatch",
+        `Cannot restore the machine: the snapshot's layout is ${version}, this build reads ${this.machine.layoutVersion()}`,
+      );
+    }
+    const ram = reader.u64();
+    if (ram !== BigInt(this.ramBytes)) {
+      throw new UnderstudyError("snapshot_memory_mismatch", `Cannot restore the machine: the snapshot has ${ram} bytes of memory, this one ${this.ramBytes}`);
+    }
+    const pages = reader.bytes(reader.remaining);
+    this.clear();
+    this.applyState(pages);
+    this.finishRestore();
+  }
+
+  private clear(): void {
+    const machine = this.machine;
+    for (const [from, to] of [[machine.firstPage(), machine.stateEndPage()], [machine.ramFirstPage(), machine.ramEndPage()]] as const) {
+      for (let page = from; page < to; page++) {
+        const bytes = new Uint8Array(this.memory.buffer, page * PAGE, PAGE);
+        if (isZero(bytes)) continue;
+        bytes.fill(0);
+        machine.written(page * PAGE, PAGE);
+      }
+    }
+  }
+}
+
+/** Memory a flat Image needs (its header's image_size), at least its own length. */
+function kernelMemory(kernel: Uint8Array): number {
+  const view = new DataView(kernel.buffer, kernel.byteOffset, kernel.byteLength);
+  const isImage = kernel.length >= 64 && view.getUint32(56, true) === 0x05435352; // "RSC\x05"
+  if (!isImage) throw new UnderstudyError("unsupported_kernel", "Cannot load the kernel: it is not a flat RISC-V Image");
+  return Math.max(Number(view.getBigUint64(16, true)), kernel.length);
+}
+
+function isZero(page: Uint8Array): boolean {
+  const words = new BigUint64Array(page.buffer, page.byteOffset, page.length / 8);
+  for (let i = 0; i < words.length; i++) if (words[i] !== 0n) return false;
+  return true;
+}
+
+function alignDown(value: number, to: number): number {
+  return value - (value % to);
+}
+
+function unsigned(value: bigint): bigint {
+  return BigInt.asUintN(64, value);
+}

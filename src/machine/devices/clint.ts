@@ -1,0 +1,53 @@
+/**
+ * CLINT: software interrupt, timer compare, and the time that `rdtime` shows too.
+ *
+ * Guest time is a function of the log: the running epoch's clock sample and the instructions retired since its start
+ * (determinism rule 4). `mtime` written by firmware moves an offset.
+ */
+import { CLOCK_INSTANT, CLOCK_RATE, CLOCK_TIME, MSIP, MTIMECMP, MTIME_OFFSET } from "../layout";
+
+/** Guest time at an instant of the running epoch, ticks of 100 ns. */
+export function timeAt(instant: u64): u64 {
+  const since = instant - load<u64>(CLOCK_INSTANT);
+  return load<u64>(CLOCK_TIME) + ((since * load<u64>(CLOCK_RATE)) >> 24) + load<u64>(MTIME_OFFSET);
+}
+
+/** First instant at which guest time is at least `time`; u64.MAX if the epoch's rule never gets there in 2^38 ticks. */
+export function instantOf(time: u64): u64 {
+  const base = load<u64>(CLOCK_TIME) + load<u64>(MTIME_OFFSET);
+  const start = load<u64>(CLOCK_INSTANT);
+  if (time <= base) return start;
+  const rate = load<u64>(CLOCK_RATE);
+  const ticks = time - base;
+  if (rate == 0 || ticks >= (<u64>1 << 38)) return u64.MAX_VALUE;
+  return start + ((ticks << 24) + rate - 1) / rate;
+}
+
+let now: u64 = 0;
+
+/** Tells the device what instant it is: before each access that may read the time. */
+export function setInstant(instant: u64): void {
+  now = instant;
+}
+
+export function clintRead(offset: u32, size: u32): u64 {
+  let value: u64 = 0;
+  if (offset < 4) value = load<u64>(MSIP);
+  else if (offset >= 0x4000 && offset < 0x4008) value = load<u64>(MTIMECMP) >> ((offset & 4) << 3);
+  else if (offset >= 0xbff8) value = timeAt(now) >> ((offset & 4) << 3);
+  return size == 4 ? value & 0xffffffff : value;
+}
+
+export function clintWrite(offset: u32, size: u32, value: u64): void {
+  if (offset < 4) store<u64>(MSIP, value & 1);
+  else if (offset >= 0x4000 && offset < 0x4008) store<u64>(MTIMECMP, merge(load<u64>(MTIMECMP), offset, size, value));
+  else if (offset >= 0xbff8) {
+    const before = timeAt(now);
+    store<u64>(MTIME_OFFSET, load<u64>(MTIME_OFFSET) + (merge(before, offset, size, value) - before));
+  }
+}
+
+function merge(old: u64, offset: u32, size: u32, value: u64): u64 {
+  if (size == 8) return value;
+  return (offset & 4) == 0 ? (old & 0xffffffff00000000) | (value & 0xffffffff) : (old & 0xffffffff) | (value << 32);
+}

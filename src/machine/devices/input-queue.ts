@@ -1,0 +1,61 @@
+/**
+ * Console input as the log delivers it: sessions that know their next offset, and the queue that the UART reads.
+ *
+ * The table is part of the state, so a promoted backup knows exactly which input the guest has been given. 64 sessions;
+ * the one least recently delivered to makes room.
+ */
+import {
+  INPUT_HEAD, INPUT_RING, INPUT_RING_SIZE, INPUT_SEQUENCE, INPUT_SESSION_COUNT, INPUT_SESSION_SIZE, INPUT_SESSIONS, INPUT_TAIL,
+} from "../layout";
+import { markDirty } from "../ram";
+import { uartUpdate } from "./uart";
+
+export function inputRoom(): u32 {
+  return INPUT_RING_SIZE - <u32>(load<u64>(INPUT_HEAD) - load<u64>(INPUT_TAIL));
+}
+
+function sessionEntry(id: u32): u32 {
+  let oldest: u32 = INPUT_SESSIONS;
+  let oldestUse: u64 = u64.MAX_VALUE;
+  for (let i: u32 = 0; i < INPUT_SESSION_COUNT; i++) {
+    const entry = INPUT_SESSIONS + i * INPUT_SESSION_SIZE;
+    const use = load<u64>(entry, 24);
+    if (use != 0 && load<u64>(entry) == load<u64>(id) && load<u64>(entry, 8) == load<u64>(id, 8)) return entry;
+    if (use < oldestUse) {
+      oldest = entry;
+      oldestUse = use;
+    }
+  }
+  store<u64>(oldest, load<u64>(id));
+  store<u64>(oldest, load<u64>(id, 8), 8);
+  store<u64>(oldest, 0, 16);
+  return oldest;
+}
+
+/**
+ * Queues input for the guest.
+ *
+ * @param id address of the session's 16 bytes
+ * @param offset of the first byte in the session; bytes below the session's next are dropped
+ * @returns bytes queued, or -1: a hole, or no room; nothing has changed then
+ */
+export function queueInput(id: u32, offset: u64, bytes: u32, length: u32): i32 {
+  const entry = sessionEntry(id);
+  const next = load<u64>(entry, 16);
+  if (offset > next || length > inputRoom()) return -1;
+  const skip = next - offset;
+  store<u64>(INPUT_SEQUENCE, load<u64>(INPUT_SEQUENCE) + 1);
+  store<u64>(entry, load<u64>(INPUT_SEQUENCE), 24);
+  if (skip >= <u64>length) return 0;
+  let head = load<u64>(INPUT_HEAD);
+  for (let i = <u32>skip; i < length; i++) {
+    const at = INPUT_RING + (<u32>head & (INPUT_RING_SIZE - 1));
+    store<u8>(at, load<u8>(bytes + i));
+    markDirty(at);
+    head++;
+  }
+  store<u64>(INPUT_HEAD, head);
+  store<u64>(entry, offset + length, 16);
+  uartUpdate();
+  return <i32>(length - <u32>skip);
+}

@@ -1,0 +1,81 @@
+/**
+ * LR, SC and the AMOs. The reservation is one address; any trap and any SC clears it, so its loss is a function of the
+ * instruction stream alone (machine pitfall 8).
+ */
+import { RESERVATION, TLB_READ, TLB_WRITE } from "../layout";
+import { beforeWrite, holdsCode, hostAddress, markDirty } from "../ram";
+import { ACCESS_READ, ACCESS_WRITE, dataSet, faultCause, translateAtomic } from "./mmu";
+
+const LR: u32 = 0x02;
+const SC: u32 = 0x03;
+
+/** Host address for a read or a read-modify-write of RAM, made writable; 0 with a fault. */
+function atomicHost(address: u64, size: u32, access: u32): u32 {
+  const entry = (access == ACCESS_READ ? TLB_READ : TLB_WRITE) + dataSet + (<u32>(address >> 8) & 0xff0);
+  if (load<u64>(entry) == (address & (~<u64>0xfff | <u64>(size - 1)))) return load<u32>(entry, 8) + <u32>address;
+  const physical = translateAtomic(address, size, access);
+  if (faultCause >= 0) return 0;
+  const host = hostAddress(physical);
+  if (access == ACCESS_WRITE) {
+    if (holdsCode(host)) {
+      beforeWrite(host, size);
+      return host;
+    }
+    markDirty(host);
+  }
+  store<u64>(entry, address & ~<u64>0xfff);
+  store<u32>(entry, host - <u32>address, 8);
+  return host;
+}
+
+/** Executes a decoded Amo entry; on a fault (`faultCause`) nothing has changed. */
+export function executeAmo(entry: u32): void {
+  const funct5 = load<u32>(entry, 8);
+  const size = <u32>load<u16>(entry, 14);
+  const rd = <u32>load<u16>(entry, 2);
+  const address = load<u64>(load<u16>(entry, 4));
+  const operand = load<u64>(load<u16>(entry, 6));
+  if (funct5 == LR) {
+    const host = atomicHost(address, size, ACCESS_READ);
+    if (faultCause >= 0) return;
+    store<u64>(RESERVATION, host);
+    store<u64>(rd, size == 8 ? load<u64>(host) : <u64>(<i64>load<i32>(host)));
+    return;
+  }
+  const host = atomicHost(address, size, ACCESS_WRITE);
+  if (faultCause >= 0) return;
+  if (funct5 == SC) {
+    const held = load<u64>(RESERVATION) == <u64>host;
+    store<u64>(RESERVATION, -1);
+    if (held) {
+      if (size == 8) store<u64>(host, operand);
+      else store<u32>(host, <u32>operand);
+    }
+    store<u64>(rd, held ? 0 : 1);
+    return;
+  }
+  if (size == 8) {
+    const old = load<u64>(host);
+    store<u64>(host, combine(funct5, old, operand));
+    store<u64>(rd, old);
+  } else {
+    const old = <u64>(<i64>load<i32>(host));
+    // Sign extension keeps the order of unsigned 32-bit numbers too.
+    store<u32>(host, <u32>combine(funct5, old, <u64>(<i64>(<i32>operand))));
+    store<u64>(rd, old);
+  }
+}
+
+function combine(funct5: u32, old: u64, operand: u64): u64 {
+  switch (funct5) {
+    case 0x00: return old + operand;
+    case 0x01: return operand;
+    case 0x04: return old ^ operand;
+    case 0x08: return old | operand;
+    case 0x0c: return old & operand;
+    case 0x10: return <i64>old < <i64>operand ? old : operand;
+    case 0x14: return <i64>old > <i64>operand ? old : operand;
+    case 0x18: return old < operand ? old : operand;
+    default: return old > operand ? old : operand;
+  }
+}

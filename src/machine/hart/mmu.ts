@@ -1,0 +1,218 @@
+/**
+ * Address translation (Sv39; the Privileged Architecture's "Virtual Address Translation Process") and the slow paths of
+ * loads, stores and fetches: TLB misses, misaligned accesses, devices.
+ *
+ * The walker sets A and D itself (Svadu), which is a write to guest memory like any other: it dirties the page and
+ * undecodes code there.
+ */
+import {
+  CAUSE_INSTRUCTION_ACCESS_FAULT, CAUSE_INSTRUCTION_PAGE_FAULT, CAUSE_LOAD_ACCESS_FAULT, CAUSE_LOAD_PAGE_FAULT,
+  CAUSE_STORE_ACCESS_FAULT, CAUSE_STORE_PAGE_FAULT,
+} from "../../isa/causes";
+import {
+  MSTATUS_MPP, MSTATUS_MPP_SHIFT, MSTATUS_MPRV, MSTATUS_MXR, MSTATUS_SUM, PRIV_M, PRIV_S, PRIV_U, PTE_A, PTE_D, PTE_R,
+  PTE_U, PTE_V, PTE_W, PTE_X, SATP_BARE, SATP_MODE_SHIFT,
+} from "../../isa/status-bits";
+import { accessRefused, deviceRead, deviceWrite } from "../devices/bus";
+import { MSTATUS, PRIV, SATP, TLB_BYTES, TLB_EXEC, TLB_READ, TLB_WRITE } from "../layout";
+import { beforeWrite, decodeTableOf, holdsCode, hostAddress, isRam, markDirty, tableEvicted } from "../ram";
+import { flushExecTlb, noteSuperpage } from "./tlb";
+
+export const ACCESS_READ: u32 = 0;
+export const ACCESS_WRITE: u32 = 1;
+export const ACCESS_EXEC: u32 = 2;
+
+/** Set by a translation or access that failed; the interpreter raises it and clears it. -1: none. */
+export let faultCause: i32 = -1;
+export let faultAddress: u64 = 0;
+
+export function clearFault(): void {
+  faultCause = -1;
+}
+
+/** Set by a device access: interrupts may have changed, the interpreter looks at them before the next instruction. */
+export let deviceTouched: bool = false;
+
+export function clearDeviceTouched(): void {
+  deviceTouched = false;
+}
+
+/** TLB set of data accesses and of fetches in the present mode; recomputed by `modeChanged`. Offsets into TLB_READ, TLB_WRITE, TLB_EXEC. */
+export let dataSet: u32 = 0;
+export let execSet: u32 = 0;
+
+/** Call after privilege, mstatus or satp changed. */
+export function modeChanged(): void {
+  const privilege = load<i32>(PRIV);
+  const mstatus = load<u64>(MSTATUS);
+  execSet = (privilege == PRIV_M ? 3 : privilege) * TLB_BYTES;
+  const effective = dataPrivilege(privilege, mstatus);
+  dataSet = (effective == PRIV_M ? 3 : effective == PRIV_S && (mstatus & MSTATUS_SUM) != 0 ? 2 : effective) * TLB_BYTES;
+}
+
+function dataPrivilege(privilege: u32, mstatus: u64): u32 {
+  if (privilege == PRIV_M && (mstatus & MSTATUS_MPRV) != 0) return <u32>((mstatus & MSTATUS_MPP) >> MSTATUS_MPP_SHIFT);
+  return privilege;
+}
+
+function fault(access: u32, address: u64, page: bool): u64 {
+  faultAddress = address;
+  if (access == ACCESS_READ) faultCause = page ? CAUSE_LOAD_PAGE_FAULT : CAUSE_LOAD_ACCESS_FAULT;
+  else if (access == ACCESS_WRITE) faultCause = page ? CAUSE_STORE_PAGE_FAULT : CAUSE_STORE_ACCESS_FAULT;
+  else faultCause = page ? CAUSE_INSTRUCTION_PAGE_FAULT : CAUSE_INSTRUCTION_ACCESS_FAULT;
+  return 0;
+}
+
+/** Physical address of a virtual one, or a fault. */
+export function translate(address: u64, access: u32): u64 {
+  const mstatus = load<u64>(MSTATUS);
+  let privilege = load<i32>(PRIV);
+  if (access != ACCESS_EXEC) privilege = dataPrivilege(privilege, mstatus);
+  const satp = load<u64>(SATP);
+  if (privilege == PRIV_M || satp >> SATP_MODE_SHIFT == SATP_BARE) return address;
+  if (<u64>(<i64>(address << 25) >> 25) != address) return fault(access, address, true);
+  let table = (satp & 0xfffffffffff) << 12;
+  let level: i32 = 2;
+  while (true) {
+    const at = table + (((address >> (12 + <u64>level * 9)) & 511) << 3);
+    if (!isRam(at, 8)) return fault(access, address, false);
+    const host = hostAddress(at);
+    let pte = load<u64>(host);
+    if ((pte & PTE_V) == 0 || (pte & (PTE_R | PTE_W)) == PTE_W || pte >> 54 != 0) return fault(access, address, true);
+    if ((pte & (PTE_R | PTE_X)) == 0) {
+      if ((pte & (PTE_A | PTE_D | PTE_U)) != 0) return fault(access, address, true);
+      if (--level < 0) return fault(access, address, true);
+      table = ((pte >> 10) & 0xfffffffffff) << 12;
+      continue;
+    }
+    if ((pte & PTE_U) != 0) {
+      if (privilege == PRIV_S && (access == ACCESS_EXEC || (mstatus & MSTATUS_SUM) == 0)) return fault(access, address, true);
+    } else if (privilege == PRIV_U) return fault(access, address, true);
+    const need: u64 = access == ACCESS_READ ? PTE_R : access == ACCESS_WRITE ? PTE_W : PTE_X;
+    const have = access == ACCESS_READ && (mstatus & MSTATUS_MXR) != 0 ? pte | ((pte & PTE_X) >> 2) : pte;
+    if ((have & need) == 0) return fault(access, address, true);
+    const offsetMask = (<u64>1 << (12 + <u64>level * 9)) - 1;
+    const base = ((pte >> 10) & 0xfffffffffff) << 12;
+    if ((base & offsetMask) != 0) return fault(access, address, true); // misaligned superpage
+    const wanted = pte | PTE_A | (access == ACCESS_WRITE ? PTE_D : 0);
+    if (wanted != pte) {
+      beforeWrite(host, 8);
+      store<u64>(host, wanted);
+    }
+    if (level > 0) noteSuperpage(address, level);
+    return base | (address & offsetMask);
+  }
+}
+
+/** A load the read TLB did not serve. @returns the bytes zero-extended; check `faultCause` */
+export function slowLoad(address: u64, size: u32): u64 {
+  const misaligned = (<u32>address & (size - 1)) != 0;
+  if (misaligned && (<u32>address & 0xfff) + size > 4096) return loadAcrossPages(address, size);
+  const physical = translate(address, ACCESS_READ);
+  if (faultCause >= 0) return 0;
+  if (isRam(physical, size)) {
+    const host = hostAddress(physical);
+    const entry = TLB_READ + dataSet + (<u32>(address >> 8) & 0xff0);
+    store<u64>(entry, address & ~<u64>0xfff);
+    store<u32>(entry, host - <u32>address, 8);
+    return loadBytes(host, size);
+  }
+  if (misaligned) return fault(ACCESS_READ, address, false);
+  deviceTouched = true;
+  const value = deviceRead(physical, size);
+  return accessRefused ? fault(ACCESS_READ, address, false) : value;
+}
+
+function loadBytes(host: u32, size: u32): u64 {
+  if (size == 8) return load<u64>(host);
+  if (size == 4) return load<u32>(host);
+  if (size == 2) return load<u16>(host);
+  return load<u8>(host);
+}
+
+function loadAcrossPages(address: u64, size: u32): u64 {
+  let value: u64 = 0;
+  for (let i: u32 = 0; i < size; i++) {
+    const byte = slowLoad(address + i, 1);
+    if (faultCause >= 0) return 0;
+    value |= byte << (i << 3);
+  }
+  return value;
+}
+
+/** A store the write TLB did not serve; check `faultCause`. */
+export function slowStore(address: u64, size: u32, value: u64): void {
+  const misaligned = (<u32>address & (size - 1)) != 0;
+  if (misaligned && (<u32>address & 0xfff) + size > 4096) {
+    // Both pages must take the store before either byte is written.
+    translate(address, ACCESS_WRITE);
+    if (faultCause >= 0) return;
+    translate((address + size - 1) & ~<u64>0xfff, ACCESS_WRITE);
+    if (faultCause >= 0) return;
+    for (let i: u32 = 0; i < size; i++) slowStore(address + i, 1, value >> (i << 3));
+    return;
+  }
+  const physical = translate(address, ACCESS_WRITE);
+  if (faultCause >= 0) return;
+  if (isRam(physical, size)) {
+    const host = hostAddress(physical);
+    if (holdsCode(host)) beforeWrite(host, size);
+    else {
+      markDirty(host);
+      const entry = TLB_WRITE + dataSet + (<u32>(address >> 8) & 0xff0);
+      store<u64>(entry, address & ~<u64>0xfff);
+      store<u32>(entry, host - <u32>address, 8);
+    }
+    if (size == 8) store<u64>(host, value);
+    else if (size == 4) store<u32>(host, <u32>value);
+    else if (size == 2) store<u16>(host, <u16>value);
+    else store<u8>(host, <u8>value);
+    return;
+  }
+  if (misaligned) {
+    fault(ACCESS_WRITE, address, false);
+    return;
+  }
+  deviceTouched = true;
+  if (!deviceWrite(physical, size, value)) fault(ACCESS_WRITE, address, false);
+}
+
+/** The decode table of the page that holds `address`, for fetching; 0 with a fault. Fills the exec TLB. */
+export function fetchTable(address: u64): u32 {
+  const physical = translate(address, ACCESS_EXEC);
+  if (faultCause >= 0) return 0;
+  if (!isRam(physical, 2)) {
+    fault(ACCESS_EXEC, address, false);
+    return 0;
+  }
+  const table = decodeTableOf(hostAddress(physical));
+  if (tableEvicted) flushExecTlb();
+  const entry = TLB_EXEC + execSet + (<u32>(address >> 8) & 0xff0);
+  store<u64>(entry, address & ~<u64>0xfff);
+  store<u32>(entry, table, 8);
+  return table;
+}
+
+/** The halfword at `address`, for decoding; check `faultCause`. */
+export function fetchHalf(address: u64): u32 {
+  const physical = translate(address, ACCESS_EXEC);
+  if (faultCause >= 0) return 0;
+  if (!isRam(physical, 2)) {
+    fault(ACCESS_EXEC, address, false);
+    return 0;
+  }
+  return load<u16>(hostAddress(physical));
+}
+
+/** Physical RAM address for an atomic access, or a fault: misaligned, or not RAM. */
+export function translateAtomic(address: u64, size: u32, access: u32): u64 {
+  if ((<u32>address & (size - 1)) != 0) {
+    faultCause = access == ACCESS_READ ? 4 : 6; // load, store address misaligned
+    faultAddress = address;
+    return 0;
+  }
+  const physical = translate(address, access);
+  if (faultCause >= 0) return 0;
+  if (!isRam(physical, size)) return fault(access, address, false);
+  return physical;
+}

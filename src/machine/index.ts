@@ -1,0 +1,249 @@
+/**
+ * The machine's ABI: everything the engine may call, and nothing else is exported.
+ *
+ * The machine imports its memory and no function: it never asks anybody anything (determinism rule 3). Memory grows once,
+ * in `setUp`. Addresses are linear, times are ticks of 100 ns, instants are retired instructions.
+ */
+import { IRQ_MTI, IRQ_STI } from "../isa/causes";
+import { PRIV_S } from "../isa/status-bits";
+import { inputRoom as roomForInput, queueInput as queue } from "./devices/input-queue";
+import { run as runUntil } from "./hart/execute";
+import { modeChanged } from "./hart/mmu";
+import { flushAllTlbs, flushWriteTlb } from "./hart/tlb";
+import { MENVCFG_STCE } from "./hart/trap";
+import { ALWAYS_END, FIRST_PAGE, mayHoldData, updateHash } from "./hash";
+import {
+  CLOCK_INSTANT, CLOCK_RATE, CLOCK_TIME, CONSOLE_END, CONSOLE_RING, CONSOLE_RING_SIZE, EXCHANGE, HALTED, INPUT_SESSIONS,
+  INSTRET, LAYOUT_MAGIC, LAYOUT_VERSION, MCOUNTEREN, MEDELEG, MENVCFG, MIDELEG, MIE, MTIMECMP, MTIME_OFFSET, PAGE_SHIFT, PC,
+  PRIV, RAM_OFFSET, RESERVATION, SBI_ENABLED, STATE_END, STATE_MAGIC, STIMECMP, TRAP_INSTANT, WAITING, X,
+} from "./layout";
+import {
+  DIRTY_TRANSFER, dirtyMap, endPage, forgetAllDecoded, linearBytes, markDirty, setUpRam,
+} from "./ram";
+
+/** Delegated to S mode where the machine is the firmware: every exception but ecall from S, which never traps. */
+const SBI_MEDELEG: u64 = 0xb1ff;
+const SBI_MIDELEG: u64 = 0x222;
+
+/**
+ * Makes a machine with RAM of zeros. Once.
+ *
+ * @param ramBytes a multiple of 4096
+ * @returns 0, or 1 where the host has not the memory
+ */
+export function setUp(ramBytes: u64): u32 {
+  const pages = <i32>(linearBytes(ramBytes) >> 16);
+  const missing = pages - memory.size();
+  if (missing > 0 && memory.grow(missing) < 0) return 1;
+  setUpRam(ramBytes);
+  store<u32>(STATE_MAGIC, LAYOUT_MAGIC);
+  store<u32>(STATE_MAGIC, LAYOUT_VERSION, 4);
+  store<u64>(MTIMECMP, -1);
+  store<u64>(STIMECMP, -1);
+  store<u64>(RESERVATION, -1);
+  store<u64>(TRAP_INSTANT, -1);
+  store<u64>(PRIV, 3);
+  flushAllTlbs();
+  modeChanged();
+  return 0;
+}
+
+/** Readies the hart to enter a supervisor at `entry`, with the machine as its firmware (RISC-V boot protocol: a0 hart, a1 device tree). */
+export function bootSupervisor(entry: u64, deviceTree: u64): void {
+  store<u64>(SBI_ENABLED, 1);
+  store<u64>(PRIV, PRIV_S);
+  store<u64>(PC, entry);
+  store<u64>(MEDELEG, SBI_MEDELEG);
+  store<u64>(MIDELEG, SBI_MIDELEG);
+  store<u64>(MCOUNTEREN, 7);
+  store<u64>(MENVCFG, MENVCFG_STCE);
+  store<u64>(X + 80, 0);
+  store<u64>(X + 88, deviceTree);
+  modeChanged();
+}
+
+/** Readies the hart to enter firmware or a bare-metal program at `entry` in M mode. */
+export function bootMachine(entry: u64, deviceTree: u64): void {
+  store<u64>(SBI_ENABLED, 0);
+  store<u64>(PRIV, 3);
+  store<u64>(PC, entry);
+  store<u64>(X + 80, 0);
+  store<u64>(X + 88, deviceTree);
+  modeChanged();
+}
+
+/** Sets the clock rule for the epoch that begins now. */
+export function beginEpoch(time: u64, rate: u32): void {
+  store<u64>(CLOCK_TIME, time);
+  store<u64>(CLOCK_INSTANT, load<u64>(INSTRET));
+  store<u64>(CLOCK_RATE, rate);
+}
+
+/** The session's id and the bytes are at EXCHANGE and EXCHANGE + 16. @returns bytes queued, or -1 */
+export function queueInput(offset: u64, length: u32): i32 {
+  return queue(EXCHANGE, offset, EXCHANGE + 16, length);
+}
+
+export function inputRoom(): u32 {
+  return roomForInput();
+}
+
+/** @returns why it stopped: 0 limit, 1 waiting, 2 output, 3 halted */
+export function run(until: u64): u32 {
+  return runUntil(until);
+}
+
+export function instant(): u64 {
+  return load<u64>(INSTRET);
+}
+
+/** Clock time now, in the terms of `beginEpoch`. */
+export function time(): u64 {
+  return load<u64>(CLOCK_TIME) + (((load<u64>(INSTRET) - load<u64>(CLOCK_INSTANT)) * load<u64>(CLOCK_RATE)) >> 24);
+}
+
+export function waiting(): bool {
+  return load<u64>(WAITING) != 0;
+}
+
+/** Clock time at which a timer ends the hart's wait; all ones: none will. */
+export function wakeTime(): u64 {
+  const enabled = load<u64>(MIE);
+  let wake = u64.MAX_VALUE;
+  if ((enabled & (1 << IRQ_STI)) != 0 && (load<u64>(MENVCFG) & MENVCFG_STCE) != 0) wake = load<u64>(STIMECMP);
+  if ((enabled & (1 << IRQ_MTI)) != 0) wake = min(wake, load<u64>(MTIMECMP));
+  const offset = load<u64>(MTIME_OFFSET);
+  if (wake == u64.MAX_VALUE) return wake;
+  return wake > offset ? wake - offset : 0;
+}
+
+/** 0 runs, 1 powered off, 2 rebooted, 3 panicked. */
+export function halted(): u32 {
+  return load<u32>(HALTED);
+}
+
+export function consoleEnd(): u64 {
+  return load<u64>(CONSOLE_END);
+}
+
+export function consoleRing(): u32 {
+  return CONSOLE_RING;
+}
+
+export function consoleRingSize(): u32 {
+  return CONSOLE_RING_SIZE;
+}
+
+export function exchange(): u32 {
+  return EXCHANGE;
+}
+
+export function inputSessions(): u32 {
+  return INPUT_SESSIONS;
+}
+
+export function ramOffset(): u32 {
+  return RAM_OFFSET;
+}
+
+export function registers(): u32 {
+  return X;
+}
+
+/** Program counter of the next instruction. */
+export function programCounter(): u64 {
+  return load<u64>(PC);
+}
+
+/** The host has written [address, address + length). */
+export function written(address: u32, length: u32): void {
+  if (length == 0) return;
+  for (let page = address >> PAGE_SHIFT; page <= (address + length - 1) >> PAGE_SHIFT; page++) markDirty(page << PAGE_SHIFT);
+}
+
+/** State hash at this instant. */
+export function stateHash(): u64 {
+  const hash = updateHash();
+  flushWriteTlb();
+  return hash;
+}
+
+/** Marks every page that may hold data as not yet transferred. @returns how many */
+export function beginTransfer(): u32 {
+  let count: u32 = 0;
+  for (let page = FIRST_PAGE; page < endPage; page++) {
+    const at = dirtyMap + page;
+    if (isState(page) && mayHoldData(page)) {
+      store<u8>(at, load<u8>(at) | DIRTY_TRANSFER);
+      count++;
+    } else store<u8>(at, load<u8>(at) & ~DIRTY_TRANSFER);
+  }
+  flushWriteTlb();
+  return count;
+}
+
+function isState(page: u32): bool {
+  return (page >= FIRST_PAGE && page < STATE_END >> PAGE_SHIFT) || (page >= RAM_OFFSET >> PAGE_SHIFT && page < endPage);
+}
+
+/** The first page not below `from` that is to be transferred, taken off the list; 0: none. Then `endTake`. */
+export function takePage(from: u32): u32 {
+  for (let page = max(from, ALWAYS_END); page < endPage; page++) {
+    if ((page & 7) == 0 && load<u64>(dirtyMap + page) == 0) {
+      page += 7;
+      continue;
+    }
+    const at = dirtyMap + page;
+    if ((load<u8>(at) & DIRTY_TRANSFER) == 0 || !isState(page)) continue;
+    store<u8>(at, load<u8>(at) & ~DIRTY_TRANSFER);
+    return page;
+  }
+  return 0;
+}
+
+/** After pages were taken: writes to them must be noticed again. */
+export function endTake(): void {
+  flushWriteTlb();
+}
+
+/** Pages still to be transferred, without the three that always are. */
+export function pagesLeft(): u32 {
+  let count: u32 = 0;
+  for (let page = ALWAYS_END; page < endPage; page++) {
+    if ((page & 7) == 0 && load<u64>(dirtyMap + page) == 0) page += 7;
+    else if ((load<u8>(dirtyMap + page) & DIRTY_TRANSFER) != 0 && isState(page)) count++;
+  }
+  return count;
+}
+
+export function firstPage(): u32 {
+  return FIRST_PAGE;
+}
+
+export function alwaysEnd(): u32 {
+  return ALWAYS_END;
+}
+
+export function stateEndPage(): u32 {
+  return STATE_END >> PAGE_SHIFT;
+}
+
+export function ramFirstPage(): u32 {
+  return RAM_OFFSET >> PAGE_SHIFT;
+}
+
+export function ramEndPage(): u32 {
+  return endPage;
+}
+
+/** The host replaced pages of state: every cache is dropped. Their dirty marks were set by `written`. */
+export function restored(): void {
+  forgetAllDecoded();
+  flushAllTlbs();
+  modeChanged();
+}
+
+export function layoutVersion(): u32 {
+  return LAYOUT_VERSION;
+}
+

@@ -1,0 +1,129 @@
+/**
+ * Guest RAM and what the machine knows about each of its pages: written since when, decoded or not, its hash.
+ *
+ * Tables behind RAM are sized by it, so their addresses are known only once the machine is set up. None of them is state.
+ */
+import { RAM_BASE } from "../isa/memory-map";
+import { Op } from "./hart/ops";
+import { flushWriteTlb } from "./hart/tlb";
+import { DECODE_ENTRY, DECODE_TABLE, DECODE_TABLES, PAGE_SHIFT, RAM_BYTES, RAM_OFFSET } from "./layout";
+
+/** A page was written since the hash last covered it. */
+export const DIRTY_HASH: u8 = 1;
+/** A page was written since a state transfer last took it. */
+export const DIRTY_TRANSFER: u8 = 2;
+export const DIRTY_ALL: u8 = 3;
+
+export let ramBytes: u64 = 0;
+/** Address of the dirty byte of linear page 0; one byte a page of linear memory, state pages too. */
+export let dirtyMap: u32 = 0;
+/** u64 a page: its contribution's hash, 0 for a page of zeros. */
+export let pageHashes: u32 = 0;
+/** u32 a page: its decode table, or 0. */
+export let codeIndex: u32 = 0;
+let decodeTables: u32 = 0;
+/** u32 a table: the linear page it decodes, or 0. */
+let tableOwners: u32 = 0;
+let nextTable: u32 = 0;
+/** One past the last linear page that is RAM. */
+export let endPage: u32 = 0;
+
+/** Bytes of linear memory that a machine with this much RAM needs, a multiple of 64 KiB. */
+export function linearBytes(ram: u64): u64 {
+  const pages = (<u64>RAM_OFFSET + ram) >> PAGE_SHIFT;
+  const tables = pages * 13 + 64 + <u64>DECODE_TABLES * (DECODE_TABLE + 4);
+  return (<u64>RAM_OFFSET + ram + tables + 0xffff) & ~<u64>0xffff;
+}
+
+/** Lays the tables out. Linear memory is zero. */
+export function setUpRam(bytes: u64): void {
+  ramBytes = bytes;
+  store<u64>(RAM_BYTES, bytes);
+  const end = RAM_OFFSET + <u32>bytes;
+  endPage = end >> PAGE_SHIFT;
+  pageHashes = end;
+  codeIndex = pageHashes + endPage * 8;
+  dirtyMap = codeIndex + endPage * 4;
+  tableOwners = (dirtyMap + endPage + 15) & ~15;
+  decodeTables = (tableOwners + DECODE_TABLES * 4 + 15) & ~15;
+}
+
+/** Whether [address, address + size) is RAM. */
+export function isRam(address: u64, size: u32): bool {
+  const offset = address - <u64>RAM_BASE;
+  return offset < ramBytes && ramBytes - offset >= <u64>size;
+}
+
+/** Linear address of a physical RAM address. */
+export function hostAddress(address: u64): u32 {
+  return <u32>(address - <u64>RAM_BASE) + RAM_OFFSET;
+}
+
+/** Says that the linear page of `host` is written now. */
+export function markDirty(host: u32): void {
+  store<u8>(dirtyMap + (host >> PAGE_SHIFT), DIRTY_ALL);
+}
+
+/**
+ * Must precede every write to RAM that does not go through a write TLB entry: by the walker, by AMOs, by devices.
+ * [host, host + size) lies in one page.
+ */
+export function beforeWrite(host: u32, size: u32): void {
+  markDirty(host);
+  const table = load<u32>(codeIndex + ((host >> PAGE_SHIFT) << 2));
+  if (table != 0) forgetDecoded(table, host & 0xfff, size);
+}
+
+/** Undecodes the instructions that overlap the bytes: one halfword back, since an instruction may begin there. */
+function forgetDecoded(table: u32, offset: u32, size: u32): void {
+  let at = offset >> 1;
+  const last = (offset + size - 1) >> 1;
+  if (at > 0) at--;
+  for (; at <= last; at++) store<u16>(table + at * DECODE_ENTRY, 0);
+}
+
+/** Forgets all decoded code: after RAM was replaced from outside. The caller flushes the exec TLBs. */
+export function forgetAllDecoded(): void {
+  for (let i: u32 = 0; i < DECODE_TABLES; i++) {
+    const owner = load<u32>(tableOwners + (i << 2));
+    if (owner != 0) store<u32>(codeIndex + (owner << 2), 0);
+    store<u32>(tableOwners + (i << 2), 0);
+  }
+  nextTable = 0;
+}
+
+/** Set when a table was taken away from its page: exec TLB entries may name it, the caller flushes them. */
+export let tableEvicted: bool = false;
+
+/** The decode table of the RAM page that holds `host`, made if there is none; the oldest makes room. */
+export function decodeTableOf(host: u32): u32 {
+  const page = host >> PAGE_SHIFT;
+  const known = load<u32>(codeIndex + (page << 2));
+  tableEvicted = false;
+  if (known != 0) return known;
+  const slot = nextTable;
+  nextTable = slot + 1 == DECODE_TABLES ? 0 : slot + 1;
+  const owner = load<u32>(tableOwners + (slot << 2));
+  if (owner != 0) {
+    store<u32>(codeIndex + (owner << 2), 0);
+    tableEvicted = true;
+  }
+  store<u32>(tableOwners + (slot << 2), page);
+  const table = decodeTables + slot * DECODE_TABLE;
+  memory.fill(table, 0, DECODE_TABLE);
+  store<u16>(table + 2048 * DECODE_ENTRY, Op.PageEnd);
+  store<u16>(table + 2049 * DECODE_ENTRY, Op.PageEnd);
+  store<u32>(codeIndex + (page << 2), table);
+  // A page that holds decoded code must not be written through the fast path any more.
+  flushWriteTlb();
+  return table;
+}
+
+/** Linear address of the page that a decode table decodes. */
+export function pageOfTable(table: u32): u32 {
+  return load<u32>(tableOwners + (((table - decodeTables) / DECODE_TABLE) << 2)) << PAGE_SHIFT;
+}
+
+export function holdsCode(host: u32): bool {
+  return load<u32>(codeIndex + ((host >> PAGE_SHIFT) << 2)) != 0;
+}
