@@ -12,7 +12,7 @@ const SPEED_MIN = 1_000;
 const SPEED_MAX = 10_000_000;
 
 /** Shorter runs measure the way to the engine and back, not the engine. */
-const TELLING_US = 200;
+const TELLING_US = 1000;
 const TELLING_INSTRUCTIONS = 10_000n;
 
 const EPOCH_MIN_INSTRUCTIONS = 10_000n;

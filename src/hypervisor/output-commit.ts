@@ -105,9 +105,9 @@ export class OutputCommit {
     return null;
   }
 
-  /** Offset below which the session's bytes are committed, given the offset that is delivered. */
-  durableInput(inputSession: string, delivered: bigint): bigint {
+  /** Offset below which the session's bytes are committed, given the offset below which they are in some record. */
+  durableInput(inputSession: string, recorded: bigint): bigint {
     for (const { inputs } of this.outstanding) for (const input of inputs) if (input.inputSession === inputSession) return input.offset;
-    return delivered;
+    return recorded;
   }
 }

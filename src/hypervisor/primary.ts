@@ -66,7 +66,7 @@ interface Follower {
   lost: SoloReason | null;
   lastSentUs: number;
   appliedInstant: bigint;
-  /** Since when it has not come nearer although it trails too far. */
+  /** When it last executed something, or did not trail too far. */
   progressUs: number;
   stageSinceUs: number;
 }
@@ -157,7 +157,9 @@ export class Primary {
         if (nowUs - follower.stageSinceUs > VERIFY_US) this.lose(follower.id, "lag_exceeded", nowUs);
       } else if (unackedUs !== null && nowUs - unackedUs > lagUs) {
         this.lose(follower.id, "lag_exceeded", nowUs);
-      } else if (this.trails(follower) && nowUs - follower.progressUs > lagUs) {
+      } else if (!this.trails(follower)) {
+        follower.progressUs = nowUs;
+      } else if (nowUs - follower.progressUs > lagUs) {
         this.lose(follower.id, "lag_exceeded", nowUs);
       }
     }
@@ -226,7 +228,10 @@ export class Primary {
   }
 
   inputNext(inputSession: string): bigint {
-    return this.commit.durableInput(inputSession, this.inputs.sessions.next(inputSession) ?? 0n);
+    // The running epoch's inputs are delivered, but no record holds them yet.
+    const running = this.running?.inputs.find((input) => input.inputSession === inputSession);
+    const recorded = running?.offset ?? this.inputs.sessions.next(inputSession) ?? 0n;
+    return this.commit.durableInput(inputSession, recorded);
   }
 
   // --- the guest ---------------------------------------------------------------------------------------------------
@@ -348,7 +353,9 @@ export class Primary {
       this.outbox.emit({ kind: "refuseInput", inputSession, inputNext: this.inputNext(inputSession), code: "not_primary" });
       return;
     }
-    const verdict = this.inputs.offer(inputSession, offset, bytes, this.commit.undurableInputBytes);
+    let undurable = this.commit.undurableInputBytes;
+    for (const input of this.running?.inputs ?? []) undurable += input.bytes.length;
+    const verdict = this.inputs.offer(inputSession, offset, bytes, undurable);
     switch (verdict.kind) {
       case "refused":
         this.outbox.emit({ kind: "refuseInput", inputSession, inputNext: verdict.next, code: verdict.code });
@@ -453,7 +460,6 @@ export class Primary {
           follower.appliedInstant = message.appliedInstant;
           follower.progressUs = nowUs;
         }
-        if (!this.trails(follower)) follower.progressUs = nowUs;
         if (message.applied !== null) this.hashes.applied(peer, message.applied);
         this.release();
         this.proceed(nowUs);
