@@ -33,7 +33,9 @@ interface Call {
 
 /** Runs one operation of the machine on raw bits. */
 function run(call: Call, operands: readonly bigint[], mode: number): exact.Outcome {
-  const passed: (bigint | number)[] = operands.map((bits) => (call.from === 64 ? BigInt.asIntN(64, bits) : Number(BigInt.asIntN(32, bits))));
+  const passed: (bigint | number)[] = operands.map((bits) =>
+    call.from === 64 ? BigInt.asIntN(64, bits) : Number(BigInt.asIntN(32, bits)),
+  );
   if (call.rounds) passed.push(mode);
   const bits = BigInt.asUintN(call.to, BigInt(machine(call.name, ...passed) ?? Number.NaN));
   return { bits, flags: Number(machine("takeFlags")) };
@@ -233,7 +235,9 @@ describe.each(FORMATS)("$prefix", ({ prefix, format, width }) => {
   test.each(integers)("From%s rounds once", (name, integerWidth, smallest, largest) => {
     const prng = new Prng(0xf0);
     const judge: Judge = ([value], mode) => exact.fromInteger(format, value as bigint, mode);
-    const edges = generate(65, () => 0n).flatMap((_zero, n) => [-2n, -1n, 0n, 1n, 2n, 1n << BigInt(n >> 1)].map((d) => (1n << BigInt(n)) + d));
+    const edges = generate(65, () => 0n).flatMap((_zero, n) =>
+      [-2n, -1n, 0n, 1n, 2n, 1n << BigInt(n >> 1)].map((d) => (1n << BigInt(n)) + d),
+    );
     const randoms = generate(3_000, () => prng.u64() >> BigInt(prng.between(0, 63)));
     const values = [...edges, ...randoms].flatMap((value) => [value, -value]).filter((value) => value >= smallest && value <= largest);
     check(

@@ -165,7 +165,11 @@ function decode(format: Format, bits: bigint): Decoded {
   }
   const significand = field === 0n ? fraction : fraction + (1n << format.fractionBits);
   const exponent = (field === 0n ? 1n : field) - bias(format) - format.fractionBits;
-  return { kind: "number", negative, value: times({ numerator: negative ? -significand : significand, denominator: 1n }, powerOfTwo(exponent)) };
+  return {
+    kind: "number",
+    negative,
+    value: times({ numerator: negative ? -significand : significand, denominator: 1n }, powerOfTwo(exponent)),
+  };
 }
 
 /** Handles NaN operands: the result is canonical, and invalid if one of them signals. */
@@ -266,8 +270,8 @@ function pack(format: Format, magnitude: Rational, negative: boolean): bigint {
   const sign = zeroOf(format, negative);
   if (magnitude.numerator === 0n) return sign;
   const lowest = lowestExponent(format);
-  const leading = floorLog2(magnitude);
-  const exponent = leading < lowest ? lowest : leading;
+  let exponent = floorLog2(magnitude);
+  if (exponent < lowest) exponent = lowest;
   const units = times(magnitude, powerOfTwo(format.fractionBits - exponent));
   if (units.numerator % units.denominator !== 0n) throw new RangeError("Cannot pack: the value is not a number of the format");
   const significand = units.numerator / units.denominator;

@@ -64,7 +64,8 @@ export function integerBoundaries({ fractionBits: f, exponentBits: e }: Format):
     // Below the power, at it, and half an integer beside it where the format has one.
     magnitudes.push(power - 2n, power - 1n, power, power + 1n, power + 2n);
     const half = f - exponent - 1n;
-    if (exponent >= 0n && half >= 0n) magnitudes.push(power + (1n << half), power + (3n << half), power - (1n << half), power + (1n << half) + 1n);
+    if (exponent >= 0n && half >= 0n)
+      magnitudes.push(power + (1n << half), power + (3n << half), power - (1n << half), power + (1n << half) + 1n);
   }
   return withBothSigns({ fractionBits: f, exponentBits: e }, magnitudes);
 }

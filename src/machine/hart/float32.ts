@@ -16,9 +16,9 @@ import {
   FFLAG_OF,
   FFLAG_UF,
   inexactAlreadySet,
-  raiseFlags,
   RM_RDN,
   RM_RNE,
+  raiseFlags,
   rootSignificand,
   roundsUp,
   roundToInteger,
@@ -35,19 +35,19 @@ const CANONICAL_NAN: u32 = 0x7fc0_0000;
 const BIAS: i32 = 127;
 
 export function f32Add(a: u32, b: u32, rm: u32): u32 {
-  if (rm == RM_RNE) {
+  if (rm === RM_RNE) {
     const x = reinterpret<f32>(a);
     const y = reinterpret<f32>(b);
     const sum = x + y;
     const bits = reinterpret<u32>(sum);
     // A sum in the subnormal range is always exact, so finite is enough.
-    if ((bits & INFINITY) != INFINITY) {
+    if ((bits & INFINITY) !== INFINITY) {
       if (inexactAlreadySet) return bits;
       // Knuth's TwoSum, as in f64Add.
       const yPart = sum - x;
       const error = x - (sum - yPart) + (y - yPart);
-      if (error == 0) return bits;
-      if (error - error == 0) {
+      if (error === 0) return bits;
+      if (error - error === 0) {
         raiseFlags(FFLAG_NX);
         return bits;
       }
@@ -61,12 +61,12 @@ export function f32Sub(a: u32, b: u32, rm: u32): u32 {
 }
 
 export function f32Mul(a: u32, b: u32, rm: u32): u32 {
-  if (rm == RM_RNE) {
+  if (rm === RM_RNE) {
     const product = <f64>reinterpret<f32>(a) * <f64>reinterpret<f32>(b);
     const single = <f32>product;
     const bits = reinterpret<u32>(single);
     if (isSafelyNormal(bits)) {
-      if (<f64>single != product) raiseFlags(FFLAG_NX);
+      if (<f64>single !== product) raiseFlags(FFLAG_NX);
       return bits;
     }
   }
@@ -74,13 +74,13 @@ export function f32Mul(a: u32, b: u32, rm: u32): u32 {
 }
 
 export function f32Div(a: u32, b: u32, rm: u32): u32 {
-  if (rm == RM_RNE) {
+  if (rm === RM_RNE) {
     const x = reinterpret<f32>(a);
     const y = reinterpret<f32>(b);
     const quotient = x / y;
     const bits = reinterpret<u32>(quotient);
     if (isSafelyNormal(bits)) {
-      if (<f64>quotient * <f64>y != <f64>x) raiseFlags(FFLAG_NX);
+      if (<f64>quotient * <f64>y !== <f64>x) raiseFlags(FFLAG_NX);
       return bits;
     }
   }
@@ -89,10 +89,10 @@ export function f32Div(a: u32, b: u32, rm: u32): u32 {
 
 export function f32Sqrt(a: u32, rm: u32): u32 {
   // Positive, not zero, and finite.
-  if (rm == RM_RNE && a - 1 < INFINITY - 1) {
+  if (rm === RM_RNE && a - 1 < INFINITY - 1) {
     const x = reinterpret<f32>(a);
     const root = sqrt<f32>(x);
-    if (<f64>root * <f64>root != <f64>x) raiseFlags(FFLAG_NX);
+    if (<f64>root * <f64>root !== <f64>x) raiseFlags(FFLAG_NX);
     return reinterpret<u32>(root);
   }
   return sqrtSoft(a, rm);
@@ -100,7 +100,7 @@ export function f32Sqrt(a: u32, rm: u32): u32 {
 
 /** a * b + c with one rounding. */
 export function f32MulAdd(a: u32, b: u32, c: u32, rm: u32): u32 {
-  if (rm == RM_RNE) {
+  if (rm === RM_RNE) {
     const product = <f64>reinterpret<f32>(a) * <f64>reinterpret<f32>(b);
     const addend = <f64>reinterpret<f32>(c);
     const sum = product + addend;
@@ -109,11 +109,11 @@ export function f32MulAdd(a: u32, b: u32, c: u32, rm: u32): u32 {
     // Rounding the double again would round twice. If the double is inexact and even, its odd neighbour on the side of the
     // exact sum stands in for it: 53 bits rounded to odd round to 24 bits as the exact sum does.
     let stand = reinterpret<u64>(sum);
-    if (error != 0 && (stand & 1) == 0) stand = error > 0 == sum > 0 ? stand + 1 : stand - 1;
+    if (error !== 0 && (stand & 1) === 0) stand = error > 0 === sum > 0 ? stand + 1 : stand - 1;
     const single = <f32>reinterpret<f64>(stand);
     const bits = reinterpret<u32>(single);
     if (isSafelyNormal(bits)) {
-      if (error != 0 || <f64>single != sum) raiseFlags(FFLAG_NX);
+      if (error !== 0 || <f64>single !== sum) raiseFlags(FFLAG_NX);
       return bits;
     }
   }
@@ -131,7 +131,7 @@ export function f32Max(a: u32, b: u32): u32 {
 }
 
 export function f32Eq(a: u32, b: u32): u32 {
-  if (reinterpret<f32>(a) == reinterpret<f32>(b)) return 1;
+  if (reinterpret<f32>(a) === reinterpret<f32>(b)) return 1;
   if (isSignalling(a) || isSignalling(b)) raiseFlags(FFLAG_NV);
   return 0;
 }
@@ -151,11 +151,11 @@ export function f32Le(a: u32, b: u32): u32 {
 /** The one-hot mask of FCLASS.S. */
 export function f32Classify(a: u32): u32 {
   const magnitude = a & MAGNITUDE;
-  const negative = signOf(a) != 0;
+  const negative = signOf(a) !== 0;
   if (magnitude > INFINITY) return isSignalling(a) ? 1 << 8 : 1 << 9;
-  if (magnitude == INFINITY) return negative ? 1 << 0 : 1 << 7;
+  if (magnitude === INFINITY) return negative ? 1 << 0 : 1 << 7;
   if (magnitude >= HIDDEN) return negative ? 1 << 1 : 1 << 6;
-  if (magnitude != 0) return negative ? 1 << 2 : 1 << 5;
+  if (magnitude !== 0) return negative ? 1 << 2 : 1 << 5;
   return negative ? 1 << 3 : 1 << 4;
 }
 
@@ -214,7 +214,7 @@ export function f32Round(sign: u32, exponent: i32, significand: u64, rm: u32): u
   let tiny = false;
   if (biased < 1) {
     // Tiny unless rounding to 24 bits, as if exponents had no lower end, would carry up to the smallest normal number.
-    const carries = biased == 0 && significand >> 40 == (HIDDEN << 1) - 1 && roundsUp(sign, 1, significand << 24, rm) != 0;
+    const carries = biased === 0 && significand >> 40 === (HIDDEN << 1) - 1 && roundsUp(sign, 1, significand << 24, rm) !== 0;
     tiny = !carries;
     significand = shiftRightJam(significand, 1 - biased);
     biased = 1;
@@ -222,12 +222,12 @@ export function f32Round(sign: u32, exponent: i32, significand: u64, rm: u32): u
   const kept = significand >> 40;
   const rest = significand << 24;
   // The hidden bit, and a carry out of the fraction, add themselves to the exponent field.
-  const magnitude = (<u64>(biased - 1) << 23) + kept + roundsUp(sign, kept & 1, rest, rm);
+  const magnitude = ((<u64>(biased - 1)) << 23) + kept + roundsUp(sign, kept & 1, rest, rm);
   if (magnitude >= INFINITY) {
     raiseFlags(FFLAG_OF | FFLAG_NX);
     return withSign(sign, INFINITY - 1 + <u32>roundsUp(sign, 1, 0xffff_ffff_ffff_ffff, rm));
   }
-  if (rest != 0) raiseFlags(tiny ? FFLAG_UF | FFLAG_NX : FFLAG_NX);
+  if (rest !== 0) raiseFlags(tiny ? FFLAG_UF | FFLAG_NX : FFLAG_NX);
   return withSign(sign, <u32>magnitude);
 }
 
@@ -235,17 +235,17 @@ function addSoft(a: u32, b: u32, rm: u32): u32 {
   const aMagnitude = a & MAGNITUDE;
   const bMagnitude = b & MAGNITUDE;
   let sign = signOf(a);
-  const same = sign == signOf(b);
+  const same = sign === signOf(b);
   if (aMagnitude >= INFINITY || bMagnitude >= INFINITY) {
     if (aMagnitude > INFINITY || bMagnitude > INFINITY) return nanOf(a, b);
-    if (aMagnitude == bMagnitude && !same) return invalid();
-    return aMagnitude == INFINITY ? a : b;
+    if (aMagnitude === bMagnitude && !same) return invalid();
+    return aMagnitude === INFINITY ? a : b;
   }
   // Both as integers at the scale of the larger exponent field, leading one of a normal number at bit 62.
   let aField = <i32>(aMagnitude >> 23);
   let bField = <i32>(bMagnitude >> 23);
-  let x = <u64>(aField ? (aMagnitude & FRACTION) | HIDDEN : aMagnitude) << 39;
-  let y = <u64>(bField ? (bMagnitude & FRACTION) | HIDDEN : bMagnitude) << 39;
+  let x = (<u64>(aField ? (aMagnitude & FRACTION) | HIDDEN : aMagnitude)) << 39;
+  let y = (<u64>(bField ? (bMagnitude & FRACTION) | HIDDEN : bMagnitude)) << 39;
   aField = max(aField, 1);
   bField = max(bField, 1);
   let field = aField;
@@ -262,8 +262,8 @@ function addSoft(a: u32, b: u32, rm: u32): u32 {
       sum = y - x;
       sign ^= 1;
     }
-    if (sum == 0) return zeroOfDifference(rm);
-  } else if (sum == 0) {
+    if (sum === 0) return zeroOfDifference(rm);
+  } else if (sum === 0) {
     return a;
   }
   const shift = <i32>clz(sum);
@@ -276,9 +276,9 @@ function mulSoft(a: u32, b: u32, rm: u32): u32 {
   const sign = signOf(a ^ b);
   if (aMagnitude >= INFINITY || bMagnitude >= INFINITY) {
     if (aMagnitude > INFINITY || bMagnitude > INFINITY) return nanOf(a, b);
-    return aMagnitude == 0 || bMagnitude == 0 ? invalid() : withSign(sign, INFINITY);
+    return aMagnitude === 0 || bMagnitude === 0 ? invalid() : withSign(sign, INFINITY);
   }
-  if (aMagnitude == 0 || bMagnitude == 0) return withSign(sign, 0);
+  if (aMagnitude === 0 || bMagnitude === 0) return withSign(sign, 0);
   const product = productOf(aMagnitude, bMagnitude);
   const shift = <i32>clz(product);
   return f32Round(sign, exponentOf(aMagnitude) + exponentOf(bMagnitude) + 1 - shift, product << shift, rm);
@@ -289,14 +289,14 @@ function divSoft(a: u32, b: u32, rm: u32): u32 {
   const bMagnitude = b & MAGNITUDE;
   const sign = signOf(a ^ b);
   if (aMagnitude > INFINITY || bMagnitude > INFINITY) return nanOf(a, b);
-  if (aMagnitude == INFINITY) return bMagnitude == INFINITY ? invalid() : withSign(sign, INFINITY);
-  if (bMagnitude == INFINITY) return withSign(sign, 0);
-  if (bMagnitude == 0) {
-    if (aMagnitude == 0) return invalid();
+  if (aMagnitude === INFINITY) return bMagnitude === INFINITY ? invalid() : withSign(sign, INFINITY);
+  if (bMagnitude === INFINITY) return withSign(sign, 0);
+  if (bMagnitude === 0) {
+    if (aMagnitude === 0) return invalid();
     raiseFlags(FFLAG_DZ);
     return withSign(sign, INFINITY);
   }
-  if (aMagnitude == 0) return withSign(sign, 0);
+  if (aMagnitude === 0) return withSign(sign, 0);
   let dividend = alignedSignificand(aMagnitude) >> 11;
   const divisor = alignedSignificand(bMagnitude) >> 11;
   let exponent = exponentOf(aMagnitude) - exponentOf(bMagnitude);
@@ -310,9 +310,9 @@ function divSoft(a: u32, b: u32, rm: u32): u32 {
 function sqrtSoft(a: u32, rm: u32): u32 {
   const magnitude = a & MAGNITUDE;
   if (magnitude > INFINITY) return nanOf(a, a);
-  if (magnitude == 0) return a;
+  if (magnitude === 0) return a;
   if (signOf(a)) return invalid();
-  if (magnitude == INFINITY) return a;
+  if (magnitude === INFINITY) return a;
   const exponent = exponentOf(magnitude);
   const radicand = (alignedSignificand(magnitude) >> 11) << (exponent & 1);
   return f32Round(0, exponent >> 1, rootSignificand(radicand), rm);
@@ -325,15 +325,15 @@ function mulAddSoft(a: u32, b: u32, c: u32, rm: u32): u32 {
   let sign = signOf(a ^ b);
   const cSign = signOf(c);
   if (aMagnitude >= INFINITY || bMagnitude >= INFINITY || cMagnitude >= INFINITY) {
-    const invalidProduct = (aMagnitude == INFINITY && bMagnitude == 0) || (aMagnitude == 0 && bMagnitude == INFINITY);
+    const invalidProduct = (aMagnitude === INFINITY && bMagnitude === 0) || (aMagnitude === 0 && bMagnitude === INFINITY);
     if (invalidProduct || isSignalling(a) || isSignalling(b) || isSignalling(c)) return invalid();
     if (aMagnitude > INFINITY || bMagnitude > INFINITY || cMagnitude > INFINITY) return CANONICAL_NAN;
-    if (aMagnitude != INFINITY && bMagnitude != INFINITY) return c;
-    return cMagnitude == INFINITY && sign != cSign ? invalid() : withSign(sign, INFINITY);
+    if (aMagnitude !== INFINITY && bMagnitude !== INFINITY) return c;
+    return cMagnitude === INFINITY && sign !== cSign ? invalid() : withSign(sign, INFINITY);
   }
-  if (aMagnitude == 0 || bMagnitude == 0) {
-    if (cMagnitude != 0) return c;
-    return sign == cSign ? c : zeroOfDifference(rm);
+  if (aMagnitude === 0 || bMagnitude === 0) {
+    if (cMagnitude !== 0) return c;
+    return sign === cSign ? c : zeroOfDifference(rm);
   }
 
   // The product has 48 bits; its leading one goes to bit 62, so that a sum has room for its carry.
@@ -344,7 +344,7 @@ function mulAddSoft(a: u32, b: u32, c: u32, rm: u32): u32 {
     sum >>= 1;
   }
 
-  if (cMagnitude != 0) {
+  if (cMagnitude !== 0) {
     let addend = alignedSignificand(cMagnitude) >> 1;
     const distance = exponent - exponentOf(cMagnitude);
     if (distance > 0) {
@@ -353,7 +353,7 @@ function mulAddSoft(a: u32, b: u32, c: u32, rm: u32): u32 {
       sum = shiftRightJam(sum, -distance);
       exponent -= distance;
     }
-    if (sign == cSign) {
+    if (sign === cSign) {
       sum += addend;
     } else {
       if (sum < addend) {
@@ -362,7 +362,7 @@ function mulAddSoft(a: u32, b: u32, c: u32, rm: u32): u32 {
       } else {
         sum -= addend;
       }
-      if (sum == 0) return zeroOfDifference(rm);
+      if (sum === 0) return zeroOfDifference(rm);
     }
   }
   const shift = <i32>clz(sum);
@@ -375,12 +375,12 @@ function toInteger(a: u32, rm: u32, largest: u64, lowest: u64): i64 {
     raiseFlags(FFLAG_NV);
     return <i64>largest;
   }
-  if (magnitude == 0) return 0;
+  if (magnitude === 0) return 0;
   return <i64>roundToInteger(signOf(a), exponentOf(magnitude), alignedSignificand(magnitude), rm, largest, lowest);
 }
 
 function fromMagnitude(sign: u32, magnitude: u64, rm: u32): u32 {
-  if (magnitude == 0) return 0;
+  if (magnitude === 0) return 0;
   const shift = <i32>clz(magnitude);
   return f32Round(sign, 63 - shift, magnitude << shift, rm);
 }
@@ -408,7 +408,7 @@ function isNan(a: u32): bool {
 }
 
 function isSignalling(a: u32): bool {
-  return (a & MAGNITUDE) > INFINITY && (a & QUIET) == 0;
+  return (a & MAGNITUDE) > INFINITY && (a & QUIET) === 0;
 }
 
 /** The exponent of the leading one of a finite non-zero magnitude; that of infinity is above all others. */
@@ -420,7 +420,7 @@ function exponentOf(magnitude: u32): i32 {
 /** The significand of a finite non-zero magnitude, its leading one moved to bit 63. */
 function alignedSignificand(magnitude: u32): u64 {
   const word = magnitude >= HIDDEN ? SIGN | (magnitude << 8) : magnitude << clz(magnitude);
-  return <u64>word << 32;
+  return (<u64>word) << 32;
 }
 
 /** An integer that orders as the number does, -0 below +0. */
@@ -448,5 +448,5 @@ function numberOf(a: u32, b: u32): u32 {
 
 /** x - x is +0, or -0 when rounding down. */
 function zeroOfDifference(rm: u32): u32 {
-  return rm == RM_RDN ? SIGN : 0;
+  return rm === RM_RDN ? SIGN : 0;
 }

@@ -58,9 +58,9 @@ export function roundsUp(sign: u32, odd: u64, rest: u64, rm: u32): u64 {
     case RM_RTZ:
       return 0;
     case RM_RDN:
-      return u64(sign != 0 && rest != 0);
+      return u64(sign !== 0 && rest !== 0);
     case RM_RUP:
-      return u64(sign == 0 && rest != 0);
+      return u64(sign === 0 && rest !== 0);
     default:
       return u64(rest >= BIT_63);
   }
@@ -68,9 +68,9 @@ export function roundsUp(sign: u32, odd: u64, rest: u64, rm: u32): u64 {
 
 /** `x / 2^count` with every bit that falls out gathered in bit 0; any `count` from 0. */
 export function shiftRightJam(x: u64, count: u32): u64 {
-  if (count == 0) return x;
-  if (count > 63) return u64(x != 0);
-  return (x >> count) | u64(x << (64 - count) != 0);
+  if (count === 0) return x;
+  if (count > 63) return u64(x !== 0);
+  return (x >> count) | u64(x << (64 - count) !== 0);
 }
 
 /** The upper 64 bits of the 128-bit product. */
@@ -99,7 +99,7 @@ export function divideSignificands(dividend: u64, divisor: u64): u64 {
     quotient = (quotient << 11) | (remainder / divisor);
     remainder %= divisor;
   }
-  return (quotient << 8) | u64(remainder != 0);
+  return (quotient << 8) | u64(remainder !== 0);
 }
 
 /**
@@ -122,7 +122,7 @@ export function rootSignificand(radicand: u64): u64 {
       root |= 1;
     }
   }
-  return (root << 8) | u64(remainder != 0);
+  return (root << 8) | u64(remainder !== 0);
 }
 
 /**
@@ -142,20 +142,20 @@ export function roundToInteger(sign: u32, exponent: i32, significand: u64, rm: u
   }
   let kept: u64 = 0;
   let rest: u64 = 0;
-  if (exponent == 63) {
+  if (exponent === 63) {
     kept = significand;
   } else if (exponent >= 0) {
     kept = significand >> (63 - exponent);
     rest = significand << (exponent + 1);
   } else {
     // Below one half only "more than nothing" matters.
-    rest = exponent == -1 ? significand : u64(significand != 0);
+    rest = exponent === -1 ? significand : u64(significand !== 0);
   }
   const magnitude = kept + roundsUp(sign, kept & 1, rest, rm);
   if (magnitude > limit) {
     fflags |= FFLAG_NV;
     return clamped;
   }
-  if (rest != 0) fflags |= FFLAG_NX;
+  if (rest !== 0) fflags |= FFLAG_NX;
   return sign ? 0 - magnitude : magnitude;
 }
