@@ -15,6 +15,7 @@ export const Name = Type.String({
 });
 
 export const Labels = Type.Record(Type.String({ pattern: "^[A-Za-z0-9]([A-Za-z0-9._/-]{0,62})$" }), Type.String({ maxLength: 63 }), {
+  additionalProperties: false,
   description: "Free key-value pairs",
 });
 

@@ -15,8 +15,10 @@ export const VmSpecRequest = Type.Object(
     machine: Type.Optional(
       Type.Object(
         {
-          vcpus: Type.Optional(Type.Integer({ minimum: 1, maximum: 1, default: 1 })),
-          memoryMiB: Type.Optional(Type.Integer({ minimum: MINIMUM_MEMORY_MIB, maximum: MAXIMUM_MEMORY_MIB, default: 128 })),
+          vcpus: Type.Optional(Type.Integer({ minimum: 1, maximum: 1, description: "1, which is the default" })),
+          memoryMiB: Type.Optional(
+            Type.Integer({ minimum: MINIMUM_MEMORY_MIB, maximum: MAXIMUM_MEMORY_MIB, description: "128, or what the image needs, where it is left out" }),
+          ),
         },
         { additionalProperties: false },
       ),

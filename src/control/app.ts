@@ -1,0 +1,71 @@
+/** Composes the public API: hooks, error answers, one plugin for each resource. `main.ts` listens. */
+import { randomBytes } from "node:crypto";
+import websocket from "@fastify/websocket";
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type RouteOptions } from "fastify";
+import { installAuthentication } from "./authenticator.ts";
+import type { ControlPlane } from "./control-plane.ts";
+import { makeId } from "./domain/ids.ts";
+import { installProblems } from "./errors/problem.ts";
+import { describeRoutes, openApiText } from "./openapi.ts";
+import { consoleRoute } from "./routes/console.ts";
+import { eventRoutes } from "./routes/events.ts";
+import { imageRoutes } from "./routes/images.ts";
+import { operationRoutes } from "./routes/operations.ts";
+import { documentRoute, healthRoutes, versionRoute } from "./routes/service.ts";
+import { vmRoutes } from "./routes/vms.ts";
+import { workerRoutes } from "./routes/workers.ts";
+import { installValidation } from "./validation.ts";
+
+export const CONSOLE_SUBPROTOCOL = "understudy.console.v1";
+
+export interface PublicApp {
+  readonly app: FastifyInstance;
+  /** The OpenAPI document, as text. */
+  readonly openApi: () => string;
+}
+
+export async function buildApp(control: ControlPlane): Promise<PublicApp> {
+  const app = Fastify({
+    loggerInstance: control.log as FastifyBaseLogger,
+    disableRequestLogging: true,
+    bodyLimit: 1024 * 1024,
+    forceCloseConnections: "idle",
+    genReqId: (request) => {
+      const given = request.headers["request-id"];
+      return typeof given === "string" && /^[\w.-]{1,64}$/.test(given) ? given : makeId("req", Date.now(), randomBytes(10));
+    },
+    routerOptions: { maxParamLength: 200 },
+  });
+  installValidation(app);
+  installProblems(app);
+  app.addHook("onRequest", async (request, reply) => {
+    reply.header("Request-Id", request.id);
+  });
+  const routes: RouteOptions[] = [];
+  app.addHook("onRoute", (route) => {
+    routes.push(route);
+  });
+  await app.register(websocket, {
+    options: {
+      // Over the frame's limit, but not by far: such a frame is read and refused with 4400.
+      maxPayload: 256 * 1024,
+      handleProtocols: (offered) => (offered.has(CONSOLE_SUBPROTOCOL) ? CONSOLE_SUBPROTOCOL : false),
+    },
+    // The hub closes its sockets itself, with a code that says to come back.
+    preClose: (done) => done(),
+  });
+  const document = (): string => openApiText(describeRoutes(routes));
+  await app.register(healthRoutes(control));
+  await app.register(documentRoute(document));
+  await app.register(async (v1) => {
+    installAuthentication(v1, control.authenticator);
+    await v1.register(versionRoute());
+    await v1.register(vmRoutes(control));
+    await v1.register(consoleRoute(control));
+    await v1.register(operationRoutes(control));
+    await v1.register(workerRoutes(control));
+    await v1.register(imageRoutes(control));
+    await v1.register(eventRoutes(control));
+  });
+  return { app, openApi: document };
+}

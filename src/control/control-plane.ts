@@ -1,0 +1,26 @@
+/** The parts of a running control plane, as routes use them. */
+import type { FastifyBaseLogger } from "fastify";
+import type { Authenticator } from "./authenticator.ts";
+import type { ConsoleHub } from "./consoles/console-hub.ts";
+import type { Database } from "./db/database.ts";
+import type { EventFeed } from "./db/event-feed.ts";
+import type { ImageCatalogue } from "./image-catalogue.ts";
+import type { LiveView } from "./presenters/live-view.ts";
+import type { Reconciler } from "./reconcile/reconciler.ts";
+import type { ControlSettings } from "./settings.ts";
+import type { WorkerRegistry } from "./workers/worker-registry.ts";
+
+export interface ControlPlane {
+  readonly config: ControlSettings;
+  readonly log: FastifyBaseLogger;
+  readonly database: Database;
+  readonly feed: EventFeed;
+  readonly images: ImageCatalogue;
+  readonly authenticator: Authenticator;
+  readonly workers: WorkerRegistry;
+  readonly reconciler: Reconciler;
+  readonly consoles: ConsoleHub;
+  readonly live: LiveView;
+  /** Aborted when the service begins to stop: waits end, streams close. */
+  readonly stopping: AbortSignal;
+}

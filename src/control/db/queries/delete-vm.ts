@@ -1,0 +1,32 @@
+/** Marks a VM to be deleted. A second call finds the operation of the first. */
+import { eq, sql } from "drizzle-orm";
+import { newId, type Transaction } from "../database.ts";
+import { type OperationRow, operations, type VmRow, vms } from "../schema.ts";
+
+export interface DeleteAnswer {
+  readonly operation: OperationRow;
+  readonly first: boolean;
+}
+
+/** @param check called with the row under its lock, before anything is written */
+export async function deleteVm(tx: Transaction, vmId: string, requestId: string, check: (vm: VmRow) => void): Promise<DeleteAnswer> {
+  const [vm] = await tx.db.select().from(vms).where(eq(vms.id, vmId)).for("update");
+  const row = vm as VmRow;
+  if (row.deleteOperationId !== null) {
+    const [operation] = await tx.db.select().from(operations).where(eq(operations.id, row.deleteOperationId));
+    return { operation: operation as OperationRow, first: false };
+  }
+  check(row);
+  const operationId = newId("op");
+  const [operation] = await tx.db.insert(operations).values({ id: operationId, project: "default", kind: "vm.delete", vmId }).returning();
+  await tx.db
+    .update(operations)
+    .set({ state: "cancelled", updatedAt: sql`now()`, completedAt: sql`now()` })
+    .where(sql`${operations.vmId} = ${vmId} AND ${operations.id} <> ${operationId} AND ${operations.state} IN ('pending', 'running')`);
+  await tx.db
+    .update(vms)
+    .set({ desiredState: "deleted", generation: sql`${vms.generation} + 1`, deleteOperationId: operationId, operationId })
+    .where(eq(vms.id, vmId));
+  tx.emit({ type: "operation.updated", vmId, actor: { type: "user" }, operationId, requestId, data: { kind: "vm.delete", state: "running" } });
+  return { operation: operation as OperationRow, first: true };
+}

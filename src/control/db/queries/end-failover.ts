@@ -1,0 +1,51 @@
+/** A failover is over: the new primary is live, or the replica that was to take over cannot. */
+import { and, eq, sql } from "drizzle-orm";
+import { ApiError } from "../../errors/api-error.ts";
+import { problemOf } from "../../errors/problem.ts";
+import { presentFailover } from "../../presenters/failover.ts";
+import type { Transaction } from "../database.ts";
+import { type FailoverRow, failovers, replicas, type StoredGapMs } from "../schema.ts";
+import { endOperation } from "./end-operation.ts";
+
+export interface FailoverFigures {
+  readonly gapMs: StoredGapMs;
+  readonly instant: bigint;
+  readonly consoleEnd: bigint;
+}
+
+export async function completeFailover(tx: Transaction, failover: FailoverRow, figures: FailoverFigures): Promise<void> {
+  // The VM's row first: every transaction takes its locks in that order, with the event clock last.
+  await tx.db.execute(sql`
+    UPDATE vms SET instant = greatest(instant, ${figures.instant}), console_end = greatest(console_end, ${figures.consoleEnd})
+    WHERE id = ${failover.vmId}`);
+  const [row] = await tx.db
+    .update(failovers)
+    .set({ state: "completed", gapMs: figures.gapMs, instant: figures.instant, consoleEnd: figures.consoleEnd, completedAt: sql`now()` })
+    .where(and(eq(failovers.id, failover.id), eq(failovers.state, "promoting")))
+    .returning();
+  if (row === undefined) return;
+  await tx.db.update(replicas).set({ state: "live", updatedAt: sql`now()` }).where(and(eq(replicas.id, row.toReplica), eq(replicas.state, "promoting")));
+  tx.emit({
+    type: "vm.failover.completed",
+    vmId: row.vmId,
+    term: row.term,
+    cause: row.cause,
+    operationId: row.operationId,
+    data: { failoverId: row.id, from: row.fromReplica, to: row.toReplica, gapMs: figures.gapMs, instant: figures.instant.toString() },
+  });
+  if (row.operationId !== null) {
+    await endOperation(tx, row.operationId, { state: "succeeded", result: presentFailover(row), error: null });
+  }
+}
+
+export async function abandonFailover(tx: Transaction, failover: FailoverRow, why: string): Promise<void> {
+  await tx.db.execute(sql`SELECT FROM vms WHERE id = ${failover.vmId} FOR UPDATE`);
+  const [row] = await tx.db
+    .update(failovers)
+    .set({ state: "failed", completedAt: sql`now()` })
+    .where(and(eq(failovers.id, failover.id), eq(failovers.state, failover.state)))
+    .returning();
+  if (row?.operationId == null) return;
+  const error = new ApiError("not_protected", `Cannot fail over: ${why}`);
+  await endOperation(tx, row.operationId, { state: "failed", result: null, error: problemOf(error, `/v1/vms/${row.vmId}`, null) });
+}

@@ -1,0 +1,53 @@
+/** A page of VMs in the order of their creation, and the event number at which the page is true. */
+import { and, asc, eq, gt, ne, or, type SQL, sql } from "drizzle-orm";
+import type { Database } from "../database.ts";
+import { vms } from "../schema.ts";
+import { type LoadedVm, loadVms } from "./read-vm.ts";
+
+export interface VmFilter {
+  readonly state?: string;
+  readonly protection?: string;
+  readonly name?: string;
+}
+
+/** Keyset cursor: the last VM of the page before. */
+export interface VmCursor {
+  readonly createdAt: string;
+  readonly id: string;
+}
+
+export interface VmPage {
+  readonly items: readonly LoadedVm[];
+  readonly next: VmCursor | null;
+  readonly resourceVersion: bigint;
+}
+
+export function listVms(database: Database, filter: VmFilter, after: VmCursor | null, pageSize: number): Promise<VmPage> {
+  return database.transaction(async ({ db }) => {
+    // One snapshot for the page and its event number: list-then-watch has no hole.
+    await db.execute(sql`SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY`);
+    const conditions: SQL[] = [eq(vms.project, "default")];
+    if (filter.state === undefined) conditions.push(ne(vms.state, "deleted"));
+    else conditions.push(sql`${vms.state} = ${filter.state}`);
+    if (filter.protection !== undefined) conditions.push(sql`${vms.protectionState} = ${filter.protection}`);
+    if (filter.name !== undefined) conditions.push(eq(vms.name, filter.name));
+    if (after !== null) {
+      const createdAt = sql`${after.createdAt}::timestamptz`;
+      conditions.push(or(gt(vms.createdAt, createdAt), and(sql`${vms.createdAt} = ${createdAt}`, gt(vms.id, after.id))) as SQL);
+    }
+    const rows = await db
+      .select({ vm: vms, cursor: sql<string>`${vms.createdAt}::text` })
+      .from(vms)
+      .where(and(...conditions))
+      .orderBy(asc(vms.createdAt), asc(vms.id))
+      .limit(pageSize + 1);
+    const page = rows.slice(0, pageSize);
+    const last = page.at(-1);
+    const clock = await db.execute<{ seq: string }>(sql`SELECT seq FROM event_clock WHERE id = 1`);
+    return {
+      items: await loadVms(db, page.map(({ vm }) => vm)),
+      next: rows.length > pageSize && last !== undefined ? { createdAt: last.cursor, id: last.vm.id } : null,
+      resourceVersion: BigInt(clock.rows[0]?.seq ?? 0),
+    };
+  });
+}

@@ -1,0 +1,29 @@
+/** Workers with the memory that is promised on each. */
+import { asc, eq, or, sql } from "drizzle-orm";
+import { ApiError } from "../../errors/api-error.ts";
+import type { Queryable } from "../database.ts";
+import { type WorkerRow, workers } from "../schema.ts";
+
+export interface WorkerUse {
+  readonly worker: WorkerRow;
+  readonly promisedMiB: number;
+  readonly replicas: number;
+}
+
+const promised = sql<string>`(SELECT coalesce(sum(memory_mib), 0) FROM replicas WHERE worker_id = workers.id AND gone_at IS NULL)`;
+const held = sql<string>`(SELECT count(*) FROM replicas WHERE worker_id = workers.id AND gone_at IS NULL)`;
+
+export async function listWorkers(db: Queryable): Promise<WorkerUse[]> {
+  const rows = await db.select({ worker: workers, promised, held }).from(workers).orderBy(asc(workers.name));
+  return rows.map((row) => ({ worker: row.worker, promisedMiB: Number(row.promised), replicas: Number(row.held) }));
+}
+
+/** @throws {ApiError} `worker_not_found` */
+export async function readWorker(db: Queryable, ref: string): Promise<WorkerUse> {
+  const [row] = await db
+    .select({ worker: workers, promised, held })
+    .from(workers)
+    .where(or(eq(workers.id, ref), eq(workers.name, ref)));
+  if (row === undefined) throw new ApiError("worker_not_found", `Cannot find the worker "${ref}": GET /v1/workers lists those that have joined`);
+  return { worker: row.worker, promisedMiB: Number(row.promised), replicas: Number(row.held) };
+}

@@ -1,0 +1,29 @@
+/** Everything that the reconcile loop decides from, read in one go: VMs that are not deleted, their replicas, open failovers, workers. */
+import { eq, inArray, isNull, ne } from "drizzle-orm";
+import type { Queryable } from "../database.ts";
+import { type FailoverRow, failovers, type ReplicaRow, replicas, type VmRow, vms } from "../schema.ts";
+import { listWorkers, type WorkerUse } from "./list-workers.ts";
+
+export interface PlanFacts {
+  readonly vms: readonly VmRow[];
+  /** Those that may still hold memory. */
+  readonly replicas: readonly ReplicaRow[];
+  readonly openFailovers: readonly FailoverRow[];
+  readonly workers: readonly WorkerUse[];
+}
+
+export async function readPlanFacts(db: Queryable): Promise<PlanFacts> {
+  const [vmRows, replicaRows, failoverRows, workerRows] = await Promise.all([
+    db.select().from(vms).where(ne(vms.state, "deleted")),
+    db.select().from(replicas).where(isNull(replicas.goneAt)),
+    db.select().from(failovers).where(inArray(failovers.state, ["pending", "promoting"])),
+    listWorkers(db),
+  ]);
+  return { vms: vmRows, replicas: replicaRows, openFailovers: failoverRows, workers: workerRows };
+}
+
+/** One VM's row again, inside a transaction that is about to change it. */
+export async function lockVm(db: Queryable, id: string): Promise<VmRow | null> {
+  const [row] = await db.select().from(vms).where(eq(vms.id, id)).for("update");
+  return row ?? null;
+}

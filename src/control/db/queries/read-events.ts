@@ -1,0 +1,28 @@
+/** Events behind a cursor, in the order of their numbers. */
+import { and, asc, eq, gt, type SQL, sql } from "drizzle-orm";
+import type { Queryable } from "../database.ts";
+import { type EventRow, events } from "../schema.ts";
+
+export interface EventFilter {
+  readonly vmId: string | null;
+  /** `vm.created`, or `vm.failover.*` for all that begin so; empty: all. */
+  readonly types: readonly string[];
+}
+
+export async function readEvents(db: Queryable, filter: EventFilter, after: bigint, limit: number): Promise<EventRow[]> {
+  const conditions: SQL[] = [gt(events.seq, after)];
+  if (filter.vmId !== null) conditions.push(eq(events.vmId, filter.vmId));
+  if (filter.types.length > 0) {
+    const patterns = filter.types.map((type) => type.replaceAll("_", "\\_").replaceAll("%", "\\%").replace(/\*$/, "%"));
+    conditions.push(sql`${events.type} LIKE ANY (${sql.param(patterns)}::text[])`);
+  }
+  return db.select().from(events).where(and(...conditions)).orderBy(asc(events.seq)).limit(limit);
+}
+
+/** The number of the newest event, and of the oldest that is kept. */
+export async function readEventBounds(db: Queryable): Promise<{ newest: bigint; oldest: bigint }> {
+  const { rows } = await db.execute<{ newest: string; oldest: string }>(
+    sql`SELECT seq AS newest, coalesce((SELECT min(seq) FROM events), seq + 1) AS oldest FROM event_clock WHERE id = 1`,
+  );
+  return { newest: BigInt(rows[0]?.newest ?? 0), oldest: BigInt(rows[0]?.oldest ?? 1) };
+}

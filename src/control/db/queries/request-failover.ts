@@ -1,0 +1,62 @@
+/** Writes down that a user wants the backup to take over. The promotion itself is the arbiter's. */
+import { eq } from "drizzle-orm";
+import { ApiError } from "../../errors/api-error.ts";
+import { newId, type Transaction } from "../database.ts";
+import { failovers, type OperationRow, operations, type VmRow, vms } from "../schema.ts";
+import { sqlState } from "../unavailable.ts";
+
+export interface FailoverOrder {
+  readonly vmId: string;
+  readonly mode: "planned" | "test" | "forced";
+  readonly expectedTerm: number | null;
+  readonly requestId: string;
+  /** Synced backups whose worker can be told. */
+  readonly reachable: (replicaId: string) => boolean;
+}
+
+/** @throws {ApiError} `term_mismatch`, `not_protected`, `operation_in_progress` */
+export async function requestFailover(tx: Transaction, order: FailoverOrder): Promise<OperationRow> {
+  const [row] = await tx.db.select().from(vms).where(eq(vms.id, order.vmId)).for("update");
+  const vm = row as VmRow;
+  if (order.expectedTerm !== null && BigInt(order.expectedTerm) !== vm.term) {
+    throw new ApiError("term_mismatch", `Cannot fail over: the VM is in term ${vm.term}, ${order.expectedTerm} was expected`, {
+      details: { currentTerm: Number(vm.term) },
+    });
+  }
+  const target = vm.synced.find((replica) => order.reachable(replica));
+  if (vm.state !== "running" || target === undefined) {
+    const current = vm.state === "running" ? vm.protectionState : vm.state;
+    throw new ApiError("not_protected", `Cannot fail over: it needs protection "protected", the VM is ${current}. Wait with /wait?for=protected`, {
+      details: { currentState: current, allowedStates: ["protected"], retryAfterMs: 1000 },
+    });
+  }
+  const operationId = newId("op");
+  const [operation] = await tx.db.insert(operations).values({ id: operationId, project: "default", kind: "vm.failover", vmId: vm.id }).returning();
+  await tx.db
+    .insert(failovers)
+    .values({
+      id: newId("fo"),
+      vmId: vm.id,
+      mode: order.mode,
+      cause: "user_action",
+      state: "pending",
+      fromReplica: vm.primaryReplica,
+      toReplica: target,
+      operationId,
+    })
+    .catch((error: unknown) => {
+      if (sqlState(error)?.constraint !== "failovers_open") throw error;
+      throw new ApiError("operation_in_progress", "Cannot fail over: a failover of this VM runs", { details: { retryAfterMs: 500 } });
+    });
+  await tx.db.update(vms).set({ operationId }).where(eq(vms.id, vm.id));
+  tx.emit({
+    type: "operation.updated",
+    vmId: vm.id,
+    term: vm.term,
+    actor: { type: "user" },
+    operationId,
+    requestId: order.requestId,
+    data: { kind: "vm.failover", state: "running", to: target },
+  });
+  return operation as OperationRow;
+}

@@ -1,0 +1,139 @@
+/** Every error that leaves as an answer: an exception to RFC 9457 problem details, fastify's own exceptions included. */
+import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
+import { UnderstudyError } from "../../base/errors.ts";
+import { isDatabaseUnavailable } from "../db/unavailable.ts";
+import type { Problem } from "../schemas/problem.ts";
+import { ApiError, type FieldError } from "./api-error.ts";
+import { ERROR_TABLE, isErrorCode } from "./error-codes.ts";
+
+const MEDIA_TYPE = "application/problem+json; charset=utf-8";
+
+export function installProblems(app: FastifyInstance): void {
+  app.setErrorHandler((error: FastifyError, request, reply) => sendProblem(toApiError(error, request), request, reply));
+  app.setNotFoundHandler((request, reply) =>
+    sendProblem(new ApiError("not_found", `Cannot ${request.method} ${pathOf(request)}: no such route, see /openapi.json`), request, reply),
+  );
+}
+
+export function problemOf(error: ApiError, instance: string | null, requestId: string | null): Problem {
+  const { status, title, retryable } = ERROR_TABLE[error.code];
+  return {
+    type: `/docs/errors#${error.code}`,
+    title,
+    status,
+    code: error.code,
+    detail: error.message,
+    instance,
+    requestId,
+    retryable,
+    ...error.details,
+  };
+}
+
+/** The error as a caller may see it: what is not of the contract becomes `internal_error`, and keeps its secrets. */
+export function toApiError(error: unknown, request?: FastifyRequest): ApiError {
+  if (error instanceof ApiError) return error;
+  if (isDatabaseUnavailable(error)) {
+    return new ApiError("arbiter_unavailable", "Cannot reach the database: running VMs go on, try again when it is back", {
+      cause: error,
+      details: { retryAfterMs: 1000 },
+    });
+  }
+  if (error instanceof UnderstudyError && isErrorCode(error.code)) {
+    return new ApiError(error.code, error.message, { cause: error, details: error.details });
+  }
+  const { code, statusCode, validation } = error as Partial<FastifyError>;
+  if (validation !== undefined) return invalid(error as FastifyError);
+  switch (code) {
+    case "FST_ERR_CTP_INVALID_JSON_BODY":
+      return new ApiError("malformed_json", "Cannot read the body: it is not JSON");
+    case "FST_ERR_CTP_EMPTY_JSON_BODY":
+      return new ApiError("malformed_json", "Cannot read the body: it is empty, JSON was announced");
+    case "FST_ERR_CTP_BODY_TOO_LARGE":
+      return new ApiError("payload_too_large", "Cannot take the body: it is over 1 MiB");
+    case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
+    case "FST_ERR_CTP_INVALID_TYPE":
+      return new ApiError(
+        "unsupported_media_type",
+        `Cannot read a body of type "${request?.headers["content-type"] ?? ""}": send application/json`,
+      );
+    case "FST_ERR_REOPENED_CLOSE_SERVER":
+      return new ApiError("shutting_down", "Cannot serve: the control plane is stopping");
+    default:
+      break;
+  }
+  if (error instanceof SyntaxError && statusCode === 400) return new ApiError("malformed_json", "Cannot read the body: it is not JSON");
+  if (statusCode === 503) return new ApiError("shutting_down", "Cannot serve: the control plane is stopping", { cause: error });
+  if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
+    return new ApiError("bad_request", (error as Error).message, { cause: error });
+  }
+  return new ApiError("internal_error", "Cannot complete the request: an error of ours, which is in the control plane's log under the request id", {
+    cause: error,
+  });
+}
+
+export function sendProblem(error: ApiError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  if (error.code === "internal_error") request.log.error({ err: error.cause ?? error }, "internal error");
+  else if (error.code === "arbiter_unavailable") request.log.warn({ code: error.code }, "arbiter_unavailable: the database does not answer");
+  const problem = problemOf(error, pathOf(request), request.id);
+  if (problem.retryAfterMs !== undefined) reply.header("Retry-After", Math.ceil(problem.retryAfterMs / 1000));
+  if (error.code === "unauthenticated") reply.header("WWW-Authenticate", 'Bearer realm="understudy"');
+  if (error.code === "upgrade_required") reply.header("Upgrade", "websocket");
+  return reply.code(problem.status).type(MEDIA_TYPE).send(problem);
+}
+
+/** Without the query: it may carry secrets. */
+function pathOf(request: FastifyRequest): string {
+  return request.url.split("?")[0] ?? "/";
+}
+
+interface SchemaIssue {
+  readonly keyword: string;
+  readonly instancePath: string;
+  readonly message?: string;
+  readonly params: Readonly<Record<string, unknown>>;
+}
+
+function invalid(error: FastifyError): ApiError {
+  const where = error.validationContext ?? "body";
+  const prefix = where === "body" ? "" : `/${where === "querystring" ? "query" : where === "params" ? "path" : where}`;
+  const errors = ((error.validation ?? []) as unknown as SchemaIssue[]).flatMap((issue) => fieldErrors(issue, prefix));
+  const first = errors[0];
+  const at = first === undefined ? where : first.pointer || "the body";
+  return new ApiError("validation_failed", `Cannot use ${at}: ${first?.message ?? "it is not what was wanted"}`, { details: { errors } });
+}
+
+function fieldErrors(issue: SchemaIssue, prefix: string): FieldError[] {
+  const at = `${prefix}${issue.instancePath}`;
+  const { limit, requiredProperties, additionalProperties, allowedValues, pattern } = issue.params as {
+    limit?: number;
+    requiredProperties?: readonly string[];
+    additionalProperties?: readonly string[];
+    allowedValues?: readonly unknown[];
+    pattern?: unknown;
+  };
+  switch (issue.keyword) {
+    case "required":
+      return (requiredProperties ?? []).map((name) => ({ pointer: `${at}/${name}`, code: "required", message: "it is missing" }));
+    case "additionalProperties":
+      return (additionalProperties ?? []).map((name) => ({ pointer: `${at}/${name}`, code: "unknown_field", message: "there is no such field" }));
+    case "minimum":
+      return [{ pointer: at, code: "too_small", message: at.endsWith("/machine/memoryMiB") ? memoryAdvice(limit) : `at least ${limit} is wanted` }];
+    case "maximum":
+      return [{ pointer: at, code: "too_large", message: `at most ${limit} is allowed` }];
+    case "minLength":
+      return [{ pointer: at, code: "too_short", message: `at least ${limit} characters are wanted` }];
+    case "maxLength":
+      return [{ pointer: at, code: "too_long", message: `at most ${limit} characters are allowed` }];
+    case "enum":
+      return [{ pointer: at, code: "not_allowed", message: `it is not one of ${(allowedValues ?? []).join(", ")}` }];
+    case "pattern":
+      return [{ pointer: at, code: "bad_format", message: `it does not match ${String(pattern)}` }];
+    default:
+      return [{ pointer: at, code: issue.keyword, message: issue.message ?? "it is not what was wanted" }];
+  }
+}
+
+function memoryAdvice(limit: number | undefined): string {
+  return `this kernel needs at least ${limit} MiB`;
+}

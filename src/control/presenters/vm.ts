@@ -1,0 +1,113 @@
+/** A VM as the public contract shows it: its rows, and on them what the workers report now. */
+import type { LoadedReplica, LoadedVm } from "../db/queries/read-vm.ts";
+import type { VmRow } from "../db/schema.ts";
+import type { Replica, Vm } from "../schemas/vm.ts";
+import { presentFailover } from "./failover.ts";
+import type { LiveView } from "./live-view.ts";
+
+export function presentVm({ vm, replicas, lastFailover }: LoadedVm, live: LiveView): Vm {
+  const primary = vm.primaryReplica === null ? null : live.report(vm.primaryReplica);
+  return {
+    id: vm.id,
+    name: vm.name,
+    project: vm.project,
+    labels: vm.labels,
+    createdAt: vm.createdAt.toISOString(),
+    updatedAt: vm.updatedAt.toISOString(),
+    generation: vm.generation,
+    resourceVersion: vm.resourceVersion.toString(),
+    spec: {
+      image: vm.spec.image,
+      machine: { ...vm.spec.machine },
+      cmdline: vm.spec.cmdline,
+      desiredState: vm.desiredState,
+      protection: { ...vm.spec.protection },
+    },
+    status: {
+      state: vm.state,
+      stateReason: vm.stateReason,
+      stateMessage: vm.stateMessage,
+      term: Number(vm.term),
+      instant: largest(vm.instant, primary?.instant).toString(),
+      protection: {
+        state: vm.protectionState,
+        reason: vm.protectionReason,
+        lagInstructions: primary?.lagInstructions ?? "0",
+        logBytesPerSecond: vm.primaryReplica === null ? 0 : live.logBytesPerSecond(vm.primaryReplica),
+        since: vm.protectionSince.toISOString(),
+      },
+      replicas: replicas.map((replica) => presentReplica(replica, live)),
+      console: {
+        start: primary?.consoleOldest ?? "0",
+        end: largest(vm.consoleEnd, primary?.consoleEnd).toString(),
+        writer: live.consoleWriter(vm.id),
+      },
+      conditions: conditionsOf(vm, primary?.arbiterUnavailable === true),
+      operationId: vm.operationId,
+      lastFailover: lastFailover === null ? null : presentFailover(lastFailover),
+    },
+  };
+}
+
+export function presentReplica({ replica, worker }: LoadedReplica, live: LiveView): Replica {
+  const report = live.report(replica.id);
+  return {
+    id: replica.id,
+    vmId: replica.vmId,
+    role: replica.role,
+    state: replica.state,
+    stateReason: replica.stateReason,
+    worker: worker.id,
+    workerName: worker.name,
+    zone: worker.zone,
+    engine: { version: worker.version, buildDigest: worker.buildDigest },
+    appliedInstant: report?.instant ?? "0",
+    joinProgress: report?.joinProgress ?? null,
+    lastHeartbeatAt: (live.lastHeartbeatAt(worker.id) ?? worker.lastHeartbeatAt).toISOString(),
+    createdAt: replica.createdAt.toISOString(),
+  };
+}
+
+function conditionsOf(vm: VmRow, arbiterUnavailable: boolean): Vm["status"]["conditions"] {
+  const ready = vm.state === "running";
+  const isProtected = vm.protectionState === "protected";
+  const conditions: Vm["status"]["conditions"] = [
+    {
+      type: "Ready",
+      status: ready ? "True" : "False",
+      reason: camel(vm.stateReason ?? vm.state),
+      message: vm.stateMessage ?? `The VM is ${vm.state}`,
+      lastTransitionTime: vm.stateSince.toISOString(),
+      observedGeneration: vm.generation,
+    },
+    {
+      type: "Protected",
+      status: isProtected ? "True" : "False",
+      reason: camel(vm.protectionReason ?? vm.protectionState),
+      message: isProtected ? "A backup would take over at the same instruction" : `Protection is ${vm.protectionState}`,
+      lastTransitionTime: vm.protectionSince.toISOString(),
+      observedGeneration: vm.generation,
+    },
+  ];
+  if (arbiterUnavailable) {
+    conditions.push({
+      type: "ArbiterReachable",
+      status: "False",
+      reason: "ArbiterUnavailable",
+      message: "The primary waits for an answer of the arbiter",
+      lastTransitionTime: vm.updatedAt.toISOString(),
+      observedGeneration: vm.generation,
+    });
+  }
+  return conditions;
+}
+
+function largest(row: bigint, report: string | undefined): bigint {
+  const reported = report === undefined ? 0n : BigInt(report);
+  return reported > row ? reported : row;
+}
+
+/** `worker_lost` -> `WorkerLost`, as conditions spell it. */
+function camel(words: string): string {
+  return words.replaceAll(/(?:^|_)([a-z])/g, (_all, letter: string) => letter.toUpperCase());
+}

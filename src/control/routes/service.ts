@@ -1,0 +1,74 @@
+/** What the service says of itself: version, contract, health. No token is wanted for the last two. */
+import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
+import { Type } from "typebox";
+import type { ControlPlane } from "../control-plane.ts";
+import { Health, Version } from "../schemas/service.ts";
+import { CAPABILITIES, SERVICE_VERSION } from "../version.ts";
+
+const tags = ["service"];
+
+export const versionRoute =
+  (): FastifyPluginAsyncTypebox =>
+  async (app) => {
+    app.route({
+      method: "GET",
+      url: "/v1/version",
+      schema: { operationId: "getVersion", summary: "Version and capabilities", tags, response: { 200: Version } },
+      handler: async () => ({ service: "understudy", version: SERVICE_VERSION, api: "v1", capabilities: [...CAPABILITIES] }),
+    });
+  };
+
+export const healthRoutes =
+  (control: ControlPlane): FastifyPluginAsyncTypebox =>
+  async (app) => {
+    app.route({
+      method: "GET",
+      url: "/livez",
+      schema: { operationId: "getLiveness", summary: "The process runs", tags, authenticated: false, response: { 200: Health } },
+      handler: async () => ({ status: "ok" as const, checks: [] }),
+    });
+
+    app.route({
+      method: "GET",
+      url: "/readyz",
+      schema: {
+        operationId: "getReadiness",
+        summary: "The service can serve; names what it lacks",
+        tags,
+        authenticated: false,
+        response: { 200: Health, 503: Health },
+      },
+      handler: async (_request, reply) => {
+        const checks = await Promise.all([databaseCheck(control), imageStoreCheck(control)]);
+        const ok = checks.every((check) => check.status === "ok");
+        return reply.code(ok ? 200 : 503).send({ status: ok ? "ok" : "failing", checks });
+      },
+    });
+  };
+
+export const documentRoute =
+  (document: () => string): FastifyPluginAsyncTypebox =>
+  async (app) => {
+    app.route({
+      method: "GET",
+      url: "/openapi.json",
+      schema: { operationId: "getOpenApi", summary: "This contract", tags, authenticated: false, response: { 200: Type.Unsafe<string>({ type: "object" }) } },
+      handler: (_request, reply) => reply.type("application/json").serializer(String).send(document()),
+    });
+  };
+
+type Check = { readonly name: string; readonly status: "ok" | "failing"; readonly message: string };
+
+async function databaseCheck(control: ControlPlane): Promise<Check> {
+  const problem = await control.database.ping();
+  return problem === null
+    ? { name: "database", status: "ok", message: "Postgres answers" }
+    : { name: "database", status: "failing", message: `arbiter_unavailable: ${problem}` };
+}
+
+async function imageStoreCheck(control: ControlPlane): Promise<Check> {
+  const problem = await control.images.check();
+  return problem === null
+    ? { name: "image-store", status: "ok", message: "The image store can be read" }
+    : { name: "image-store", status: "failing", message: problem };
+}

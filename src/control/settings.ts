@@ -1,0 +1,45 @@
+/** Times and sizes of the control plane. Tests shorten some of them. */
+export interface ControlSettings {
+  /** A worker whose channel has been closed, or silent, for so long is lost. */
+  readonly workerLostMs: number;
+  /** A VM with no replica that can be heard of for so long is failed. */
+  readonly vmLostMs: number;
+  /** After a start of the control plane, workers have so long to come back before they count as away. */
+  readonly bootGraceMs: number;
+  /** Between pings to a worker; three unanswered ones and it is silent. */
+  readonly workerPingMs: number;
+  readonly tickMs: number;
+  /** The guest's first sign of life must come within this. */
+  readonly startDeadlineMs: number;
+  /** An order to a worker is repeated after this, while its report does not show the effect. */
+  readonly repeatOrderMs: number;
+  /** A fenced former primary has so long to say so before it is told to go. */
+  readonly fencingGraceMs: number;
+  /** Of replicas: how long a peer may be silent. */
+  readonly heartbeatTimeoutMs: number;
+  /** Of replicas: how far a backup's acks may trail. */
+  readonly maxLagMs: number;
+  readonly eventBookmarkMs: number;
+  readonly eventRetentionDays: number;
+  readonly consoleWindowBytes: number;
+  readonly consoleHeartbeatMs: number;
+  readonly slowConsumerMs: number;
+}
+
+export const DEFAULT_SETTINGS: ControlSettings = {
+  workerLostMs: 2000,
+  vmLostMs: 10_000,
+  bootGraceMs: 10_000,
+  workerPingMs: 500,
+  tickMs: 250,
+  startDeadlineMs: 60_000,
+  repeatOrderMs: 2000,
+  fencingGraceMs: 3000,
+  heartbeatTimeoutMs: 300,
+  maxLagMs: 2000,
+  eventBookmarkMs: 15_000,
+  eventRetentionDays: 30,
+  consoleWindowBytes: 256 * 1024,
+  consoleHeartbeatMs: 15_000,
+  slowConsumerMs: 30_000,
+};
