@@ -1,0 +1,73 @@
+import { mkdtempSync, rmSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, describe, expect, test } from "vitest";
+import { UnderstudyError } from "../../src/base/errors.ts";
+import { readSettings } from "../../src/worker/settings.ts";
+
+const folder = mkdtempSync(join(tmpdir(), "understudy-settings-"));
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const enough = {
+  UNDERSTUDY_CONTROL_URL: "ws://127.0.0.1:8081/internal/v1/workers",
+  UNDERSTUDY_JOIN_TOKEN: "secret",
+  UNDERSTUDY_WORKER_NAME: "worker-1",
+  UNDERSTUDY_IMAGE_STORE: "/var/lib/understudy/images",
+};
+
+describe("a worker's settings", () => {
+  test("what is not set has a default", () => {
+    const settings = readSettings(enough);
+    expect(settings).toMatchObject({
+      joinToken: "secret",
+      name: "worker-1",
+      zone: null,
+      loggingListen: { host: "127.0.0.1", port: 0 },
+      loggingAdvertise: "127.0.0.1",
+      imageStore: "/var/lib/understudy/images",
+      logLevel: "info",
+    });
+    expect(settings.memoryMiB).toBeGreaterThan(0);
+  });
+
+  test("the join token may be in a file, and the image store below the data folder", () => {
+    const file = join(folder, "token");
+    writeFileSync(file, "from-a-file\n");
+    const { UNDERSTUDY_JOIN_TOKEN: _token, UNDERSTUDY_IMAGE_STORE: _store, ...rest } = enough;
+    const settings = readSettings({ ...rest, UNDERSTUDY_JOIN_TOKEN_FILE: file, UNDERSTUDY_DATA_DIR: "/srv/u" });
+    expect(settings).toMatchObject({ joinToken: "from-a-file", imageStore: "/srv/u/images" });
+  });
+
+  test("a worker that listens everywhere is dialled by its host name, or as it is told", () => {
+    const settings = readSettings({ ...enough, UNDERSTUDY_LOGGING_LISTEN: "0.0.0.0:7000" });
+    expect(settings.loggingListen).toEqual({ host: "0.0.0.0", port: 7000 });
+    expect(settings.loggingAdvertise).toBe(settings.host);
+    const told = readSettings({ ...enough, UNDERSTUDY_LOGGING_LISTEN: "[::]:7000", UNDERSTUDY_LOGGING_ADVERTISE: "10.0.0.7" });
+    expect(told).toMatchObject({ loggingListen: { host: "::", port: 7000 }, loggingAdvertise: "10.0.0.7" });
+  });
+
+  const wrong: readonly { readonly env: NodeJS.ProcessEnv; readonly says: RegExp }[] = [
+    { env: { ...enough, UNDERSTUDY_CONTROL_URL: "" }, says: /Cannot use UNDERSTUDY_CONTROL_URL: it is not set/ },
+    { env: { ...enough, UNDERSTUDY_CONTROL_URL: "http://127.0.0.1" }, says: /UNDERSTUDY_CONTROL_URL: it is "http:/ },
+    { env: { ...enough, UNDERSTUDY_JOIN_TOKEN: "" }, says: /UNDERSTUDY_JOIN_TOKEN: it is not set/ },
+    { env: { ...enough, UNDERSTUDY_JOIN_TOKEN: "", UNDERSTUDY_JOIN_TOKEN_FILE: join(folder, "none") }, says: /a file that can be read/ },
+    { env: { ...enough, UNDERSTUDY_WORKER_NAME: "Worker One" }, says: /UNDERSTUDY_WORKER_NAME: it is "Worker One"/ },
+    { env: { ...enough, UNDERSTUDY_LOGGING_LISTEN: "7000" }, says: /wanted is host:port/ },
+    { env: { ...enough, UNDERSTUDY_LOGGING_LISTEN: "127.0.0.1:70000" }, says: /wanted is host:port/ },
+    { env: { ...enough, UNDERSTUDY_IMAGE_STORE: undefined }, says: /UNDERSTUDY_IMAGE_STORE: it is not set/ },
+    { env: { ...enough, UNDERSTUDY_WORKER_MEMORY_MIB: "lots" }, says: /wanted is a number of MiB/ },
+  ];
+  for (const { env, says } of wrong) {
+    test(`is refused with a sentence that says what to do: ${says.source}`, () => {
+      let error: unknown = null;
+      try {
+        readSettings(env);
+      } catch (thrown) {
+        error = thrown;
+      }
+      expect(error).toBeInstanceOf(UnderstudyError);
+      expect((error as UnderstudyError).code).toBe("bad_setting");
+      expect((error as UnderstudyError).message).toMatch(says);
+    });
+  }
+});
