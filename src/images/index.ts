@@ -1,0 +1,6 @@
+/** Guest images: where they come from, what they are, and the folder that keeps them. */
+export { DEBIAN_PACKAGE, DEBIAN_SUITE, type PullOptions, pullDebian } from "./debian.ts";
+export { DEFAULT_CMDLINE, type ImageProgress, type ImportOptions, importImage } from "./import.ts";
+export { READY_LINE } from "./init.ts";
+export { type BlobReference, type ImageManifest, type ImageSource, imageId } from "./manifest.ts";
+export { ImageStore } from "./store.ts";
