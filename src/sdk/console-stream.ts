@@ -498,7 +498,7 @@ export class ConsoleStream implements AsyncIterableIterator<ConsoleChunk, undefi
       case 4401:
         return this.finish(closeError(401, "unauthenticated", said));
       case 4403:
-        return this.finish(closeError(403, "scope_missing", said));
+        return this.finish(closeError(403, "forbidden", said));
       case 4404:
         return this.finish(closeError(404, "vm_not_found", said));
       case 4408:

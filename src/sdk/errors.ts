@@ -25,8 +25,8 @@ export interface Problem {
   readonly status: number;
   readonly code: string;
   readonly detail?: string;
-  readonly instance?: string;
-  readonly requestId?: string;
+  readonly instance?: string | null;
+  readonly requestId?: string | null;
   readonly retryable?: boolean;
   readonly retryAfterMs?: number | null;
   readonly errors?: readonly { readonly pointer: string; readonly code: string; readonly message: string }[];
@@ -122,33 +122,37 @@ export class PreconditionError extends ApiError {}
 export class RateLimitedError extends ApiError {}
 export class UnavailableError extends ApiError {}
 
-export class MalformedJsonError extends InvalidRequestError {}
-export class BadPageTokenError extends InvalidRequestError {}
 export class BadIdempotencyKeyError extends InvalidRequestError {}
-export class ValidationFailedError extends InvalidRequestError {}
-export class IdempotencyKeyReusedError extends InvalidRequestError {}
+export class BadPageTokenError extends InvalidRequestError {}
+export class BadRequestError extends InvalidRequestError {}
+export class MalformedJsonError extends InvalidRequestError {}
 export class UnauthenticatedError extends AuthenticationError {}
-export class ScopeMissingError extends PermissionError {}
+export class ImageNotFoundError extends NotFoundError {}
+export class RouteNotFoundError extends NotFoundError {}
+export class OperationNotFoundError extends NotFoundError {}
 export class VmNotFoundError extends NotFoundError {}
 export class WorkerNotFoundError extends NotFoundError {}
-export class ImageNotFoundError extends NotFoundError {}
-export class OperationNotFoundError extends NotFoundError {}
-export class VmDeletedError extends GoneError {}
-export class EventCursorExpiredError extends GoneError {}
+export class MethodNotAllowedError extends InvalidRequestError {}
+export class NotAcceptableError extends InvalidRequestError {}
+export class ConsoleWriterBusyError extends ConflictError {}
+export class IdempotencyInProgressError extends ConflictError {}
+export class InputOffsetGapError extends ConflictError {}
+export class InputSessionExpiredError extends ConflictError {}
 export class InvalidStateError extends ConflictError {}
 export class NameTakenError extends ConflictError {}
-export class OperationInProgressError extends ConflictError {}
-export class IdempotencyInProgressError extends ConflictError {}
 export class NotProtectedError extends ConflictError {}
+export class OperationInProgressError extends ConflictError {}
 export class TermMismatchError extends ConflictError {}
-export class ConsoleWriterBusyError extends ConflictError {}
-export class InputSessionExpiredError extends ConflictError {}
-export class InputOffsetGapError extends ConflictError {}
 export class WaitTargetUnreachableError extends ConflictError {}
+export class EventCursorExpiredError extends GoneError {}
+export class VmDeletedError extends GoneError {}
 export class EtagMismatchError extends PreconditionError {}
-export class NoCapacityError extends UnavailableError {}
-export class AntiAffinityUnsatisfiableError extends UnavailableError {}
-export class NoBackupAvailableError extends UnavailableError {}
+export class PayloadTooLargeError extends InvalidRequestError {}
+export class UnsupportedMediaTypeError extends InvalidRequestError {}
+export class IdempotencyKeyReusedError extends InvalidRequestError {}
+export class ValidationFailedError extends InvalidRequestError {}
+export class UpgradeRequiredError extends InvalidRequestError {}
+export class InternalError extends UnavailableError {}
 export class ArbiterUnavailableError extends UnavailableError {}
 export class ShuttingDownError extends UnavailableError {}
 export class WorkerTimeoutError extends UnavailableError {}
@@ -157,33 +161,37 @@ type ApiErrorClass = new (problem: Problem, requestId?: string | null) => ApiErr
 
 /** The table that `code` is looked up in. */
 export const ERROR_CLASSES: Readonly<Record<string, ApiErrorClass>> = {
-  malformed_json: MalformedJsonError,
-  bad_page_token: BadPageTokenError,
   bad_idempotency_key: BadIdempotencyKeyError,
-  validation_failed: ValidationFailedError,
-  idempotency_key_reused: IdempotencyKeyReusedError,
+  bad_page_token: BadPageTokenError,
+  bad_request: BadRequestError,
+  malformed_json: MalformedJsonError,
   unauthenticated: UnauthenticatedError,
-  scope_missing: ScopeMissingError,
+  image_not_found: ImageNotFoundError,
+  not_found: RouteNotFoundError,
+  operation_not_found: OperationNotFoundError,
   vm_not_found: VmNotFoundError,
   worker_not_found: WorkerNotFoundError,
-  image_not_found: ImageNotFoundError,
-  operation_not_found: OperationNotFoundError,
-  vm_deleted: VmDeletedError,
-  event_cursor_expired: EventCursorExpiredError,
+  method_not_allowed: MethodNotAllowedError,
+  not_acceptable: NotAcceptableError,
+  console_writer_busy: ConsoleWriterBusyError,
+  idempotency_in_progress: IdempotencyInProgressError,
+  input_offset_gap: InputOffsetGapError,
+  input_session_expired: InputSessionExpiredError,
   invalid_state: InvalidStateError,
   name_taken: NameTakenError,
-  operation_in_progress: OperationInProgressError,
-  idempotency_in_progress: IdempotencyInProgressError,
   not_protected: NotProtectedError,
+  operation_in_progress: OperationInProgressError,
   term_mismatch: TermMismatchError,
-  console_writer_busy: ConsoleWriterBusyError,
-  input_session_expired: InputSessionExpiredError,
-  input_offset_gap: InputOffsetGapError,
   wait_target_unreachable: WaitTargetUnreachableError,
+  event_cursor_expired: EventCursorExpiredError,
+  vm_deleted: VmDeletedError,
   etag_mismatch: EtagMismatchError,
-  no_capacity: NoCapacityError,
-  anti_affinity_unsatisfiable: AntiAffinityUnsatisfiableError,
-  no_backup_available: NoBackupAvailableError,
+  payload_too_large: PayloadTooLargeError,
+  unsupported_media_type: UnsupportedMediaTypeError,
+  idempotency_key_reused: IdempotencyKeyReusedError,
+  validation_failed: ValidationFailedError,
+  upgrade_required: UpgradeRequiredError,
+  internal_error: InternalError,
   arbiter_unavailable: ArbiterUnavailableError,
   shutting_down: ShuttingDownError,
   worker_timeout: WorkerTimeoutError,

@@ -9,6 +9,7 @@
  *      v
  *     resync                        one `resync` item: list again, then go on from the oldest event that is held
  */
+import type { Schemas } from "./client.ts";
 import { EventCursorExpiredError, errorFromAnswer, ProtocolError, UnderstudyError } from "./errors.ts";
 import { backoffMs } from "./retry.ts";
 import { SseParser } from "./sse.ts";
@@ -57,6 +58,19 @@ export class Events {
     this.backoff = backoff;
   }
 
+  /** What is held, from the oldest event or from behind `after` up to the present. */
+  async *list(options: Omit<WatchOptions, "silenceTimeoutMs" | "onReconnect"> = {}): AsyncGenerator<UnderstudyEvent, void, undefined> {
+    for (let cursor = options.after?.toString() ?? null; ; ) {
+      const url = this.address(options, cursor);
+      const response = await this.transport.send(new Request(url, { headers: { accept: "application/json" }, signal: options.signal ?? null }));
+      if (!response.ok) throw errorFromAnswer(url, response.status, await response.text(), response.headers.get("request-id"));
+      const page = (await response.json()) as Schemas["EventPage"];
+      yield* page.items;
+      if (page.items.length === 0 || page.nextAfter === cursor) return;
+      cursor = page.nextAfter;
+    }
+  }
+
   /** Ends when `signal` aborts or the loop is left; throws where the service refuses for good. */
   async *watch(options: WatchOptions = {}): AsyncGenerator<UnderstudyEvent | Resync, void, undefined> {
     let cursor = options.after === undefined ? null : options.after.toString();
@@ -94,18 +108,23 @@ export class Events {
   }
 
   private async open(options: WatchOptions, cursor: string | null, signal: AbortSignal): Promise<ReadableStream<Uint8Array>> {
+    const url = this.address(options, cursor);
+    const headers = { accept: "text/event-stream", [STREAM_HEADER]: "1" };
+    const response = await this.transport.send(new Request(url, { headers, signal }));
+    if (!response.ok || response.body === null) {
+      throw errorFromAnswer(url, response.status, await response.text(), response.headers.get("request-id"));
+    }
+    const type = response.headers.get("content-type") ?? "none";
+    if (!type.startsWith("text/event-stream")) throw new ProtocolError(`Cannot watch events of ${url}: the answer is ${type}, not text/event-stream`);
+    return response.body;
+  }
+
+  private address(options: Pick<WatchOptions, "types" | "vm">, cursor: string | null): string {
     const url = new URL(`${this.transport.url}/v1/events`);
     if (options.types !== undefined && options.types.length > 0) url.searchParams.set("types", options.types.join(","));
     if (options.vm !== undefined) url.searchParams.set("vm", options.vm);
     if (cursor !== null) url.searchParams.set("after", cursor);
-    const headers = { accept: "text/event-stream", [STREAM_HEADER]: "1" };
-    const response = await this.transport.send(new Request(url, { headers, signal }));
-    if (!response.ok || response.body === null) {
-      throw errorFromAnswer(url.href, response.status, await response.text(), response.headers.get("request-id"));
-    }
-    const type = response.headers.get("content-type") ?? "none";
-    if (!type.startsWith("text/event-stream")) throw new ProtocolError(`Cannot watch events of ${url.href}: the answer is ${type}, not text/event-stream`);
-    return response.body;
+    return url.href;
   }
 }
 

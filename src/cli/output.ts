@@ -1,0 +1,66 @@
+/** Results on stdout: a table for people, JSON for programs, names for other commands. */
+import { InvalidArgumentError, Option } from "commander";
+import { print, type Shell } from "./shell.ts";
+
+export type Format = "table" | "json" | "name";
+
+export interface Column<T> {
+  readonly title: string;
+  readonly value: (item: T) => string;
+}
+
+export function outputOption(): Option {
+  return new Option("-o, --output <format>", "how results are printed").choices(["table", "json", "name"]).default("table");
+}
+
+interface Listing<T> {
+  readonly columns: readonly Column<T>[];
+  /** What goes out as JSON. */
+  readonly json: (item: T) => unknown;
+  readonly name: (item: T) => string;
+}
+
+export function printList<T>(shell: Shell, format: Format, items: readonly T[], listing: Listing<T>): void {
+  switch (format) {
+    case "json":
+      return print(shell, JSON.stringify(items.map(listing.json), null, 2));
+    case "name":
+      for (const item of items) print(shell, listing.name(item));
+      return;
+    case "table":
+      for (const line of tableLines(items, listing.columns)) print(shell, line);
+  }
+}
+
+export function printOne<T>(shell: Shell, format: Format, item: T, listing: Listing<T>): void {
+  if (format === "json") return print(shell, JSON.stringify(listing.json(item), null, 2));
+  printList(shell, format, [item], listing);
+}
+
+export function tableLines<T>(items: readonly T[], columns: readonly Column<T>[]): string[] {
+  const rows = [columns.map((column) => column.title), ...items.map((item) => columns.map((column) => column.value(item)))];
+  const widths = columns.map((_column, index) => Math.max(...rows.map((row) => row[index]?.length ?? 0)));
+  return rows.map((row) =>
+    row
+      .map((cell, index) => cell.padEnd(widths[index] ?? 0))
+      .join("  ")
+      .trimEnd(),
+  );
+}
+
+/** "3s", "5m", "2h", "4d": how long ago. */
+export function age(timestamp: string, nowMs: number): string {
+  const seconds = Math.max(0, Math.floor((nowMs - Date.parse(timestamp)) / 1000));
+  if (seconds < 120) return `${seconds}s`;
+  if (seconds < 7200) return `${Math.floor(seconds / 60)}m`;
+  if (seconds < 172_800) return `${Math.floor(seconds / 3600)}h`;
+  return `${Math.floor(seconds / 86_400)}d`;
+}
+
+export function parseInteger(low: number, high: number): (text: string) => number {
+  return (text) => {
+    const value = Number(text);
+    if (!/^\d+$/.test(text) || value < low || value > high) throw new InvalidArgumentError(`It is an integer from ${low} to ${high}.`);
+    return value;
+  };
+}

@@ -1,0 +1,65 @@
+/** The command line: every command of `understudy`, and how a run of one ends. */
+import { Command } from "commander";
+import { CLI_VERSION } from "./cli-version.ts";
+import { addConnectionOptions } from "./connection.ts";
+import { addDemo } from "./demo/demo.ts";
+import { addEvents } from "./events.ts";
+import { endingOf } from "./exit-code.ts";
+import { addImageLs } from "./image-ls.ts";
+import { addImagePull } from "./image-pull.ts";
+import { note, type Shell } from "./shell.ts";
+import { addUp } from "./up/up.ts";
+import { addVersion } from "./version.ts";
+import { addVmConsole } from "./vm-console.ts";
+import { addVmCreate } from "./vm-create.ts";
+import { addVmFailover } from "./vm-failover.ts";
+import { addVmGet } from "./vm-get.ts";
+import { addVmKill } from "./vm-kill.ts";
+import { addVmLs } from "./vm-ls.ts";
+import { addVmWait } from "./vm-wait.ts";
+import { addWorkerLs } from "./worker-ls.ts";
+
+/** As shells report a program that Ctrl-C ended. */
+const INTERRUPTED = 130;
+
+/** @param arguments_ what follows the program's name */
+export async function run(arguments_: readonly string[], shell: Shell): Promise<number> {
+  try {
+    await createProgram(shell).parseAsync([...arguments_], { from: "user" });
+    return 0;
+  } catch (error) {
+    if (shell.signal.aborted) return INTERRUPTED;
+    const { code, message } = endingOf(error);
+    if (message !== null) note(shell, message);
+    return code;
+  }
+}
+
+function createProgram(shell: Shell): Command {
+  const program = new Command("understudy");
+  program
+    .description("Fault-tolerant virtual machines: a guest that goes on at the same instruction when its host process dies")
+    .version(CLI_VERSION)
+    .exitOverride()
+    .configureOutput({ writeOut: (text) => shell.stdout.write(text), writeErr: (text) => shell.stderr.write(text) })
+    .showHelpAfterError("(add --help for the options)");
+  addConnectionOptions(program);
+  addUp(program, shell);
+  addDemo(program, shell);
+  const vm = program.command("vm").description("virtual machines");
+  addVmCreate(vm, shell);
+  addVmLs(vm, shell);
+  addVmGet(vm, shell);
+  addVmWait(vm, shell);
+  addVmConsole(vm, shell);
+  addVmFailover(vm, shell);
+  addVmKill(vm, shell);
+  const worker = program.command("worker").description("processes that run replicas");
+  addWorkerLs(worker, shell);
+  const image = program.command("image").description("guest images");
+  addImagePull(image, shell);
+  addImageLs(image, shell);
+  addEvents(program, shell);
+  addVersion(program, shell);
+  return program;
+}

@@ -1,0 +1,32 @@
+/** How VMs look in a table. */
+import type { VmResource } from "../sdk/index.ts";
+import { age, type Column } from "./output.ts";
+
+export const VM_LISTING = {
+  columns: vmColumns(),
+  json: (vm: VmResource) => vm,
+  name: (vm: VmResource) => vm.name ?? vm.id,
+};
+
+function vmColumns(): readonly Column<VmResource>[] {
+  return [
+    { title: "NAME", value: (vm) => vm.name ?? "-" },
+    { title: "ID", value: (vm) => vm.id },
+    { title: "STATE", value: (vm) => withReason(vm.status.state, vm.status.stateReason) },
+    { title: "PROTECTION", value: (vm) => withReason(vm.status.protection.state, vm.status.protection.reason) },
+    { title: "PRIMARY", value: (vm) => workerOf(vm, "primary") },
+    { title: "BACKUP", value: (vm) => workerOf(vm, "backup") },
+    { title: "TERM", value: (vm) => String(vm.status.term) },
+    { title: "MEMORY", value: (vm) => `${vm.spec.machine.memoryMiB} MiB` },
+    { title: "AGE", value: (vm) => age(vm.createdAt, Date.now()) },
+  ];
+}
+
+function withReason(state: string, reason: string | null): string {
+  return reason === null ? state : `${state} (${reason})`;
+}
+
+function workerOf(vm: VmResource, role: "primary" | "backup"): string {
+  const names = vm.status.replicas.filter((replica) => replica.role === role && !["lost", "fenced", "stopped"].includes(replica.state));
+  return names.length === 0 ? "-" : names.map((replica) => replica.workerName).join(", ");
+}

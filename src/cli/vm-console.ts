@@ -1,0 +1,126 @@
+/**
+ * `understudy vm console <vm>`: the console in this terminal, over failovers and disconnects.
+ *
+ * In a terminal, keys go to the guest one by one and Ctrl-] leaves. Where stdin is a file or a pipe, its bytes are typed, and
+ * the command ends once all of them are acknowledged and the guest has been quiet for a second.
+ */
+import { type Command, InvalidArgumentError } from "commander";
+import type { AttachOptions, ConsoleStream } from "../sdk/index.ts";
+import { VmDeletedError } from "../sdk/index.ts";
+import { connect } from "./connection.ts";
+import { note, type Shell } from "./shell.ts";
+
+const ESCAPE = 0x1d;
+const QUIET_MS = 1_000;
+
+type From = NonNullable<AttachOptions["from"]>;
+
+interface Options {
+  readonly readOnly?: boolean;
+  readonly from: From;
+  readonly takeover?: boolean;
+}
+
+export function addVmConsole(vm: Command, shell: Shell): void {
+  vm.command("console")
+    .description("attach to a VM's console; Ctrl-] leaves")
+    .argument("<vm>", "id or name")
+    .option("--read-only", "only watch")
+    .option("--from <where>", "start, end, tail:BYTES, or an offset", parseFrom, "tail:8192" as From)
+    .option("--takeover", "take the right to write from whoever has it")
+    .action(async (name: string, options: Options, command: Command) => {
+      const found = await connect(command, shell).vms.get(name, { signal: shell.signal });
+      const console = await found.console.attach({
+        mode: options.readOnly === true ? "read" : "write",
+        from: options.from,
+        takeover: options.takeover ?? false,
+        onGap: "continue",
+        reconnectTimeoutMs: 600_000,
+        signal: shell.signal,
+      });
+      try {
+        await attachTerminal(console, shell, name);
+      } catch (error) {
+        if (!(error instanceof VmDeletedError)) throw error;
+        notice(shell, `${name} was deleted`);
+      } finally {
+        console.close();
+      }
+    });
+}
+
+async function attachTerminal(console: ConsoleStream, shell: Shell, name: string): Promise<void> {
+  const { stdin, stdout } = shell;
+  const interactive = stdin.isTTY === true && console.mode === "write";
+  console.on("reconnecting", ({ attempt, reason }) => {
+    if (attempt === 0) notice(shell, `connection lost, trying again: ${reason}`);
+  });
+  console.on("term", ({ term, cause, gapMs }) => {
+    notice(shell, `term ${term}: ${cause ?? "changed"}${gapMs === null ? "" : `, gap ${gapMs.toFixed(1)} ms`}`);
+  });
+  console.on("gap", ({ requested, resumedAt }) => notice(shell, `output ${requested} to ${resumedAt} is no longer held`));
+  if (interactive) notice(shell, `attached to ${name}, ${console.hello.state}; Ctrl-] leaves`);
+
+  let quiet: ReturnType<typeof setTimeout> | null = null;
+  let typedAll = false;
+  const restartQuiet = () => {
+    if (!typedAll) return;
+    if (quiet !== null) clearTimeout(quiet);
+    quiet = setTimeout(() => console.close(), QUIET_MS);
+  };
+  let inputFailure: unknown = null;
+  const type = (bytes: Uint8Array) =>
+    console.write(bytes).catch((error: unknown) => {
+      if (console.closed) return;
+      inputFailure = error;
+      console.close();
+    });
+
+  const pending: Promise<unknown>[] = [];
+  const onData = (data: Buffer | string) => {
+    const bytes = typeof data === "string" ? Buffer.from(data) : data;
+    const escape = interactive ? bytes.indexOf(ESCAPE) : -1;
+    const typed = escape < 0 ? bytes : bytes.subarray(0, escape);
+    if (typed.length > 0) pending.push(type(typed));
+    if (escape >= 0) void Promise.all(pending).then(() => console.close());
+  };
+  const onEnd = () => {
+    void Promise.all(pending).then(() => {
+      typedAll = true;
+      restartQuiet();
+    });
+  };
+  if (console.mode === "write") {
+    if (interactive) stdin.setRawMode?.(true);
+    stdin.on("data", onData);
+    if (!interactive) stdin.on("end", onEnd);
+  }
+  try {
+    for await (const { data } of console) {
+      if (!stdout.write(data)) await new Promise((resolve) => stdout.once("drain", resolve));
+      restartQuiet();
+    }
+    if (inputFailure !== null) throw inputFailure;
+  } finally {
+    if (quiet !== null) clearTimeout(quiet);
+    stdin.off("data", onData);
+    stdin.off("end", onEnd);
+    if (interactive) {
+      stdin.setRawMode?.(false);
+      notice(shell, `left ${name}`);
+    }
+    stdin.pause();
+  }
+}
+
+/** A line of ours between the guest's: dim, and on stderr. A raw terminal needs the carriage return. */
+function notice(shell: Shell, text: string): void {
+  note(shell, shell.stdin.isTTY === true ? `\r\n\x1b[2m[understudy: ${text}]\x1b[0m\r` : `[understudy: ${text}]`);
+}
+
+function parseFrom(text: string): From {
+  if (text === "start" || text === "end") return text;
+  if (/^tail:\d+$/.test(text)) return text as From;
+  if (/^\d+$/.test(text)) return BigInt(text);
+  throw new InvalidArgumentError("It is start, end, tail:BYTES or an offset.");
+}

@@ -1,0 +1,58 @@
+/** `understudy vm create [name]` */
+import { type Command, InvalidArgumentError, Option } from "commander";
+import type { WaitTarget } from "../sdk/index.ts";
+import { connect, formatOf } from "./connection.ts";
+import { outputOption, parseInteger, printOne } from "./output.ts";
+import { note, type Shell } from "./shell.ts";
+import { VM_LISTING } from "./vm-columns.ts";
+
+interface Options {
+  readonly image: string;
+  readonly memory?: number;
+  readonly cmdline?: string;
+  readonly protection: "lockstep" | "none";
+  readonly label: Readonly<Record<string, string>>;
+  readonly wait?: WaitTarget;
+  readonly timeout: number;
+}
+
+export function addVmCreate(vm: Command, shell: Shell): void {
+  vm.command("create")
+    .description("create a VM and start it")
+    .argument("[name]", "unique name: lower-case letters, digits and dashes")
+    .option("--image <image>", "id, name or name@sha256:… of an image", "debian")
+    .option("--memory <MiB>", "memory of the guest", parseInteger(1, 1 << 20))
+    .option("--cmdline <text>", "kernel command line instead of the image's")
+    .addOption(new Option("--protection <mode>", "lockstep: with a backup; none: alone").choices(["lockstep", "none"]).default("lockstep"))
+    .option("--label <key=value>", "label, may be repeated", parseLabel, {})
+    .addOption(new Option("--wait <target>", "wait until the VM is there").choices(["running", "protected"]))
+    .option("--timeout <seconds>", "how long to wait", parseInteger(1, 86_400), 120)
+    .addOption(outputOption())
+    .action(async (name: string | undefined, options: Options, command: Command) => {
+      const created = await connect(command, shell).vms.create(
+        {
+          ...(name === undefined ? {} : { name }),
+          ...(Object.keys(options.label).length === 0 ? {} : { labels: options.label }),
+          image: options.image,
+          ...(options.memory === undefined ? {} : { machine: { memoryMiB: options.memory } }),
+          ...(options.cmdline === undefined ? {} : { cmdline: options.cmdline }),
+          protection: { mode: options.protection },
+        },
+        { signal: shell.signal },
+      );
+      const { id } = created;
+      if (options.wait === undefined) {
+        note(shell, `Created ${id}. Wait for it: understudy vm wait ${name ?? id} --for protected. Its console: understudy vm console ${name ?? id}`);
+      } else {
+        note(shell, `Created ${id}, waiting until it is ${options.wait}`);
+        await created.waitFor(options.wait, { timeoutMs: options.timeout * 1000, signal: shell.signal });
+      }
+      printOne(shell, formatOf(command), created.resource, VM_LISTING);
+    });
+}
+
+function parseLabel(text: string, labels: Readonly<Record<string, string>>): Record<string, string> {
+  const equals = text.indexOf("=");
+  if (equals < 1) throw new InvalidArgumentError("It is key=value.");
+  return { ...labels, [text.slice(0, equals)]: text.slice(equals + 1) };
+}

@@ -1,0 +1,39 @@
+/** `understudy vm failover <vm>` */
+import { type Command, Option } from "commander";
+import type { Failover, FailoverMode } from "../sdk/index.ts";
+import { connect, formatOf } from "./connection.ts";
+import { outputOption, parseInteger, printOne } from "./output.ts";
+import type { Shell } from "./shell.ts";
+
+interface Options {
+  readonly mode: FailoverMode;
+  readonly timeout: number;
+}
+
+const FAILOVER_LISTING = {
+  columns: [
+    { title: "ID", value: (failover: Failover) => failover.id },
+    { title: "STATE", value: (failover: Failover) => failover.state },
+    { title: "CAUSE", value: (failover: Failover) => failover.cause },
+    { title: "TERM", value: (failover: Failover) => String(failover.term ?? "-") },
+    { title: "INSTANT", value: (failover: Failover) => failover.instant ?? "-" },
+    { title: "GAP", value: (failover: Failover) => (failover.gapMs === null ? "-" : `${failover.gapMs.total.toFixed(1)} ms`) },
+  ],
+  json: (failover: Failover) => failover,
+  name: (failover: Failover) => failover.id,
+};
+
+export function addVmFailover(vm: Command, shell: Shell): void {
+  vm.command("failover")
+    .description("make the backup take over, and show the measured gap")
+    .argument("<vm>", "id or name")
+    .addOption(new Option("--mode <mode>", "why").choices(["planned", "test", "forced"]).default("test"))
+    .option("--timeout <seconds>", "how long to wait for it", parseInteger(1, 86_400), 60)
+    .addOption(outputOption())
+    .action(async (name: string, options: Options, command: Command) => {
+      const found = await connect(command, shell).vms.get(name, { signal: shell.signal });
+      const operation = await found.failover({ mode: options.mode, signal: shell.signal });
+      const failover = await operation.result({ timeoutMs: options.timeout * 1000, signal: shell.signal });
+      printOne(shell, formatOf(command), failover, FAILOVER_LISTING);
+    });
+}

@@ -1,0 +1,26 @@
+/** The typed openapi-fetch client over our transport, and what turns its answers into values or typed errors. */
+import createClient from "openapi-fetch";
+import { errorFromAnswer } from "./errors.ts";
+import type { components, paths } from "./generated.ts";
+import type { Transport } from "./transport.ts";
+
+export type Schemas = components["schemas"];
+export type RawClient = ReturnType<typeof createRawClient>;
+
+export function createRawClient(transport: Transport) {
+  return createClient<paths>({ baseUrl: transport.url, fetch: (request) => transport.send(request) });
+}
+
+interface Answer<T> {
+  readonly data?: T;
+  readonly error?: unknown;
+  readonly response: Response;
+}
+
+/** @throws {ClientError} the class of the problem's code */
+export function valueOf<T>(answer: Answer<T>): T {
+  const { data, error, response } = answer;
+  if (response.ok && data !== undefined) return data;
+  const body = typeof error === "string" ? error : JSON.stringify(error ?? null);
+  throw errorFromAnswer(response.url === "" ? "the API" : response.url, response.status, body, response.headers.get("request-id"));
+}

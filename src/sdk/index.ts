@@ -1,0 +1,17 @@
+/** Everything that a user of the SDK may import. */
+export type { Schemas } from "./client.ts";
+export type { Durability, WriteReceipt } from "./console-session.ts";
+export type { AttachOptions, ConsoleChunk, ConsoleEvents, ConsoleGap, ConsoleHello, ConsoleTerm } from "./console-stream.ts";
+export { ConsoleStream } from "./console-stream.ts";
+export * from "./errors.ts";
+export type { Resync, UnderstudyEvent, WatchOptions } from "./events.ts";
+export type { Image } from "./images.ts";
+export type { OperationResource } from "./operation.ts";
+export { Operation } from "./operation.ts";
+export type { Page } from "./paged-list.ts";
+export { PagedList } from "./paged-list.ts";
+export type { UnderstudyOptions } from "./understudy.ts";
+export { DEFAULT_API_URL, DEFAULT_TOKEN_FILE, Understudy } from "./understudy.ts";
+export type { CallOptions, CreateVmOptions, Failover, FailoverMode, Replica, VmResource, WaitOptions, WaitTarget } from "./vms.ts";
+export { Vm } from "./vms.ts";
+export type { Worker } from "./workers.ts";

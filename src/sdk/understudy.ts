@@ -1,0 +1,75 @@
+/** The entry of the SDK: one object for one service. */
+import { createRawClient, type RawClient, type Schemas, valueOf } from "./client.ts";
+import { environmentVariable, isNode, readTextFile } from "./environment.ts";
+import { Events } from "./events.ts";
+import { Images } from "./images.ts";
+import { openSocket } from "./socket.ts";
+import { Transport } from "./transport.ts";
+import { Vms } from "./vms.ts";
+import { Workers } from "./workers.ts";
+
+export const DEFAULT_API_URL = "http://127.0.0.1:8080";
+/** Where `understudy up` leaves the token, seen from the directory in which it was started. */
+export const DEFAULT_TOKEN_FILE = ".understudy/token";
+
+export interface UnderstudyOptions {
+  /** Default: the environment's UNDERSTUDY_API_URL, else http://127.0.0.1:8080. */
+  readonly url?: string;
+  /** Default: the environment's UNDERSTUDY_TOKEN, else what `tokenFile` holds. */
+  readonly token?: string;
+  /** Read at the first call. Default: the environment's UNDERSTUDY_TOKEN_FILE, else .understudy/token. */
+  readonly tokenFile?: string;
+  /** Time for one attempt of a call, waits that the call asks for not included. Default 30 s. */
+  readonly requestTimeoutMs?: number;
+  /** Attempts after the first, where repeating is safe. Default 4. */
+  readonly maxRetries?: number;
+  readonly backoff?: { readonly baseMs: number; readonly capMs: number };
+  readonly fetch?: (request: Request) => Promise<Response>;
+}
+
+export class Understudy {
+  readonly url: string;
+  /** The typed client for every route, with the same retries. */
+  readonly raw: RawClient;
+  readonly vms: Vms;
+  readonly workers: Workers;
+  readonly images: Images;
+  readonly events: Events;
+
+  constructor(options: UnderstudyOptions = {}) {
+    this.url = (options.url ?? environmentVariable("UNDERSTUDY_API_URL") ?? DEFAULT_API_URL).replace(/\/+$/, "");
+    const backoff = options.backoff ?? { baseMs: 100, capMs: 5_000 };
+    const token = tokenSource(options);
+    const transport = new Transport({
+      url: this.url,
+      token,
+      requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
+      maxRetries: options.maxRetries ?? 4,
+      backoff,
+      fetch: options.fetch ?? ((request) => fetch(request)),
+    });
+    this.raw = createRawClient(transport);
+    this.vms = new Vms({ raw: this.raw, console: { url: this.url, token, open: openSocket, backoff: { baseMs: 50, capMs: 2_000 } } });
+    this.workers = new Workers(this.raw);
+    this.images = new Images(this.raw);
+    this.events = new Events(transport, backoff);
+  }
+
+  /** What the service is. */
+  async version(call: { readonly signal?: AbortSignal } = {}): Promise<Schemas["Version"]> {
+    return valueOf(await this.raw.GET("/v1/version", call.signal === undefined ? {} : { signal: call.signal }));
+  }
+}
+
+/** A token file is read again at each call until it is there: the service may be about to write it. */
+function tokenSource(options: UnderstudyOptions): () => Promise<string | null> {
+  const given = options.token ?? (options.tokenFile === undefined ? environmentVariable("UNDERSTUDY_TOKEN") : null);
+  if (given !== null) return async () => given;
+  if (!isNode()) return async () => null;
+  const path = options.tokenFile ?? environmentVariable("UNDERSTUDY_TOKEN_FILE") ?? DEFAULT_TOKEN_FILE;
+  let read: string | null = null;
+  return async () => {
+    read ??= await readTextFile(path);
+    return read;
+  };
+}

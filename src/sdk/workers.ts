@@ -1,0 +1,17 @@
+/** The workers that the service knows. */
+import type { RawClient, Schemas } from "./client.ts";
+import { valueOf } from "./client.ts";
+
+export type Worker = Schemas["Worker"];
+
+export class Workers {
+  private readonly raw: RawClient;
+
+  constructor(raw: RawClient) {
+    this.raw = raw;
+  }
+
+  async list(call: { readonly signal?: AbortSignal } = {}): Promise<readonly Worker[]> {
+    return valueOf(await this.raw.GET("/v1/workers", call.signal === undefined ? {} : { signal: call.signal })).items;
+  }
+}
