@@ -2,7 +2,7 @@
  * Where everything is in the machine's linear memory. This file is the snapshot format: a snapshot is the pages of
  * [STATE_BASE, STATE_END) and of RAM, and nothing else of the machine is state.
  *
- *   0x0000  scratch (not state): the slot that takes writes to x0, the decoder's straddle entry
+ *   0x0000  scratch (not state): what is written to x0, the decoder's straddle entry
  *   0x1000  STATE  hart page: x, f, CSRs        always sent, always hashed
  *   0x2000         device page: UART, PLIC, CLINT, SBI, clock rule, console counters
  *   0x3000         input sessions
@@ -18,16 +18,20 @@ export const LAYOUT_VERSION: u32 = 1;
 export const PAGE_SHIFT: u32 = 12;
 export const PAGE_SIZE: u32 = 4096;
 
-/** Writes to x0 land here. */
-export const X0_SINK: u32 = 0x0f00;
-/** The decoded entry of an instruction that crosses a page: made anew each time it runs. */
-export const STRADDLE_ENTRY: u32 = 0x0f10;
+/**
+ * Registers as decoded entries name them: slot n is at SLOTS + 8 n. Slot 0 takes writes to x0 and is no state, 32..63 are
+ * x0..x31, 64..95 f0..f31.
+ */
+export const SLOTS: u32 = 0x0f00;
+export const SLOT_SINK: u32 = 0;
+export const SLOT_X: u32 = 32;
+export const SLOT_F: u32 = 64;
 
 export const STATE_BASE: u32 = 0x1000;
 
 // --- hart page -------------------------------------------------------------------------------------------------------
-export const X: u32 = 0x1000; // 32 x u64
-export const F: u32 = 0x1100; // 32 x u64
+export const X: u32 = SLOTS + 8 * SLOT_X; // 32 x u64
+export const F: u32 = SLOTS + 8 * SLOT_F; // 32 x u64
 const CSR: u32 = 0x1200;
 export const PC: u32 = CSR;
 export const PRIV: u32 = CSR + 8;
@@ -124,10 +128,16 @@ export const SUPERPAGE_BITS: u32 = TLB_END; // 128 + 128 bytes
 /** Where the host puts bytes for the machine: an input session's id and its bytes. */
 export const EXCHANGE: u32 = 0xf0000;
 export const EXCHANGE_SIZE: u32 = 0x2000;
+/**
+ * The decoded entry of an instruction that crosses a page, made anew each time it runs, and a PageEnd entry behind it: as if
+ * it were the last entry of a decode table that begins at STRADDLE_TABLE.
+ */
+export const STRADDLE_ENTRY: u32 = 0xf8000;
+export const STRADDLE_TABLE: u32 = STRADDLE_ENTRY - 4094 * 4;
 
 export const RAM_OFFSET: u32 = 0x100000;
 
-/** A decode table: one 16-byte entry per halfword of a page, and two that lead to the next page, at its first and second halfword. */
-export const DECODE_ENTRY: u32 = 16;
-export const DECODE_TABLE: u32 = 2050 * 16;
+/** A decode table: one 8-byte entry per halfword of a page, and two that lead to the next page, at its first and second halfword. */
+export const DECODE_ENTRY: u32 = 8;
+export const DECODE_TABLE: u32 = 2050 * 8;
 export const DECODE_TABLES: u32 = 1024;

@@ -6,7 +6,7 @@
 import { RAM_BASE } from "../isa/memory-map";
 import { Op } from "./hart/ops";
 import { flushWriteTlb } from "./hart/tlb";
-import { DECODE_ENTRY, DECODE_TABLE, DECODE_TABLES, PAGE_SHIFT, RAM_BYTES, RAM_OFFSET } from "./layout";
+import { DECODE_ENTRY, DECODE_TABLE, DECODE_TABLES, PAGE_SHIFT, RAM_BYTES, RAM_OFFSET, STRADDLE_ENTRY } from "./layout";
 
 /** A page was written since the hash last covered it. */
 export const DIRTY_HASH: u8 = 1;
@@ -45,6 +45,7 @@ export function setUpRam(bytes: u64): void {
   codeIndex = pageHashes + endPage * 8;
   dirtyMap = codeIndex + endPage * 4;
   tableOwners = (dirtyMap + endPage + 15) & ~15;
+  store<u8>(STRADDLE_ENTRY + 2 * DECODE_ENTRY, Op.PageEnd);
   decodeTables = (tableOwners + DECODE_TABLES * 4 + 15) & ~15;
 }
 
@@ -79,7 +80,7 @@ function forgetDecoded(table: u32, offset: u32, size: u32): void {
   let at = offset >> 1;
   const last = (offset + size - 1) >> 1;
   if (at > 0) at--;
-  for (; at <= last; at++) store<u16>(table + at * DECODE_ENTRY, 0);
+  for (; at <= last; at++) store<u8>(table + at * DECODE_ENTRY, Op.Decode);
 }
 
 /** Forgets all decoded code: after RAM was replaced from outside. The caller flushes the exec TLBs. */
@@ -111,8 +112,8 @@ export function decodeTableOf(host: u32): u32 {
   store<u32>(tableOwners + (slot << 2), page);
   const table = decodeTables + slot * DECODE_TABLE;
   memory.fill(table, 0, DECODE_TABLE);
-  store<u16>(table + 2048 * DECODE_ENTRY, Op.PageEnd);
-  store<u16>(table + 2049 * DECODE_ENTRY, Op.PageEnd);
+  store<u8>(table + 2048 * DECODE_ENTRY, Op.PageEnd);
+  store<u8>(table + 2049 * DECODE_ENTRY, Op.PageEnd);
   store<u32>(codeIndex + (page << 2), table);
   // A page that holds decoded code must not be written through the fast path any more.
   flushWriteTlb();

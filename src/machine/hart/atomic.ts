@@ -2,7 +2,7 @@
  * LR, SC and the AMOs. The reservation is one address; any trap and any SC clears it, so its loss is a function of the
  * instruction stream alone (machine pitfall 8).
  */
-import { RESERVATION, TLB_READ, TLB_WRITE } from "../layout";
+import { RESERVATION, SLOTS, TLB_READ, TLB_WRITE } from "../layout";
 import { beforeWrite, holdsCode, hostAddress, markDirty } from "../ram";
 import { ACCESS_READ, ACCESS_WRITE, dataSet, faultCause, translateAtomic } from "./mmu";
 
@@ -30,11 +30,11 @@ function atomicHost(address: u64, size: u32, access: u32): u32 {
 
 /** Executes a decoded Amo entry; on a fault (`faultCause`) nothing has changed. */
 export function executeAmo(entry: u32): void {
-  const funct5 = load<u32>(entry, 8);
-  const size = <u32>load<u16>(entry, 14);
-  const rd = <u32>load<u16>(entry, 2);
-  const address = load<u64>(load<u16>(entry, 4));
-  const operand = load<u64>(load<u16>(entry, 6));
+  const funct5 = <u32>load<u8>(entry, 4);
+  const size = load<u32>(entry, 4) >> 8;
+  const rd = SLOTS + (<u32>load<u8>(entry, 1) << 3);
+  const address = load<u64>(SLOTS + (<u32>load<u8>(entry, 2) << 3));
+  const operand = load<u64>(SLOTS + (<u32>load<u8>(entry, 3) << 3));
   if (funct5 == LR) {
     const host = atomicHost(address, size, ACCESS_READ);
     if (faultCause >= 0) return;

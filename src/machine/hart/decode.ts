@@ -1,52 +1,61 @@
-/** Decodes one instruction, compressed or not, into its 16-byte entry (see ops.ts). Unprivileged Architecture, RV64GC. */
-import { F, X, X0_SINK } from "../layout";
+/** Decodes one instruction, compressed or not, into its 8-byte entry (see ops.ts). Unprivileged Architecture, RV64GC. */
+import { SLOT_F, SLOT_SINK, SLOT_X } from "../layout";
 import { Op } from "./ops";
 
 function xd(register: u32): u32 {
-  return register == 0 ? X0_SINK : X + (register << 3);
+  return register == 0 ? SLOT_SINK : SLOT_X + register;
 }
 
 function xs(register: u32): u32 {
-  return X + (register << 3);
+  return SLOT_X + register;
 }
 
 function put(entry: u32, op: u32, rd: u32, rs1: u32, rs2: u32, imm: i32): void {
-  store<u16>(entry, <u16>rd, 2);
-  store<u16>(entry, <u16>rs1, 4);
-  store<u16>(entry, <u16>rs2, 6);
-  store<i32>(entry, imm, 8);
-  store<u16>(entry, <u16>op);
+  store<u8>(entry, <u8>op);
+  store<u8>(entry, <u8>rd, 1);
+  store<u8>(entry, <u8>rs1, 2);
+  store<u8>(entry, <u8>rs2, 3);
+  store<i32>(entry, imm, 4);
 }
 
 /**
- * @param entry where the entry goes; its length must be kept by `decode`
+ * @param entry where the entry goes
  * @param bits the instruction: low half only where it is compressed
  * @param offset byte offset of the instruction in its page: branches that stay in the page get entry deltas
  */
 export function decode(entry: u32, bits: u32, offset: u32): void {
   if ((bits & 3) != 3) {
-    store<u16>(entry, 16, 12);
     decodeCompressed(entry, bits & 0xffff, offset);
   } else {
-    store<u16>(entry, 32, 12);
     decodeFull(entry, bits, offset);
   }
 }
 
-function illegal(entry: u32, bits: u32): void {
-  put(entry, Op.Illegal, X0_SINK, X, X, bits);
+/** Decodes a full-length instruction that crosses a page into `entry`: whatever it jumps to counts as far. */
+export function decodeCrossing(entry: u32, bits: u32): void {
+  decodeFull(entry, bits, FAR_AWAY);
+  if (load<u8>(entry) == Op.Jalr) store<u8>(entry, Op.JalrFar);
 }
 
-function branch(entry: u32, near: u32, rs1: u32, rs2: u32, offset: u32, delta: i32): void {
+/** An offset from which no target is in the page. */
+const FAR_AWAY: u32 = 0x4000_0000;
+
+function illegal(entry: u32, bits: u32): void {
+  put(entry, Op.Illegal, SLOT_SINK, SLOT_X, SLOT_X, bits);
+}
+
+/** `far` is the op where the target is on another page. */
+function branch(entry: u32, near: u32, far: u32, rs1: u32, rs2: u32, offset: u32, delta: i32): void {
   const target = <i32>offset + delta;
-  if (target >= 0 && target < 4096) put(entry, near, X0_SINK, xs(rs1), xs(rs2), delta << 3);
-  else put(entry, near + (Op.BeqFar - Op.Beq), X0_SINK, xs(rs1), xs(rs2), delta);
+  if (target >= 0 && target < 4096) put(entry, near, SLOT_SINK, xs(rs1), xs(rs2), delta << 2);
+  else put(entry, far, SLOT_SINK, xs(rs1), xs(rs2), delta);
 }
 
 function jump(entry: u32, rd: u32, offset: u32, delta: i32): void {
   const target = <i32>offset + delta;
-  if (target < 0 || target >= 4096) put(entry, Op.JalFar, xd(rd), X, X, delta);
-  else put(entry, rd == 0 ? Op.Jump : Op.Jal, xd(rd), X, X, delta << 3);
+  const far = target < 0 || target >= 4096;
+  const op: u32 = rd == 0 ? (far ? Op.JumpFar : Op.Jump) : far ? Op.JalFar : Op.Jal;
+  put(entry, op, xd(rd), SLOT_X, SLOT_X, far ? delta : delta << 2);
 }
 
 function decodeFull(entry: u32, bits: u32, offset: u32): void {
@@ -59,10 +68,10 @@ function decodeFull(entry: u32, bits: u32, offset: u32): void {
   const immI = <i32>bits >> 20;
   switch (opcode) {
     case 0x37: // lui
-      put(entry, Op.LoadImmediate, xd(rd), X, X, <i32>(bits & 0xfffff000));
+      put(entry, Op.LoadImmediate, xd(rd), SLOT_X, SLOT_X, <i32>(bits & 0xfffff000));
       return;
     case 0x17:
-      put(entry, Op.Auipc, xd(rd), X, X, <i32>(bits & 0xfffff000));
+      put(entry, Op.Auipc, xd(rd), SLOT_X, SLOT_X, <i32>(bits & 0xfffff000));
       return;
     case 0x6f: {
       const imm = ((<i32>bits >> 31) << 20) | <i32>((bits & 0xff000) | ((bits >> 9) & 0x800) | ((bits >> 20) & 0x7fe));
@@ -71,22 +80,23 @@ function decodeFull(entry: u32, bits: u32, offset: u32): void {
     }
     case 0x67:
       if (funct3 != 0) break;
-      put(entry, Op.Jalr, xd(rd), xs(rs1), X, immI);
+      put(entry, Op.Jalr, xd(rd), xs(rs1), SLOT_X, immI);
       return;
     case 0x63: {
       const imm = ((<i32>bits >> 31) << 12) | <i32>(((bits << 4) & 0x800) | ((bits >> 20) & 0x7e0) | ((bits >> 7) & 0x1e));
       if (funct3 == 2 || funct3 == 3) break;
-      branch(entry, Op.Beq + (funct3 < 2 ? funct3 : funct3 - 2), rs1, rs2, offset, imm);
+      const condition = funct3 < 2 ? funct3 : funct3 - 2;
+      branch(entry, Op.Beq + condition, Op.BeqFar + condition, rs1, rs2, offset, imm);
       return;
     }
     case 0x03:
       if (funct3 == 7) break;
-      put(entry, Op.Lb + funct3, xd(rd), xs(rs1), X, immI);
+      put(entry, Op.Lb + funct3, xd(rd), xs(rs1), SLOT_X, immI);
       return;
     case 0x23: {
       if (funct3 > 3) break;
       const imm = ((<i32>bits >> 25) << 5) | <i32>((bits >> 7) & 31);
-      put(entry, Op.Sb + funct3, X0_SINK, xs(rs1), xs(rs2), imm);
+      put(entry, Op.Sb + funct3, SLOT_SINK, xs(rs1), xs(rs2), imm);
       return;
     }
     case 0x13: {
@@ -109,14 +119,14 @@ function decodeFull(entry: u32, bits: u32, offset: u32): void {
         case 6: op = Op.Ori; break;
         default: op = Op.Andi; break;
       }
-      put(entry, op, xd(rd), xs(rs1), X, imm);
+      put(entry, op, xd(rd), xs(rs1), SLOT_X, imm);
       return;
     }
     case 0x1b: {
-      if (funct3 == 0) { put(entry, Op.Addiw, xd(rd), xs(rs1), X, immI); return; }
-      if (funct3 == 1 && funct7 == 0) { put(entry, Op.Slliw, xd(rd), xs(rs1), X, <i32>rs2); return; }
-      if (funct3 == 5 && funct7 == 0) { put(entry, Op.Srliw, xd(rd), xs(rs1), X, <i32>rs2); return; }
-      if (funct3 == 5 && funct7 == 0x20) { put(entry, Op.Sraiw, xd(rd), xs(rs1), X, <i32>rs2); return; }
+      if (funct3 == 0) { put(entry, Op.Addiw, xd(rd), xs(rs1), SLOT_X, immI); return; }
+      if (funct3 == 1 && funct7 == 0) { put(entry, Op.Slliw, xd(rd), xs(rs1), SLOT_X, <i32>rs2); return; }
+      if (funct3 == 5 && funct7 == 0) { put(entry, Op.Srliw, xd(rd), xs(rs1), SLOT_X, <i32>rs2); return; }
+      if (funct3 == 5 && funct7 == 0x20) { put(entry, Op.Sraiw, xd(rd), xs(rs1), SLOT_X, <i32>rs2); return; }
       break;
     }
     case 0x33: {
@@ -166,24 +176,23 @@ function decodeFull(entry: u32, bits: u32, offset: u32): void {
       return;
     }
     case 0x0f:
-      if (funct3 == 0) { put(entry, Op.Fence, X0_SINK, X, X, 0); return; }
-      if (funct3 == 1) { put(entry, Op.FenceI, X0_SINK, X, X, 0); return; }
+      if (funct3 == 0) { put(entry, Op.Fence, SLOT_SINK, SLOT_X, SLOT_X, 0); return; }
+      if (funct3 == 1) { put(entry, Op.FenceI, SLOT_SINK, SLOT_X, SLOT_X, 0); return; }
       break;
     case 0x73: {
       if (funct3 == 0) {
-        if (rd == 0 && funct7 == 0x09) { put(entry, Op.SfenceVma, X0_SINK, xs(rs1), xs(rs2), <i32>bits); return; }
+        if (rd == 0 && funct7 == 0x09) { put(entry, Op.SfenceVma, SLOT_SINK, xs(rs1), xs(rs2), <i32>bits); return; }
         switch (bits) {
-          case 0x00000073: put(entry, Op.Ecall, X0_SINK, X, X, 0); return;
-          case 0x00100073: put(entry, Op.Ebreak, X0_SINK, X, X, 0); return;
-          case 0x30200073: put(entry, Op.Mret, X0_SINK, X, X, <i32>bits); return;
-          case 0x10200073: put(entry, Op.Sret, X0_SINK, X, X, <i32>bits); return;
-          case 0x10500073: put(entry, Op.Wfi, X0_SINK, X, X, <i32>bits); return;
+          case 0x00000073: put(entry, Op.Ecall, SLOT_SINK, SLOT_X, SLOT_X, 0); return;
+          case 0x00100073: put(entry, Op.Ebreak, SLOT_SINK, SLOT_X, SLOT_X, 0); return;
+          case 0x30200073: put(entry, Op.Mret, SLOT_SINK, SLOT_X, SLOT_X, <i32>bits); return;
+          case 0x10200073: put(entry, Op.Sret, SLOT_SINK, SLOT_X, SLOT_X, <i32>bits); return;
+          case 0x10500073: put(entry, Op.Wfi, SLOT_SINK, SLOT_X, SLOT_X, <i32>bits); return;
         }
         break;
       }
       if (funct3 == 4) break;
-      put(entry, Op.Csr, xd(rd), funct3 < 4 ? xs(rs1) : rs1, X, <i32>bits);
-      store<u16>(entry, <u16>funct3, 14);
+      put(entry, Op.Csr, xd(rd), SLOT_X, SLOT_X, <i32>bits);
       return;
     }
     case 0x2f: {
@@ -194,24 +203,21 @@ function decodeFull(entry: u32, bits: u32, offset: u32): void {
         case 0x00: case 0x01: case 0x03: case 0x04: case 0x08: case 0x0c: case 0x10: case 0x14: case 0x18: case 0x1c: break;
         default: illegal(entry, bits); return;
       }
-      put(entry, Op.Amo, xd(rd), xs(rs1), xs(rs2), <i32>funct5);
-      store<u16>(entry, <u16>(<u32>1 << funct3), 14);
+      put(entry, Op.Amo, xd(rd), xs(rs1), xs(rs2), <i32>(funct5 | (<u32>0x100 << funct3)));
       return;
     }
     case 0x07:
       if (funct3 != 2 && funct3 != 3) break;
-      put(entry, Op.FloatLoad, F + (rd << 3), xs(rs1), X, immI);
-      store<u16>(entry, <u16>(<u32>1 << funct3), 14);
+      put(entry, funct3 == 2 ? Op.Flw : Op.Fld, SLOT_F + rd, xs(rs1), SLOT_X, immI);
       return;
     case 0x27: {
       if (funct3 != 2 && funct3 != 3) break;
       const imm = ((<i32>bits >> 25) << 5) | <i32>((bits >> 7) & 31);
-      put(entry, Op.FloatStore, X0_SINK, xs(rs1), F + (rs2 << 3), imm);
-      store<u16>(entry, <u16>(<u32>1 << funct3), 14);
+      put(entry, funct3 == 2 ? Op.Fsw : Op.Fsd, SLOT_SINK, xs(rs1), SLOT_F + rs2, imm);
       return;
     }
     case 0x43: case 0x47: case 0x4b: case 0x4f: case 0x53:
-      put(entry, Op.Float, X0_SINK, X, X, <i32>bits);
+      put(entry, Op.Float, SLOT_SINK, SLOT_X, SLOT_X, <i32>bits);
       return;
   }
   illegal(entry, bits);
@@ -228,7 +234,7 @@ function decodeCompressed(entry: u32, bits: u32, offset: u32): void {
     case 0x00: { // c.addi4spn
       const imm = ((bits >> 7) & 0x30) | ((bits >> 1) & 0x3c0) | ((bits >> 4) & 4) | ((bits >> 2) & 8);
       if (imm == 0) break;
-      put(entry, Op.Addi, xd(rdShort), xs(2), X, <i32>imm);
+      put(entry, Op.CAddi, xd(rdShort), xs(2), SLOT_X, <i32>imm);
       return;
     }
     case 0x01: // c.fld
@@ -236,56 +242,55 @@ function decodeCompressed(entry: u32, bits: u32, offset: u32): void {
     case 0x05: // c.fsd
     case 0x07: { // c.sd
       const imm = <i32>(((bits >> 7) & 0x38) | ((bits << 1) & 0xc0));
-      if (funct3 == 3) { put(entry, Op.Ld, xd(rdShort), xs(rs1Short), X, imm); return; }
-      if (funct3 == 7) { put(entry, Op.Sd, X0_SINK, xs(rs1Short), xs(rdShort), imm); return; }
-      if (funct3 == 1) put(entry, Op.FloatLoad, F + (rdShort << 3), xs(rs1Short), X, imm);
-      else put(entry, Op.FloatStore, X0_SINK, xs(rs1Short), F + (rdShort << 3), imm);
-      store<u16>(entry, 8, 14);
+      if (funct3 == 3) { put(entry, Op.CLd, xd(rdShort), xs(rs1Short), SLOT_X, imm); return; }
+      if (funct3 == 7) { put(entry, Op.CSd, SLOT_SINK, xs(rs1Short), xs(rdShort), imm); return; }
+      if (funct3 == 1) put(entry, Op.CFld, SLOT_F + rdShort, xs(rs1Short), SLOT_X, imm);
+      else put(entry, Op.CFsd, SLOT_SINK, xs(rs1Short), SLOT_F + rdShort, imm);
       return;
     }
     case 0x02: // c.lw
     case 0x06: { // c.sw
       const imm = <i32>(((bits >> 7) & 0x38) | ((bits >> 4) & 4) | ((bits << 1) & 0x40));
-      if (funct3 == 2) put(entry, Op.Lw, xd(rdShort), xs(rs1Short), X, imm);
-      else put(entry, Op.Sw, X0_SINK, xs(rs1Short), xs(rdShort), imm);
+      if (funct3 == 2) put(entry, Op.CLw, xd(rdShort), xs(rs1Short), SLOT_X, imm);
+      else put(entry, Op.CSw, SLOT_SINK, xs(rs1Short), xs(rdShort), imm);
       return;
     }
     case 0x08: // c.addi, c.nop
-      put(entry, Op.Addi, xd(rdFull), xs(rdFull), X, imm6);
+      put(entry, Op.CAddi, xd(rdFull), xs(rdFull), SLOT_X, imm6);
       return;
     case 0x09: // c.addiw
       if (rdFull == 0) break;
-      put(entry, Op.Addiw, xd(rdFull), xs(rdFull), X, imm6);
+      put(entry, Op.CAddiw, xd(rdFull), xs(rdFull), SLOT_X, imm6);
       return;
     case 0x0a: // c.li
-      put(entry, Op.LoadImmediate, xd(rdFull), X, X, imm6);
+      put(entry, Op.CLoadImmediate, xd(rdFull), SLOT_X, SLOT_X, imm6);
       return;
     case 0x0b: { // c.addi16sp, c.lui
       if (rdFull == 2) {
         const imm = (<i32>(bits << 19) >> 31 << 9) | <i32>(((bits >> 2) & 0x10) | ((bits << 1) & 0x40) | ((bits << 4) & 0x180) | ((bits << 3) & 0x20));
         if (imm == 0) break;
-        put(entry, Op.Addi, xd(2), xs(2), X, imm);
+        put(entry, Op.CAddi, xd(2), xs(2), SLOT_X, imm);
         return;
       }
       if (imm6 == 0) break;
-      put(entry, Op.LoadImmediate, xd(rdFull), X, X, imm6 << 12);
+      put(entry, Op.CLoadImmediate, xd(rdFull), SLOT_X, SLOT_X, imm6 << 12);
       return;
     }
     case 0x0c: { // arithmetic on short registers
       const shamt = <i32>(((bits >> 7) & 0x20) | ((bits >> 2) & 31));
       switch ((bits >> 10) & 3) {
-        case 0: put(entry, Op.Srli, xd(rs1Short), xs(rs1Short), X, shamt); return;
-        case 1: put(entry, Op.Srai, xd(rs1Short), xs(rs1Short), X, shamt); return;
-        case 2: put(entry, Op.Andi, xd(rs1Short), xs(rs1Short), X, imm6); return;
+        case 0: put(entry, Op.CSrli, xd(rs1Short), xs(rs1Short), SLOT_X, shamt); return;
+        case 1: put(entry, Op.CSrai, xd(rs1Short), xs(rs1Short), SLOT_X, shamt); return;
+        case 2: put(entry, Op.CAndi, xd(rs1Short), xs(rs1Short), SLOT_X, imm6); return;
       }
       let op: u32 = 0;
       switch (((bits >> 10) & 4) | ((bits >> 5) & 3)) {
-        case 0: op = Op.Sub; break;
-        case 1: op = Op.Xor; break;
-        case 2: op = Op.Or; break;
-        case 3: op = Op.And; break;
-        case 4: op = Op.Subw; break;
-        case 5: op = Op.Addw; break;
+        case 0: op = Op.CSub; break;
+        case 1: op = Op.CXor; break;
+        case 2: op = Op.COr; break;
+        case 3: op = Op.CAnd; break;
+        case 4: op = Op.CSubw; break;
+        case 5: op = Op.CAddw; break;
       }
       if (op == 0) break;
       put(entry, op, xd(rs1Short), xs(rs1Short), xs(rdShort), 0);
@@ -302,51 +307,49 @@ function decodeCompressed(entry: u32, bits: u32, offset: u32): void {
     case 0x0f: { // c.bnez
       const imm = (<i32>(bits << 19) >> 31 << 8) |
         <i32>(((bits >> 7) & 0x18) | ((bits << 1) & 0xc0) | ((bits >> 2) & 6) | ((bits << 3) & 0x20));
-      branch(entry, funct3 == 6 ? Op.Beq : Op.Bne, rs1Short, 0, offset, imm);
+      branch(entry, funct3 == 6 ? Op.CBeq : Op.CBne, funct3 == 6 ? Op.CBeqFar : Op.CBneFar, rs1Short, 0, offset, imm);
       return;
     }
     case 0x10: // c.slli
-      put(entry, Op.Slli, xd(rdFull), xs(rdFull), X, <i32>(((bits >> 7) & 0x20) | ((bits >> 2) & 31)));
+      put(entry, Op.CSlli, xd(rdFull), xs(rdFull), SLOT_X, <i32>(((bits >> 7) & 0x20) | ((bits >> 2) & 31)));
       return;
     case 0x11: // c.fldsp
     case 0x13: { // c.ldsp
       const imm = <i32>(((bits >> 7) & 0x20) | ((bits >> 2) & 0x18) | ((bits << 4) & 0x1c0));
       if (funct3 == 3) {
         if (rdFull == 0) break;
-        put(entry, Op.Ld, xd(rdFull), xs(2), X, imm);
+        put(entry, Op.CLd, xd(rdFull), xs(2), SLOT_X, imm);
         return;
       }
-      put(entry, Op.FloatLoad, F + (rdFull << 3), xs(2), X, imm);
-      store<u16>(entry, 8, 14);
+      put(entry, Op.CFld, SLOT_F + rdFull, xs(2), SLOT_X, imm);
       return;
     }
     case 0x12: { // c.lwsp
       if (rdFull == 0) break;
-      put(entry, Op.Lw, xd(rdFull), xs(2), X, <i32>(((bits >> 7) & 0x20) | ((bits >> 2) & 0x1c) | ((bits << 4) & 0xc0)));
+      put(entry, Op.CLw, xd(rdFull), xs(2), SLOT_X, <i32>(((bits >> 7) & 0x20) | ((bits >> 2) & 0x1c) | ((bits << 4) & 0xc0)));
       return;
     }
     case 0x14: // c.jr, c.mv, c.ebreak, c.jalr, c.add
       if ((bits & 0x1000) == 0) {
         if (rs2Full == 0) {
           if (rdFull == 0) break;
-          put(entry, Op.Jalr, X0_SINK, xs(rdFull), X, 0);
-        } else put(entry, Op.Add, xd(rdFull), X, xs(rs2Full), 0);
+          put(entry, Op.CJalr, SLOT_SINK, xs(rdFull), SLOT_X, 0);
+        } else put(entry, Op.CAdd, xd(rdFull), SLOT_X, xs(rs2Full), 0);
       } else if (rs2Full == 0) {
-        if (rdFull == 0) put(entry, Op.Ebreak, X0_SINK, X, X, 0);
-        else put(entry, Op.Jalr, xd(1), xs(rdFull), X, 0);
-      } else put(entry, Op.Add, xd(rdFull), xs(rdFull), xs(rs2Full), 0);
+        if (rdFull == 0) put(entry, Op.CEbreak, SLOT_SINK, SLOT_X, SLOT_X, 0);
+        else put(entry, Op.CJalr, xd(1), xs(rdFull), SLOT_X, 0);
+      } else put(entry, Op.CAdd, xd(rdFull), xs(rdFull), xs(rs2Full), 0);
       return;
     case 0x15: // c.fsdsp
     case 0x17: { // c.sdsp
       const imm = <i32>(((bits >> 7) & 0x38) | ((bits >> 1) & 0x1c0));
-      if (funct3 == 7) { put(entry, Op.Sd, X0_SINK, xs(2), xs(rs2Full), imm); return; }
-      put(entry, Op.FloatStore, X0_SINK, xs(2), F + (rs2Full << 3), imm);
-      store<u16>(entry, 8, 14);
+      if (funct3 == 7) { put(entry, Op.CSd, SLOT_SINK, xs(2), xs(rs2Full), imm); return; }
+      put(entry, Op.CFsd, SLOT_SINK, xs(2), SLOT_F + rs2Full, imm);
       return;
     }
     case 0x16: // c.swsp
-      put(entry, Op.Sw, X0_SINK, xs(2), xs(rs2Full), <i32>(((bits >> 7) & 0x3c) | ((bits >> 1) & 0xc0)));
+      put(entry, Op.CSw, SLOT_SINK, xs(2), xs(rs2Full), <i32>(((bits >> 7) & 0x3c) | ((bits >> 1) & 0xc0)));
       return;
   }
-  illegal(entry, bits);
+  put(entry, Op.CIllegal, SLOT_SINK, SLOT_X, SLOT_X, <i32>bits);
 }

@@ -1,28 +1,30 @@
 /**
  * The interpreter: runs decoded entries up to an exact instant.
  *
- *   run(until)  at each refresh: halted? limit? waiting? an interrupt due? else execute up to the limit or the next timer
- *   execute()   the loop over entries; returns to run() after anything that may make an interrupt due
+ *   run(until)   at each refresh: halted? limit? waiting? an interrupt due? else execute up to the limit or the next timer
+ *   execute()    hot() and slowStep() in turn; returns to run() after anything that may make an interrupt due
+ *   hot()        the loop over entries; makes no call, so that everything it needs stays in registers. An entry that needs
+ *                more (a TLB miss, a CSR, a trap, code not decoded yet) it leaves untouched
+ *   slowStep()   executes that one entry
  *
  * `n` counts the instructions left, so at every point retired = target - n. A trapping instruction does not retire.
- * `ip` is the address of the present entry, `e` the entry whose operands are used: the same, but for an instruction that
- * crosses a page. pc = pcBase + ip / 8, since an entry stands for a halfword.
+ * `ip` is the address of the present entry; entries of 8 bytes stand for halfwords, so pc = page + (ip - table) / 4.
  */
 import {
-  CAUSE_BREAKPOINT, CAUSE_ECALL_FROM_S, CAUSE_ECALL_FROM_U, CAUSE_ILLEGAL_INSTRUCTION,
+  CAUSE_BREAKPOINT, CAUSE_ECALL_FROM_M, CAUSE_ECALL_FROM_S, CAUSE_ECALL_FROM_U, CAUSE_ILLEGAL_INSTRUCTION,
 } from "../../isa/causes";
 import { MSTATUS_TSR, MSTATUS_TVM, MSTATUS_TW, PRIV_M, PRIV_S, PRIV_U } from "../../isa/status-bits";
 import { setInstant } from "../devices/clint";
 import {
-  CONSOLE_END, CONSOLE_RING_SIZE, HALTED, INSTRET, MIE, MSTATUS, PC, PRIV, SATP, SBI_ENABLED, STRADDLE_ENTRY, TLB_EXEC, TLB_READ, TLB_WRITE,
-  WAITING, X, X0_SINK,
+  CONSOLE_END, CONSOLE_RING_SIZE, HALTED, INSTRET, MIE, MSTATUS, PC, PRIV, SATP, SBI_ENABLED, SLOT_X, SLOTS, STRADDLE_ENTRY, STRADDLE_TABLE, TLB_EXEC,
+  TLB_READ, TLB_WRITE, WAITING, X,
 } from "../layout";
 import { pageOfTable } from "../ram";
 import { sbiCall } from "../sbi";
 import { executeAmo } from "./atomic";
 import { csrIllegal, floatDirty, floatOff, interruptsChanged, readCsr, writeCsr } from "./csr";
 import { CSR_SATP } from "../../isa/csr";
-import { decode } from "./decode";
+import { decode, decodeCrossing } from "./decode";
 import { executeFloat } from "./float-execute";
 import { div, divu, mulh, mulhsu, mulhu, rem, remu, word } from "./integer";
 import {
@@ -48,16 +50,16 @@ const INTERRUPT: u64 = 1 << 63;
 /** Field accessors of a decoded entry. */
 abstract class E {
   // @ts-ignore: decorator
-  @inline static a(e: u32): u64 { return load<u64>(load<u16>(e, 4)); }
+  @inline static a(e: u32): u64 { return load<u64>(<u32>load<u8>(e, 2) << 3, SLOTS); }
   // @ts-ignore: decorator
-  @inline static b(e: u32): u64 { return load<u64>(load<u16>(e, 6)); }
+  @inline static b(e: u32): u64 { return load<u64>(<u32>load<u8>(e, 3) << 3, SLOTS); }
   // @ts-ignore: decorator
-  @inline static imm(e: u32): i64 { return <i64>load<i32>(e, 8); }
+  @inline static imm(e: u32): i64 { return <i64>load<i32>(e, 4); }
   // @ts-ignore: decorator
-  @inline static rd(e: u32, value: u64): void { store<u64>(load<u16>(e, 2), value); }
-  /** TLB entry for a virtual address. */
+  @inline static rd(e: u32, value: u64): void { store<u64>(<u32>load<u8>(e, 1) << 3, value, SLOTS); }
+  /** TLB entry of a virtual address in a mode's set, relative to TLB_READ, TLB_WRITE or TLB_EXEC. */
   // @ts-ignore: decorator
-  @inline static slot(tlb: u32, va: u64): u32 { return tlb + (<u32>(va >> 8) & 0xff0); }
+  @inline static slot(set: u32, va: u64): u32 { return set + (<u32>(va >> 8) & 0xff0); }
 }
 
 /**
@@ -115,58 +117,64 @@ function enter(pc: u64): u32 {
 
 /** Decodes the entry at `ip` in place, or marks it as crossing into the next page. */
 function decodeAt(ip: u32, table: u32): void {
-  const offset = (ip - table) >> 3;
+  const offset = (ip - table) >> 2;
   const host = pageOfTable(table) + offset;
   const low = <u32>load<u16>(host);
   if ((low & 3) != 3) decode(ip, low, offset);
-  else if (offset == 4094) store<u16>(ip, Op.Straddle);
+  else if (offset == 4094) store<u8>(ip, Op.Straddle);
   else decode(ip, load<u32>(host), offset);
 }
 
-/** Decodes the instruction at `pc`, whose second half is on the next page; false with a fault. */
+/** Decodes the instruction at `pc`, whose second half is on the next page, into STRADDLE_ENTRY; false with a fault. */
 function decodeStraddle(pc: u64): bool {
   const low = fetchHalf(pc);
   if (faultCause >= 0) return false;
   const high = fetchHalf(pc + 2);
   if (faultCause >= 0) return false;
-  decode(STRADDLE_ENTRY, low | (high << 16), 0xffe);
+  decodeCrossing(STRADDLE_ENTRY, low | (high << 16));
   return true;
 }
 
+/** Outcomes of an access to memory. */
+const DONE: u32 = 0;
+const FAULT: u32 = 1;
+/** Done, and a device took part: interrupts may have changed. */
+const DEVICE: u32 = 2;
+const FLOAT_OFF: u32 = 3;
+
 const SIGNED: u32 = 16;
 
-/** A load that missed. @returns 0: done, 1: fault, 2: done, and a device was read */
-function loadMissed(e: u32, va: u64, kind: u32, instant: u64): u32 {
+/** A load that missed the TLB; `kind` is its size, and SIGNED. */
+function loadMissed(e: u32, kind: u32, instant: u64): u32 {
   setInstant(instant);
   const size = kind & 15;
-  let value = slowLoad(va, size);
-  if (faultCause >= 0) return 1;
+  let value = slowLoad(E.a(e) + E.imm(e), size);
+  if (faultCause >= 0) return FAULT;
   if ((kind & SIGNED) != 0) {
     if (size == 4) value = <u64>(<i64>(<i32>value));
     else if (size == 2) value = <u64>(<i64>(<i16>value));
-    else if (size == 1) value = <u64>(<i64>(<i8>value));
+    else value = <u64>(<i64>(<i8>value));
   }
   E.rd(e, value);
-  if (!deviceTouched) return 0;
+  if (!deviceTouched) return DONE;
   clearDeviceTouched();
-  return 2;
+  return DEVICE;
 }
 
-/** A store that missed, with the results of `loadMissed`. */
-function storeMissed(va: u64, size: u32, value: u64, instant: u64): u32 {
+function storeMissed(e: u32, size: u32, instant: u64): u32 {
   setInstant(instant);
-  slowStore(va, size, value);
-  if (faultCause >= 0) return 1;
-  if (!deviceTouched) return 0;
+  slowStore(E.a(e) + E.imm(e), size, E.b(e));
+  if (faultCause >= 0) return FAULT;
+  if (!deviceTouched) return DONE;
   clearDeviceTouched();
-  return 2;
+  return DEVICE;
 }
 
 /** @returns 0: done, 1: illegal, 2: done, and run() must look again */
 function executeCsr(e: u32, instant: u64): u32 {
-  const bits = load<u32>(e, 8);
+  const bits = load<u32>(e, 4);
   const number = <i32>(bits >> 20);
-  const funct3 = <u32>load<u16>(e, 14);
+  const funct3 = (bits >> 12) & 7;
   const field = (bits >> 15) & 31;
   const source: u64 = funct3 >= 4 ? field : load<u64>(X + (field << 3));
   const writes = (funct3 & 3) == 1 || field != 0;
@@ -185,7 +193,7 @@ function executeCsr(e: u32, instant: u64): u32 {
 }
 
 /** mret, sret, wfi, sfence.vma: whether the present mode may. */
-function privilegedAllowed(op: u32): bool {
+function privilegedAllowed(op: i32): bool {
   const privilege = load<i32>(PRIV);
   const status = load<u64>(MSTATUS);
   if (privilege == PRIV_M) return true;
@@ -195,670 +203,872 @@ function privilegedAllowed(op: u32): bool {
   return (status & MSTATUS_TVM) == 0;
 }
 
-function floatLoad(e: u32, va: u64): void {
-  const size = <u32>load<u16>(e, 14);
-  const value = slowLoad(va, size);
-  if (faultCause >= 0) return;
+/** flw and fld. */
+function floatLoad(e: u32, size: u32): u32 {
+  if (floatOff()) return FLOAT_OFF;
+  const va = E.a(e) + E.imm(e);
+  const slot = E.slot(dataSet, va);
+  let value: u64;
+  if (load<u64>(slot, TLB_READ) == (va & (~<u64>0xfff | <u64>(size - 1)))) {
+    const host = load<u32>(slot, TLB_READ + 8) + <u32>va;
+    value = size == 4 ? <u64>load<u32>(host) : load<u64>(host);
+  } else {
+    value = slowLoad(va, size);
+    if (faultCause >= 0) return FAULT;
+  }
   E.rd(e, size == 4 ? value | 0xffffffff00000000 : value);
   floatDirty();
+  return DONE;
 }
+
+/** fsw and fsd. */
+function floatStore(e: u32, size: u32): u32 {
+  if (floatOff()) return FLOAT_OFF;
+  const va = E.a(e) + E.imm(e);
+  const value = E.b(e);
+  const slot = E.slot(dataSet, va);
+  if (load<u64>(slot, TLB_WRITE) == (va & (~<u64>0xfff | <u64>(size - 1)))) {
+    const host = load<u32>(slot, TLB_WRITE + 8) + <u32>va;
+    if (size == 4) store<u32>(host, <u32>value);
+    else store<u64>(host, value);
+    return DONE;
+  }
+  slowStore(va, size, value);
+  return faultCause >= 0 ? FAULT : DONE;
+}
+
+/** Where hot() is; stored whenever it returns. */
+let ip: u32 = 0;
+let n: u64 = 0;
+let page: u64 = 0;
+let table: u32 = 0;
 
 /** Interprets from PC until INSTRET is `target`, or until run() must look again. */
 function execute(instant: u64, target: u64): void {
-  let n = target - instant;
-  const start = load<u64>(PC);
-  let table = enter(start);
+  n = target - instant;
+  if (!goTo(load<u64>(PC), target)) return;
+  do {
+    hot();
+    if (n == 0) {
+      leave(pcNow(), target);
+      return;
+    }
+  } while (slowStep(target));
+}
+
+function pcNow(): u64 {
+  return page + ((ip - table) >> 2);
+}
+
+/** Continues at `pc`; false with the fault raised. */
+function goTo(pc: u64, target: u64): bool {
+  table = enter(pc);
   if (table == 0) {
-    raiseFault(start, instant);
-    return;
+    raiseFault(pc, target - n);
+    return false;
   }
-  let page = start & ~<u64>0xfff;
-  let pcBase = page - (table >> 3);
-  let ip = table + ((<u32>start & 0xfff) << 3);
-  let e = ip;
-  let readTlb = TLB_READ + dataSet;
-  let writeTlb = TLB_WRITE + dataSet;
-  while (n != 0) {
-    switch (<i32>load<u16>(e)) {
-      case Op.Decode:
-        decodeAt(ip, table);
-        continue;
-      case Op.Straddle: {
-        const pc = pcBase + (ip >> 3);
-        if (!decodeStraddle(pc)) {
-          raiseFault(pc, target - n);
-          return;
-        }
-        e = STRADDLE_ENTRY;
-        continue;
-      }
-      case Op.PageEnd: {
-        const pc = pcBase + (ip >> 3);
-        table = enter(pc);
-        if (table == 0) {
-          raiseFault(pc, target - n);
-          return;
-        }
-        page = pc & ~<u64>0xfff;
-        pcBase = page - (table >> 3);
-        ip = table + ((<u32>pc & 0xfff) << 3);
-        e = ip;
-        continue;
-      }
-      case Op.Illegal:
-        raise(pcBase + (ip >> 3), target - n, CAUSE_ILLEGAL_INSTRUCTION, <u64>load<u32>(e, 8));
-        return;
+  page = pc & ~<u64>0xfff;
+  ip = table + ((<u32>pc & 0xfff) << 2);
+  return true;
+}
+
+/**
+ * Executes entries until `n` is 0 or one needs slowStep(). In the switch, `continue` follows an entry that was executed and
+ * `break` leads to one that was not.
+ */
+function hot(): void {
+  let at = ip;
+  let left = n;
+  let base = page;
+  let start = table;
+  const set = dataSet;
+  const fetch = execSet;
+  while (left != 0) {
+    switch (<i32>load<u8>(at)) {
       case Op.LoadImmediate:
-        E.rd(e, E.imm(e));
-        break;
+        E.rd(at, E.imm(at));
+        at += 16;
+        left--;
+        continue;
+      case Op.CLoadImmediate:
+        E.rd(at, E.imm(at));
+        at += 8;
+        left--;
+        continue;
       case Op.Auipc:
-        E.rd(e, pcBase + (ip >> 3) + E.imm(e));
-        break;
-      case Op.Jal: {
-        E.rd(e, pcBase + ((ip + load<u16>(e, 12)) >> 3));
-        ip += load<i32>(e, 8);
-        n--;
-        e = ip;
+        E.rd(at, base + ((at - start) >> 2) + E.imm(at));
+        at += 16;
+        left--;
         continue;
-      }
+      case Op.Jal:
+        E.rd(at, base + ((at - start) >> 2) + 4);
+        at += load<i32>(at, 4);
+        left--;
+        continue;
       case Op.JalFar: {
-        const pc = pcBase + (ip >> 3);
-        E.rd(e, pc + (load<u16>(e, 12) >> 3));
-        const to = pc + E.imm(e);
-        n--;
-        table = enter(to);
-        if (table == 0) {
-          raiseFault(to, target - n);
-          return;
-        }
-        page = to & ~<u64>0xfff;
-        pcBase = page - (table >> 3);
-        ip = table + ((<u32>to & 0xfff) << 3);
-        e = ip;
+        const pc = base + ((at - start) >> 2);
+        const to = pc + E.imm(at);
+        const x = E.slot(fetch, to);
+        if (load<u64>(x, TLB_EXEC) != (to & ~<u64>0xfff)) break;
+        E.rd(at, pc + 4);
+        start = load<u32>(x, TLB_EXEC + 8);
+        base = to & ~<u64>0xfff;
+        at = start + ((<u32>to & 0xfff) << 2);
+        left--;
         continue;
       }
-      case Op.Jump: {
-        ip += load<i32>(e, 8);
-        n--;
-        e = ip;
+      case Op.Jump:
+        at += load<i32>(at, 4);
+        left--;
+        continue;
+      case Op.JumpFar: {
+        const to = base + ((at - start) >> 2) + E.imm(at);
+        const x = E.slot(fetch, to);
+        if (load<u64>(x, TLB_EXEC) != (to & ~<u64>0xfff)) break;
+        start = load<u32>(x, TLB_EXEC + 8);
+        base = to & ~<u64>0xfff;
+        at = start + ((<u32>to & 0xfff) << 2);
+        left--;
         continue;
       }
       case Op.Jalr: {
-        const to = (E.a(e) + E.imm(e)) & ~<u64>1;
-        E.rd(e, pcBase + ((ip + load<u16>(e, 12)) >> 3));
-        if ((to ^ page) < 4096) {
-          ip = table + ((<u32>to & 0xfff) << 3);
-          n--;
-          e = ip;
+        const to = (E.a(at) + E.imm(at)) & ~<u64>1;
+        if ((to ^ base) < 4096) {
+          E.rd(at, base + ((at - start) >> 2) + 4);
+          at = start + ((<u32>to & 0xfff) << 2);
+          left--;
           continue;
         }
-        n--;
-        table = enter(to);
-        if (table == 0) {
-          raiseFault(to, target - n);
-          return;
+        const x = E.slot(fetch, to);
+        if (load<u64>(x, TLB_EXEC) != (to & ~<u64>0xfff)) break;
+        E.rd(at, base + ((at - start) >> 2) + 4);
+        start = load<u32>(x, TLB_EXEC + 8);
+        base = to & ~<u64>0xfff;
+        at = start + ((<u32>to & 0xfff) << 2);
+        left--;
+        continue;
+      }
+      case Op.CJalr: {
+        const to = (E.a(at) + E.imm(at)) & ~<u64>1;
+        if ((to ^ base) < 4096) {
+          E.rd(at, base + ((at - start) >> 2) + 2);
+          at = start + ((<u32>to & 0xfff) << 2);
+          left--;
+          continue;
         }
-        page = to & ~<u64>0xfff;
-        pcBase = page - (table >> 3);
-        ip = table + ((<u32>to & 0xfff) << 3);
-        e = ip;
+        const x = E.slot(fetch, to);
+        if (load<u64>(x, TLB_EXEC) != (to & ~<u64>0xfff)) break;
+        E.rd(at, base + ((at - start) >> 2) + 2);
+        start = load<u32>(x, TLB_EXEC + 8);
+        base = to & ~<u64>0xfff;
+        at = start + ((<u32>to & 0xfff) << 2);
+        left--;
+        continue;
+      }
+      case Op.PageEnd: {
+        const to = base + ((at - start) >> 2);
+        const x = E.slot(fetch, to);
+        if (load<u64>(x, TLB_EXEC) != (to & ~<u64>0xfff)) break;
+        start = load<u32>(x, TLB_EXEC + 8);
+        base = to & ~<u64>0xfff;
+        at = start + ((<u32>to & 0xfff) << 2);
         continue;
       }
       case Op.Beq:
-        if (E.a(e) == E.b(e)) {
-          ip += load<i32>(e, 8);
-          n--;
-          e = ip;
+        if (E.a(at) == E.b(at)) {
+          at += load<i32>(at, 4);
+          left--;
           continue;
         }
-        break;
+        at += 16;
+        left--;
+        continue;
+      case Op.CBeq:
+        if (E.a(at) == 0) {
+          at += load<i32>(at, 4);
+          left--;
+          continue;
+        }
+        at += 8;
+        left--;
+        continue;
       case Op.Bne:
-        if (E.a(e) != E.b(e)) {
-          ip += load<i32>(e, 8);
-          n--;
-          e = ip;
+        if (E.a(at) != E.b(at)) {
+          at += load<i32>(at, 4);
+          left--;
           continue;
         }
-        break;
+        at += 16;
+        left--;
+        continue;
+      case Op.CBne:
+        if (E.a(at) != 0) {
+          at += load<i32>(at, 4);
+          left--;
+          continue;
+        }
+        at += 8;
+        left--;
+        continue;
       case Op.Blt:
-        if (<i64>E.a(e) < <i64>E.b(e)) {
-          ip += load<i32>(e, 8);
-          n--;
-          e = ip;
+        if (<i64>E.a(at) < <i64>E.b(at)) {
+          at += load<i32>(at, 4);
+          left--;
           continue;
         }
-        break;
+        at += 16;
+        left--;
+        continue;
       case Op.Bge:
-        if (<i64>E.a(e) >= <i64>E.b(e)) {
-          ip += load<i32>(e, 8);
-          n--;
-          e = ip;
+        if (<i64>E.a(at) >= <i64>E.b(at)) {
+          at += load<i32>(at, 4);
+          left--;
           continue;
         }
-        break;
+        at += 16;
+        left--;
+        continue;
       case Op.Bltu:
-        if (E.a(e) < E.b(e)) {
-          ip += load<i32>(e, 8);
-          n--;
-          e = ip;
+        if (E.a(at) < E.b(at)) {
+          at += load<i32>(at, 4);
+          left--;
           continue;
         }
-        break;
+        at += 16;
+        left--;
+        continue;
       case Op.Bgeu:
-        if (E.a(e) >= E.b(e)) {
-          ip += load<i32>(e, 8);
-          n--;
-          e = ip;
+        if (E.a(at) >= E.b(at)) {
+          at += load<i32>(at, 4);
+          left--;
           continue;
         }
-        break;
-      case Op.BeqFar:
-        if (E.a(e) == E.b(e)) {
-          const to = pcBase + (ip >> 3) + E.imm(e);
-          n--;
-          table = enter(to);
-          if (table == 0) {
-            raiseFault(to, target - n);
-            return;
-          }
-          page = to & ~<u64>0xfff;
-          pcBase = page - (table >> 3);
-          ip = table + ((<u32>to & 0xfff) << 3);
-          e = ip;
+        at += 16;
+        left--;
+        continue;
+      case Op.BeqFar: {
+        if (E.a(at) == E.b(at)) {
+          const to = base + ((at - start) >> 2) + E.imm(at);
+          const x = E.slot(fetch, to);
+          if (load<u64>(x, TLB_EXEC) != (to & ~<u64>0xfff)) break;
+          start = load<u32>(x, TLB_EXEC + 8);
+          base = to & ~<u64>0xfff;
+          at = start + ((<u32>to & 0xfff) << 2);
+          left--;
           continue;
         }
-        break;
-      case Op.BneFar:
-        if (E.a(e) != E.b(e)) {
-          const to = pcBase + (ip >> 3) + E.imm(e);
-          n--;
-          table = enter(to);
-          if (table == 0) {
-            raiseFault(to, target - n);
-            return;
-          }
-          page = to & ~<u64>0xfff;
-          pcBase = page - (table >> 3);
-          ip = table + ((<u32>to & 0xfff) << 3);
-          e = ip;
+        at += 16;
+        left--;
+        continue;
+      }
+      case Op.CBeqFar: {
+        if (E.a(at) == 0) {
+          const to = base + ((at - start) >> 2) + E.imm(at);
+          const x = E.slot(fetch, to);
+          if (load<u64>(x, TLB_EXEC) != (to & ~<u64>0xfff)) break;
+          start = load<u32>(x, TLB_EXEC + 8);
+          base = to & ~<u64>0xfff;
+          at = start + ((<u32>to & 0xfff) << 2);
+          left--;
           continue;
         }
-        break;
-      case Op.BltFar:
-        if (<i64>E.a(e) < <i64>E.b(e)) {
-          const to = pcBase + (ip >> 3) + E.imm(e);
-          n--;
-          table = enter(to);
-          if (table == 0) {
-            raiseFault(to, target - n);
-            return;
-          }
-          page = to & ~<u64>0xfff;
-          pcBase = page - (table >> 3);
-          ip = table + ((<u32>to & 0xfff) << 3);
-          e = ip;
+        at += 8;
+        left--;
+        continue;
+      }
+      case Op.BneFar: {
+        if (E.a(at) != E.b(at)) {
+          const to = base + ((at - start) >> 2) + E.imm(at);
+          const x = E.slot(fetch, to);
+          if (load<u64>(x, TLB_EXEC) != (to & ~<u64>0xfff)) break;
+          start = load<u32>(x, TLB_EXEC + 8);
+          base = to & ~<u64>0xfff;
+          at = start + ((<u32>to & 0xfff) << 2);
+          left--;
           continue;
         }
-        break;
-      case Op.BgeFar:
-        if (<i64>E.a(e) >= <i64>E.b(e)) {
-          const to = pcBase + (ip >> 3) + E.imm(e);
-          n--;
-          table = enter(to);
-          if (table == 0) {
-            raiseFault(to, target - n);
-            return;
-          }
-          page = to & ~<u64>0xfff;
-          pcBase = page - (table >> 3);
-          ip = table + ((<u32>to & 0xfff) << 3);
-          e = ip;
+        at += 16;
+        left--;
+        continue;
+      }
+      case Op.CBneFar: {
+        if (E.a(at) != 0) {
+          const to = base + ((at - start) >> 2) + E.imm(at);
+          const x = E.slot(fetch, to);
+          if (load<u64>(x, TLB_EXEC) != (to & ~<u64>0xfff)) break;
+          start = load<u32>(x, TLB_EXEC + 8);
+          base = to & ~<u64>0xfff;
+          at = start + ((<u32>to & 0xfff) << 2);
+          left--;
           continue;
         }
-        break;
-      case Op.BltuFar:
-        if (E.a(e) < E.b(e)) {
-          const to = pcBase + (ip >> 3) + E.imm(e);
-          n--;
-          table = enter(to);
-          if (table == 0) {
-            raiseFault(to, target - n);
-            return;
-          }
-          page = to & ~<u64>0xfff;
-          pcBase = page - (table >> 3);
-          ip = table + ((<u32>to & 0xfff) << 3);
-          e = ip;
+        at += 8;
+        left--;
+        continue;
+      }
+      case Op.BltFar: {
+        if (<i64>E.a(at) < <i64>E.b(at)) {
+          const to = base + ((at - start) >> 2) + E.imm(at);
+          const x = E.slot(fetch, to);
+          if (load<u64>(x, TLB_EXEC) != (to & ~<u64>0xfff)) break;
+          start = load<u32>(x, TLB_EXEC + 8);
+          base = to & ~<u64>0xfff;
+          at = start + ((<u32>to & 0xfff) << 2);
+          left--;
           continue;
         }
-        break;
-      case Op.BgeuFar:
-        if (E.a(e) >= E.b(e)) {
-          const to = pcBase + (ip >> 3) + E.imm(e);
-          n--;
-          table = enter(to);
-          if (table == 0) {
-            raiseFault(to, target - n);
-            return;
-          }
-          page = to & ~<u64>0xfff;
-          pcBase = page - (table >> 3);
-          ip = table + ((<u32>to & 0xfff) << 3);
-          e = ip;
+        at += 16;
+        left--;
+        continue;
+      }
+      case Op.BgeFar: {
+        if (<i64>E.a(at) >= <i64>E.b(at)) {
+          const to = base + ((at - start) >> 2) + E.imm(at);
+          const x = E.slot(fetch, to);
+          if (load<u64>(x, TLB_EXEC) != (to & ~<u64>0xfff)) break;
+          start = load<u32>(x, TLB_EXEC + 8);
+          base = to & ~<u64>0xfff;
+          at = start + ((<u32>to & 0xfff) << 2);
+          left--;
           continue;
         }
-        break;
+        at += 16;
+        left--;
+        continue;
+      }
+      case Op.BltuFar: {
+        if (E.a(at) < E.b(at)) {
+          const to = base + ((at - start) >> 2) + E.imm(at);
+          const x = E.slot(fetch, to);
+          if (load<u64>(x, TLB_EXEC) != (to & ~<u64>0xfff)) break;
+          start = load<u32>(x, TLB_EXEC + 8);
+          base = to & ~<u64>0xfff;
+          at = start + ((<u32>to & 0xfff) << 2);
+          left--;
+          continue;
+        }
+        at += 16;
+        left--;
+        continue;
+      }
+      case Op.BgeuFar: {
+        if (E.a(at) >= E.b(at)) {
+          const to = base + ((at - start) >> 2) + E.imm(at);
+          const x = E.slot(fetch, to);
+          if (load<u64>(x, TLB_EXEC) != (to & ~<u64>0xfff)) break;
+          start = load<u32>(x, TLB_EXEC + 8);
+          base = to & ~<u64>0xfff;
+          at = start + ((<u32>to & 0xfff) << 2);
+          left--;
+          continue;
+        }
+        at += 16;
+        left--;
+        continue;
+      }
       case Op.Lb: {
-        const va = E.a(e) + E.imm(e);
-        const slot = E.slot(readTlb, va);
-        if (load<u64>(slot) == (va & ~<u64>0xfff)) {
-          E.rd(e, <u64>(<i64>load<i8>(load<u32>(slot, 8) + <u32>va)));
-          break;
-        }
-        const outcome = loadMissed(e, va, 1 | SIGNED, target - n);
-        if (outcome == 1) {
-          raiseFault(pcBase + (ip >> 3), target - n);
-          return;
-        }
-        if (outcome == 2) {
-          leave(pcBase + ((ip + load<u16>(e, 12)) >> 3), target - n + 1);
-          return;
-        }
-        break;
+        const va = E.a(at) + E.imm(at);
+        const slot = E.slot(set, va);
+        if (load<u64>(slot, TLB_READ) != (va & ~<u64>0xfff)) break;
+        E.rd(at, <u64>(<i64>load<i8>(load<u32>(slot, TLB_READ + 8) + <u32>va)));
+        at += 16;
+        left--;
+        continue;
       }
       case Op.Lh: {
-        const va = E.a(e) + E.imm(e);
-        const slot = E.slot(readTlb, va);
-        if (load<u64>(slot) == (va & (~<u64>0xfff | 1))) {
-          E.rd(e, <u64>(<i64>load<i16>(load<u32>(slot, 8) + <u32>va)));
-          break;
-        }
-        const outcome = loadMissed(e, va, 2 | SIGNED, target - n);
-        if (outcome == 1) {
-          raiseFault(pcBase + (ip >> 3), target - n);
-          return;
-        }
-        if (outcome == 2) {
-          leave(pcBase + ((ip + load<u16>(e, 12)) >> 3), target - n + 1);
-          return;
-        }
-        break;
+        const va = E.a(at) + E.imm(at);
+        const slot = E.slot(set, va);
+        if (load<u64>(slot, TLB_READ) != (va & (~<u64>0xfff | 1))) break;
+        E.rd(at, <u64>(<i64>load<i16>(load<u32>(slot, TLB_READ + 8) + <u32>va)));
+        at += 16;
+        left--;
+        continue;
       }
       case Op.Lw: {
-        const va = E.a(e) + E.imm(e);
-        const slot = E.slot(readTlb, va);
-        if (load<u64>(slot) == (va & (~<u64>0xfff | 3))) {
-          E.rd(e, <u64>(<i64>load<i32>(load<u32>(slot, 8) + <u32>va)));
-          break;
-        }
-        const outcome = loadMissed(e, va, 4 | SIGNED, target - n);
-        if (outcome == 1) {
-          raiseFault(pcBase + (ip >> 3), target - n);
-          return;
-        }
-        if (outcome == 2) {
-          leave(pcBase + ((ip + load<u16>(e, 12)) >> 3), target - n + 1);
-          return;
-        }
-        break;
+        const va = E.a(at) + E.imm(at);
+        const slot = E.slot(set, va);
+        if (load<u64>(slot, TLB_READ) != (va & (~<u64>0xfff | 3))) break;
+        E.rd(at, <u64>(<i64>load<i32>(load<u32>(slot, TLB_READ + 8) + <u32>va)));
+        at += 16;
+        left--;
+        continue;
+      }
+      case Op.CLw: {
+        const va = E.a(at) + E.imm(at);
+        const slot = E.slot(set, va);
+        if (load<u64>(slot, TLB_READ) != (va & (~<u64>0xfff | 3))) break;
+        E.rd(at, <u64>(<i64>load<i32>(load<u32>(slot, TLB_READ + 8) + <u32>va)));
+        at += 8;
+        left--;
+        continue;
       }
       case Op.Ld: {
-        const va = E.a(e) + E.imm(e);
-        const slot = E.slot(readTlb, va);
-        if (load<u64>(slot) == (va & (~<u64>0xfff | 7))) {
-          E.rd(e, load<u64>(load<u32>(slot, 8) + <u32>va));
-          break;
-        }
-        const outcome = loadMissed(e, va, 8, target - n);
-        if (outcome == 1) {
-          raiseFault(pcBase + (ip >> 3), target - n);
-          return;
-        }
-        if (outcome == 2) {
-          leave(pcBase + ((ip + load<u16>(e, 12)) >> 3), target - n + 1);
-          return;
-        }
-        break;
+        const va = E.a(at) + E.imm(at);
+        const slot = E.slot(set, va);
+        if (load<u64>(slot, TLB_READ) != (va & (~<u64>0xfff | 7))) break;
+        E.rd(at, load<u64>(load<u32>(slot, TLB_READ + 8) + <u32>va));
+        at += 16;
+        left--;
+        continue;
+      }
+      case Op.CLd: {
+        const va = E.a(at) + E.imm(at);
+        const slot = E.slot(set, va);
+        if (load<u64>(slot, TLB_READ) != (va & (~<u64>0xfff | 7))) break;
+        E.rd(at, load<u64>(load<u32>(slot, TLB_READ + 8) + <u32>va));
+        at += 8;
+        left--;
+        continue;
       }
       case Op.Lbu: {
-        const va = E.a(e) + E.imm(e);
-        const slot = E.slot(readTlb, va);
-        if (load<u64>(slot) == (va & ~<u64>0xfff)) {
-          E.rd(e, <u64>load<u8>(load<u32>(slot, 8) + <u32>va));
-          break;
-        }
-        const outcome = loadMissed(e, va, 1, target - n);
-        if (outcome == 1) {
-          raiseFault(pcBase + (ip >> 3), target - n);
-          return;
-        }
-        if (outcome == 2) {
-          leave(pcBase + ((ip + load<u16>(e, 12)) >> 3), target - n + 1);
-          return;
-        }
-        break;
+        const va = E.a(at) + E.imm(at);
+        const slot = E.slot(set, va);
+        if (load<u64>(slot, TLB_READ) != (va & ~<u64>0xfff)) break;
+        E.rd(at, <u64>load<u8>(load<u32>(slot, TLB_READ + 8) + <u32>va));
+        at += 16;
+        left--;
+        continue;
       }
       case Op.Lhu: {
-        const va = E.a(e) + E.imm(e);
-        const slot = E.slot(readTlb, va);
-        if (load<u64>(slot) == (va & (~<u64>0xfff | 1))) {
-          E.rd(e, <u64>load<u16>(load<u32>(slot, 8) + <u32>va));
-          break;
-        }
-        const outcome = loadMissed(e, va, 2, target - n);
-        if (outcome == 1) {
-          raiseFault(pcBase + (ip >> 3), target - n);
-          return;
-        }
-        if (outcome == 2) {
-          leave(pcBase + ((ip + load<u16>(e, 12)) >> 3), target - n + 1);
-          return;
-        }
-        break;
+        const va = E.a(at) + E.imm(at);
+        const slot = E.slot(set, va);
+        if (load<u64>(slot, TLB_READ) != (va & (~<u64>0xfff | 1))) break;
+        E.rd(at, <u64>load<u16>(load<u32>(slot, TLB_READ + 8) + <u32>va));
+        at += 16;
+        left--;
+        continue;
       }
       case Op.Lwu: {
-        const va = E.a(e) + E.imm(e);
-        const slot = E.slot(readTlb, va);
-        if (load<u64>(slot) == (va & (~<u64>0xfff | 3))) {
-          E.rd(e, <u64>load<u32>(load<u32>(slot, 8) + <u32>va));
-          break;
-        }
-        const outcome = loadMissed(e, va, 4, target - n);
-        if (outcome == 1) {
-          raiseFault(pcBase + (ip >> 3), target - n);
-          return;
-        }
-        if (outcome == 2) {
-          leave(pcBase + ((ip + load<u16>(e, 12)) >> 3), target - n + 1);
-          return;
-        }
-        break;
+        const va = E.a(at) + E.imm(at);
+        const slot = E.slot(set, va);
+        if (load<u64>(slot, TLB_READ) != (va & (~<u64>0xfff | 3))) break;
+        E.rd(at, <u64>load<u32>(load<u32>(slot, TLB_READ + 8) + <u32>va));
+        at += 16;
+        left--;
+        continue;
       }
       case Op.Sb: {
-        const va = E.a(e) + E.imm(e);
-        const slot = E.slot(writeTlb, va);
-        if (load<u64>(slot) == (va & ~<u64>0xfff)) {
-          store<u8>(load<u32>(slot, 8) + <u32>va, <u8>E.b(e));
-          break;
-        }
-        const outcome = storeMissed(va, 1, E.b(e), target - n);
-        if (outcome == 1) {
-          raiseFault(pcBase + (ip >> 3), target - n);
-          return;
-        }
-        if (outcome == 2) {
-          leave(pcBase + ((ip + load<u16>(e, 12)) >> 3), target - n + 1);
-          return;
-        }
-        break;
+        const va = E.a(at) + E.imm(at);
+        const slot = E.slot(set, va);
+        if (load<u64>(slot, TLB_WRITE) != (va & ~<u64>0xfff)) break;
+        store<u8>(load<u32>(slot, TLB_WRITE + 8) + <u32>va, <u8>E.b(at));
+        at += 16;
+        left--;
+        continue;
       }
       case Op.Sh: {
-        const va = E.a(e) + E.imm(e);
-        const slot = E.slot(writeTlb, va);
-        if (load<u64>(slot) == (va & (~<u64>0xfff | 1))) {
-          store<u16>(load<u32>(slot, 8) + <u32>va, <u16>E.b(e));
-          break;
-        }
-        const outcome = storeMissed(va, 2, E.b(e), target - n);
-        if (outcome == 1) {
-          raiseFault(pcBase + (ip >> 3), target - n);
-          return;
-        }
-        if (outcome == 2) {
-          leave(pcBase + ((ip + load<u16>(e, 12)) >> 3), target - n + 1);
-          return;
-        }
-        break;
+        const va = E.a(at) + E.imm(at);
+        const slot = E.slot(set, va);
+        if (load<u64>(slot, TLB_WRITE) != (va & (~<u64>0xfff | 1))) break;
+        store<u16>(load<u32>(slot, TLB_WRITE + 8) + <u32>va, <u16>E.b(at));
+        at += 16;
+        left--;
+        continue;
       }
       case Op.Sw: {
-        const va = E.a(e) + E.imm(e);
-        const slot = E.slot(writeTlb, va);
-        if (load<u64>(slot) == (va & (~<u64>0xfff | 3))) {
-          store<u32>(load<u32>(slot, 8) + <u32>va, <u32>E.b(e));
-          break;
-        }
-        const outcome = storeMissed(va, 4, E.b(e), target - n);
-        if (outcome == 1) {
-          raiseFault(pcBase + (ip >> 3), target - n);
-          return;
-        }
-        if (outcome == 2) {
-          leave(pcBase + ((ip + load<u16>(e, 12)) >> 3), target - n + 1);
-          return;
-        }
-        break;
+        const va = E.a(at) + E.imm(at);
+        const slot = E.slot(set, va);
+        if (load<u64>(slot, TLB_WRITE) != (va & (~<u64>0xfff | 3))) break;
+        store<u32>(load<u32>(slot, TLB_WRITE + 8) + <u32>va, <u32>E.b(at));
+        at += 16;
+        left--;
+        continue;
+      }
+      case Op.CSw: {
+        const va = E.a(at) + E.imm(at);
+        const slot = E.slot(set, va);
+        if (load<u64>(slot, TLB_WRITE) != (va & (~<u64>0xfff | 3))) break;
+        store<u32>(load<u32>(slot, TLB_WRITE + 8) + <u32>va, <u32>E.b(at));
+        at += 8;
+        left--;
+        continue;
       }
       case Op.Sd: {
-        const va = E.a(e) + E.imm(e);
-        const slot = E.slot(writeTlb, va);
-        if (load<u64>(slot) == (va & (~<u64>0xfff | 7))) {
-          store<u64>(load<u32>(slot, 8) + <u32>va, E.b(e));
-          break;
-        }
-        const outcome = storeMissed(va, 8, E.b(e), target - n);
-        if (outcome == 1) {
-          raiseFault(pcBase + (ip >> 3), target - n);
-          return;
-        }
-        if (outcome == 2) {
-          leave(pcBase + ((ip + load<u16>(e, 12)) >> 3), target - n + 1);
-          return;
-        }
-        break;
+        const va = E.a(at) + E.imm(at);
+        const slot = E.slot(set, va);
+        if (load<u64>(slot, TLB_WRITE) != (va & (~<u64>0xfff | 7))) break;
+        store<u64>(load<u32>(slot, TLB_WRITE + 8) + <u32>va, E.b(at));
+        at += 16;
+        left--;
+        continue;
+      }
+      case Op.CSd: {
+        const va = E.a(at) + E.imm(at);
+        const slot = E.slot(set, va);
+        if (load<u64>(slot, TLB_WRITE) != (va & (~<u64>0xfff | 7))) break;
+        store<u64>(load<u32>(slot, TLB_WRITE + 8) + <u32>va, E.b(at));
+        at += 8;
+        left--;
+        continue;
       }
       case Op.Addi:
-        E.rd(e, E.a(e) + <u64>E.imm(e));
-        break;
+        E.rd(at, E.a(at) + <u64>E.imm(at));
+        at += 16;
+        left--;
+        continue;
+      case Op.CAddi:
+        E.rd(at, E.a(at) + <u64>E.imm(at));
+        at += 8;
+        left--;
+        continue;
       case Op.Slti:
-        E.rd(e, <i64>E.a(e) < E.imm(e) ? 1 : 0);
-        break;
+        E.rd(at, <i64>E.a(at) < E.imm(at) ? 1 : 0);
+        at += 16;
+        left--;
+        continue;
       case Op.Sltiu:
-        E.rd(e, E.a(e) < <u64>E.imm(e) ? 1 : 0);
-        break;
+        E.rd(at, E.a(at) < <u64>E.imm(at) ? 1 : 0);
+        at += 16;
+        left--;
+        continue;
       case Op.Xori:
-        E.rd(e, E.a(e) ^ <u64>E.imm(e));
-        break;
+        E.rd(at, E.a(at) ^ <u64>E.imm(at));
+        at += 16;
+        left--;
+        continue;
       case Op.Ori:
-        E.rd(e, E.a(e) | <u64>E.imm(e));
-        break;
+        E.rd(at, E.a(at) | <u64>E.imm(at));
+        at += 16;
+        left--;
+        continue;
       case Op.Andi:
-        E.rd(e, E.a(e) & <u64>E.imm(e));
-        break;
+        E.rd(at, E.a(at) & <u64>E.imm(at));
+        at += 16;
+        left--;
+        continue;
+      case Op.CAndi:
+        E.rd(at, E.a(at) & <u64>E.imm(at));
+        at += 8;
+        left--;
+        continue;
       case Op.Slli:
-        E.rd(e, E.a(e) << <u64>E.imm(e));
-        break;
+        E.rd(at, E.a(at) << <u64>E.imm(at));
+        at += 16;
+        left--;
+        continue;
+      case Op.CSlli:
+        E.rd(at, E.a(at) << <u64>E.imm(at));
+        at += 8;
+        left--;
+        continue;
       case Op.Srli:
-        E.rd(e, E.a(e) >> <u64>E.imm(e));
-        break;
+        E.rd(at, E.a(at) >> <u64>E.imm(at));
+        at += 16;
+        left--;
+        continue;
+      case Op.CSrli:
+        E.rd(at, E.a(at) >> <u64>E.imm(at));
+        at += 8;
+        left--;
+        continue;
       case Op.Srai:
-        E.rd(e, <u64>(<i64>E.a(e) >> E.imm(e)));
-        break;
+        E.rd(at, <u64>(<i64>E.a(at) >> E.imm(at)));
+        at += 16;
+        left--;
+        continue;
+      case Op.CSrai:
+        E.rd(at, <u64>(<i64>E.a(at) >> E.imm(at)));
+        at += 8;
+        left--;
+        continue;
       case Op.Add:
-        E.rd(e, E.a(e) + E.b(e));
-        break;
+        E.rd(at, E.a(at) + E.b(at));
+        at += 16;
+        left--;
+        continue;
+      case Op.CAdd:
+        E.rd(at, E.a(at) + E.b(at));
+        at += 8;
+        left--;
+        continue;
       case Op.Sub:
-        E.rd(e, E.a(e) - E.b(e));
-        break;
+        E.rd(at, E.a(at) - E.b(at));
+        at += 16;
+        left--;
+        continue;
+      case Op.CSub:
+        E.rd(at, E.a(at) - E.b(at));
+        at += 8;
+        left--;
+        continue;
       case Op.Sll:
-        E.rd(e, E.a(e) << (E.b(e) & 63));
-        break;
+        E.rd(at, E.a(at) << (E.b(at) & 63));
+        at += 16;
+        left--;
+        continue;
       case Op.Slt:
-        E.rd(e, <i64>E.a(e) < <i64>E.b(e) ? 1 : 0);
-        break;
+        E.rd(at, <i64>E.a(at) < <i64>E.b(at) ? 1 : 0);
+        at += 16;
+        left--;
+        continue;
       case Op.Sltu:
-        E.rd(e, E.a(e) < E.b(e) ? 1 : 0);
-        break;
+        E.rd(at, E.a(at) < E.b(at) ? 1 : 0);
+        at += 16;
+        left--;
+        continue;
       case Op.Xor:
-        E.rd(e, E.a(e) ^ E.b(e));
-        break;
+        E.rd(at, E.a(at) ^ E.b(at));
+        at += 16;
+        left--;
+        continue;
+      case Op.CXor:
+        E.rd(at, E.a(at) ^ E.b(at));
+        at += 8;
+        left--;
+        continue;
       case Op.Srl:
-        E.rd(e, E.a(e) >> (E.b(e) & 63));
-        break;
+        E.rd(at, E.a(at) >> (E.b(at) & 63));
+        at += 16;
+        left--;
+        continue;
       case Op.Sra:
-        E.rd(e, <u64>(<i64>E.a(e) >> (E.b(e) & 63)));
-        break;
+        E.rd(at, <u64>(<i64>E.a(at) >> (E.b(at) & 63)));
+        at += 16;
+        left--;
+        continue;
       case Op.Or:
-        E.rd(e, E.a(e) | E.b(e));
-        break;
+        E.rd(at, E.a(at) | E.b(at));
+        at += 16;
+        left--;
+        continue;
+      case Op.COr:
+        E.rd(at, E.a(at) | E.b(at));
+        at += 8;
+        left--;
+        continue;
       case Op.And:
-        E.rd(e, E.a(e) & E.b(e));
-        break;
+        E.rd(at, E.a(at) & E.b(at));
+        at += 16;
+        left--;
+        continue;
+      case Op.CAnd:
+        E.rd(at, E.a(at) & E.b(at));
+        at += 8;
+        left--;
+        continue;
       case Op.Addiw:
-        E.rd(e, word(E.a(e) + <u64>E.imm(e)));
-        break;
+        E.rd(at, word(E.a(at) + <u64>E.imm(at)));
+        at += 16;
+        left--;
+        continue;
+      case Op.CAddiw:
+        E.rd(at, word(E.a(at) + <u64>E.imm(at)));
+        at += 8;
+        left--;
+        continue;
       case Op.Slliw:
-        E.rd(e, <u64>(<i64>(<i32>E.a(e) << load<i32>(e, 8))));
-        break;
+        E.rd(at, <u64>(<i64>(<i32>E.a(at) << load<i32>(at, 4))));
+        at += 16;
+        left--;
+        continue;
       case Op.Srliw:
-        E.rd(e, <u64>(<i64>(<i32>(<u32>E.a(e) >> load<u32>(e, 8)))));
-        break;
+        E.rd(at, <u64>(<i64>(<i32>(<u32>E.a(at) >> load<u32>(at, 4)))));
+        at += 16;
+        left--;
+        continue;
       case Op.Sraiw:
-        E.rd(e, <u64>(<i64>(<i32>E.a(e) >> load<i32>(e, 8))));
-        break;
+        E.rd(at, <u64>(<i64>(<i32>E.a(at) >> load<i32>(at, 4))));
+        at += 16;
+        left--;
+        continue;
       case Op.Addw:
-        E.rd(e, word(E.a(e) + E.b(e)));
-        break;
+        E.rd(at, word(E.a(at) + E.b(at)));
+        at += 16;
+        left--;
+        continue;
+      case Op.CAddw:
+        E.rd(at, word(E.a(at) + E.b(at)));
+        at += 8;
+        left--;
+        continue;
       case Op.Subw:
-        E.rd(e, word(E.a(e) - E.b(e)));
-        break;
+        E.rd(at, word(E.a(at) - E.b(at)));
+        at += 16;
+        left--;
+        continue;
+      case Op.CSubw:
+        E.rd(at, word(E.a(at) - E.b(at)));
+        at += 8;
+        left--;
+        continue;
       case Op.Sllw:
-        E.rd(e, <u64>(<i64>(<i32>E.a(e) << (<i32>E.b(e) & 31))));
-        break;
+        E.rd(at, <u64>(<i64>(<i32>E.a(at) << (<i32>E.b(at) & 31))));
+        at += 16;
+        left--;
+        continue;
       case Op.Srlw:
-        E.rd(e, <u64>(<i64>(<i32>(<u32>E.a(e) >> (<u32>E.b(e) & 31)))));
-        break;
+        E.rd(at, <u64>(<i64>(<i32>(<u32>E.a(at) >> (<u32>E.b(at) & 31)))));
+        at += 16;
+        left--;
+        continue;
       case Op.Sraw:
-        E.rd(e, <u64>(<i64>(<i32>E.a(e) >> (<i32>E.b(e) & 31))));
-        break;
+        E.rd(at, <u64>(<i64>(<i32>E.a(at) >> (<i32>E.b(at) & 31))));
+        at += 16;
+        left--;
+        continue;
       case Op.Mul:
-        E.rd(e, E.a(e) * E.b(e));
-        break;
-      case Op.Mulh:
-        E.rd(e, mulh(E.a(e), E.b(e)));
-        break;
-      case Op.Mulhsu:
-        E.rd(e, mulhsu(E.a(e), E.b(e)));
-        break;
-      case Op.Mulhu:
-        E.rd(e, mulhu(E.a(e), E.b(e)));
-        break;
-      case Op.Div:
-        E.rd(e, <u64>div(E.a(e), E.b(e)));
-        break;
-      case Op.Divu:
-        E.rd(e, divu(E.a(e), E.b(e)));
-        break;
-      case Op.Rem:
-        E.rd(e, <u64>rem(E.a(e), E.b(e)));
-        break;
-      case Op.Remu:
-        E.rd(e, remu(E.a(e), E.b(e)));
-        break;
+        E.rd(at, E.a(at) * E.b(at));
+        at += 16;
+        left--;
+        continue;
       case Op.Mulw:
-        E.rd(e, word(E.a(e) * E.b(e)));
-        break;
-      case Op.Divw:
-        E.rd(e, word(div(word(E.a(e)), word(E.b(e)))));
-        break;
-      case Op.Divuw:
-        E.rd(e, word(divu(<u32>E.a(e), <u32>E.b(e))));
-        break;
-      case Op.Remw:
-        E.rd(e, word(rem(word(E.a(e)), word(E.b(e)))));
-        break;
-      case Op.Remuw:
-        E.rd(e, word(remu(<u32>E.a(e), <u32>E.b(e))));
-        break;
+        E.rd(at, word(E.a(at) * E.b(at)));
+        at += 16;
+        left--;
+        continue;
       case Op.Fence:
       case Op.FenceI: // code is undecoded by the write itself
-        break;
-      case Op.Ecall: {
-        const pc = pcBase + (ip >> 3);
-        const privilege = load<i32>(PRIV);
-        if (privilege == PRIV_S && load<u64>(SBI_ENABLED) != 0) {
-          setInstant(target - n);
-          sbiCall();
-          leave(pc + 4, target - n + 1);
-          return;
-        }
-        raise(pc, target - n, privilege == PRIV_U ? CAUSE_ECALL_FROM_U : privilege == PRIV_S ? CAUSE_ECALL_FROM_S : 11, 0);
-        return;
-      }
-      case Op.Ebreak: {
-        const pc = pcBase + (ip >> 3);
-        raise(pc, target - n, CAUSE_BREAKPOINT, pc);
-        return;
-      }
-      case Op.Mret:
-      case Op.Sret:
-      case Op.Wfi:
-      case Op.SfenceVma: {
-        const pc = pcBase + (ip >> 3);
-        const op = <u32>load<u16>(e);
-        if (!privilegedAllowed(op)) {
-          raise(pc, target - n, CAUSE_ILLEGAL_INSTRUCTION, <u64>load<u32>(e, 8));
-          return;
-        }
-        leave(pc + 4, target - n + 1);
-        if (op == Op.Mret) returnFromMachine();
-        else if (op == Op.Sret) returnFromSupervisor();
-        else if (op == Op.Wfi) store<u64>(WAITING, 1);
-        else if (load<u16>(e, 4) == X) flushAllTlbs();
-        else flushAddress(E.a(e));
-        return;
-      }
-      case Op.Csr: {
-        const outcome = executeCsr(e, target - n);
-        if (outcome == 0) {
-          readTlb = TLB_READ + dataSet;
-          writeTlb = TLB_WRITE + dataSet;
-          break;
-        }
-        if (outcome == 1) raise(pcBase + (ip >> 3), target - n, CAUSE_ILLEGAL_INSTRUCTION, <u64>load<u32>(e, 8));
-        else leave(pcBase + (ip >> 3) + 4, target - n + 1);
-        return;
-      }
-      case Op.Amo:
-        executeAmo(e);
-        if (faultCause >= 0) {
-          raiseFault(pcBase + (ip >> 3), target - n);
-          return;
-        }
-        break;
-      case Op.FloatLoad: {
-        if (floatOff()) {
-          raise(pcBase + (ip >> 3), target - n, CAUSE_ILLEGAL_INSTRUCTION, 0);
-          return;
-        }
-        floatLoad(e, E.a(e) + E.imm(e));
-        if (faultCause >= 0) {
-          raiseFault(pcBase + (ip >> 3), target - n);
-          return;
-        }
-        break;
-      }
-      case Op.FloatStore: {
-        if (floatOff()) {
-          raise(pcBase + (ip >> 3), target - n, CAUSE_ILLEGAL_INSTRUCTION, 0);
-          return;
-        }
-        slowStore(E.a(e) + E.imm(e), load<u16>(e, 14), E.b(e));
-        if (faultCause >= 0) {
-          raiseFault(pcBase + (ip >> 3), target - n);
-          return;
-        }
-        break;
-      }
-      case Op.Float:
-        if (!executeFloat(load<u32>(e, 8))) {
-          raise(pcBase + (ip >> 3), target - n, CAUSE_ILLEGAL_INSTRUCTION, <u64>load<u32>(e, 8));
-          return;
-        }
-        break;
+        at += 16;
+        left--;
+        continue;
     }
-    ip += load<u16>(e, 12);
-    e = ip;
-    n--;
+    break;
   }
-  leave(pcBase + (ip >> 3), target);
+  ip = at;
+  n = left;
+  page = base;
+  table = start;
+}
+
+/**
+ * Executes the one entry that hot() left.
+ *
+ * @returns false where run() must look again: everything is stored then
+ */
+function slowStep(target: u64): bool {
+  const e = ip;
+  const retired = target - n;
+  const pc = pcNow();
+  const op = <i32>load<u8>(e);
+  switch (op) {
+    case Op.Decode:
+      decodeAt(e, table);
+      return true;
+    case Op.Straddle:
+      if (!decodeStraddle(pc)) {
+        raiseFault(pc, retired);
+        return false;
+      }
+      ip = STRADDLE_ENTRY;
+      table = STRADDLE_TABLE;
+      return true;
+    case Op.PageEnd:
+      return goTo(pc, target);
+    case Op.Illegal:
+    case Op.CIllegal:
+      return illegal(e, pc, retired);
+    case Op.JalFar:
+      E.rd(e, pc + 4);
+      return jump(pc + E.imm(e), target);
+    case Op.Jalr:
+    case Op.JalrFar:
+    case Op.CJalr: {
+      const to = (E.a(e) + E.imm(e)) & ~<u64>1;
+      E.rd(e, pc + (op == Op.CJalr ? 2 : 4));
+      return jump(to, target);
+    }
+    case Op.JumpFar:
+    case Op.BeqFar: case Op.BneFar: case Op.BltFar: case Op.BgeFar: case Op.BltuFar: case Op.BgeuFar:
+    case Op.CBeqFar: case Op.CBneFar: // hot() decided that it is taken
+      return jump(pc + E.imm(e), target);
+    case Op.Lb: return finishAccess(loadMissed(e, 1 | SIGNED, retired), pc, 4, target);
+    case Op.Lh: return finishAccess(loadMissed(e, 2 | SIGNED, retired), pc, 4, target);
+    case Op.Lw: return finishAccess(loadMissed(e, 4 | SIGNED, retired), pc, 4, target);
+    case Op.CLw: return finishAccess(loadMissed(e, 4 | SIGNED, retired), pc, 2, target);
+    case Op.Ld: return finishAccess(loadMissed(e, 8, retired), pc, 4, target);
+    case Op.CLd: return finishAccess(loadMissed(e, 8, retired), pc, 2, target);
+    case Op.Lbu: return finishAccess(loadMissed(e, 1, retired), pc, 4, target);
+    case Op.Lhu: return finishAccess(loadMissed(e, 2, retired), pc, 4, target);
+    case Op.Lwu: return finishAccess(loadMissed(e, 4, retired), pc, 4, target);
+    case Op.Sb: return finishAccess(storeMissed(e, 1, retired), pc, 4, target);
+    case Op.Sh: return finishAccess(storeMissed(e, 2, retired), pc, 4, target);
+    case Op.Sw: return finishAccess(storeMissed(e, 4, retired), pc, 4, target);
+    case Op.CSw: return finishAccess(storeMissed(e, 4, retired), pc, 2, target);
+    case Op.Sd: return finishAccess(storeMissed(e, 8, retired), pc, 4, target);
+    case Op.CSd: return finishAccess(storeMissed(e, 8, retired), pc, 2, target);
+    case Op.Mulh: E.rd(e, mulh(E.a(e), E.b(e))); return retire(4);
+    case Op.Mulhsu: E.rd(e, mulhsu(E.a(e), E.b(e))); return retire(4);
+    case Op.Mulhu: E.rd(e, mulhu(E.a(e), E.b(e))); return retire(4);
+    case Op.Div: E.rd(e, <u64>div(E.a(e), E.b(e))); return retire(4);
+    case Op.Divu: E.rd(e, divu(E.a(e), E.b(e))); return retire(4);
+    case Op.Rem: E.rd(e, <u64>rem(E.a(e), E.b(e))); return retire(4);
+    case Op.Remu: E.rd(e, remu(E.a(e), E.b(e))); return retire(4);
+    case Op.Divw: E.rd(e, word(div(word(E.a(e)), word(E.b(e))))); return retire(4);
+    case Op.Divuw: E.rd(e, word(divu(<u32>E.a(e), <u32>E.b(e)))); return retire(4);
+    case Op.Remw: E.rd(e, word(rem(word(E.a(e)), word(E.b(e))))); return retire(4);
+    case Op.Remuw: E.rd(e, word(remu(<u32>E.a(e), <u32>E.b(e)))); return retire(4);
+    case Op.Ecall: {
+      const privilege = load<i32>(PRIV);
+      if (privilege == PRIV_S && load<u64>(SBI_ENABLED) != 0) {
+        setInstant(retired);
+        sbiCall();
+        leave(pc + 4, retired + 1);
+        return false;
+      }
+      raise(pc, retired, privilege == PRIV_U ? CAUSE_ECALL_FROM_U : privilege == PRIV_S ? CAUSE_ECALL_FROM_S : CAUSE_ECALL_FROM_M, 0);
+      return false;
+    }
+    case Op.Ebreak:
+    case Op.CEbreak:
+      raise(pc, retired, CAUSE_BREAKPOINT, pc);
+      return false;
+    case Op.Mret:
+    case Op.Sret:
+    case Op.Wfi:
+    case Op.SfenceVma:
+      if (!privilegedAllowed(op)) return illegal(e, pc, retired);
+      leave(pc + 4, retired + 1);
+      if (op == Op.Mret) returnFromMachine();
+      else if (op == Op.Sret) returnFromSupervisor();
+      else if (op == Op.Wfi) store<u64>(WAITING, 1);
+      else if (<u32>load<u8>(e, 2) == SLOT_X) flushAllTlbs();
+      else flushAddress(E.a(e));
+      return false;
+    case Op.Csr: {
+      const outcome = executeCsr(e, retired);
+      if (outcome == 0) return retire(4);
+      if (outcome == 1) return illegal(e, pc, retired);
+      leave(pc + 4, retired + 1);
+      return false;
+    }
+    case Op.Amo:
+      executeAmo(e);
+      return finishAccess(faultCause >= 0 ? FAULT : DONE, pc, 4, target);
+    case Op.Float:
+      return executeFloat(load<u32>(e, 4)) ? retire(4) : illegal(e, pc, retired);
+    case Op.Flw: return finishAccess(floatLoad(e, 4), pc, 4, target);
+    case Op.Fld: return finishAccess(floatLoad(e, 8), pc, 4, target);
+    case Op.CFld: return finishAccess(floatLoad(e, 8), pc, 2, target);
+    case Op.Fsw: return finishAccess(floatStore(e, 4), pc, 4, target);
+    case Op.Fsd: return finishAccess(floatStore(e, 8), pc, 4, target);
+    case Op.CFsd: return finishAccess(floatStore(e, 8), pc, 2, target);
+  }
+  unreachable();
+  return false;
+}
+
+/** The entry of `length` bytes has retired and the next one follows. */
+function retire(length: u32): bool {
+  ip += length << 2;
+  n--;
+  return true;
+}
+
+function jump(to: u64, target: u64): bool {
+  n--;
+  return goTo(to, target);
+}
+
+function illegal(e: u32, pc: u64, retired: u64): bool {
+  raise(pc, retired, CAUSE_ILLEGAL_INSTRUCTION, <u64>load<u32>(e, 4));
+  return false;
+}
+
+/** Ends an access to memory by its outcome. */
+function finishAccess(outcome: u32, pc: u64, length: u32, target: u64): bool {
+  if (outcome == DONE) return retire(length);
+  if (outcome == DEVICE) leave(pc + length, target - n + 1);
+  else if (outcome == FAULT) raiseFault(pc, target - n);
+  else raise(pc, target - n, CAUSE_ILLEGAL_INSTRUCTION, 0);
+  return false;
 }

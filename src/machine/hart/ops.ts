@@ -1,21 +1,22 @@
 /**
  * What a decoded entry can be. The interpreter switches over these numbers, so they are dense.
  *
- * Entry, 16 bytes: op u16 @0, rd slot u16 @2, rs1 slot u16 @4, rs2 slot u16 @6, imm i32 @8, length in entry bytes u16 @12
- * (16 for a compressed instruction, 32 otherwise), extra u16 @14 (rounding mode, rs3, access size).
- * Slots are addresses of registers in linear memory; x0 as a destination is X0_SINK.
+ * Entry, 8 bytes: op u8 @0, rd slot u8 @1, rs1 slot u8 @2, rs2 slot u8 @3 (slots: layout.ts), imm i32 @4. An entry stands
+ * for a halfword of code. The length of an instruction is part of its op (names with C are compressed), so that where the
+ * next entry is never waits for a load.
  */
 export const enum Op {
   Decode = 0, // not decoded yet
   Straddle, // crosses into the next page
-  PageEnd, // the entry after the last one of a page
+  PageEnd, // behind the last entry of a page
   Illegal, // imm = the instruction's bits
-  LoadImmediate, // lui, c.li
+  LoadImmediate, // lui
   Auipc,
   Jal, // in page: imm = entry delta
   JalFar, // imm = byte offset
-  Jump, // jal x0, in page
-  Jalr,
+  Jump, // jal x0 or c.j, in page
+  JumpFar,
+  Jalr, JalrFar, // the second never looks whether its target is near
   Beq, Bne, Blt, Bge, Bltu, Bgeu, // in page: imm = entry delta
   BeqFar, BneFar, BltFar, BgeFar, BltuFar, BgeuFar, // imm = byte offset
   Lb, Lh, Lw, Ld, Lbu, Lhu, Lwu,
@@ -27,9 +28,15 @@ export const enum Op {
   Mulw, Divw, Divuw, Remw, Remuw,
   Fence, FenceI,
   Ecall, Ebreak, Mret, Sret, Wfi, SfenceVma,
-  Csr, // imm = CSR number, extra = funct3; rs1 slot, or its 5-bit field in the immediate forms
-  Amo, // imm = funct5, extra = size in bytes
-  FloatLoad, // extra = size
-  FloatStore,
+  Csr, // imm = the instruction's bits
+  Amo, // imm = funct5, and the size in bytes << 8
   Float, // imm = the instruction's bits
+  Flw, Fld, Fsw, Fsd,
+  // compressed
+  CLoadImmediate, CJalr, CBeq, CBne, CBeqFar, CBneFar,
+  CLw, CLd, CSw, CSd, CFld, CFsd,
+  CAddi, CAndi, CSlli, CSrli, CSrai,
+  CAdd, CSub, CXor, COr, CAnd,
+  CAddiw, CAddw, CSubw,
+  CEbreak, CIllegal,
 }
