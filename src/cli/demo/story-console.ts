@@ -1,0 +1,173 @@
+/**
+ * Follows the console of the story: keeps the transcript, checks that offsets have no hole, measures silences, and types
+ * numbered lines.
+ */
+import type { ConsoleStream } from "../../sdk/index.ts";
+import { clientLine } from "./transcript.ts";
+
+/** Lines that may be typed and not acknowledged: the typist waits for the guest, not the reverse. */
+const UNACKNOWLEDGED_MAX = 16;
+
+interface Expectation {
+  readonly pattern: RegExp;
+  /** Where in the transcript to look from. */
+  readonly from: number;
+  readonly resolve: () => void;
+}
+
+export class StoryConsole {
+  private readonly console: ConsoleStream;
+  private readonly onLine: (line: string) => void;
+  private readonly decoder = new TextDecoder();
+  private text = "";
+  private lineStart = 0;
+  private next: bigint;
+  private lastArrivalMs = 0;
+  private longestSilenceMs = 0;
+  private expectations: Expectation[] = [];
+  private readonly offsetProblems: string[] = [];
+  private typedLines = 0;
+  private acknowledgedLines = 0;
+  private readonly writes = new Set<Promise<void>>();
+  private typist: ReturnType<typeof setInterval> | null = null;
+  private failure: unknown = null;
+  private failed: (error: unknown) => void = () => {};
+  private readonly whenFailed: Promise<never>;
+
+  constructor(console: ConsoleStream, onLine: (line: string) => void) {
+    this.console = console;
+    this.onLine = onLine;
+    this.next = console.offset;
+    this.whenFailed = new Promise((_resolve, reject) => {
+      this.failed = (error) => {
+        this.failure ??= error;
+        reject(error);
+      };
+    });
+    this.whenFailed.catch(() => {});
+    void this.follow();
+  }
+
+  get transcript(): string {
+    return this.text;
+  }
+
+  get typed(): number {
+    return this.typedLines;
+  }
+
+  get acknowledged(): number {
+    return this.acknowledgedLines;
+  }
+
+  /** Chunks that did not begin where the one before ended. */
+  get problems(): readonly string[] {
+    return this.offsetProblems;
+  }
+
+  /** @returns when the guest has written what matches, behind the present end of the transcript or `from` */
+  async expect(pattern: RegExp, timeoutMs: number, signal: AbortSignal, from = this.text.length): Promise<void> {
+    if (this.failure !== null) throw this.failure;
+    const seen = new Promise<void>((resolve) => {
+      this.expectations.push({ pattern, from, resolve });
+      this.look();
+    });
+    await within(Promise.race([seen, this.whenFailed]), timeoutMs, `the console to show ${pattern}`, signal);
+  }
+
+  /** Types as one piece, not counted as a line of the story. */
+  async type(text: string): Promise<void> {
+    await this.console.write(text);
+  }
+
+  /** Types the next numbered line each `everyMs`, until `stopTyping`. */
+  startTyping(everyMs: number): void {
+    this.typist = setInterval(() => {
+      if (this.writes.size >= UNACKNOWLEDGED_MAX || this.failure !== null) return;
+      const number = ++this.typedLines;
+      const write: Promise<void> = this.console.write(clientLine(number)).then(
+        () => {
+          this.acknowledgedLines = Math.max(this.acknowledgedLines, number);
+          this.writes.delete(write);
+        },
+        (error: unknown) => this.failed(error),
+      );
+      this.writes.add(write);
+    }, everyMs);
+  }
+
+  /** @returns once every line that was typed is acknowledged */
+  async stopTyping(timeoutMs: number, signal: AbortSignal): Promise<void> {
+    if (this.typist !== null) clearInterval(this.typist);
+    this.typist = null;
+    await within(Promise.race([Promise.all(this.writes), this.whenFailed]), timeoutMs, "every typed line to be acknowledged", signal);
+  }
+
+  /** From now on. */
+  resetSilence(): void {
+    this.longestSilenceMs = 0;
+  }
+
+  /** Longest time between two pieces of output since `resetSilence`, the one that lasts included. */
+  get silenceMs(): number {
+    return Math.max(this.longestSilenceMs, performance.now() - this.lastArrivalMs);
+  }
+
+  close(): void {
+    if (this.typist !== null) clearInterval(this.typist);
+    this.typist = null;
+    this.console.close();
+  }
+
+  private async follow(): Promise<void> {
+    try {
+      for await (const { offset, data } of this.console) {
+        if (offset !== this.next) this.offsetProblems.push(`output at ${offset} came where ${this.next} was due`);
+        this.next = offset + BigInt(data.length);
+        const now = performance.now();
+        if (this.lastArrivalMs !== 0) this.longestSilenceMs = Math.max(this.longestSilenceMs, now - this.lastArrivalMs);
+        this.lastArrivalMs = now;
+        this.text += this.decoder.decode(data, { stream: true });
+        this.showLines();
+        this.look();
+      }
+    } catch (error) {
+      this.failed(error);
+    }
+  }
+
+  private showLines(): void {
+    for (let end = this.text.indexOf("\n", this.lineStart); end >= 0; end = this.text.indexOf("\n", this.lineStart)) {
+      this.onLine(this.text.slice(this.lineStart, end).replace(/\r+$/, ""));
+      this.lineStart = end + 1;
+    }
+  }
+
+  private look(): void {
+    this.expectations = this.expectations.filter(({ pattern, from, resolve }) => {
+      if (!pattern.test(this.text.slice(from))) return true;
+      resolve();
+      return false;
+    });
+  }
+}
+
+/** @throws {Error} that says what did not happen; the signal's reason where it aborts */
+export async function within<T>(promise: Promise<T>, timeoutMs: number, what: string, signal: AbortSignal): Promise<T> {
+  let clear = () => {};
+  const limit = new Promise<never>((_resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`Cannot go on with the story: waited ${timeoutMs / 1000} s for ${what}`)), timeoutMs);
+    const onAbort = () => reject(signal.reason);
+    if (signal.aborted) onAbort();
+    signal.addEventListener("abort", onAbort, { once: true });
+    clear = () => {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", onAbort);
+    };
+  });
+  try {
+    return await Promise.race([promise, limit]);
+  } finally {
+    clear();
+  }
+}
