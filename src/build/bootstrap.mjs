@@ -1,0 +1,60 @@
+/**
+ * Makes a fresh clone able to build and run: installs the npm packages that package-lock.json names, where they are not
+ * installed yet. Needs Node and npm, nothing else; imports nothing that would have to be installed first.
+ *
+ * `--tests`: also the Debian packages that the tests use, where they are missing and apt may install them.
+ */
+import { execFileSync, spawnSync } from "node:child_process";
+import { existsSync, readFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+import { fileURLToPath } from "node:url";
+
+const root = join(dirname(fileURLToPath(import.meta.url)), "..", "..");
+
+/** What each Debian package is needed for, and the file that shows it is there. */
+const DEBIAN_PACKAGES = [
+  { name: "dpkg", file: "/usr/bin/dpkg-deb", use: "unpacking Debian's netboot package" },
+  { name: "debian-archive-keyring", file: "/usr/share/keyrings/debian-archive-keyring.gpg", use: "checking its signature" },
+  { name: "gpgv", file: "/usr/bin/gpgv", use: "checking its signature" },
+];
+
+const MINIMUM_NODE = [20, 11];
+
+function checkNode() {
+  const [major, minor] = process.versions.node.split(".").map(Number);
+  if (major > MINIMUM_NODE[0] || (major === MINIMUM_NODE[0] && minor >= MINIMUM_NODE[1])) return;
+  process.stderr.write(`understudy: Cannot run on Node ${process.versions.node}: ${MINIMUM_NODE.join(".")} or newer is needed\n`);
+  process.exit(1);
+}
+
+/** npm leaves a copy of the lock file's packages in node_modules; if every package is there in its version, nothing is to be done. */
+function isInstalled() {
+  const hidden = join(root, "node_modules", ".package-lock.json");
+  if (!existsSync(hidden)) return false;
+  const wanted = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages;
+  const present = JSON.parse(readFileSync(hidden, "utf8")).packages;
+  return Object.entries(wanted).every(([path, entry]) => path === "" || entry.optional || entry.peer || present[path]?.version === entry.version);
+}
+
+function installNpmPackages() {
+  if (isInstalled()) return;
+  process.stderr.write("understudy: installing npm packages (once)\n");
+  execFileSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: root, stdio: ["ignore", 2, "inherit"] });
+}
+
+function installDebianPackages() {
+  const missing = DEBIAN_PACKAGES.filter(({ file }) => !existsSync(file));
+  if (missing.length === 0) return;
+  const names = missing.map(({ name }) => name);
+  process.stderr.write(`understudy: installing ${names.join(", ")} with apt\n`);
+  const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
+  spawnSync("apt-get", ["update", "-qq"], { stdio: ["ignore", 2, "inherit"], env: environment });
+  const { status } = spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...names], { stdio: ["ignore", 2, "inherit"], env: environment });
+  if (status === 0) return;
+  for (const { name, use } of missing) process.stderr.write(`understudy: Cannot install ${name} (${use}): install it by hand and try again\n`);
+  process.exit(1);
+}
+
+checkNode();
+installNpmPackages();
+if (process.argv.includes("--tests")) installDebianPackages();

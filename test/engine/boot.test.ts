@@ -1,0 +1,121 @@
+/** Debian's kernel as the judge of machine and engine: it boots, answers, and does the same thing every time. */
+import { execFile } from "node:child_process";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { promisify } from "node:util";
+import { expect, test } from "vitest";
+import { Prng } from "../../src/base/prng.ts";
+import { READY_LINE } from "../../src/images/index.ts";
+import { LinuxGuest, linuxFiles } from "../support/linux-guest.ts";
+
+const files = await linuxFiles();
+
+test("two fresh machines with the same inputs at the same instants have equal hashes every 10 million instructions of a whole boot", () => {
+  const story = (): { hashes: string[]; transcript: string } => {
+    const guest = new LinuxGuest(files);
+    const hashes: string[] = [];
+    const record = (until: () => boolean) => {
+      while (!until()) {
+        guest.epoch(10_000_000n);
+        hashes.push(`${guest.vm.instant} ${guest.vm.hash().toString(16)}`);
+        if (hashes.length > 500) throw new Error(`no end in sight:\n${guest.transcript}`);
+      }
+    };
+    record(() => guest.transcript.includes(READY_LINE));
+    guest.type("echo $((6*7)) apples\n");
+    record(() => guest.transcript.includes("42 apples"));
+    return { hashes, transcript: guest.transcript };
+  };
+  const first = story();
+  const second = story();
+  expect(first.hashes.length).toBeGreaterThan(30);
+  expect(new Set(first.hashes).size).toBe(first.hashes.length);
+  expect(second).toEqual(first);
+});
+
+test("a boot that is run in pieces of random length reaches the hash of a boot in one piece", () => {
+  const seed = 20261123;
+  const prng = new Prng(seed);
+  const whole = new LinuxGuest(files);
+  const pieces = new LinuxGuest(files);
+  const rate = 1 << 20;
+  for (const guest of [whole, pieces]) guest.vm.beginEpoch({ time: 0n, rate }, []);
+  for (const instant of [1_000_000n, 30_000_000n, 120_000_000n]) {
+    while (whole.vm.run(instant, true) === "output");
+    while (pieces.vm.instant < instant) {
+      const step = BigInt(prng.between(1, prng.between(1, 200_000)));
+      pieces.vm.run(pieces.vm.instant + step < instant ? pieces.vm.instant + step : instant, true);
+    }
+    expect([instant, pieces.vm.hash().toString(16)], `seed ${seed}`).toEqual([instant, whole.vm.hash().toString(16)]);
+  }
+});
+
+test("a snapshot restored in another process continues to the same hash", async () => {
+  const guest = new LinuxGuest(files);
+  while (guest.vm.instant < 150_000_000n) guest.epoch(1_000_000n);
+  const folder = await mkdtemp(join(tmpdir(), "understudy-snapshot-"));
+  try {
+    const file = join(folder, "snapshot");
+    await writeFile(file, guest.vm.snapshot());
+    const clock = { time: guest.vm.time, rate: 1 << 20 };
+    const end = guest.vm.instant + 60_000_000n;
+    const child = fileURLToPath(new URL("../support/continue-snapshot.ts", import.meta.url));
+    const tsx = fileURLToPath(new URL("../../node_modules/tsx/dist/cli.mjs", import.meta.url));
+    const there = promisify(execFile)(process.execPath, [tsx, child, file, "128", String(clock.time), String(clock.rate), String(end)]);
+    guest.vm.beginEpoch(clock, []);
+    while (guest.vm.run(end, true) === "output");
+    expect((await there).stdout.trim()).toBe(guest.vm.hash().toString(16));
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+});
+
+test("a transfer in chunks, while the guest runs on, leaves the receiver with the sender's hash", () => {
+  const sender = new LinuxGuest(files);
+  while (sender.vm.instant < 100_000_000n) sender.epoch(1_000_000n);
+  const receiver = new LinuxGuest(files);
+  // The receiver starts from what another life left in it: pages of zeros must be sent too, where they matter.
+  const target = receiver.vm;
+  target.restore(new LinuxGuest(files).vm.snapshot());
+  sender.vm.beginCapture();
+  let chunks = 0;
+  for (;;) {
+    const { pages, pagesLeft } = sender.vm.captureState(1 << 20, false);
+    target.applyState(pages);
+    chunks++;
+    if (pagesLeft < 512) break;
+    sender.epoch(100_000n);
+  }
+  target.applyState(sender.vm.captureState(0, true).pages);
+  sender.vm.endCapture();
+  target.finishRestore();
+  expect(chunks).toBeGreaterThan(20);
+  expect(target.hash()).toBe(sender.vm.hash());
+  expect(target.readConsole(0n)).toEqual(sender.vm.readConsole(0n));
+});
+
+test("a guest that powers off is halted, and says so", () => {
+  const guest = new LinuxGuest(files);
+  guest.runUntil(READY_LINE);
+  guest.type("poweroff -f\n");
+  for (let i = 0; i < 1000 && guest.epoch(1_000_000n); i++);
+  expect(guest.vm.halt).toBe("poweroff");
+  expect(guest.vm.run(guest.vm.instant + 1n, true)).toBe("halted");
+});
+
+test("an idle guest waits, and wakes by its timer or by input", () => {
+  const guest = new LinuxGuest(files);
+  guest.runUntil(READY_LINE);
+  for (let i = 0; i < 100 && !guest.vm.waiting; i++) guest.epoch(10_000_000n);
+  expect(guest.vm.waiting).toBe(true);
+  expect(guest.vm.wakeTime).not.toBeNull();
+  const before = guest.vm.instant;
+  guest.vm.beginEpoch({ time: guest.vm.time, rate: 1 }, []);
+  expect(guest.vm.run(before + 1000n, true)).toBe("wfi");
+  expect(guest.vm.instant).toBe(before);
+  const from = guest.transcript.length;
+  guest.type("echo woken\n");
+  guest.runUntil("\r\nwoken", from);
+});

@@ -1,0 +1,83 @@
+/**
+ * A Debian guest on a bare VirtualMachine: boots it, types at it, without any replication around.
+ *
+ * The clock rule is fixed, so a run is the same every time: 20 ns of guest time an instruction, and an idle guest's time
+ * jumps to its next timer.
+ */
+import { readFileSync } from "node:fs";
+import type { EpochInput } from "../../src/engine/epoch.ts";
+import { VirtualMachine } from "../../src/engine/virtual-machine.ts";
+import { ImageStore } from "../../src/images/index.ts";
+import { guestImageStore } from "./guest-image.ts";
+import { machineModule } from "./machine-module.ts";
+
+export const INPUT_SESSION = "00000000-0000-4000-8000-000000000001";
+
+/** Ticks per 2^24 instructions: 0.2 ticks, 20 ns, each. */
+const RATE = Math.trunc(0.2 * (1 << 24));
+
+export interface LinuxFiles {
+  readonly kernel: Uint8Array;
+  readonly initramfs: Uint8Array;
+  readonly cmdline: string;
+}
+
+export async function linuxFiles(): Promise<LinuxFiles> {
+  const { dir, manifest } = await guestImageStore();
+  const store = new ImageStore(dir);
+  return {
+    kernel: readFileSync(store.blobPath(manifest.kernel.digest)),
+    initramfs: readFileSync(store.blobPath(manifest.initramfs.digest)),
+    cmdline: manifest.cmdline,
+  };
+}
+
+export class LinuxGuest {
+  readonly vm: VirtualMachine;
+  /** Everything the guest has written to its console. */
+  transcript = "";
+  private console = 0n;
+  private inputOffset = 0n;
+  private pending: EpochInput[] = [];
+
+  constructor(files: LinuxFiles, memoryMiB = 128) {
+    this.vm = new VirtualMachine(machineModule(), { memoryMiB });
+    this.vm.loadLinux(files);
+  }
+
+  /** The guest sees it at the start of the next epoch. */
+  type(text: string): void {
+    const bytes = new TextEncoder().encode(text);
+    this.pending.push({ kind: "console", inputSession: INPUT_SESSION, offset: this.inputOffset, bytes });
+    this.inputOffset += BigInt(bytes.length);
+  }
+
+  /** One epoch of at most so many instructions; false once the guest has ended itself. */
+  epoch(instructions: bigint): boolean {
+    const { vm } = this;
+    const wake = vm.wakeTime;
+    const time = wake !== null && wake > vm.time && this.pending.length === 0 ? wake : vm.time;
+    vm.beginEpoch({ time, rate: RATE }, this.pending);
+    this.pending = [];
+    const limit = vm.instant + instructions;
+    let end = vm.run(limit, true);
+    while (end === "output") end = vm.run(limit, true);
+    this.transcript += new TextDecoder("latin1").decode(vm.readConsole(this.console));
+    this.console = vm.consoleEnd;
+    return end !== "halted";
+  }
+
+  /** Runs until the transcript has `text` behind position `from`. @throws after so many instructions without it */
+  runUntil(text: string, from = 0, budget = 2_000_000_000n): void {
+    const limit = this.vm.instant + budget;
+    let idle = 0;
+    while (!this.transcript.includes(text, from)) {
+      const before = this.vm.instant;
+      const runs = this.epoch(1_000_000n);
+      idle = this.vm.instant === before ? idle + 1 : 0;
+      if (!runs || this.vm.instant > limit || idle > 10_000) {
+        throw new Error(`the guest did not print ${JSON.stringify(text)}; its console:\n${this.transcript.slice(-2000)}`);
+      }
+    }
+  }
+}
