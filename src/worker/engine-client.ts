@@ -1,13 +1,16 @@
 /** The main thread's side of an engine thread: posts commands, gets replies in the same order, hears of its end once. */
 import { Worker } from "node:worker_threads";
+import { UnderstudyError } from "../base/errors.ts";
 import type { EngineCommand, EngineReply, EngineThreadData } from "./engine-commands.ts";
+
+export type EngineAnswer = Exclude<EngineReply, { kind: "failed" }>;
 
 export interface EngineClientOptions {
   /** The bundle of engine-thread.ts. */
   readonly threadUrl: URL;
   readonly module: WebAssembly.Module;
   readonly memoryMiB: number;
-  readonly onReply: (reply: EngineReply) => void;
+  readonly onReply: (reply: EngineAnswer) => void;
   /** The thread died without being asked to; no reply comes after it. */
   readonly onFailure: (error: Error) => void;
 }
@@ -29,6 +32,10 @@ export class EngineClient {
     };
     this.thread.on("message", (reply: EngineReply) => {
       if (this.closed) return;
+      if (reply.kind === "failed") {
+        fail(new UnderstudyError(reply.code, reply.message));
+        return;
+      }
       if (reply.kind === "epochEnded") this.epochRuns = false;
       onReply(reply);
     });
@@ -44,7 +51,8 @@ export class EngineClient {
       Atomics.store(this.stopFlag, 0, 0);
       this.epochRuns = true;
     }
-    this.thread.postMessage(command, command.kind === "applyState" ? [command.pages.buffer as ArrayBuffer] : []);
+    // Nothing is transferred: the core still holds what it hands over.
+    this.thread.postMessage(command);
   }
 
   /** The running epoch ends within about half a millisecond; nothing happens when none runs. */

@@ -35,6 +35,8 @@ export interface ConsoleOutput {
 }
 
 export type EngineReply =
+  /** The machine cannot do what was asked; the thread ends. */
+  | { readonly kind: "failed"; readonly code: string; readonly message: string }
   | { readonly kind: "loaded" }
   | {
       readonly kind: "epochEnded";

@@ -2,11 +2,12 @@
  * The thread of one replica's machine: owns the VirtualMachine and nothing else.
  *
  * It executes one command at a time, answers it, and sleeps in its event loop for the next one. Whatever goes wrong
- * here, the guest's state can no longer be trusted: the error is not caught, the thread dies of it, and the driver
- * halts this replica.
+ * here, the guest's state can no longer be trusted: the thread dies of it, and the driver halts this replica. What is
+ * the world's fault (no memory, a kernel that is none) is told with its code first.
  */
 import { parentPort, workerData } from "node:worker_threads";
 import { assert, unreachable } from "../base/assert.ts";
+import { UnderstudyError } from "../base/errors.ts";
 import { VirtualMachine } from "../engine/virtual-machine.ts";
 import { STATE_PAGES_MAX } from "../wire/logging-channel.ts";
 import type { ConsoleOutput, EngineCommand, EngineReply, EngineThreadData } from "./engine-commands.ts";
@@ -15,15 +16,25 @@ const port = parentPort;
 assert(port !== null, "the engine thread has a parent");
 const { module, memoryMiB, stopFlag } = workerData as EngineThreadData;
 
-const machine = new VirtualMachine(module, { memoryMiB, stopFlag });
+const machine = guarded(() => new VirtualMachine(module, { memoryMiB, stopFlag }));
 /** Console bytes below this offset have been handed to the main thread. */
 let consoleDrained = 0n;
 let capturing = false;
 
 port.on("message", (command: EngineCommand) => {
-  const reply = execute(command);
+  const reply = guarded(() => execute(command));
   port.postMessage(reply, transfers(reply));
 });
+
+function guarded<Result>(action: () => Result): Result {
+  try {
+    return action();
+  } catch (error) {
+    if (!(error instanceof UnderstudyError)) throw error;
+    port?.postMessage({ kind: "failed", code: error.code, message: error.message } satisfies EngineReply);
+    process.exit(1); // of this thread; the message goes first
+  }
+}
 
 function execute(command: EngineCommand): EngineReply {
   switch (command.kind) {
@@ -88,14 +99,15 @@ function captureState({ peer, first, maxBytes, final }: Extract<EngineCommand, {
     machine.beginCapture();
     capturing = true;
   }
-  const partMax = Math.min(maxBytes, STATE_PAGES_MAX);
+  // A part ends with the page that reaches its bound.
+  const partMax = Math.min(maxBytes, STATE_PAGES_MAX - 2 * 4096);
   const parts: Uint8Array[] = [];
   // The last round takes all that is left, in as many parts as it needs; the guest does not run between them.
   if (final) {
-    for (let left = 1; left > 0; ) {
-      const part = machine.captureState(partMax, false);
-      if (part.pages.length > 0) parts.push(part.pages);
-      left = part.pagesLeft;
+    for (;;) {
+      const { pages, pagesLeft } = machine.captureState(partMax, false);
+      if (pages.length > 0) parts.push(pages);
+      if (pagesLeft === 0 || pages.length === 0) break;
     }
   }
   const last = machine.captureState(partMax, final);

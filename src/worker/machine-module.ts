@@ -17,5 +17,5 @@ export async function loadMachineModule(url: URL): Promise<MachineModule> {
   } catch (cause) {
     throw new UnderstudyError("build_incomplete", `Cannot load the machine from ${url.pathname}: run the build first`, { cause });
   }
-  return { module: await WebAssembly.compile(bytes), buildDigest: createHash("sha256").update(bytes).digest("hex") };
+  return { module: new WebAssembly.Module(bytes), buildDigest: createHash("sha256").update(bytes).digest("hex") };
 }

@@ -1,7 +1,8 @@
 /** Entry of the worker process: environment in, one Worker, signals, exit code. */
 import { version } from "../../package.json";
 import { UnderstudyError } from "../base/errors.ts";
-import { openGuestImages } from "./guest-images.ts";
+import { ImageStore } from "../images/store.ts";
+import { GuestImages } from "./guest-images.ts";
 import { createWorkerLog, type WorkerLog } from "./log.ts";
 import { loadMachineModule } from "./machine-module.ts";
 import { readSettings } from "./settings.ts";
@@ -22,11 +23,13 @@ process.on("unhandledRejection", (reason) => die(reason, "worker failed"));
 try {
   const settings = readSettings(process.env);
   log = createWorkerLog(settings.name, settings.logLevel);
+  const store = new ImageStore(settings.imageStore);
+  await store.init();
   const worker = new Worker({
     settings,
     machine: await loadMachineModule(new URL("./machine.wasm", import.meta.url)),
     engineThreadUrl: new URL("./engine-thread.mjs", import.meta.url),
-    images: await openGuestImages(settings),
+    images: new GuestImages(store, settings.controlUrl, settings.joinToken),
     version,
     log,
     onJoinRefused: (error) => die(error, "worker not admitted"),

@@ -15,8 +15,8 @@ import { InvariantViolation, UnderstudyError } from "../base/errors.ts";
 import type { ArbiterRequest, Effect, HaltReason, Replica, ReplicaId, ReplicaInput, ReplicaStatus } from "../hypervisor/messages.ts";
 import type { ReplicaReport } from "../wire/control-messages.ts";
 import { ConsoleHistory } from "./console-history.ts";
-import { EngineClient } from "./engine-client.ts";
-import type { EngineCommand, EngineReply } from "./engine-commands.ts";
+import { type EngineAnswer, EngineClient } from "./engine-client.ts";
+import type { EngineCommand } from "./engine-commands.ts";
 import type { WorkerLog } from "./log.ts";
 import type { LoggingChannelSocket } from "./logging-channel-socket.ts";
 import { PairingClock } from "./pairing-clock.ts";
@@ -80,7 +80,7 @@ export class ReplicaDriver {
     this.engine = new EngineClient({
       ...options.engine,
       onReply: (reply) => this.engineReplied(reply),
-      onFailure: (error) => this.fail("engine_failed", error),
+      onFailure: (error) => this.fail(error instanceof UnderstudyError ? error.code : "engine_failed", error),
     });
   }
 
@@ -274,7 +274,7 @@ export class ReplicaDriver {
     }
   }
 
-  private engineReplied(reply: EngineReply): void {
+  private engineReplied(reply: EngineAnswer): void {
     switch (reply.kind) {
       case "loaded":
         this.started();

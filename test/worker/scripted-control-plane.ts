@@ -73,6 +73,11 @@ export class ConsoleClient {
     this.sendFrom(BigInt(this.input.length - Buffer.byteLength(text)));
   }
 
+  /** Goes on as if so many bytes had been sent. */
+  skipInput(bytes: number): void {
+    this.input = Buffer.concat([this.input, Buffer.alloc(bytes)]);
+  }
+
   get typed(): number {
     return this.input.length;
   }

@@ -1,12 +1,14 @@
-/** Real worker processes for tests: the worker's bundle, built once per test run, in processes of their own. */
+/** Real worker processes for tests: the worker as the build made it (`dist/worker.mjs`), in processes of their own. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { createInterface } from "node:readline";
+import { fileURLToPath } from "node:url";
 import { JOIN_TOKEN, type ScriptedControlPlane } from "./scripted-control-plane.ts";
-import { workerBundle } from "./worker-bundle.ts";
+
+const WORKER = fileURLToPath(new URL("../../dist/worker.mjs", import.meta.url));
 
 export interface LogLine {
   readonly level: number;
@@ -24,7 +26,7 @@ export class WorkerProcess {
   private constructor(
     readonly name: string,
     readonly child: ChildProcess,
-    private readonly folder: string,
+    folder: string,
   ) {
     this.exited = once(child, "exit").then(([code, signal]) => {
       rmSync(folder, { recursive: true, force: true });
@@ -35,8 +37,7 @@ export class WorkerProcess {
     }
   }
 
-  static async start(name: string, plane: Pick<ScriptedControlPlane, "url">, env: NodeJS.ProcessEnv = {}): Promise<WorkerProcess> {
-    const entry = await workerBundle();
+  static start(name: string, plane: Pick<ScriptedControlPlane, "url">, env: NodeJS.ProcessEnv = {}, entry = WORKER): WorkerProcess {
     const folder = mkdtempSync(join(tmpdir(), "understudy-worker-"));
     const child = spawn(process.execPath, [entry], {
       env: {
@@ -53,8 +54,7 @@ export class WorkerProcess {
     return new WorkerProcess(name, child, folder);
   }
 
-  /** The first line of its log, so far or to come, that fits. */
-  logged(line: string): void {
+  private logged(line: string): void {
     const parsed: LogLine = line.startsWith("{") ? JSON.parse(line) : { level: 60, msg: line };
     this.log.push(parsed);
     for (const waiter of [...this.waiters]) {
@@ -64,14 +64,13 @@ export class WorkerProcess {
     }
   }
 
+  /** The first line of its log, so far or to come, that fits. */
   async says(what: RegExp): Promise<LogLine> {
     const test = (line: LogLine) => what.test(line.msg);
     return this.log.find(test) ?? (await new Promise<LogLine>((resolve) => this.waiters.push({ test, resolve })));
   }
 
-  /** User and system time of the process so far, milliseconds. */
-  async signal(signal: NodeJS.Signals): Promise<void> {
+  signal(signal: NodeJS.Signals): void {
     this.child.kill(signal);
-    if (signal !== "SIGSTOP" && signal !== "SIGCONT") await this.exited;
   }
 }

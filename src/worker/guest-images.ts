@@ -1,0 +1,77 @@
+/**
+ * The guest images of this worker: from its own image store, or, what that lacks, from the control plane.
+ *
+ *     read(digest) --in the store--> bytes
+ *          '--missing or damaged--> GET /internal/v1/blobs/{digest} --digest verified, stored--> bytes
+ */
+import { request as httpRequest, type IncomingMessage } from "node:http";
+import { request as httpsRequest } from "node:https";
+import { UnderstudyError } from "../base/errors.ts";
+import type { ImageStore } from "../images/store.ts";
+
+const ANSWER_TIMEOUT_MS = 30_000;
+
+export class GuestImages {
+  /** Two replicas that start together fetch a blob once. */
+  private readonly fetching = new Map<string, Promise<void>>();
+
+  /** @param controlUrl of the control channel; the blobs are on the same listener */
+  constructor(
+    private readonly store: ImageStore,
+    private readonly controlUrl: URL,
+    private readonly joinToken: string,
+  ) {}
+
+  /** @throws {UnderstudyError} `image_unavailable` */
+  async read(digest: string): Promise<Uint8Array> {
+    try {
+      const stored = await this.stored(digest);
+      if (stored !== null) return stored;
+      await this.fetchOnce(digest);
+      return await this.store.readBlob(digest);
+    } catch (cause) {
+      throw new UnderstudyError("image_unavailable", `Cannot get the image blob ${digest}: ${(cause as Error).message}`, { cause });
+    }
+  }
+
+  private async stored(digest: string): Promise<Uint8Array | null> {
+    if (!(await this.store.hasBlob(digest))) return null;
+    try {
+      return await this.store.readBlob(digest);
+    } catch (error) {
+      if (error instanceof UnderstudyError && error.code === "image_corrupt") return null;
+      throw error;
+    }
+  }
+
+  private fetchOnce(digest: string): Promise<void> {
+    let fetching = this.fetching.get(digest);
+    if (fetching === undefined) {
+      fetching = this.fetch(digest).finally(() => this.fetching.delete(digest));
+      this.fetching.set(digest, fetching);
+    }
+    return fetching;
+  }
+
+  private async fetch(digest: string): Promise<void> {
+    const url = new URL(`/internal/v1/blobs/${encodeURIComponent(digest)}`, this.controlUrl);
+    url.protocol = this.controlUrl.protocol === "wss:" ? "https:" : "http:";
+    const response = await get(url, this.joinToken);
+    if (response.statusCode !== 200) {
+      response.resume();
+      throw new Error(`the control plane answered HTTP ${response.statusCode}`);
+    }
+    await this.store.putBlob(response, digest);
+  }
+}
+
+function get(url: URL, joinToken: string): Promise<IncomingMessage> {
+  return new Promise((resolve, reject) => {
+    const request = url.protocol === "https:" ? httpsRequest : httpRequest;
+    const asked = request(url, { headers: { authorization: `Bearer ${joinToken}` }, timeout: ANSWER_TIMEOUT_MS });
+    asked.on("response", resolve);
+    asked.on("timeout", () => asked.destroy(new Error(`the control plane did not answer within ${ANSWER_TIMEOUT_MS} ms`)));
+    asked.on("error", reject);
+    asked.end();
+  });
+}

@@ -1,0 +1,482 @@
+/**
+ * Worker processes, real ones: real sockets, real engine threads, a guest of a few instructions; the control plane is
+ * scripted. Time-outs are long where a loaded machine must not cause a suspicion that the story does not tell of.
+ */
+import { appendFileSync, copyFileSync, mkdtempSync, rmSync } from "node:fs";
+import { createServer } from "node:net";
+import { once } from "node:events";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import { afterEach, describe, expect, test, vi } from "vitest";
+import type { ReplicaSpec } from "../../src/wire/control-messages.ts";
+import { type GuestOptions, guestImage, readTranscript } from "./guest-program.ts";
+import { ConsoleClient, type JoinedWorker, ScriptedControlPlane, sha256 } from "./scripted-control-plane.ts";
+import { WorkerProcess } from "./worker-process.ts";
+
+vi.setConfig({ testTimeout: 60_000 });
+
+const cleanups: (() => void | Promise<void>)[] = [];
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+const PATIENT = { heartbeatTimeoutMs: 5000, maxLagMs: 20_000 };
+/** A line each millisecond of guest time. */
+const IDLE: GuestOptions = { periodTicks: 10_000, busy: false };
+const BUSY: GuestOptions = { periodTicks: 10_000, busy: true };
+
+async function controlPlane(): Promise<ScriptedControlPlane> {
+  const plane = new ScriptedControlPlane();
+  await plane.listen();
+  cleanups.push(() => plane.close());
+  return plane;
+}
+
+function startWorker(plane: ScriptedControlPlane, name: string, env: NodeJS.ProcessEnv = {}, entry?: string): WorkerProcess {
+  const worker = WorkerProcess.start(name, plane, env, entry);
+  cleanups.push(async () => {
+    worker.signal("SIGCONT");
+    worker.signal("SIGKILL");
+    await worker.exited;
+  });
+  return worker;
+}
+
+interface Site {
+  readonly plane: ScriptedControlPlane;
+  readonly processes: readonly WorkerProcess[];
+  readonly workers: readonly JoinedWorker[];
+  readonly process: (index: number) => WorkerProcess;
+  readonly worker: (index: number) => JoinedWorker;
+}
+
+async function site(count: number): Promise<Site> {
+  const plane = await controlPlane();
+  const processes = Array.from({ length: count }, (_, i) => startWorker(plane, `worker-${i}`));
+  const workers = await Promise.all(processes.map(({ name }) => plane.joined(name)));
+  return { plane, processes, workers, process: (i) => processes[i] as WorkerProcess, worker: (i) => workers[i] as JoinedWorker };
+}
+
+function guest(plane: ScriptedControlPlane, options: GuestOptions, timing: Pick<ReplicaSpec, "heartbeatTimeoutMs" | "maxLagMs"> = PATIENT): ReplicaSpec {
+  return {
+    memoryMiB: 16,
+    cmdline: "",
+    kernelDigest: plane.putBlob(guestImage(options)),
+    initramfsDigest: plane.putBlob(new Uint8Array(64)),
+    ...timing,
+  };
+}
+
+/** A VM that runs on worker 0 and is protected by worker 1, and a client at its console. */
+async function protectedVm(at: Site, options: GuestOptions, timing = PATIENT): Promise<{ client: ConsoleClient; spec: ReplicaSpec }> {
+  const spec = guest(at.plane, options, timing);
+  at.plane.createPrimary(at.worker(0), "vm_1", "rep_a", spec);
+  await at.plane.reported("rep_a", "is live", ({ state }) => state === "live");
+  const client = new ConsoleClient(at.plane);
+  client.attach(at.worker(0), "rep_a");
+  await at.plane.protect(at.worker(0), at.worker(1), "vm_1", "rep_b", spec);
+  return { client, spec };
+}
+
+/** Waits for `lines` more numbers than the client has now. */
+async function moreNumbers(plane: ScriptedControlPlane, client: ConsoleClient, lines: number): Promise<void> {
+  const wanted = readTranscript(client.output).numbers + lines;
+  await plane.until(`number ${wanted} is printed`, () => client.output.length >= wanted * 9 && readTranscript(client.output).numbers >= wanted);
+}
+
+async function acknowledged(plane: ScriptedControlPlane, client: ConsoleClient): Promise<void> {
+  await plane.until("all input is acknowledged", () => client.inputNext === BigInt(client.typed));
+}
+
+describe("a protected VM", () => {
+  for (const [name, options] of [["waits", IDLE], ["computes", BUSY]] as const) {
+    test(`that ${name} outlives its primary's process, and the next one, with one transcript`, async () => {
+      const at = await site(3);
+      const { plane } = at;
+      const { client, spec } = await protectedVm(at, options);
+      client.type("first");
+      await acknowledged(plane, client);
+      expect(client.durability).toBe("replicated");
+      await moreNumbers(plane, client, 20);
+
+      client.type("second"); // perhaps on its way when the process dies: said again to the next primary
+      at.process(0).signal("SIGKILL");
+      const promoted = await plane.reported("rep_b", "is primary", ({ role }) => role === "primary");
+      expect(plane.vm("vm_1")).toMatchObject({ primary: "rep_b", synced: [] });
+      expect(promoted.promotion).not.toBe(null);
+      client.attach(at.worker(1), "rep_b");
+      await acknowledged(plane, client);
+      expect(client.durability).toBe("solo");
+      await moreNumbers(plane, client, 20);
+
+      await plane.protect(at.worker(1), at.worker(2), "vm_1", "rep_c", spec);
+      client.type("third");
+      await acknowledged(plane, client);
+      expect(client.durability).toBe("replicated");
+      at.process(1).signal("SIGKILL");
+      await plane.reported("rep_c", "is primary", ({ role }) => role === "primary");
+      client.attach(at.worker(2), "rep_c");
+      await moreNumbers(plane, client, 20);
+      await plane.until("the echo is complete", () => readTranscript(client.output).echoed.length >= client.typed);
+      expect(readTranscript(client.output).echoed).toBe("firstsecondthird");
+    });
+  }
+
+  test("whose primary is stopped goes on elsewhere; continued, that one finds itself fenced and releases nothing", async () => {
+    const at = await site(2);
+    const { plane } = at;
+    const { client } = await protectedVm(at, IDLE, { heartbeatTimeoutMs: 500, maxLagMs: 20_000 });
+    const spy = new ConsoleClient(plane);
+    spy.attach(at.worker(0), "rep_a");
+    await moreNumbers(plane, client, 20);
+
+    at.process(0).signal("SIGSTOP");
+    await plane.reported("rep_b", "is primary", ({ role }) => role === "primary");
+    client.attach(at.worker(1), "rep_b");
+    await moreNumbers(plane, client, 50);
+
+    const released = spy.next;
+    at.process(0).signal("SIGCONT");
+    const line = await at.process(0).says(/^replica rep_a fenced/);
+    expect(line).toMatchObject({ code: "fenced", replicaId: "rep_a", vmId: "vm_1" });
+    expect(line.msg).toMatch(/^replica rep_a fenced: term \d+ belongs to another replica; released nothing since .*T.*Z, output stands at \d+$/);
+    const fenced = await plane.reported("rep_a", "is fenced", ({ state }) => state === "fenced");
+    expect(fenced.haltReason).toBe("fenced");
+    await plane.until("its subscription ends", () => spy.closedWith !== null);
+    expect(spy.closedWith).toBe("not_primary");
+    // What was released before the stop may have been in the socket; nothing that the new primary had not released too.
+    expect(client.output.startsWith(spy.output)).toBe(true);
+    expect(BigInt(fenced.consoleEnd)).toBeLessThanOrEqual(client.next);
+    expect(spy.next - released).toBeLessThan(9n * 20n);
+    await moreNumbers(plane, client, 20);
+  });
+
+  test("takes its backup for the primary when it is told to", async () => {
+    const at = await site(2);
+    const { plane } = at;
+    const { client } = await protectedVm(at, BUSY);
+    client.type("before");
+    await acknowledged(plane, client);
+    at.worker(1).send({ type: "promote", replicaId: "rep_b" });
+    await plane.reported("rep_b", "is primary", ({ role }) => role === "primary");
+    await plane.reported("rep_a", "is fenced", ({ state }) => state === "fenced");
+    client.attach(at.worker(1), "rep_b");
+    await moreNumbers(plane, client, 20);
+    expect(readTranscript(client.output).echoed).toBe("before");
+  });
+
+  test("goes on alone when its backup's process dies, and says solo from then on", async () => {
+    const at = await site(2);
+    const { plane } = at;
+    const { client } = await protectedVm(at, BUSY);
+    at.process(1).signal("SIGKILL");
+    await plane.reported("rep_a", "is unprotected", ({ synced }) => synced.length === 0);
+    client.type("alone");
+    await acknowledged(plane, client);
+    expect(client.durability).toBe("solo");
+    await moreNumbers(plane, client, 20);
+  });
+
+  test("powers off: everything it wrote is read before the console closes, and the backup halts too", async () => {
+    const at = await site(2);
+    const { plane } = at;
+    const { client } = await protectedVm(at, IDLE);
+    client.type("bye");
+    await plane.until("the echo is complete", () => readTranscript(client.output).echoed === "bye");
+    client.type("q");
+    const [primary, backup] = await Promise.all(["rep_a", "rep_b"].map((id) => plane.reported(id, "is stopped", ({ state }) => state === "stopped")));
+    expect(primary).toMatchObject({ guestHalt: "poweroff", haltReason: "guest_halted" });
+    expect(backup).toMatchObject({ haltReason: "guest_halted" });
+    await plane.until("the console closes", () => client.closedWith !== null);
+    expect(client.closedWith).toBe("guest_halted");
+    expect(client.next).toBe(BigInt(primary?.consoleEnd as string));
+
+    const late = new ConsoleClient(plane);
+    late.attach(at.worker(0), "rep_a");
+    await plane.until("the late reader has it all", () => late.closedWith !== null);
+    expect(late.output).toBe(client.output);
+  });
+
+  test("is paired while it changes its memory, and both replicas agree on every hash", async () => {
+    const at = await site(2);
+    const { plane } = at;
+    const spec = guest(plane, BUSY);
+    plane.createPrimary(at.worker(0), "vm_1", "rep_a", spec);
+    await plane.reported("rep_a", "is live", ({ state }) => state === "live");
+    const client = new ConsoleClient(plane);
+    client.attach(at.worker(0), "rep_a");
+    client.type("!".repeat(1500));
+    await acknowledged(plane, client);
+    const report = await plane.protect(at.worker(0), at.worker(1), "vm_1", "rep_b", spec);
+    expect(Number(report.lastPairing?.bytes)).toBeGreaterThan(1500 * 4096);
+    client.type("!".repeat(500));
+    await acknowledged(plane, client);
+    await plane.reported("rep_b", "has run on", ({ instant }) => BigInt(instant) > BigInt(report.instant));
+    await moreNumbers(plane, client, 2000); // two seconds of guest time: hashes were compared
+    expect(plane.report("rep_a")).toMatchObject({ synced: ["rep_b"], divergence: null });
+  });
+});
+
+describe("without a control plane", () => {
+  test("running pairs go on, and a failover waits until somebody can be asked", async () => {
+    const at = await site(2);
+    const { plane } = at;
+    const { client } = await protectedVm(at, IDLE);
+    await moreNumbers(plane, client, 10);
+    const before = await plane.reported("rep_a", "is reported", () => true);
+    await plane.close();
+    await at.process(0).says(/control channel lost/);
+    await at.process(1).says(/control channel lost/);
+    await plane.listen();
+    const [a, b] = await Promise.all([plane.joined("worker-0"), plane.joined("worker-1")]);
+    expect([a.hello.incarnation, b.hello.incarnation]).toEqual(at.workers.map(({ hello }) => hello.incarnation));
+    const after = plane.report("rep_a");
+    expect(after).toMatchObject({ role: "primary", state: "live", term: before.term, synced: ["rep_b"] });
+    expect(BigInt(after?.consoleEnd as string)).toBeGreaterThan(BigInt(before.consoleEnd));
+    client.attach(a, "rep_a");
+    await moreNumbers(plane, client, 10);
+
+    await plane.close();
+    at.process(0).signal("SIGKILL");
+    await at.process(1).says(/asking the arbiter/);
+    await plane.listen();
+    const again = await plane.joined("worker-1");
+    await plane.reported("rep_b", "is primary", ({ role }) => role === "primary");
+    client.attach(again, "rep_b");
+    await moreNumbers(plane, client, 20);
+  });
+
+  test("an arbiter that cannot decide is asked again, and the report says that it is missing", async () => {
+    const at = await site(2);
+    const { plane } = at;
+    const { client } = await protectedVm(at, IDLE);
+    plane.arbiterMode = "unavailable";
+    at.process(0).signal("SIGKILL");
+    const waiting = await plane.reported("rep_b", "misses the arbiter", ({ arbiterUnavailable }) => arbiterUnavailable);
+    expect(waiting).toMatchObject({ role: "backup", state: "promoting" });
+    const asked = plane.arbiterRequests.length;
+    await plane.until("it asks again", () => plane.arbiterRequests.length > asked + 1);
+    const ids = new Set(plane.arbiterRequests.filter(({ request }) => request.kind === "promote").map(({ requestId }) => requestId));
+    expect(ids.size).toBe(1);
+    plane.arbiterMode = "decides";
+    await plane.reported("rep_b", "is primary", ({ role, arbiterUnavailable }) => role === "primary" && !arbiterUnavailable);
+    client.attach(at.worker(1), "rep_b");
+    await moreNumbers(plane, client, 20);
+  });
+
+  test("a request that is lost with its connection is sent again under its id", async () => {
+    const at = await site(2);
+    const { plane } = at;
+    const { client } = await protectedVm(at, IDLE);
+    plane.arbiterMode = "silent";
+    const known = plane.arbiterRequests.length;
+    at.process(0).signal("SIGKILL");
+    await plane.until("promotion is asked for", () => plane.arbiterRequests.length > known);
+    await plane.close();
+    plane.arbiterMode = "decides";
+    await plane.listen();
+    await plane.reported("rep_b", "is primary", ({ role }) => role === "primary");
+    expect(new Set(plane.arbiterRequests.slice(known).map(({ requestId }) => requestId)).size).toBe(1);
+    client.attach(await plane.joined("worker-1"), "rep_b");
+    await moreNumbers(plane, client, 20);
+  });
+});
+
+describe("one worker with several replicas", () => {
+  test("hosts primaries and backups side by side; what is dropped is gone and disturbs nobody", async () => {
+    const at = await site(2);
+    const { plane } = at;
+    const spec = guest(plane, IDLE);
+    const pairs = [0, 1, 2, 3].map((i) => ({ vm: `vm_${i}`, primary: `rep_p${i}`, backup: `rep_b${i}`, home: at.worker(i % 2), away: at.worker(1 - (i % 2)) }));
+    const clients = await Promise.all(
+      pairs.map(async ({ vm, primary, backup, home, away }) => {
+        plane.createPrimary(home, vm, primary, spec);
+        await plane.reported(primary, "is live", ({ state }) => state === "live");
+        const client = new ConsoleClient(plane);
+        client.attach(home, primary);
+        await plane.protect(home, away, vm, backup, spec);
+        return client;
+      }),
+    );
+    at.worker(0).send({ type: "dropReplica", replicaId: "rep_p0", reason: "test" });
+    await plane.until("rep_p0 is gone", () => !at.worker(0).reports.has("rep_p0") && clients[0]?.closedWith !== null);
+    expect(clients[0]?.closedWith).toBe("replica_gone");
+    for (const client of clients.slice(1)) {
+      client.type("x");
+      await acknowledged(plane, client);
+      expect(client.durability).toBe("replicated");
+      await moreNumbers(plane, client, 10);
+    }
+    at.worker(0).send({ type: "dropReplica", replicaId: "rep_never", reason: "test" });
+    await plane.until("rep_never is not there", () => at.worker(0).messages.some((m) => m.type === "replicaGone" && m.replicaId === "rep_never"));
+  });
+
+  test("orders are idempotent", async () => {
+    const at = await site(2);
+    const { plane } = at;
+    const { client, spec } = await protectedVm(at, IDLE);
+    const { term } = plane.vm("vm_1");
+    at.worker(0).send({ type: "createReplica", vmId: "vm_1", replicaId: "rep_a", role: "primary", term: "1", spec, channelSecret: "secret-of-the-vm" });
+    at.worker(1).send({ type: "createReplica", vmId: "vm_1", replicaId: "rep_b", role: "backup", term: "1", spec, channelSecret: "secret-of-the-vm" });
+    plane.pair(at.worker(0), "rep_a", at.worker(1), "rep_b");
+    at.worker(0).send({ type: "promote", replicaId: "rep_a" });
+    client.type("still the same");
+    await acknowledged(plane, client);
+    await moreNumbers(plane, client, 10);
+    expect(client.durability).toBe("replicated");
+    expect(plane.vm("vm_1").term).toBe(term);
+  });
+
+  test("a guest that cannot be started fails alone, with a code that says why", async () => {
+    const at = await site(1);
+    const { plane } = at;
+    const good = guest(plane, IDLE);
+    plane.createPrimary(at.worker(0), "vm_good", "rep_good", good);
+    const damaged = plane.putBlob(new Uint8Array(100), sha256(new Uint8Array(101)));
+    const cases = [
+      { id: "rep_missing", spec: { ...good, kernelDigest: sha256(new Uint8Array(1)) }, code: "image_unavailable", says: /HTTP 404/ },
+      { id: "rep_damaged", spec: { ...good, initramfsDigest: damaged }, code: "image_unavailable", says: /digest/ },
+      { id: "rep_strange", spec: { ...good, kernelDigest: plane.putBlob(new Uint8Array(200)) }, code: "unsupported_kernel", says: /not a flat RISC-V Image/ },
+      { id: "rep_tight", spec: { ...good, initramfsDigest: plane.putBlob(new Uint8Array(15 << 20)) }, code: "guest_too_large", says: /the VM has 16777216 bytes/ },
+    ];
+    for (const { id, spec } of cases) plane.createPrimary(at.worker(0), `vm_${id}`, id, spec);
+    for (const { id, code, says } of cases) {
+      const report = await plane.reported(id, "has failed", ({ state }) => state === "failed");
+      expect(report.haltReason).toBe(code);
+      expect(report.message).toMatch(says);
+    }
+    const client = new ConsoleClient(plane);
+    client.attach(at.worker(0), "rep_good");
+    await moreNumbers(plane, client, 20);
+  });
+});
+
+describe("pairing is refused", () => {
+  test("to a peer that does not know the secret, and the primary goes on unprotected", async () => {
+    const at = await site(2);
+    const { plane } = at;
+    const spec = guest(plane, IDLE);
+    plane.createPrimary(at.worker(0), "vm_1", "rep_a", spec);
+    await plane.reported("rep_a", "is live", ({ state }) => state === "live");
+    at.worker(1).send({ type: "createReplica", vmId: "vm_1", replicaId: "rep_b", role: "backup", term: "1", spec, channelSecret: "secret-of-the-vm" });
+    await plane.reported("rep_b", "waits", ({ state }) => state === "syncing");
+    plane.pair(at.worker(0), "rep_a", at.worker(1), "rep_b", "a guess");
+    const line = await at.process(0).says(/pairing given up/);
+    expect(line).toMatchObject({ replicaId: "rep_a", peer: "rep_b", err: { code: "bad_secret" } });
+    await at.process(1).says(/logging channel rejected/);
+    expect(plane.report("rep_a")).toMatchObject({ synced: [], state: "live" });
+    plane.pair(at.worker(0), "rep_a", at.worker(1), "rep_b");
+    await plane.reported("rep_a", "is protected", ({ synced }) => synced.includes("rep_b"));
+  });
+
+  test("between different builds of the machine", async () => {
+    const plane = await controlPlane();
+    const folder = mkdtempSync(join(fileURLToPath(new URL("../../dist", import.meta.url)), "other-build-"));
+    cleanups.push(() => rmSync(folder, { recursive: true }));
+    for (const file of ["worker.mjs", "engine-thread.mjs", "machine.wasm"]) {
+      copyFileSync(fileURLToPath(new URL(`../../dist/${file}`, import.meta.url)), join(folder, file));
+    }
+    // A custom section of one byte, its empty name: the same machine, another digest.
+    appendFileSync(join(folder, "machine.wasm"), Uint8Array.of(0, 1, 0));
+    startWorker(plane, "worker-0");
+    const other = startWorker(plane, "worker-1", {}, join(folder, "worker.mjs"));
+    const [a, b] = await Promise.all([plane.joined("worker-0"), plane.joined("worker-1")]);
+    expect(a.hello.buildDigest).not.toBe(b.hello.buildDigest);
+    const spec = guest(plane, IDLE);
+    plane.createPrimary(a, "vm_1", "rep_a", spec);
+    await plane.reported("rep_a", "is live", ({ state }) => state === "live");
+    b.send({ type: "createReplica", vmId: "vm_1", replicaId: "rep_b", role: "backup", term: "1", spec, channelSecret: "secret-of-the-vm" });
+    plane.pair(a, "rep_a", b, "rep_b");
+    expect(await other.says(/logging channel rejected/)).toMatchObject({ err: { code: "engine_mismatch" } });
+    expect(plane.report("rep_a")).toMatchObject({ synced: [] });
+  });
+});
+
+describe("the console", () => {
+  test("is the primary's alone", async () => {
+    const at = await site(2);
+    const { plane } = at;
+    await protectedVm(at, IDLE);
+    const cases = [
+      { worker: at.worker(1), replicaId: "rep_b", code: "not_primary" },
+      { worker: at.worker(0), replicaId: "rep_none", code: "replica_gone" },
+    ];
+    for (const { worker, replicaId, code } of cases) {
+      const reader = new ConsoleClient(plane);
+      reader.attach(worker, replicaId);
+      await plane.until("the subscription ends", () => reader.closedWith !== null);
+      expect(reader.closedWith).toBe(code);
+    }
+  });
+
+  test("serves many readers from any offset, and input is refused where a client leaves a hole", async () => {
+    const at = await site(1);
+    const { plane } = at;
+    const spec = guest(plane, IDLE);
+    plane.createPrimary(at.worker(0), "vm_1", "rep_a", spec);
+    await plane.reported("rep_a", "is live", ({ state }) => state === "live");
+    const first = new ConsoleClient(plane);
+    first.attach(at.worker(0), "rep_a");
+    await moreNumbers(plane, first, 50);
+    const whole = new ConsoleClient(plane);
+    const tail = new ConsoleClient(plane);
+    tail.next = 90n;
+    const early = new ConsoleClient(plane);
+    early.next = first.next + 900n;
+    for (const reader of [whole, tail, early]) reader.attach(at.worker(0), "rep_a");
+    await moreNumbers(plane, first, 200);
+    const end = first.output.length;
+    await plane.until("all have come so far", () => [whole, tail, early].every((reader) => reader.next >= BigInt(end)));
+    expect(whole.output.slice(0, end)).toBe(first.output.slice(0, end));
+    expect(tail.output.slice(0, end - 90)).toBe(first.output.slice(90, end));
+    expect(first.output.includes(early.output.slice(0, 500))).toBe(true);
+
+    first.type("ab");
+    await acknowledged(plane, first);
+    first.inputNext = 0n;
+    first.skipInput(3);
+    first.type("c");
+    await plane.until("the hole is refused", () => first.refusals.length > 0);
+    expect(first.refusals).toEqual(["input_offset_gap"]);
+  });
+});
+
+describe("a worker process", () => {
+  test("with a wrong join token ends with exit code 1 and says join_refused", async () => {
+    const plane = await controlPlane();
+    const worker = startWorker(plane, "worker-0", { UNDERSTUDY_JOIN_TOKEN: "wrong" });
+    expect(await worker.exited).toEqual({ code: 1, signal: null });
+    expect(worker.log.at(-1)).toMatchObject({ level: 60, code: "join_refused" });
+    expect(worker.log.at(-1)?.msg).toMatch(/HTTP 401, the join token is wrong/);
+  });
+
+  test("whose logging port is in use ends with exit code 1 and names it", async () => {
+    const plane = await controlPlane();
+    const occupant = createServer().listen(0, "127.0.0.1");
+    cleanups.push(() => void occupant.close());
+    await once(occupant, "listening");
+    const { port } = occupant.address() as { port: number };
+    const worker = startWorker(plane, "worker-0", { UNDERSTUDY_LOGGING_LISTEN: `127.0.0.1:${port}` });
+    expect(await worker.exited).toEqual({ code: 1, signal: null });
+    expect(worker.log.at(-1)).toMatchObject({ level: 60, code: "port_in_use" });
+    expect(worker.log.at(-1)?.msg).toContain(`127.0.0.1:${port}`);
+  });
+
+  test("without its settings ends with exit code 1 and names what is missing", async () => {
+    const plane = await controlPlane();
+    const worker = startWorker(plane, "worker-0", { UNDERSTUDY_CONTROL_URL: "" });
+    expect(await worker.exited).toEqual({ code: 1, signal: null });
+    expect(worker.log.at(-1)).toMatchObject({ level: 60, code: "bad_setting" });
+  });
+
+  test("stops on SIGTERM with exit code 0, and the backup takes over without waiting for silence", async () => {
+    const at = await site(2);
+    const { plane } = at;
+    const { client } = await protectedVm(at, IDLE, { heartbeatTimeoutMs: 60_000, maxLagMs: 60_000 });
+    at.process(0).signal("SIGTERM");
+    expect(await at.process(0).exited).toEqual({ code: 0, signal: null });
+    await plane.reported("rep_b", "is primary", ({ role }) => role === "primary");
+    client.attach(at.worker(1), "rep_b");
+    await moreNumbers(plane, client, 20);
+  });
+});
