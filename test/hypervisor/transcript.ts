@@ -199,7 +199,7 @@ class Player {
       for (const [key, channel] of this.channels) {
         const [from, to] = key.split(">") as [string, string];
         const head = channel[0];
-        if (to !== actor.name || head?.kind !== match[1] || (match[2] !== undefined && match[2] !== from)) continue;
+        if (head === undefined || to !== actor.name || head.kind !== match[1] || (match[2] ?? from) !== from) continue;
         channel.shift();
         return { kind: "message", peer: from, message: head };
       }
