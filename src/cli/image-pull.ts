@@ -1,17 +1,22 @@
 /** `understudy image pull [name]`: makes the default guest image of Debian's own package, or one of two files. */
 import { join } from "node:path";
-import { type Command, Option } from "commander";
+import type { Command } from "commander";
+import { type ImageManifest, ImageStore, imageId, importImage, pullDebian } from "../images/index.ts";
 import { formatOf } from "./connection.ts";
 import { UsageError } from "./exit-code.ts";
-import { type ImageManifest, ImageStore, imageId, importImage, pullDebian } from "../images/index.ts";
 import { outputOption, printOne } from "./output.ts";
 import { progressPrinter } from "./progress.ts";
 import { note, type Shell } from "./shell.ts";
 
-interface Options {
+/** Where an image is made from; nothing given: the package that the system's apt finds. */
+export interface ImageSourceOptions {
   readonly mirror?: string;
+  readonly package?: string;
   readonly kernel?: string;
   readonly initrd?: string;
+}
+
+interface Options extends ImageSourceOptions {
   readonly store?: string;
 }
 
@@ -28,21 +33,27 @@ const PULLED_LISTING = {
 };
 
 export function addImagePull(image: Command, shell: Shell): void {
-  image
+  const pull = image
     .command("pull")
     .description("put a guest image into the image store of this machine; the service lists it at once")
     .argument("[name]", "name of the image", "debian")
-    .option("--mirror <url>", "Debian mirror to take the package from, instead of the one that apt is set up with")
-    .addOption(new Option("--kernel <file>", "a RISC-V kernel image, with --initrd: nothing is downloaded"))
-    .addOption(new Option("--initrd <file>", "Debian's netboot initrd, or an initramfs with an /init"))
     .option("--store <dir>", "folder of the image store (UNDERSTUDY_IMAGE_STORE, default .understudy/images)")
-    .addOption(outputOption())
-    .action(async (name: string, options: Options, command: Command) => {
-      const store = new ImageStore(options.store ?? defaultStore(shell));
-      const pulled = await pullImage({ ...options, name, store, shell });
-      note(shell, `Image "${pulled.name}" is in ${store.dir}`);
-      printOne(shell, formatOf(command), pulled, PULLED_LISTING);
-    });
+    .addOption(outputOption());
+  addImageSourceOptions(pull);
+  pull.action(async (name: string, options: Options, command: Command) => {
+    const store = new ImageStore(options.store ?? defaultStore(shell));
+    const pulled = await pullImage({ source: options, name, store, shell });
+    note(shell, `Image "${pulled.name}" is in ${store.dir}`);
+    printOne(shell, formatOf(command), pulled, PULLED_LISTING);
+  });
+}
+
+export function addImageSourceOptions(command: Command): void {
+  command
+    .option("--mirror <url>", "Debian mirror for the guest image, instead of those that apt is set up with")
+    .option("--package <file>", "make the guest image of this Debian package: nothing is downloaded")
+    .option("--kernel <file>", "make the guest image of this RISC-V kernel and --initrd: nothing is downloaded")
+    .option("--initrd <file>", "Debian's netboot initrd, or an initramfs with an /init");
 }
 
 /** The same place that the control plane and the workers look at. */
@@ -52,25 +63,31 @@ export function defaultStore(shell: Shell): string {
 
 interface PullOptions {
   readonly name: string;
-  readonly mirror?: string;
-  readonly kernel?: string;
-  readonly initrd?: string;
+  readonly source: ImageSourceOptions;
   readonly store: ImageStore;
   readonly shell: Shell;
 }
 
 /** @throws {UsageError} for options that do not go together; {UnderstudyError} as `src/images` says */
-export async function pullImage(options: PullOptions): Promise<ImageManifest> {
-  const { name, mirror, kernel, initrd, store, shell } = options;
+export async function pullImage({ name, source, store, shell }: PullOptions): Promise<ImageManifest> {
+  const { mirror, kernel, initrd } = source;
+  if ((kernel === undefined) !== (initrd === undefined)) throw new UsageError("Cannot make an image: --kernel and --initrd are given together or not at all");
+  const sources = [mirror, source.package, kernel].filter((given) => given !== undefined);
+  if (sources.length > 1) throw new UsageError("Cannot make an image of several sources: give one of --mirror, --package, and --kernel with --initrd");
   const progress = progressPrinter(shell);
+  const { signal } = shell;
   try {
-    if (kernel !== undefined || initrd !== undefined) {
-      if (kernel === undefined || initrd === undefined) throw new UsageError("Cannot make an image: --kernel and --initrd are given together or not at all");
-      if (mirror !== undefined) throw new UsageError("Cannot make an image: --mirror has no use with --kernel and --initrd");
-      return await importImage({ store, kernelPath: kernel, initrdPath: initrd, name, onProgress: progress.show, signal: shell.signal });
+    if (kernel !== undefined && initrd !== undefined) {
+      return await importImage({ store, kernelPath: kernel, initrdPath: initrd, name, onProgress: progress.show, signal });
     }
-    if (name !== "debian") throw new UsageError(`Cannot pull "${name}": "debian" is the one image that can be pulled; others are made with --kernel and --initrd`);
-    return await pullDebian({ store, ...(mirror === undefined ? {} : { mirror }), onProgress: progress.show, signal: shell.signal });
+    return await pullDebian({
+      store,
+      name,
+      ...(mirror === undefined ? {} : { mirror }),
+      ...(source.package === undefined ? {} : { packagePath: source.package }),
+      onProgress: progress.show,
+      signal,
+    });
   } finally {
     progress.end();
   }

@@ -7,7 +7,9 @@ import { addEvents } from "./events.ts";
 import { endingOf } from "./exit-code.ts";
 import { addImageLs } from "./image-ls.ts";
 import { addImagePull } from "./image-pull.ts";
+import { addSetup } from "./setup.ts";
 import { note, type Shell } from "./shell.ts";
+
 import { addUp } from "./up/up.ts";
 import { addVersion } from "./version.ts";
 import { addVmConsole } from "./vm-console.ts";
@@ -46,6 +48,7 @@ function createProgram(shell: Shell): Command {
   addConnectionOptions(program);
   addUp(program, shell);
   addDemo(program, shell);
+  addSetup(program, shell);
   const vm = program.command("vm").description("virtual machines");
   addVmCreate(vm, shell);
   addVmLs(vm, shell);

@@ -12,7 +12,7 @@ import { join, resolve } from "node:path";
 import type { Command } from "commander";
 import { UnderstudyError } from "../../base/errors.ts";
 import type { Failover, Vm } from "../../sdk/index.ts";
-import { defaultStore } from "../image-pull.ts";
+import { addImageSourceOptions, defaultStore, type ImageSourceOptions } from "../image-pull.ts";
 import { parseInteger } from "../output.ts";
 import { note, print, type Shell } from "../shell.ts";
 import { Cluster } from "../up/cluster.ts";
@@ -21,13 +21,10 @@ import { freePorts } from "../up/ports.ts";
 import { StoryConsole, within } from "./story-console.ts";
 import { checkTranscript, STORY_BEGIN, STORY_SCRIPT } from "./transcript.ts";
 
-interface Options {
+interface Options extends ImageSourceOptions {
   readonly kills: number;
   readonly memory: number;
   readonly store?: string;
-  readonly mirror?: string;
-  readonly kernel?: string;
-  readonly initrd?: string;
   readonly keep?: boolean;
 }
 
@@ -38,17 +35,15 @@ const STEP_TIMEOUT_MS = 60_000;
 const TYPE_EVERY_MS = 120;
 
 export function addDemo(program: Command, shell: Shell): void {
-  program
+  const command = program
     .command("demo")
     .description("tell the story in one go: boot Debian in a protected VM, kill -9 the primary's process twice, check the transcript")
     .option("--kills <count>", "how often the primary's process is killed", parseInteger(1, 1000), 2)
     .option("--memory <MiB>", "memory of the guest", parseInteger(96, 4096), 128)
     .option("--store <dir>", "folder of the image store (UNDERSTUDY_IMAGE_STORE, default .understudy/images)")
-    .option("--mirror <url>", "Debian mirror for the guest image, instead of the one that apt is set up with")
-    .option("--kernel <file>", "make the guest image of this kernel and --initrd: nothing is downloaded")
-    .option("--initrd <file>", "see --kernel")
-    .option("--keep", "keep the installation's folder, with its logs, afterwards")
-    .action((options: Options) => demo(options, shell));
+    .option("--keep", "keep the installation's folder, with its logs, afterwards");
+  addImageSourceOptions(command);
+  command.action((options: Options) => demo(options, shell));
 }
 
 interface Kill {

@@ -42,14 +42,31 @@ export class DataDirectory {
 
   /** Makes what is missing; what is there stays. */
   async prepare(): Promise<void> {
-    try {
+    await this.guard(async () => {
+      // Not private itself: the embedded database may run as another user below it. What is secret has its own mode.
+      await mkdir(this.path, { recursive: true });
       await mkdir(join(this.path, "logs"), { recursive: true, mode: 0o700 });
       await mkdir(this.imageStore, { recursive: true });
+    });
+    await this.prepareTokens();
+  }
+
+  async prepareTokens(): Promise<void> {
+    await this.guard(async () => {
+      await mkdir(this.path, { recursive: true });
       for (const file of [this.tokenFile, this.joinTokenFile]) await makeSecret(file);
+    });
+  }
+
+  private async guard(action: () => Promise<void>): Promise<void> {
+    try {
+      await action();
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code === undefined) throw error;
-      throw new UnderstudyError("data_directory_unusable", `Cannot use the data directory ${this.path}: ${message}`, { cause: error });
+      throw new UnderstudyError("data_directory_unusable", `Cannot use the data directory ${this.path}: ${message}; choose another with --data-dir`, {
+        cause: error,
+      });
     }
   }
 }

@@ -1,16 +1,10 @@
 /** The default guest image, pulled where the store does not have it. */
 import { UnderstudyError } from "../../base/errors.ts";
 import { ImageStore } from "../../images/index.ts";
-import { pullImage } from "../image-pull.ts";
+import { type ImageSourceOptions, pullImage } from "../image-pull.ts";
 import { note, type Shell } from "../shell.ts";
 
 export const DEFAULT_IMAGE = "debian";
-
-export interface ImageSourceOptions {
-  readonly mirror?: string;
-  readonly kernel?: string;
-  readonly initrd?: string;
-}
 
 export async function ensureGuestImage(directory: string, source: ImageSourceOptions, shell: Shell): Promise<void> {
   const store = new ImageStore(directory);
@@ -22,5 +16,5 @@ export async function ensureGuestImage(directory: string, source: ImageSourceOpt
     if (!(error instanceof UnderstudyError) || error.code !== "image_not_found") throw error;
   }
   note(shell, `Pulling the guest image "${DEFAULT_IMAGE}" (once)`);
-  await pullImage({ ...source, name: DEFAULT_IMAGE, store, shell });
+  await pullImage({ source, name: DEFAULT_IMAGE, store, shell });
 }

@@ -1,6 +1,7 @@
 /** `understudy up`: a whole installation on this machine, with a protected VM in it, until Ctrl-C. What `npm start` runs. */
 import { resolve } from "node:path";
 import type { Command } from "commander";
+import { addImageSourceOptions, type ImageSourceOptions } from "../image-pull.ts";
 import { parseInteger } from "../output.ts";
 import { note, print, type Shell } from "../shell.ts";
 import { Cluster } from "./cluster.ts";
@@ -8,33 +9,28 @@ import { DEMO_VM, ensureDemoVm } from "./demo-vm.ts";
 import { ensureGuestImage } from "./guest-image.ts";
 import { parseListenAddress } from "./ports.ts";
 
-interface Options {
+interface Options extends ImageSourceOptions {
   readonly dataDir: string;
   readonly listen: string;
   readonly internalListen: string;
   readonly workers: number;
   readonly demo: boolean;
-  readonly mirror?: string;
-  readonly kernel?: string;
-  readonly initrd?: string;
 }
 
 const DEMO_TIMEOUT_MS = 180_000;
 
 export function addUp(program: Command, shell: Shell): void {
   const { env } = shell;
-  program
+  const command = program
     .command("up")
     .description("run a control plane, its database and three workers on this machine, with a protected VM, until Ctrl-C")
     .option("--data-dir <dir>", "where everything is kept (UNDERSTUDY_DATA_DIR)", env["UNDERSTUDY_DATA_DIR"] || ".understudy")
     .option("--listen <host:port>", "address of the API (UNDERSTUDY_LISTEN)", env["UNDERSTUDY_LISTEN"] || "127.0.0.1:8080")
     .option("--internal-listen <host:port>", "address for workers (UNDERSTUDY_INTERNAL_LISTEN)", env["UNDERSTUDY_INTERNAL_LISTEN"] || "127.0.0.1:8081")
     .option("--workers <count>", "worker processes; two hold a pair, a third takes over", parseInteger(1, 64), 3)
-    .option("--no-demo", `do not create the VM "${DEMO_VM}"`)
-    .option("--mirror <url>", "Debian mirror for the guest image, instead of the one that apt is set up with")
-    .option("--kernel <file>", "make the guest image of this kernel and --initrd: nothing is downloaded")
-    .option("--initrd <file>", "see --kernel")
-    .action((options: Options) => up(options, shell));
+    .option("--no-demo", `do not create the VM "${DEMO_VM}"`);
+  addImageSourceOptions(command);
+  command.action((options: Options) => up(options, shell));
 }
 
 async function up(options: Options, shell: Shell): Promise<void> {
