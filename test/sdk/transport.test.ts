@@ -1,0 +1,243 @@
+/** Calls against a real HTTP server that fails as told: what is repeated, with which key, and what is not. */
+import type { IncomingMessage, ServerResponse } from "node:http";
+import { createServer, type Server } from "node:http";
+import type { AddressInfo } from "node:net";
+import { afterEach, describe, expect, it } from "vitest";
+import { backoffMs, retryAfterMs } from "../../src/sdk/retry.ts";
+import { ConnectionError, NameTakenError, ProtocolError, RequestTimeoutError, Understudy, type UnderstudyOptions, VmNotFoundError } from "../../src/sdk/index.ts";
+
+interface Seen {
+  readonly method: string;
+  readonly url: string;
+  readonly headers: IncomingMessage["headers"];
+  readonly body: string;
+}
+
+type Answer = (response: ServerResponse, request: IncomingMessage) => void;
+
+const servers: Server[] = [];
+
+afterEach(async () => {
+  for (const server of servers.splice(0)) {
+    server.closeAllConnections();
+    await new Promise((resolve) => server.close(resolve));
+  }
+});
+
+/** Answers the first call with the first answer, and so on; the last one goes on. */
+async function serve(answers: readonly Answer[], options: UnderstudyOptions = {}): Promise<{ client: Understudy; seen: Seen[] }> {
+  const seen: Seen[] = [];
+  const server = createServer((request, response) => {
+    const chunks: Buffer[] = [];
+    request.on("data", (chunk: Buffer) => chunks.push(chunk));
+    request.on("end", () => {
+      const answer = answers[Math.min(seen.length, answers.length - 1)];
+      seen.push({ method: request.method ?? "", url: request.url ?? "", headers: request.headers, body: Buffer.concat(chunks).toString("utf8") });
+      answer?.(response, request);
+    });
+  });
+  servers.push(server);
+  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  return { client: new Understudy({ url, token: "secret", backoff: { baseMs: 1, capMs: 4 }, ...options }), seen };
+}
+
+function json(status: number, body: unknown, headers: Record<string, string> = {}): Answer {
+  return (response) => {
+    response.writeHead(status, { "content-type": status >= 400 ? "application/problem+json" : "application/json", ...headers });
+    response.end(JSON.stringify(body));
+  };
+}
+
+function problem(status: number, code: string, extra: Record<string, unknown> = {}): Answer {
+  return json(status, { type: `/docs/errors#${code}`, title: code, status, code, detail: `It is ${code}`, requestId: "req_7", ...extra });
+}
+
+const hangUp: Answer = (response) => response.destroy();
+const silence: Answer = () => {};
+const vm = { id: "vm_1", name: "demo", status: { state: "running", protection: { state: "protected", reason: null } } };
+
+describe("a call", () => {
+  it("carries the token and gives the value", async () => {
+    const { client, seen } = await serve([json(200, vm)]);
+    expect((await client.vms.get("demo")).id).toBe("vm_1");
+    expect(seen[0]).toMatchObject({ method: "GET", url: "/v1/vms/demo", headers: { authorization: "Bearer secret" } });
+  });
+
+  it("that creates has an idempotency key of its own, the same in every attempt", async () => {
+    const { client, seen } = await serve([hangUp, problem(503, "arbiter_unavailable", { retryable: true }), json(201, vm), json(201, vm)]);
+    await client.vms.create({ image: "debian", name: "demo", protection: { mode: "lockstep" } });
+    expect(seen.map(({ method }) => method)).toEqual(["POST", "POST", "POST"]);
+    const keys = seen.map(({ headers }) => headers["idempotency-key"]);
+    expect(new Set(keys).size).toBe(1);
+    expect(keys[0]).toMatch(/^[0-9a-f-]{36}$/);
+    expect(new Set(seen.map(({ body }) => body))).toEqual(new Set(['{"name":"demo","spec":{"image":"debian","protection":{"mode":"lockstep"}}}']));
+    await client.vms.create({ image: "debian" });
+    expect(seen[3]?.headers["idempotency-key"]).not.toBe(keys[0]);
+  });
+
+  it("takes the key that the caller gives", async () => {
+    const { client, seen } = await serve([json(201, vm)]);
+    await client.vms.create({ image: "debian" }, { idempotencyKey: "order-66" });
+    expect(seen[0]?.headers["idempotency-key"]).toBe("order-66");
+  });
+
+  it.each([
+    ["a connection that is cut", hangUp],
+    ["408", json(408, {})],
+    ["429", problem(429, "rate_limited", { retryable: true })],
+    ["502 of a proxy, in HTML", (response: ServerResponse) => response.writeHead(502, { "content-type": "text/html" }).end("<html>")],
+    ["503", problem(503, "shutting_down", { retryable: true })],
+    ["504", problem(504, "worker_timeout", { retryable: true })],
+    ["409 idempotency_in_progress", problem(409, "idempotency_in_progress", { retryable: true })],
+  ])("is repeated after %s", async (_what, failure) => {
+    const { client, seen } = await serve([failure as Answer, json(200, vm)]);
+    await client.vms.get("demo");
+    expect(seen).toHaveLength(2);
+  });
+
+  it.each([
+    ["404", problem(404, "vm_not_found"), VmNotFoundError],
+    ["409", problem(409, "name_taken"), NameTakenError],
+    ["409, though it may go later", problem(409, "operation_in_progress", { retryable: true }), Error],
+    ["503 that says it is in vain", problem(503, "quota_exceeded", { retryable: false }), Error],
+    ["500", problem(500, "internal_error"), Error],
+    ["404 of something else", json(404, "nope"), ProtocolError],
+  ] as const)("is not repeated after %s", async (_what, failure, errorClass) => {
+    const { client, seen } = await serve([failure]);
+    await expect(client.vms.get("demo")).rejects.toBeInstanceOf(errorClass);
+    expect(seen).toHaveLength(1);
+  });
+
+  it("throws the last answer once its attempts are used up", async () => {
+    const { client, seen } = await serve([problem(503, "arbiter_unavailable", { retryable: true })], { maxRetries: 2 });
+    await expect(client.vms.get("demo")).rejects.toMatchObject({ code: "arbiter_unavailable", requestId: "req_7", retryable: true });
+    expect(seen).toHaveLength(3);
+  });
+
+  it("throws ConnectionError with the reason where nobody answers", async () => {
+    const { client } = await serve([hangUp], { maxRetries: 1 });
+    const server = servers.pop();
+    server?.closeAllConnections();
+    await new Promise((resolve) => server?.close(resolve));
+    const error = await client.vms.get("demo").catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(ConnectionError);
+    expect(String(error)).toContain("connection refused");
+  });
+
+  it("throws RequestTimeoutError where no attempt is answered in time", async () => {
+    const { client, seen } = await serve([silence], { requestTimeoutMs: 20, maxRetries: 1 });
+    await expect(client.vms.get("demo")).rejects.toBeInstanceOf(RequestTimeoutError);
+    expect(seen).toHaveLength(2);
+  });
+
+  it("waits as long as the service asks", async () => {
+    const { client, seen } = await serve([problem(503, "shutting_down", { retryable: true, retryAfterMs: 120 }), json(200, vm)]);
+    const before = performance.now();
+    await client.vms.get("demo");
+    expect(performance.now() - before).toBeGreaterThanOrEqual(119);
+    expect(seen).toHaveLength(2);
+  });
+
+  it("ends at once when the caller aborts, also between attempts", async () => {
+    const abort = new AbortController();
+    const { client } = await serve([
+      (response, request) => {
+        problem(503, "shutting_down", { retryable: true, retryAfterMs: 60_000 })(response, request);
+        setImmediate(() => abort.abort(new Error("enough")));
+      },
+    ]);
+    await expect(client.vms.get("demo", { signal: abort.signal })).rejects.toThrow("enough");
+  });
+});
+
+describe("waiting for a VM", () => {
+  it("asks again until the target is reached, and is up to date then", async () => {
+    const starting = { ...vm, status: { ...vm.status, state: "starting" } };
+    const { client, seen } = await serve([json(200, starting), json(200, { reached: false, vm: starting }), json(200, { reached: true, vm })]);
+    const found = await client.vms.get("demo");
+    expect((await found.waitFor("running")).status.state).toBe("running");
+    expect(seen.at(-1)?.url).toBe("/v1/vms/vm_1/wait?for=running&timeout=60");
+  });
+
+  it("says what was seen last where it takes too long", async () => {
+    const { client } = await serve([json(200, vm), json(200, { reached: false, vm })]);
+    const found = await client.vms.get("demo");
+    await expect(found.waitFor("stopped", { timeoutMs: 1 })).rejects.toMatchObject({
+      code: "wait_timeout",
+      message: "Cannot see demo stopped within 1 ms: it is running, protected",
+    });
+  });
+});
+
+describe("an operation", () => {
+  it("gives its result when it ends", async () => {
+    const pending = { id: "op_1", kind: "vm.failover", state: "running", vmId: "vm_1", result: null, error: null };
+    const { client, seen } = await serve([json(200, vm), json(202, pending), json(200, { ...pending, state: "succeeded", result: { id: "fo_1" } })]);
+    const operation = await (await client.vms.get("demo")).failover({ mode: "test", expectedTerm: 3 });
+    expect(operation.id).toBe("op_1");
+    expect(await operation.result()).toEqual({ id: "fo_1" });
+    expect(seen[1]).toMatchObject({ url: "/v1/vms/vm_1/failover", body: '{"mode":"test","expectedTerm":3}' });
+    expect(seen[2]?.url).toBe("/v1/operations/op_1?wait=60");
+  });
+
+  it("throws its own error where it failed", async () => {
+    const error = { type: "x", title: "No backup", status: 409, code: "not_protected", detail: "It has no backup", retryable: true };
+    const { client } = await serve([json(200, vm), json(202, { id: "op_1", state: "failed", vmId: "vm_1", result: null, error })]);
+    const operation = await (await client.vms.get("demo")).failover({ mode: "test" });
+    await expect(operation.result()).rejects.toMatchObject({ code: "not_protected", retryable: true });
+  });
+});
+
+describe("a list", () => {
+  it("is iterated over all its pages", async () => {
+    const { client, seen } = await serve([
+      json(200, { items: [vm], nextPageToken: "p2", resourceVersion: "1" }),
+      json(200, { items: [{ ...vm, id: "vm_2" }], nextPageToken: null, resourceVersion: "1" }),
+    ]);
+    const ids: string[] = [];
+    for await (const listed of client.vms.list({ pageSize: 1 })) ids.push(listed.id);
+    expect(ids).toEqual(["vm_1", "vm_2"]);
+    expect(seen.map(({ url }) => url)).toEqual(["/v1/vms?pageSize=1", "/v1/vms?pageSize=1&pageToken=p2"]);
+  });
+});
+
+describe("the token", () => {
+  it("is read from a file, which may appear later", async () => {
+    const { mkdtemp, rm, writeFile } = await import("node:fs/promises");
+    const { join } = await import("node:path");
+    const { tmpdir } = await import("node:os");
+    const folder = await mkdtemp(join(tmpdir(), "understudy-sdk-"));
+    try {
+      const tokenFile = join(folder, "token");
+      const { client: listed, seen } = await serve([json(200, vm)]);
+      const client = new Understudy({ url: listed.url, tokenFile });
+      await client.vms.get("demo");
+      expect(seen[0]?.headers.authorization).toBeUndefined();
+      await writeFile(tokenFile, "from-file\n");
+      await client.vms.get("demo");
+      expect(seen[1]?.headers.authorization).toBe("Bearer from-file");
+    } finally {
+      await rm(folder, { recursive: true });
+    }
+  });
+});
+
+describe("backoff", () => {
+  it("is anything from nothing to a bound that doubles, and has an end", () => {
+    const backoff = { baseMs: 100, capMs: 1_000 };
+    expect([0, 1, 2, 3, 4, 50].map((attempt) => backoffMs(backoff, attempt, 0.999_999))).toEqual([99, 199, 399, 799, 999, 999]);
+    expect(backoffMs(backoff, 3, 0)).toBe(0);
+  });
+
+  it.each([
+    ["7", 7_000],
+    [" 0 ", 0],
+    ["Thu, 01 Jan 1970 00:01:00 GMT", 59_000],
+    ["Thu, 01 Jan 1970 00:00:00 GMT", 0],
+    ["soon", null],
+    [null, null],
+  ])("reads Retry-After %s as %s ms", (header, expected) => {
+    expect(retryAfterMs(header, 1_000)).toBe(expected);
+  });
+});
