@@ -1,0 +1,55 @@
+/** Postgres decides who is primary; while it is away nothing is decided, and nothing that runs is disturbed. */
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { checkTranscript } from "../../src/cli/demo/transcript.ts";
+import { EmbeddedPostgres } from "../../src/control/db/embedded-postgres.ts";
+import { ArbiterUnavailableError } from "../../src/sdk/index.ts";
+import { Installation } from "../support/installation.ts";
+
+let folder: string;
+let postgres: EmbeddedPostgres;
+let at: Installation;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), "understudy-postgres-"));
+  postgres = await EmbeddedPostgres.start({ directory: folder, durable: false });
+  const { host, port, user, database } = postgres.connection;
+  at = await Installation.start({ env: { DATABASE_URL: `postgres://${user}@/${database}?host=${encodeURIComponent(String(host))}&port=${port}` } });
+});
+afterAll(async () => {
+  await at?.stop();
+  await postgres?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+test("with Postgres stopped the pair goes on, a failover waits and says arbiter_unavailable, and happens when Postgres is back", async () => {
+  const guest = await at.boot();
+  await guest.protectedNow();
+  await guest.beginStory(40);
+  const { term } = guest.vm.status;
+  const primary = await guest.workerOf("primary");
+  await postgres.stop();
+
+  // The pair does not need the database: fifty lines, and what we type is acknowledged.
+  await guest.expect(/(guest \d+\r\n[\s\S]*?){50}/);
+  const acknowledged = guest.console.acknowledged;
+  await guest.expect(new RegExp(`heard client ${acknowledged + 10}\r\n`), 0);
+  await expect(at.client.vms.get(guest.vm.id)).rejects.toBeInstanceOf(ArbiterUnavailableError);
+
+  process.kill(primary.pid, "SIGKILL");
+  await expect.poll(async () => await at.log("control-plane"), { timeout: 30_000 }).toMatch(/arbiter_unavailable/);
+  const silentFrom = guest.console.transcript.length;
+  // It waits: the guest says nothing until somebody may decide.
+  await expect(guest.console.expect(/guest/, 1_500, at.signal, silentFrom)).rejects.toThrow(/waited 1.5 s/);
+
+  postgres = await EmbeddedPostgres.start({ directory: folder, durable: false });
+  await guest.expect(/(guest \d+\r\n[\s\S]*?){20}/);
+  await guest.protectedAfter(term);
+  await guest.endStory();
+  const { console } = guest;
+  const verdict = checkTranscript(console.transcript, { typed: console.typed, acknowledged: console.acknowledged });
+  expect([...console.problems, ...verdict.problems]).toEqual([]);
+  console.close();
+});

@@ -1,0 +1,93 @@
+/** The main job: a Debian guest outlives the processes that run it, and its console shows no seam. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Prng } from "../../src/base/prng.ts";
+import { checkTranscript } from "../../src/cli/demo/transcript.ts";
+import { Installation } from "../support/installation.ts";
+
+const KILLS = 20;
+
+let at: Installation;
+beforeAll(async () => {
+  at = await Installation.start();
+});
+afterAll(async () => await at?.stop());
+
+test("a VM made by one call boots Debian's kernel, is protected, and a command typed at its console is answered", async () => {
+  const guest = await at.boot({ name: "first" });
+  expect(await guest.run("uname -srm")).toMatch(/^Linux 6\.12\..*riscv64$/);
+  expect(await guest.run("echo $((6 * 7))")).toBe("42");
+  await guest.protectedNow();
+  const roles = (await guest.vm.replicas()).filter(({ state }) => state === "live").map(({ role, workerName }) => [role, workerName]);
+  expect(roles.map(([role]) => role).sort()).toEqual(["backup", "primary"]);
+  expect(new Set(roles.map(([, worker]) => worker)).size).toBe(2);
+  guest.console.close();
+  await (await guest.vm.delete()).result();
+});
+
+test(`${KILLS} kills of the primary's process at random instants leave a transcript without gap or repeat, and every acknowledged line once`, async () => {
+  const seed = Number(process.env.UNDERSTUDY_TEST_SEED ?? 1996);
+  const prng = new Prng(seed);
+  const guest = await at.boot({ name: "killed" });
+  await guest.protectedNow();
+  await guest.beginStory(40);
+  for (let kill = 1; kill <= KILLS; kill++) {
+    // A random instant: so many more bytes of the guest's story, not so many milliseconds.
+    const more = prng.between(0, 400);
+    await guest.expect(new RegExp(`[\\s\\S]{${more}}`));
+    const { term } = guest.vm.status;
+    const { pid } = await guest.workerOf("primary");
+    process.kill(pid, "SIGKILL");
+    await guest.expect(/(guest \d+\r\n[\s\S]*?){5}/);
+    await guest.protectedAfter(term);
+  }
+  await guest.endStory();
+  const { console } = guest;
+  const verdict = checkTranscript(console.transcript, { typed: console.typed, acknowledged: console.acknowledged });
+  expect([...console.problems, ...verdict.problems], `seed ${seed}`).toEqual([]);
+  expect(verdict.heardLines).toBe(console.typed);
+  expect(verdict.guestLines).toBeGreaterThan(KILLS * 5);
+  const failovers = await guest.vm.failovers().all();
+  expect(failovers.filter(({ state }) => state === "completed").length).toBe(KILLS);
+  console.close();
+  await (await guest.vm.delete()).result();
+}, 600_000);
+
+test("a failover that is asked for moves the guest to the backup, and its console goes on", async () => {
+  const guest = await at.boot({ name: "moved" });
+  await guest.protectedNow();
+  const before = await guest.workerOf("backup");
+  const { term } = guest.vm.status;
+  const failover = await (await guest.vm.failover({ mode: "planned", expectedTerm: term })).result();
+  expect(failover.to).toBe(before.replicaId);
+  expect(failover.gapMs?.total).toBeGreaterThan(0);
+  expect(await guest.run("echo still here")).toBe("still here");
+  await guest.protectedAfter(term);
+  expect((await guest.workerOf("primary")).replicaId).toBe(before.replicaId);
+  guest.console.close();
+  await (await guest.vm.delete()).result();
+});
+
+test("a backup whose process is killed is replaced, and the guest does not notice", async () => {
+  const guest = await at.boot({ name: "bereft" });
+  await guest.protectedNow();
+  const primary = await guest.workerOf("primary");
+  const { term } = guest.vm.status;
+  process.kill((await guest.workerOf("backup")).pid, "SIGKILL");
+  await guest.protectedAfter(term);
+  expect((await guest.workerOf("primary")).replicaId).toBe(primary.replicaId);
+  expect(await guest.run("echo unmoved")).toBe("unmoved");
+  expect(guest.console.problems).toEqual([]);
+  guest.console.close();
+  await (await guest.vm.delete()).result();
+});
+
+test("a guest that powers off leaves a stopped VM that says why, with its last words on the console", async () => {
+  const guest = await at.boot({ name: "tired" });
+  await guest.protectedNow();
+  await guest.console.type("echo good night; poweroff -f\n");
+  await guest.vm.waitFor("stopped");
+  expect(guest.vm.status.stateReason).toBe("guest_poweroff");
+  expect(guest.console.transcript).toContain("\r\ngood night\r\n");
+  guest.console.close();
+  await (await guest.vm.delete()).result();
+});
