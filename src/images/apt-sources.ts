@@ -17,7 +17,8 @@ export interface AptSource {
 }
 
 /** Suites of Debian's main archive; `-updates`, `-backports` and the like are on the same mirror. */
-const DEBIAN_SUITE = /^(stretch|buster|bullseye|bookworm|trixie|forky|duke|sid|stable|oldstable|oldoldstable|testing|unstable|experimental|rc-buggy)(-|$)/;
+const DEBIAN_SUITE =
+  /^(stretch|buster|bullseye|bookworm|trixie|forky|duke|sid|stable|oldstable|oldoldstable|testing|unstable|experimental|rc-buggy)(-|$)/;
 
 /** Access methods that apt can use without a person at hand (`cdrom:` cannot). */
 const USABLE_URI = /^(tor\+|mirror\+)?(https?|file):\/?\/?/;

@@ -67,7 +67,10 @@ export async function downloadPackage(options: AptDownload): Promise<DownloadedP
       const match = PACKAGE_FILE.exec(name);
       if (match?.[1] === options.package) return { path: join(download, name), version: decodeURIComponent(match[2] as string) };
     }
-    throw new UnderstudyError("image_download_failed", `Cannot find the package that apt downloaded from ${options.mirror}; try another mirror with --mirror URL`);
+    throw new UnderstudyError(
+      "image_download_failed",
+      `Cannot find the package that apt downloaded from ${options.mirror}; try another mirror with --mirror URL`,
+    );
   }
   throw failure;
 }
@@ -107,11 +110,23 @@ async function writeConfig(options: AptDownload, keyring: string, architecture: 
   const place = (...parts: string[]) => join(root, ...parts);
   for (const folder of ["sources", "lists/partial", "cache/archives/partial"]) await mkdir(place(folder), { recursive: true });
   for (const [name, value] of Object.entries({ mirror: options.mirror, keyring, dir: options.dir })) {
-    if (/["\n\r\\]/.test(value)) throw new UnderstudyError("validation_failed", `Cannot use ${JSON.stringify(value)} as ${name}: it has a quote, backslash or line break`);
+    if (/["\n\r\\]/.test(value))
+      throw new UnderstudyError(
+        "validation_failed",
+        `Cannot use ${JSON.stringify(value)} as ${name}: it has a quote, backslash or line break`,
+      );
   }
   await writeFile(
     place("sources", "debian.sources"),
-    [`Types: deb`, `URIs: ${options.mirror}`, `Suites: ${options.suite}`, `Components: main`, `Architectures: ${architecture}`, `Signed-By: ${keyring}`, ""].join("\n"),
+    [
+      `Types: deb`,
+      `URIs: ${options.mirror}`,
+      `Suites: ${options.suite}`,
+      `Components: main`,
+      `Architectures: ${architecture}`,
+      `Signed-By: ${keyring}`,
+      "",
+    ].join("\n"),
   );
   await writeFile(place("status"), "");
   const settings: Record<string, string> = {
@@ -128,14 +143,27 @@ async function writeConfig(options: AptDownload, keyring: string, architecture: 
     "Dir::Log": root,
     "APT::Architecture": architecture,
     "Acquire::Languages": "none",
-    "Acquire::Retries": "3",
+    "Acquire::Retries": "1",
     "Acquire::AllowInsecureRepositories": "false",
     "Acquire::AllowDowngradeToInsecureRepositories": "false",
     "APT::Get::AllowUnauthenticated": "false",
     "Binary::apt-get::Acquire::AllowInsecureRepositories": "false",
   };
-  const cleared = ["APT::Architectures", "APT::Update::Pre-Invoke", "APT::Update::Post-Invoke", "APT::Update::Post-Invoke-Success", "APT::Default-Release", "Acquire::IndexTargets::deb::DEP-11", "Acquire::IndexTargets::deb::Contents-deb"];
-  const lines = [...cleared.map((name) => `#clear ${name};`), ...Object.entries(settings).map(([name, value]) => `${name} "${value}";`), `APT::Architectures { "${architecture}"; };`, ""];
+  const cleared = [
+    "APT::Architectures",
+    "APT::Update::Pre-Invoke",
+    "APT::Update::Post-Invoke",
+    "APT::Update::Post-Invoke-Success",
+    "APT::Default-Release",
+    "Acquire::IndexTargets::deb::DEP-11",
+    "Acquire::IndexTargets::deb::Contents-deb",
+  ];
+  const lines = [
+    ...cleared.map((name) => `#clear ${name};`),
+    ...Object.entries(settings).map(([name, value]) => `${name} "${value}";`),
+    `APT::Architectures { "${architecture}"; };`,
+    "",
+  ];
   const config = place("apt.conf");
   await writeFile(config, lines.join("\n"));
   return config;
@@ -188,7 +216,10 @@ function toAptError(messages: string, code: number | null, mirror: string): Unde
   const errors = messages.split("\n").filter((line) => line.startsWith("E: "));
   const said = (errors.length > 0 ? errors : messages.trim().split("\n").slice(-2)).map((line) => line.replace(/^E: /, "")).join("; ");
   if (/No space left on device|enough free space/i.test(messages)) {
-    return new UnderstudyError("image_store_full", `Cannot download the Debian package: the disk is full (${said}); free about 200 MB, or choose another data folder`);
+    return new UnderstudyError(
+      "image_store_full",
+      `Cannot download the Debian package: the disk is full (${said}); free about 200 MB, or choose another data folder`,
+    );
   }
   if (/NO_PUBKEY|not signed|EXPKEYSIG|BADSIG|invalid signature|weak security/i.test(messages)) {
     return new UnderstudyError(
@@ -206,5 +237,10 @@ function toAptError(messages: string, code: number | null, mirror: string): Unde
 
 /** The index of one architecture is broken or missing, and that of another may not be. */
 function isIndexFault(error: UnderstudyError): boolean {
-  return error.code === "image_download_failed" && /unexpected size|Hash Sum mismatch|Unable to locate package|404 +Not Found|doesn't support architecture/i.test(String(error.details.aptMessages));
+  return (
+    error.code === "image_download_failed" &&
+    /unexpected size|Hash Sum mismatch|Unable to locate package|404 +Not Found|doesn't support architecture/i.test(
+      String(error.details.aptMessages),
+    )
+  );
 }

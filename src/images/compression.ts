@@ -52,7 +52,10 @@ export async function openMember(bytes: Uint8Array, what: string, signal?: Abort
     case "zstd":
       return { plain: await runDecompressor(compression, bytes, what, signal), consumed: bytes.length };
     case null:
-      throw new UnderstudyError("image_invalid", `Cannot read ${what}: it starts with bytes ${hexPreview(bytes)}, which no known format does`);
+      throw new UnderstudyError(
+        "image_invalid",
+        `Cannot read ${what}: it starts with bytes ${hexPreview(bytes)}, which no known format does`,
+      );
     default:
       throw new UnderstudyError(
         "image_invalid",
@@ -70,7 +73,11 @@ const inflateRawInfo = promisify(inflateRaw) as unknown as (
 /** One gzip member: the header is parsed here, since Node refuses a member that is followed by anything but another. */
 async function openGzip(bytes: Uint8Array, what: string): Promise<OpenedMember> {
   const truncated = (cause?: unknown) =>
-    new UnderstudyError("image_truncated", `Cannot read ${what}: its gzip data ends early, after ${bytes.length} bytes; fetch the file again`, { cause });
+    new UnderstudyError(
+      "image_truncated",
+      `Cannot read ${what}: its gzip data ends early, after ${bytes.length} bytes; fetch the file again`,
+      { cause },
+    );
   const damaged = (why: string, cause?: unknown) =>
     new UnderstudyError("image_invalid", `Cannot read ${what}: its gzip data is damaged (${why}); fetch the file again`, { cause });
 
@@ -136,9 +143,13 @@ function runDecompressor(tool: "xz" | "zstd", bytes: Uint8Array, what: string, s
     child.once("error", (error: NodeJS.ErrnoException) => {
       if (error.code !== "ENOENT") return reject(error);
       reject(
-        new UnderstudyError("decompressor_missing", `Cannot read ${what}: it is compressed with ${tool}; install the ${tool === "xz" ? "xz-utils" : "zstd"} package, which has the ${tool} tool`, {
-          cause: error,
-        }),
+        new UnderstudyError(
+          "decompressor_missing",
+          `Cannot read ${what}: it is compressed with ${tool}; install the ${tool === "xz" ? "xz-utils" : "zstd"} package, which has the ${tool} tool`,
+          {
+            cause: error,
+          },
+        ),
       );
     });
     child.stdout.on("data", (chunk: Buffer) => {
@@ -158,7 +169,10 @@ function runDecompressor(tool: "xz" | "zstd", bytes: Uint8Array, what: string, s
       if (status === 0) return resolve(Buffer.concat(output));
       const early = /unexpected end|premature end|ended? (too )?early|truncated/i.test(messages);
       reject(
-        new UnderstudyError(early ? "image_truncated" : "image_invalid", `Cannot read ${what}: ${tool} says "${messages.trim()}"; fetch the file again`),
+        new UnderstudyError(
+          early ? "image_truncated" : "image_invalid",
+          `Cannot read ${what}: ${tool} says "${messages.trim()}"; fetch the file again`,
+        ),
       );
     });
   });

@@ -135,7 +135,8 @@ function readArchive(archive: Uint8Array, entries: Map<string, CpioEntry>): numb
     const path = name.replace(/^(\.?\/)+/, "");
     if (path === "" || path === ".") continue;
     const type = mode & S_IFMT;
-    const entry: CpioEntry = type === S_IFCHR || type === S_IFBLK ? { name: path, mode, data, device: { major, minor } } : { name: path, mode, data };
+    const entry: CpioEntry =
+      type === S_IFCHR || type === S_IFBLK ? { name: path, mode, data, device: { major, minor } } : { name: path, mode, data };
     entries.set(path, entry);
     if (type === S_IFREG && linkCount > 1) {
       const names = links.get(inode) ?? [];

@@ -60,7 +60,10 @@ function extractWithDpkg(path: string, options: ExtractOptions): Promise<Map<str
       if (status !== 0) {
         const early = /unexpected end|ends? (too )?early|short|truncated/i.test(messages);
         return reject(
-          new UnderstudyError(early ? "image_truncated" : "image_invalid", `Cannot open the package ${path}: ${lastLine(messages)}; fetch it again`),
+          new UnderstudyError(
+            early ? "image_truncated" : "image_invalid",
+            `Cannot open the package ${path}: ${lastLine(messages)}; fetch it again`,
+          ),
         );
       }
       try {
@@ -182,7 +185,8 @@ class TarReader {
 
   private number(at: number, length: number): number {
     const value = Number.parseInt(text(this.header, at, length).trim() || "0", 8);
-    if (Number.isNaN(value) || value < 0) throw new UnderstudyError("image_invalid", `Cannot open ${this.what}: its archive has a damaged header`);
+    if (Number.isNaN(value) || value < 0)
+      throw new UnderstudyError("image_invalid", `Cannot open ${this.what}: its archive has a damaged header`);
     return value;
   }
 }

@@ -4,13 +4,13 @@
  *
  *     apt: mirror's index, signature, package -> deb: `linux`, `initrd.gz` -> import: small initramfs, store, manifest
  */
-import { copyFile, mkdir, mkdtemp, rename, rm, writeFile } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { UnderstudyError } from "../base/errors.ts";
 import { type DownloadedPackage, downloadPackage, PACKAGE_FILE } from "./apt.ts";
 import { debianMirrors, readAptSources } from "./apt-sources.ts";
 import { extractDeb } from "./deb.ts";
-import { type ImageProgress, importImage } from "./import.ts";
+import { type ImageProgress, storeImage } from "./import.ts";
 import type { ImageManifest } from "./manifest.ts";
 import { type ImageStore, toStoreError } from "./store.ts";
 
@@ -35,31 +35,27 @@ export interface PullOptions {
 }
 
 /**
- * @throws {UnderstudyError} `mirror_unknown`, `apt_missing`, `keyring_missing`, `image_download_failed`, and those of `importImage`
+ * @throws {UnderstudyError} `mirror_unknown`, `apt_missing`, `keyring_missing`, `image_download_failed`, and those of `storeImage`
  */
 export async function pullDebian(options: PullOptions): Promise<ImageManifest> {
   const { store, signal, onProgress } = options;
   await store.init();
   const work = await makeWorkFolder(store);
   try {
-    const deb = options.packagePath !== undefined ? givenPackage(options.packagePath) : await downloadFromFirst(await mirrorsFor(options), work, options);
+    const deb =
+      options.packagePath !== undefined
+        ? givenPackage(options.packagePath)
+        : await downloadFromFirst(await mirrorsFor(options), work, options);
     signal?.throwIfAborted();
     if (options.keepPackageIn !== undefined) await keepPackage(deb.path, options.keepPackageIn);
 
     onProgress?.({ step: "unpack", message: `unpacking ${DEBIAN_PACKAGE} ${deb.version}`, fraction: null });
     const { kernel, initrd } = pickNetboot(await extractDeb(deb.path, { want: isNetbootFile, signal }), deb.path);
-    const kernelPath = join(work, "linux");
-    const initrdPath = join(work, "initrd.gz");
-    try {
-      await writeFile(kernelPath, kernel);
-      await writeFile(initrdPath, initrd);
-    } catch (error) {
-      throw toStoreError(error, "unpack the Debian package", store.dir);
-    }
-    return await importImage({
+    signal?.throwIfAborted();
+    return await storeImage({
       store,
-      kernelPath,
-      initrdPath,
+      kernel,
+      initrd,
       name: options.name,
       cmdline: options.cmdline,
       onProgress,
@@ -80,7 +76,10 @@ function givenPackage(path: string): DownloadedPackage {
   const name = basename(path);
   const match = PACKAGE_FILE.exec(name);
   if (match?.[1] !== DEBIAN_PACKAGE) {
-    throw new UnderstudyError("image_invalid", `Cannot use the package ${path}: its name is not that of ${DEBIAN_PACKAGE}, such as ${DEBIAN_PACKAGE}_VERSION_all.deb`);
+    throw new UnderstudyError(
+      "image_invalid",
+      `Cannot use the package ${path}: its name is not that of ${DEBIAN_PACKAGE}, such as ${DEBIAN_PACKAGE}_VERSION_all.deb`,
+    );
   }
   return { path, version: decodeURIComponent(match[2] as string) };
 }
@@ -140,7 +139,8 @@ async function downloadFromFirst(mirrors: readonly string[], work: string, optio
         onProgress: (step, message, fraction) => options.onProgress?.({ step, message, fraction }),
       });
     } catch (error) {
-      if (!(error instanceof UnderstudyError) || error.code !== "image_download_failed") throw toStoreError(error, "download the Debian package", work);
+      if (!(error instanceof UnderstudyError) || error.code !== "image_download_failed")
+        throw toStoreError(error, "download the Debian package", work);
       failure ??= error;
     }
   }

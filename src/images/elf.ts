@@ -49,7 +49,9 @@ export function neededLibraries(file: Uint8Array, name: string): NeededLibraries
       if (tag === DT_NULL) break;
       if (tag === DT_NEEDED) needed.push(Number(value));
       if (tag === DT_STRTAB) {
-        const holder = segments.find((segment) => segment.type === PT_LOAD && value >= segment.address && value < segment.address + segment.bytes);
+        const holder = segments.find(
+          (segment) => segment.type === PT_LOAD && value >= segment.address && value < segment.address + segment.bytes,
+        );
         if (holder === undefined) throw new RangeError("its strings are in no segment");
         stringsAt = holder.offset + Number(value - holder.address);
       }

@@ -6,7 +6,7 @@ import { readFile } from "node:fs/promises";
 import { UnderstudyError } from "../base/errors.ts";
 import { initramfsFor } from "./initramfs.ts";
 import { readKernel } from "./kernel-image.ts";
-import { type ImageManifest, type ImageSource, sealManifest } from "./manifest.ts";
+import { type BlobReference, type ImageManifest, type ImageSource, sealManifest } from "./manifest.ts";
 import type { ImageStore } from "./store.ts";
 
 /** What is being done, for people. `fraction` is of this step, 0 to 1, null where it cannot be told. */
@@ -36,7 +36,6 @@ export interface ImportOptions {
   readonly initrdPath: string;
   readonly name?: string;
   readonly cmdline?: string;
-  readonly source?: ImageSource;
   readonly onProgress?: (progress: ImageProgress) => void;
   readonly signal?: AbortSignal;
 }
@@ -44,44 +43,67 @@ export interface ImportOptions {
 /**
  * Makes an image of two files.
  *
- * @throws {UnderstudyError} `file_not_found`, `image_truncated`, `image_invalid`, `decompressor_missing`, and those of `ImageStore.putBlob`
+ * @throws {UnderstudyError} `file_not_found`, and those of `storeImage`
  */
 export async function importImage(options: ImportOptions): Promise<ImageManifest> {
+  options.onProgress?.({ step: "unpack", message: "reading the kernel and the initrd", fraction: null });
+  const kernel = await readInput(options.kernelPath, "the kernel");
+  const initrd = await readInput(options.initrdPath, "the initrd");
+  return await storeImage({ ...options, kernel, initrd });
+}
+
+export interface StoreImageOptions extends Omit<ImportOptions, "kernelPath" | "initrdPath"> {
+  readonly kernel: Uint8Array;
+  readonly initrd: Uint8Array;
+  readonly source?: ImageSource;
+}
+
+/**
+ * Checks a kernel and an initrd, makes the initramfs, and lists the image. When it fails, nothing of it is in the store.
+ *
+ * @throws {UnderstudyError} `image_truncated`, `image_invalid`, `decompressor_missing`, and those of `ImageStore.putBlob`
+ */
+export async function storeImage(options: StoreImageOptions): Promise<ImageManifest> {
   const { store, signal } = options;
   const progress = options.onProgress ?? (() => {});
   await store.init();
-
-  progress({ step: "unpack", message: "reading the kernel and the initrd", fraction: null });
-  const kernel = await readKernel(await readInput(options.kernelPath, "the kernel"), signal);
-  const initrd = await readInput(options.initrdPath, "the initrd");
+  const kernel = await readKernel(options.kernel, signal);
   signal?.throwIfAborted();
 
   progress({ step: "initramfs", message: "making the initramfs", fraction: null });
-  const initramfs = await initramfsFor(initrd, kernel.release, signal);
+  const initramfs = await initramfsFor(options.initrd, kernel.release, signal);
   signal?.throwIfAborted();
 
-  progress({ step: "store", message: "storing the kernel", fraction: 0 });
-  const kernelBlob = await store.putBlob([kernel.image]);
-  progress({ step: "store", message: "storing the initramfs", fraction: 0.9 });
-  const initramfsBlob = await store.putBlob([initramfs]);
-  const manifest = sealManifest({
-    name: options.name ?? "debian",
-    kernel: kernelBlob,
-    initramfs: initramfsBlob,
-    cmdline: options.cmdline ?? DEFAULT_CMDLINE,
-    minMemoryMiB: minMemoryMiB(kernel.memoryBytes, initramfs.length),
-    createdAt: new Date().toISOString(),
-    source: options.source ?? {
-      package: null,
-      version: null,
-      suite: null,
-      description: `Linux ${kernel.release} and an initramfs, imported from files`,
-    },
-    kernelRelease: kernel.release,
-  });
-  await store.putManifest(manifest);
-  progress({ step: "store", message: `stored image "${manifest.name}"`, fraction: 1 });
-  return await store.resolve(`${manifest.name}@${manifest.digest}`);
+  const received: BlobReference[] = [];
+  try {
+    progress({ step: "store", message: "storing the kernel", fraction: 0 });
+    const kernelBlob = await store.putBlob([kernel.image]);
+    received.push(kernelBlob);
+    progress({ step: "store", message: "storing the initramfs", fraction: 0.9 });
+    const initramfsBlob = await store.putBlob([initramfs]);
+    received.push(initramfsBlob);
+    const manifest = sealManifest({
+      name: options.name ?? "debian",
+      kernel: kernelBlob,
+      initramfs: initramfsBlob,
+      cmdline: options.cmdline ?? DEFAULT_CMDLINE,
+      minMemoryMiB: minMemoryMiB(kernel.memoryBytes, initramfs.length),
+      createdAt: new Date().toISOString(),
+      source: options.source ?? {
+        package: null,
+        version: null,
+        suite: null,
+        description: `Linux ${kernel.release} and an initramfs, imported from files`,
+      },
+      kernelRelease: kernel.release,
+    });
+    await store.putManifest(manifest);
+    progress({ step: "store", message: `stored image "${manifest.name}"`, fraction: 1 });
+    return await store.resolve(`${manifest.name}@${manifest.digest}`);
+  } catch (error) {
+    await store.removeUnused(received).catch(() => {});
+    throw error;
+  }
 }
 
 /**
@@ -97,6 +119,8 @@ async function readInput(path: string, what: string): Promise<Uint8Array> {
   try {
     return await readFile(path);
   } catch (error) {
-    throw new UnderstudyError("file_not_found", `Cannot read ${what} from ${path}: ${(error as Error).message}; check the path`, { cause: error });
+    throw new UnderstudyError("file_not_found", `Cannot read ${what} from ${path}: ${(error as Error).message}; check the path`, {
+      cause: error,
+    });
   }
 }

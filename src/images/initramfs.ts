@@ -92,7 +92,8 @@ export function buildInitramfs(initrd: ReadonlyMap<string, CpioEntry>, kernelRel
     keepModules(initrd, kernelRelease, keep);
   }
 
-  const text = (name: string, content: string, permissions = 0o644) => keep(regularFile(name, new TextEncoder().encode(content), permissions));
+  const text = (name: string, content: string, permissions = 0o644) =>
+    keep(regularFile(name, new TextEncoder().encode(content), permissions));
   text("init", INIT_SCRIPT, 0o755);
   text("etc/fstab", FSTAB);
   text("etc/inittab", INITTAB);
@@ -114,7 +115,10 @@ function isInstaller(entries: ReadonlyMap<string, CpioEntry>): boolean {
 function keepProgram(initrd: ReadonlyMap<string, CpioEntry>, path: string, keep: (entry: CpioEntry) => void): string {
   const program = initrd.get(path);
   if (program === undefined || !isRegularFile(program)) {
-    throw new UnderstudyError("image_invalid", `Cannot use the initrd: it has no ${path}; give the initrd of Debian's riscv64 netboot installer`);
+    throw new UnderstudyError(
+      "image_invalid",
+      `Cannot use the initrd: it has no ${path}; give the initrd of Debian's riscv64 netboot installer`,
+    );
   }
   keep({ ...program, mode: 0o100755 });
   const waiting = [program];
@@ -129,7 +133,8 @@ function keepProgram(initrd: ReadonlyMap<string, CpioEntry>, path: string, keep:
       if (seen.has(library)) continue;
       seen.add(library);
       const place = LIBRARY_FOLDERS.map((folder) => `${folder}/${library}`).find((candidate) => initrd.has(candidate));
-      if (place === undefined) throw new UnderstudyError("image_invalid", `Cannot use the initrd: ${binary.name} needs ${library}, and it is not there`);
+      if (place === undefined)
+        throw new UnderstudyError("image_invalid", `Cannot use the initrd: ${binary.name} needs ${library}, and it is not there`);
       waiting.push(followLinks(initrd, place, keep, binary.name));
     }
   }
@@ -167,7 +172,8 @@ function keepModules(initrd: ReadonlyMap<string, CpioEntry>, kernelRelease: stri
     if (files === undefined) continue; // built into this kernel
     for (const path of [files.path, ...files.dependencies]) {
       const entry = initrd.get(`${folder}/${path}`);
-      if (entry === undefined) throw new UnderstudyError("image_invalid", `Cannot use the initrd: its module index names ${path}, and it is not there`);
+      if (entry === undefined)
+        throw new UnderstudyError("image_invalid", `Cannot use the initrd: its module index names ${path}, and it is not there`);
       keep(entry);
     }
   }

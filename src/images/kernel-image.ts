@@ -32,13 +32,19 @@ const IMAGE_MAGIC = 0x05435352; // "RSC\x05"
  */
 export async function readKernel(file: Uint8Array, signal?: AbortSignal): Promise<KernelImage> {
   if (file.length < HEADER_BYTES) {
-    throw new UnderstudyError("image_truncated", `Cannot read the kernel: it has ${file.length} bytes, less than a kernel's header; fetch the file again`);
+    throw new UnderstudyError(
+      "image_truncated",
+      `Cannot read the kernel: it has ${file.length} bytes, less than a kernel's header; fetch the file again`,
+    );
   }
   if (detectCompression(file) !== null) return await readKernel((await openMember(file, "the kernel", signal)).plain, signal);
   const view = new DataView(file.buffer, file.byteOffset, file.byteLength);
   if (text(file, 0, 2) === "MZ" && text(file, 4, 4) === "zimg") return await readZboot(file, view, signal);
   if (text(file, 0, 4) === "\x7fELF") {
-    throw new UnderstudyError("image_invalid", "Cannot use the kernel: it is an ELF file, and the flat Image is wanted (arch/riscv/boot/Image of a kernel build)");
+    throw new UnderstudyError(
+      "image_invalid",
+      "Cannot use the kernel: it is an ELF file, and the flat Image is wanted (arch/riscv/boot/Image of a kernel build)",
+    );
   }
   if (view.getUint32(56, true) !== IMAGE_MAGIC) {
     const isPe = text(file, 0, 2) === "MZ";
@@ -47,11 +53,15 @@ export async function readKernel(file: Uint8Array, signal?: AbortSignal): Promis
       `Cannot use the kernel: it has no RISC-V image header${isPe ? ", it is a kernel or EFI program for another architecture" : ""}; give the riscv64 kernel`,
     );
   }
-  if (view.getBigUint64(24, true) & 1n) throw new UnderstudyError("image_invalid", "Cannot use the kernel: it is big endian, and a little endian one is wanted");
+  if (view.getBigUint64(24, true) & 1n)
+    throw new UnderstudyError("image_invalid", "Cannot use the kernel: it is big endian, and a little endian one is wanted");
   const memoryBytes = Number(view.getBigUint64(16, true));
   const fileBytes = peFileBytes(file, view);
   if (file.length < fileBytes) {
-    throw new UnderstudyError("image_truncated", `Cannot use the kernel: it has ${file.length} bytes and its sections end at ${fileBytes}; fetch the file again`);
+    throw new UnderstudyError(
+      "image_truncated",
+      `Cannot use the kernel: it has ${file.length} bytes and its sections end at ${fileBytes}; fetch the file again`,
+    );
   }
   return { image: file, memoryBytes, release: findRelease(file) };
 }
@@ -89,7 +99,10 @@ async function readZboot(file: Uint8Array, view: DataView, signal?: AbortSignal)
   const payload = file.subarray(offset, offset + size);
   if (detectCompression(payload) === null) {
     const name = text(file, 24, 32).replace(/\0.*$/s, "");
-    throw new UnderstudyError("image_invalid", `Cannot use the kernel: it is an EFI zboot image compressed with "${name}"; give the flat Image inside of it`);
+    throw new UnderstudyError(
+      "image_invalid",
+      `Cannot use the kernel: it is an EFI zboot image compressed with "${name}"; give the flat Image inside of it`,
+    );
   }
   return await readKernel((await openMember(payload, "the kernel", signal)).plain, signal);
 }

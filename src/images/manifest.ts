@@ -74,7 +74,10 @@ export function sha256(bytes: Uint8Array): string {
 /** The manifest that `text` holds. @throws {UnderstudyError} `image_corrupt` unless it is one whose digest is right */
 export function parseManifest(text: string, file: string): ImageManifest {
   const corrupt = (why: string) =>
-    new UnderstudyError("image_corrupt", `Cannot use the image manifest ${file}: ${why}; delete the file and pull or import the image again`);
+    new UnderstudyError(
+      "image_corrupt",
+      `Cannot use the image manifest ${file}: ${why}; delete the file and pull or import the image again`,
+    );
   let value: unknown;
   try {
     value = JSON.parse(text);
@@ -99,7 +102,9 @@ function canonicalJson(value: unknown): string {
 
 function isManifest(value: unknown): value is ImageManifest {
   const has = (object: unknown, shape: Record<string, (field: unknown) => boolean>): boolean =>
-    typeof object === "object" && object !== null && Object.entries(shape).every(([key, check]) => check((object as Record<string, unknown>)[key]));
+    typeof object === "object" &&
+    object !== null &&
+    Object.entries(shape).every(([key, check]) => check((object as Record<string, unknown>)[key]));
   const isText = (field: unknown) => typeof field === "string";
   const isTextOrNull = (field: unknown) => field === null || typeof field === "string";
   const isCount = (field: unknown) => Number.isSafeInteger(field) && (field as number) >= 0;

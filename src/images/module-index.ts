@@ -32,7 +32,9 @@ export function readModuleIndex(index: Uint8Array): Map<string, ModuleFiles> {
     visit(view.getUint32(8), "", 0);
   } catch (error) {
     if (!(error instanceof RangeError)) throw error;
-    throw new UnderstudyError("image_invalid", `Cannot read the initrd's module index (modules.dep.bin): ${error.message}`, { cause: error });
+    throw new UnderstudyError("image_invalid", `Cannot read the initrd's module index (modules.dep.bin): ${error.message}`, {
+      cause: error,
+    });
   }
   return modules;
 
@@ -58,7 +60,13 @@ export function readModuleIndex(index: Uint8Array): Map<string, ModuleFiles> {
       const value = textAt(at + 8);
       const colon = value.indexOf(":");
       const path = colon === -1 ? value : value.slice(0, colon);
-      const dependencies = colon === -1 ? [] : value.slice(colon + 1).split(" ").filter((part) => part !== "");
+      const dependencies =
+        colon === -1
+          ? []
+          : value
+              .slice(colon + 1)
+              .split(" ")
+              .filter((part) => part !== "");
       modules.set(key, { path, dependencies });
     }
   }

@@ -65,7 +65,11 @@ export class ImageStore {
     }
   }
 
-  private async receive(file: FileHandle, stream: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, expectedDigest?: string): Promise<BlobReference> {
+  private async receive(
+    file: FileHandle,
+    stream: AsyncIterable<Uint8Array> | Iterable<Uint8Array>,
+    expectedDigest?: string,
+  ): Promise<BlobReference> {
     const hash = createHash("sha256");
     let sizeBytes = 0;
     try {
@@ -107,7 +111,10 @@ export class ImageStore {
     const path = this.blobPath(digest);
     const bytes = await this.guard("read a blob of the image store", () => readFile(path).catch(ignoreMissing));
     if (bytes === null) {
-      throw new UnderstudyError("image_corrupt", `Cannot read blob ${digest}: it is not in the image store; pull or import its image again`);
+      throw new UnderstudyError(
+        "image_corrupt",
+        `Cannot read blob ${digest}: it is not in the image store; pull or import its image again`,
+      );
     }
     const actual = sha256(bytes);
     if (actual !== digest) {
@@ -127,7 +134,10 @@ export class ImageStore {
   async putManifest(manifest: ImageManifest): Promise<void> {
     for (const { digest } of [manifest.kernel, manifest.initramfs]) {
       if (!(await this.hasBlob(digest))) {
-        throw new UnderstudyError("image_corrupt", `Cannot list image "${manifest.name}": its blob ${digest} is not in the store; pull or import it again`);
+        throw new UnderstudyError(
+          "image_corrupt",
+          `Cannot list image "${manifest.name}": its blob ${digest} is not in the store; pull or import it again`,
+        );
       }
     }
     const text = `${JSON.stringify(manifest, null, 2)}\n`;
@@ -171,7 +181,9 @@ export class ImageStore {
   async resolve(reference: string): Promise<ImageManifest> {
     const [name, digest] = splitReference(reference);
     const images = await this.list();
-    const found = images.find((image) => imageId(image) === reference || (image.name === name && (digest === null || image.digest === digest)));
+    const found = images.find(
+      (image) => imageId(image) === reference || (image.name === name && (digest === null || image.digest === digest)),
+    );
     if (found !== undefined) return found;
     const there = [...new Set(images.map((image) => image.name))].sort();
     throw new UnderstudyError(
@@ -185,13 +197,17 @@ export class ImageStore {
   /** Takes an image out of the store, and the blobs that no other image has. */
   async remove(reference: string): Promise<ImageManifest> {
     const image = await this.resolve(reference);
-    await this.guard("remove an image from the store", async () => {
-      await rm(this.manifestPath(image), { force: true });
-      const others = await this.list();
-      const used = new Set(others.flatMap((other) => [other.kernel.digest, other.initramfs.digest]));
-      for (const { digest } of [image.kernel, image.initramfs]) if (!used.has(digest)) await rm(this.blobPath(digest), { force: true });
-    });
+    await this.guard("remove an image from the store", () => rm(this.manifestPath(image), { force: true }));
+    await this.removeUnused([image.kernel, image.initramfs]);
     return image;
+  }
+
+  /** Removes those of the blobs that no listed image has. */
+  async removeUnused(blobs: readonly BlobReference[]): Promise<void> {
+    const used = new Set((await this.list()).flatMap((image) => [image.kernel.digest, image.initramfs.digest]));
+    await this.guard("remove blobs from the image store", async () => {
+      for (const { digest } of blobs) if (!used.has(digest)) await rm(this.blobPath(digest), { force: true });
+    });
   }
 
   private manifestPath(manifest: ImageManifest): string {
@@ -219,11 +235,21 @@ const FULL = new Set(["ENOSPC", "EDQUOT", "EFBIG"]);
 /** An error of the file system as one of ours; others are given back as they are. */
 export function toStoreError(error: unknown, action: string, dir: string): unknown {
   const code = (error as NodeJS.ErrnoException | null)?.code;
-  if (error instanceof UnderstudyError || !(error instanceof Error) || code === undefined || (error as NodeJS.ErrnoException).syscall === undefined) return error;
+  if (
+    error instanceof UnderstudyError ||
+    !(error instanceof Error) ||
+    code === undefined ||
+    (error as NodeJS.ErrnoException).syscall === undefined
+  )
+    return error;
   if (FULL.has(code)) {
-    return new UnderstudyError("image_store_full", `Cannot ${action}: the disk of ${dir} is full (${code}); free some space, or choose another data folder`, {
-      cause: error,
-    });
+    return new UnderstudyError(
+      "image_store_full",
+      `Cannot ${action}: the disk of ${dir} is full (${code}); free some space, or choose another data folder`,
+      {
+        cause: error,
+      },
+    );
   }
   const advice =
     code === "EMFILE" || code === "ENFILE"

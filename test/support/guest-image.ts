@@ -9,7 +9,7 @@
  */
 import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
-import { mkdir, readdir, readFile } from "node:fs/promises";
+import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -32,22 +32,36 @@ export async function guestImageStore(): Promise<GuestImageStore> {
     if (present !== undefined && (await store.hasBlob(present.kernel.digest)) && (await store.hasBlob(present.initramfs.digest))) {
       return { dir: store.dir, manifest: present };
     }
-    const packagePath = await debianPackageUnlocked();
-    return { dir: store.dir, manifest: await pullDebian({ store, packagePath }) };
+    return { dir: store.dir, manifest: await pull(store) };
   });
 }
 
 /** Path of Debian's package, downloaded if it is not there yet. */
 export async function debianPackage(): Promise<string> {
-  await mkdir(testCache(), { recursive: true });
-  return await whileLocked(join(testCache(), "lock"), debianPackageUnlocked);
+  await guestImageStore();
+  return await whileLocked(join(testCache(), "lock"), async () => {
+    const there = await findPackage();
+    if (there !== null) return there;
+    const store = new ImageStore(await mkdtemp(join(testCache(), "again-")));
+    await pull(store);
+    await rm(store.dir, { recursive: true });
+    return (await findPackage()) as string;
+  });
 }
 
-async function debianPackageUnlocked(): Promise<string> {
-  const folder = join(testCache(), "packages");
-  const find = async () => (await readdir(folder).catch(() => [])).find((name) => name.startsWith(`${DEBIAN_PACKAGE}_`) && name.endsWith(".deb"));
-  if ((await find()) === undefined) await pullDebian({ store: new ImageStore(join(testCache(), "first-pull")), keepPackageIn: folder });
-  return join(folder, (await find()) as string);
+async function pull(store: ImageStore): Promise<ImageManifest> {
+  const packagePath = await findPackage();
+  return await pullDebian(packagePath === null ? { store, keepPackageIn: packages() } : { store, packagePath });
+}
+
+async function findPackage(): Promise<string | null> {
+  const names = await readdir(packages()).catch(() => []);
+  const name = names.find((name) => name.startsWith(`${DEBIAN_PACKAGE}_`) && name.endsWith(".deb"));
+  return name === undefined ? null : join(packages(), name);
+}
+
+function packages(): string {
+  return join(testCache(), "packages");
 }
 
 function testCache(): string {
@@ -57,7 +71,8 @@ function testCache(): string {
 /** Changes when the code changes that decides what is in an image. */
 async function hashOfRoom(): Promise<string> {
   const hash = createHash("sha256");
-  for (const name of (await readdir(ROOM)).filter((name) => name.endsWith(".ts")).sort()) hash.update(name).update(await readFile(join(ROOM, name)));
+  for (const name of (await readdir(ROOM)).filter((name) => name.endsWith(".ts")).sort())
+    hash.update(name).update(await readFile(join(ROOM, name)));
   return hash.digest("hex").slice(0, 12);
 }
 

@@ -1,0 +1,43 @@
+/** What the guest runs first. */
+import { spawnSync } from "node:child_process";
+import { describe, expect, it } from "vitest";
+import { INIT_SCRIPT, INITTAB, PROFILE } from "../../src/images/init.ts";
+import { DEFAULT_CMDLINE, READY_LINE } from "../../src/images/index.ts";
+
+describe("the guest's init", () => {
+  it.each([
+    ["/init", INIT_SCRIPT],
+    ["/etc/profile", PROFILE],
+  ])("is a script that a POSIX shell takes: %s", (_path, script) => {
+    expect(spawnSync("sh", ["-n"], { input: script, encoding: "utf8" })).toMatchObject({ status: 0, stderr: "" });
+  });
+
+  it("prints the ready line once, after the mounts and right before it hands over to busybox", () => {
+    const lines = INIT_SCRIPT.trimEnd().split("\n");
+    expect(lines[0]).toBe("#!/bin/sh");
+    expect(INIT_SCRIPT.split(READY_LINE)).toHaveLength(2);
+    expect(lines.at(-2)).toBe(`echo '${READY_LINE}'`);
+    expect(lines.at(-1)).toBe("exec busybox init");
+    expect(lines.indexOf("mount -a")).toBeGreaterThan(0);
+  });
+
+  it("prints it in one piece, with no line that could be taken for it", () => {
+    const run = spawnSync(
+      "sh",
+      [
+        "-c",
+        INIT_SCRIPT.split("\n")
+          .filter((line) => line.startsWith("echo '"))
+          .join("\n"),
+      ],
+      { encoding: "utf8" },
+    );
+    expect(run.stdout).toBe(`${READY_LINE}\n`);
+  });
+
+  it("gives the shell the serial console, which the kernel's console is too", () => {
+    const tty = /^(\w+)::respawn:-\/bin\/sh$/m.exec(INITTAB)?.[1];
+    expect(tty).toBe("ttyS0");
+    expect(DEFAULT_CMDLINE.split(" ")).toContain(`console=${tty}`);
+  });
+});
