@@ -1,11 +1,11 @@
 /** Composes the public API: hooks, error answers, one plugin for each resource. `main.ts` listens. */
 import { randomBytes } from "node:crypto";
 import websocket from "@fastify/websocket";
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type RouteOptions } from "fastify";
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController, type RouteOptions } from "fastify";
 import { installAuthentication } from "./authenticator.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { makeId } from "./domain/ids.ts";
-import { installProblems } from "./errors/problem.ts";
+import { installProblems, refuseUnreadable, sendProblem, toApiError } from "./errors/problem.ts";
 import { describeRoutes, openApiText } from "./openapi.ts";
 import { consoleRoute } from "./routes/console.ts";
 import { eventRoutes } from "./routes/events.ts";
@@ -27,7 +27,9 @@ export interface PublicApp {
 export async function buildApp(control: ControlPlane): Promise<PublicApp> {
   const app = Fastify({
     loggerInstance: control.log as FastifyBaseLogger,
-    disableRequestLogging: true,
+    logController: new LogController({ disableRequestLogging: true }),
+    frameworkErrors: (error, request, reply) => void sendProblem(toApiError(error, request), request, reply),
+    clientErrorHandler: refuseUnreadable,
     bodyLimit: 1024 * 1024,
     forceCloseConnections: "idle",
     genReqId: (request) => {

@@ -19,6 +19,8 @@ export interface Transaction {
   emit(event: EventDraft): void;
 }
 
+export type CommitListener = (events: readonly EventDraft[]) => void;
+
 export interface DatabaseOptions {
   readonly connection: pg.PoolConfig;
   readonly connectTimeoutMs?: number;
@@ -31,7 +33,7 @@ export class Database {
   readonly db: Queryable;
   private readonly pool: pg.Pool;
   private readonly clientConfig: pg.ClientConfig;
-  private readonly committed = new Set<() => void>();
+  private readonly committed = new Set<CommitListener>();
 
   constructor(options: DatabaseOptions) {
     const queryTimeoutMs = options.queryTimeoutMs ?? 1500;
@@ -49,8 +51,8 @@ export class Database {
     this.db = drizzle(this.pool) as unknown as Queryable;
   }
 
-  /** Called after each commit that wrote events. */
-  onCommitted(listener: () => void): () => void {
+  /** Called after each commit that wrote events, with what was written. */
+  onCommitted(listener: CommitListener): () => void {
     this.committed.add(listener);
     return () => this.committed.delete(listener);
   }
@@ -71,7 +73,7 @@ export class Database {
       if (drafts.length > 0) await appendEvents(db, drafts);
       await client.query("COMMIT");
       client.release();
-      if (drafts.length > 0) for (const listener of this.committed) listener();
+      if (drafts.length > 0) for (const listener of this.committed) listener(drafts);
       return result;
     } catch (error) {
       await client.query("ROLLBACK").then(
@@ -79,6 +81,16 @@ export class Database {
         (broken: Error) => client.release(broken),
       );
       throw error;
+    }
+  }
+
+  /** @returns what is wrong, or null if the database answers */
+  async ping(): Promise<string | null> {
+    try {
+      await this.pool.query("SELECT 1");
+      return null;
+    } catch (error) {
+      return error instanceof Error ? error.message || String((error as { code?: unknown }).code) : String(error);
     }
   }
 

@@ -57,8 +57,8 @@ export function protectionOf(vm: ProtectionFacts): Protection {
   if (synced.length > 0) {
     // A control plane that has just started knows less than the row: what was true stays, until it is known better.
     if (vm.booting && (primary?.link === "missing" || synced.some((replica) => replica.link === "missing"))) return vm.current;
-    if (primary === null || primary.link !== "connected" || primary.broken) return { state: "failing_over", reason: "worker_lost" };
-    if (synced.every((replica) => replica.link === "connected")) return { state: "protected", reason: null };
+    if (primary === null || !hasChannel(primary) || primary.broken) return { state: "failing_over", reason: "worker_lost" };
+    if (synced.every(hasChannel)) return { state: "protected", reason: null };
     return { state: "unprotected", reason: "worker_lost" };
   }
   const candidate = vm.replicas.find(
@@ -67,6 +67,10 @@ export function protectionOf(vm: ProtectionFacts): Protection {
   if (candidate !== undefined && candidate.link === "connected") return { state: "syncing", reason: vm.current.reason ?? "initializing" };
   if (vm.placementRefusal !== null) return { state: "unprotected", reason: vm.placementRefusal };
   return { state: "unprotected", reason: vm.current.reason ?? "initializing" };
+}
+
+function hasChannel(replica: ReplicaFacts): boolean {
+  return replica.link === "connected" || replica.link === "silent";
 }
 
 function isOnItsWay(state: ReplicaFacts["state"]): boolean {

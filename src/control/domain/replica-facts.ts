@@ -12,11 +12,11 @@ export interface ReportFacts {
 }
 
 /**
- * `connected`: the worker's channel is open and answers.
- * `missing`: it closed or fell silent a short time ago, or this control plane has just started.
+ * `connected`: the worker's channel is open and answers. `silent`: it is open, and nothing has come for a while.
+ * `missing`: it closed a short time ago, or this control plane has just started.
  * `lost`: it has been away for too long, or its process is known to be gone.
  */
-export type LinkState = "connected" | "missing" | "lost";
+export type LinkState = "connected" | "silent" | "missing" | "lost";
 
 export interface ReplicaFacts {
   readonly id: string;
@@ -25,7 +25,10 @@ export interface ReplicaFacts {
   readonly stateReason: string | null;
   readonly workerId: string;
   readonly link: LinkState;
+  readonly awayForMs: number;
   readonly report: ReportFacts | null;
+  /** Its worker has answered again for so short a time that it may still find out by itself that it is fenced. */
+  readonly fencingGrace: boolean;
   /** It reported that it will never run again, and not because the guest ended. */
   readonly broken: boolean;
 }

@@ -1,4 +1,5 @@
 /** Every error that leaves as an answer: an exception to RFC 9457 problem details, fastify's own exceptions included. */
+import type { Socket } from "node:net";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { UnderstudyError } from "../../base/errors.ts";
 import { isDatabaseUnavailable } from "../db/unavailable.ts";
@@ -80,6 +81,16 @@ export function sendProblem(error: ApiError, request: FastifyRequest, reply: Fas
   if (error.code === "unauthenticated") reply.header("WWW-Authenticate", 'Bearer realm="understudy"');
   if (error.code === "upgrade_required") reply.header("Upgrade", "websocket");
   return reply.code(problem.status).type(MEDIA_TYPE).send(problem);
+}
+
+/** Bytes that are no HTTP request: the connection gets one answer and is closed. */
+export function refuseUnreadable(_error: Error, socket: Socket): void {
+  if (!socket.writable) {
+    socket.destroy();
+    return;
+  }
+  const body = JSON.stringify(problemOf(new ApiError("bad_request", "Cannot read the request: it is not HTTP/1.1"), null, null));
+  socket.end(`HTTP/1.1 400 Bad Request\r\nContent-Type: ${MEDIA_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
 }
 
 /** Without the query: it may carry secrets. */

@@ -53,7 +53,10 @@ export const documentRoute =
       method: "GET",
       url: "/openapi.json",
       schema: { operationId: "getOpenApi", summary: "This contract", tags, authenticated: false, response: { 200: Type.Unsafe<string>({ type: "object" }) } },
-      handler: (_request, reply) => reply.type("application/json").serializer(String).send(document()),
+      handler: async (_request, reply) => {
+        reply.type("application/json").serializer(String);
+        return document();
+      },
     });
   };
 

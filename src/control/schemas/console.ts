@@ -49,6 +49,8 @@ const Writer = Type.Object({
   change: words(["granted", "demoted", "refused", "changed"] as const, { description: "What it means to the receiver" }),
   writer: orNull(Type.String({ description: "Session that may write now" })),
   by: orNull(Type.String({ description: "Session that caused it" })),
+  inputSession: Type.Optional(Type.String({ description: "granted: the input session to write in" })),
+  inputNext: Type.Optional(U64),
 });
 
 const Pong = Type.Object({ type: Type.Literal("pong") });
@@ -63,6 +65,7 @@ export const ConsoleClientMessage = Type.Union(
     Type.Object({ type: Type.Literal("request_write"), inputSession: Type.Optional(Type.String()) }),
     Type.Object({ type: Type.Literal("release_write") }),
     Type.Object({ type: Type.Literal("ping") }),
+    Type.Object({ type: Type.Literal("pong") }),
   ],
   { $id: "ConsoleClientMessage" },
 );

@@ -11,6 +11,7 @@ export interface FailoverFigures {
   readonly gapMs: StoredGapMs;
   readonly instant: bigint;
   readonly consoleEnd: bigint;
+  readonly cause: FailoverRow["cause"];
 }
 
 export async function completeFailover(tx: Transaction, failover: FailoverRow, figures: FailoverFigures): Promise<void> {
@@ -20,7 +21,7 @@ export async function completeFailover(tx: Transaction, failover: FailoverRow, f
     WHERE id = ${failover.vmId}`);
   const [row] = await tx.db
     .update(failovers)
-    .set({ state: "completed", gapMs: figures.gapMs, instant: figures.instant, consoleEnd: figures.consoleEnd, completedAt: sql`now()` })
+    .set({ state: "completed", cause: figures.cause, gapMs: figures.gapMs, instant: figures.instant, consoleEnd: figures.consoleEnd, completedAt: sql`now()` })
     .where(and(eq(failovers.id, failover.id), eq(failovers.state, "promoting")))
     .returning();
   if (row === undefined) return;

@@ -1,11 +1,12 @@
 /** The catalogue of images: what the store held when it was looked at last, and what VMs were made from. */
 import { asc, desc, eq } from "drizzle-orm";
-import { type Database, newId, type Queryable } from "../database.ts";
+import type { Database, Queryable } from "../database.ts";
 import { images, type StoredManifest } from "../schema.ts";
 
 export type ImageRow = typeof images.$inferSelect;
 
 export interface ImageFacts {
+  readonly id: string;
   readonly name: string;
   readonly digest: string;
   readonly manifest: StoredManifest;
@@ -21,7 +22,7 @@ export async function catalogueImages(database: Database, found: readonly ImageF
     for (const image of fresh) {
       const rows = await tx.db
         .insert(images)
-        .values({ id: newId("img"), ...image })
+        .values(image)
         .onConflictDoNothing()
         .returning();
       if (rows.length > 0) tx.emit({ type: "image.created", data: { name: image.name, digest: image.digest } });

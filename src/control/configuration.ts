@@ -1,0 +1,118 @@
+/** What the process is told: flags over environment over defaults. Secrets are kept out of what is printed. */
+import { resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { UnderstudyError } from "../base/errors.ts";
+import { type ControlSettings, DEFAULT_SETTINGS } from "./settings.ts";
+
+export interface ListenAddress {
+  readonly host: string;
+  readonly port: number;
+}
+
+export interface Configuration {
+  /** Null: the embedded database. */
+  readonly databaseUrl: string | null;
+  readonly dataDir: string;
+  readonly listen: ListenAddress;
+  readonly internalListen: ListenAddress;
+  readonly imageStore: string;
+  /** Null: read from, or made in, `joinTokenFile`. */
+  readonly joinToken: string | null;
+  readonly joinTokenFile: string;
+  readonly token: string | null;
+  readonly tokenFile: string;
+  readonly logLevel: string;
+  readonly settings: Partial<ControlSettings>;
+}
+
+const FLAGS = {
+  "database-url": "DATABASE_URL",
+  "data-dir": "UNDERSTUDY_DATA_DIR",
+  listen: "UNDERSTUDY_LISTEN",
+  "internal-listen": "UNDERSTUDY_INTERNAL_LISTEN",
+  "image-store": "UNDERSTUDY_IMAGE_STORE",
+  "join-token-file": "UNDERSTUDY_JOIN_TOKEN_FILE",
+  "token-file": "UNDERSTUDY_TOKEN_FILE",
+  "log-level": "UNDERSTUDY_LOG_LEVEL",
+} as const;
+
+/** Durations and sizes that may be set, as `UNDERSTUDY_<NAME>`. */
+const NUMBERS: Readonly<Record<string, keyof ControlSettings>> = {
+  UNDERSTUDY_WORKER_LOST_MS: "workerLostMs",
+  UNDERSTUDY_VM_LOST_MS: "vmLostMs",
+  UNDERSTUDY_HEARTBEAT_TIMEOUT_MS: "heartbeatTimeoutMs",
+  UNDERSTUDY_MAX_LAG_MS: "maxLagMs",
+  UNDERSTUDY_START_DEADLINE_MS: "startDeadlineMs",
+  UNDERSTUDY_EVENT_RETENTION_DAYS: "eventRetentionDays",
+};
+
+/** @throws {UnderstudyError} `bad_setting` naming the flag or variable */
+export function readConfiguration(argv: readonly string[], env: NodeJS.ProcessEnv): Configuration {
+  const flags = readFlags(argv);
+  const value = (name: keyof typeof FLAGS): string | undefined => flags[name] ?? (env[FLAGS[name]] || undefined);
+  const dataDir = resolve(value("data-dir") ?? ".understudy");
+  return {
+    databaseUrl: readDatabaseUrl(value("database-url")),
+    dataDir,
+    listen: readAddress("UNDERSTUDY_LISTEN", value("listen") ?? "127.0.0.1:8080"),
+    internalListen: readAddress("UNDERSTUDY_INTERNAL_LISTEN", value("internal-listen") ?? "127.0.0.1:8081"),
+    imageStore: resolve(value("image-store") ?? `${dataDir}/images`),
+    joinToken: env["UNDERSTUDY_JOIN_TOKEN"] || null,
+    joinTokenFile: resolve(value("join-token-file") ?? `${dataDir}/join-token`),
+    token: env["UNDERSTUDY_TOKEN"] || null,
+    tokenFile: resolve(value("token-file") ?? `${dataDir}/token`),
+    logLevel: value("log-level") ?? "info",
+    settings: readNumbers(env),
+  };
+}
+
+/** The same, fit to be printed. */
+export function maskedConfiguration(configuration: Configuration): Record<string, unknown> {
+  const { databaseUrl, joinToken, token, settings, ...rest } = configuration;
+  return {
+    ...rest,
+    databaseUrl: databaseUrl === null ? "embedded" : maskUrl(databaseUrl),
+    joinToken: joinToken === null ? `in ${rest.joinTokenFile}` : "***",
+    token: token === null ? `in ${rest.tokenFile}` : "***",
+    settings: { ...DEFAULT_SETTINGS, ...settings },
+  };
+}
+
+function readFlags(argv: readonly string[]): Partial<Record<keyof typeof FLAGS, string>> {
+  try {
+    const options = Object.fromEntries(Object.keys(FLAGS).map((name) => [name, { type: "string" as const }]));
+    return parseArgs({ args: [...argv], options, allowPositionals: false }).values as Partial<Record<keyof typeof FLAGS, string>>;
+  } catch (cause) {
+    throw new UnderstudyError("bad_setting", `Cannot read the flags: ${(cause as Error).message}. There are --${Object.keys(FLAGS).join(", --")}`, { cause });
+  }
+}
+
+function readDatabaseUrl(text: string | undefined): string | null {
+  if (text === undefined) return null;
+  if (URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol)) return text;
+  throw new UnderstudyError("bad_setting", "Cannot use DATABASE_URL: a URL such as postgres://user:password@host:5432/name is wanted");
+}
+
+function readAddress(name: string, text: string): ListenAddress {
+  const match = /^(?:\[([^\]]+)\]|([^:]*)):(\d{1,5})$/.exec(text);
+  const port = Number(match?.[3]);
+  if (match === null || port > 65535) throw new UnderstudyError("bad_setting", `Cannot use ${name}: it is "${text}", wanted is host:port`);
+  return { host: match[1] ?? (match[2] || "0.0.0.0"), port };
+}
+
+function readNumbers(env: NodeJS.ProcessEnv): Partial<ControlSettings> {
+  const settings: Partial<Record<keyof ControlSettings, number>> = {};
+  for (const [name, setting] of Object.entries(NUMBERS)) {
+    const text = env[name];
+    if (text === undefined || text === "") continue;
+    if (!/^[1-9][0-9]{0,8}$/.test(text)) throw new UnderstudyError("bad_setting", `Cannot use ${name}: it is "${text}", wanted is a positive integer`);
+    settings[setting] = Number(text);
+  }
+  return settings;
+}
+
+function maskUrl(text: string): string {
+  const url = new URL(text);
+  if (url.password !== "") url.password = "***";
+  return url.href;
+}

@@ -1,0 +1,134 @@
+/**
+ * Console input of one input session: what clients sent and no primary has acknowledged yet.
+ *
+ *      acked        forwarded       next
+ *     ---[=============|==============)---   offsets in the session
+ *         sent to the   waits for room
+ *         primary
+ *
+ * Nothing leaves here before it is acknowledged, so that a new primary gets it again; the primary drops by offset what it
+ * has. `unknown` until a primary has said where the session stands.
+ */
+import { CONSOLE_PAYLOAD_MAX } from "../../wire/console-frames.ts";
+
+/** The primary's own buffer is small: more in flight would only be refused. */
+const IN_FLIGHT_MAX = 16 * 1024;
+
+export type AcceptVerdict = { readonly kind: "accepted" } | { readonly kind: "known" } | { readonly kind: "gap"; readonly expected: bigint };
+
+export class InputSession {
+  readonly id: string;
+  private chunks: Uint8Array[] = [];
+  private acked = 0n;
+  private forwarded = 0n;
+  private next = 0n;
+  private known = false;
+
+  constructor(id: string) {
+    this.id = id;
+  }
+
+  /** Everything below is with the primary for good. */
+  get inputNext(): bigint {
+    return this.acked;
+  }
+
+  get unackedBytes(): number {
+    return Number(this.next - this.acked);
+  }
+
+  /** A primary has said where the session stands since the last `disconnected`. */
+  get isKnown(): boolean {
+    return this.known;
+  }
+
+  /** Bytes of a client. */
+  accept(offset: bigint, bytes: Uint8Array): AcceptVerdict {
+    if (offset > this.next) return { kind: "gap", expected: this.next };
+    const end = offset + BigInt(bytes.length);
+    if (end <= this.next) return { kind: "known" };
+    this.chunks.push(bytes.slice(Number(this.next - offset)));
+    this.next = end;
+    return { kind: "accepted" };
+  }
+
+  /** The primary is another, or none: what it has of the session must be asked for. */
+  disconnected(): void {
+    this.known = false;
+    this.forwarded = this.acked;
+  }
+
+  /**
+   * The primary's answer to where the session stands.
+   * @returns false where it stands below what was acknowledged before: it is no longer the same session
+   */
+  resume(inputNext: bigint): boolean {
+    if (inputNext < this.acked) return false;
+    this.known = true;
+    this.advance(inputNext);
+    this.forwarded = this.acked;
+    return true;
+  }
+
+  /** @returns true if something new was acknowledged */
+  acknowledge(inputNext: bigint): boolean {
+    if (inputNext <= this.acked) return false;
+    this.advance(inputNext);
+    if (this.forwarded < this.acked) this.forwarded = this.acked;
+    return true;
+  }
+
+  /** The primary refused bytes: everything from `inputNext` on is to be sent again. */
+  rewind(inputNext: bigint): boolean {
+    if (inputNext < this.acked) return false;
+    this.advance(inputNext);
+    this.forwarded = this.acked;
+    return true;
+  }
+
+  /** Calls `send` for what may go to the primary now. */
+  forward(send: (offset: bigint, bytes: Uint8Array) => void): void {
+    if (!this.known) return;
+    const limit = min(this.next, this.acked + BigInt(IN_FLIGHT_MAX));
+    while (this.forwarded < limit) {
+      const bytes = this.read(this.forwarded, Math.min(CONSOLE_PAYLOAD_MAX, Number(limit - this.forwarded)));
+      send(this.forwarded, bytes);
+      this.forwarded += BigInt(bytes.length);
+    }
+  }
+
+  /** The longest piece of one chunk from `offset` on. */
+  private read(offset: bigint, maxBytes: number): Uint8Array {
+    let at = this.acked;
+    for (const chunk of this.chunks) {
+      const end = at + BigInt(chunk.length);
+      if (offset < end) {
+        const skip = Number(offset - at);
+        return chunk.subarray(skip, skip + maxBytes);
+      }
+      at = end;
+    }
+    return new Uint8Array(0);
+  }
+
+  private advance(inputNext: bigint): void {
+    // The primary may know more than this gateway: the client spoke through another one.
+    if (inputNext >= this.next) {
+      this.chunks = [];
+      this.acked = inputNext;
+      this.next = inputNext;
+      return;
+    }
+    while (this.acked < inputNext) {
+      const chunk = this.chunks[0] as Uint8Array;
+      const take = Math.min(chunk.length, Number(inputNext - this.acked));
+      if (take === chunk.length) this.chunks.shift();
+      else this.chunks[0] = chunk.subarray(take);
+      this.acked += BigInt(take);
+    }
+  }
+}
+
+function min(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
+}

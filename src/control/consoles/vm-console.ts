@@ -1,0 +1,450 @@
+/**
+ * The console of one VM: one subscription to whoever is primary, one window of output, one writer, any number of readers.
+ *
+ *     waiting --a primary is heard of--> subscribing --consoleSubscribed--> following --channel closed, or another primary--> waiting
+ *                                                                             '-- guest_halted --> ended (all it wrote is here)
+ *
+ * Over a failover the next subscription begins at this window's end, so clients see one stream, and a `term` message.
+ */
+import { randomUUID } from "node:crypto";
+import type { FastifyBaseLogger } from "fastify";
+import type { ControlConsoleFrame } from "../../wire/console-frames.ts";
+import type { ReplicaReport, WorkerMessage } from "../../wire/control-messages.ts";
+import type { VmState } from "../domain/vm-state.ts";
+import type { ConsoleClientMessage, ConsoleServerMessage } from "../schemas/console.ts";
+import type { WorkerLink } from "../workers/worker-link.ts";
+import type { ConsoleClient } from "./console-client.ts";
+import { InputSession } from "./input-session.ts";
+import { OutputWindow } from "./output-window.ts";
+
+/** What a reader who is behind may make us hold. */
+const WINDOW_MAX_BYTES = 8 * 1024 * 1024;
+/** Input that a session may have unacknowledged here, before its client is not read any more. */
+const INPUT_PAUSE_BYTES = 256 * 1024;
+/** A primary whose input buffer was full is asked again after this. */
+const INPUT_RETRY_MS = 50;
+
+export interface VmConsoleOptions {
+  readonly vmId: string;
+  readonly keepBytes: number;
+  readonly state: VmState;
+  readonly term: number;
+  readonly consoleEnd: bigint;
+  readonly log: FastifyBaseLogger;
+  readonly nextSubscription: () => number;
+  readonly onWriterChanged: (vmId: string, writer: string | null, by: string) => void;
+}
+
+interface Subscription {
+  readonly id: number;
+  readonly link: WorkerLink;
+  readonly replicaId: string;
+  confirmed: boolean;
+}
+
+type ConsoleMessage = Extract<WorkerMessage, { subscription: number }>;
+
+export class VmConsole {
+  readonly vmId: string;
+  readonly window: OutputWindow;
+  state: VmState;
+  /** Why the newest failover happened, as its event says. */
+  failoverCause = "worker_lost";
+  private readonly options: VmConsoleOptions;
+  private readonly clients = new Set<ConsoleClient>();
+  private readonly sessions = new Map<string, InputSession>();
+  private readonly retries = new Map<InputSession, NodeJS.Timeout>();
+  private readonly paused = new Set<ConsoleClient>();
+  private readonly waiters = new Set<() => void>();
+  private subscription: Subscription | null = null;
+  /** Where the first byte came from: nothing is in the window before. */
+  private primed = false;
+  private lastPrimary: string | null = null;
+  private writerClient: ConsoleClient | null = null;
+  private endReason: string | null = null;
+  private term: number;
+  /** The end of the output as workers told it: bytes up to there are on their way. */
+  private toldEnd: bigint;
+  idleSinceMs = performance.now();
+
+  constructor(options: VmConsoleOptions) {
+    this.options = options;
+    this.vmId = options.vmId;
+    this.state = options.state;
+    this.term = options.term;
+    this.toldEnd = options.consoleEnd;
+    this.window = new OutputWindow(options.consoleEnd, options.keepBytes, WINDOW_MAX_BYTES);
+  }
+
+  get writer(): ConsoleClient | null {
+    return this.writerClient;
+  }
+
+  get isIdle(): boolean {
+    return this.clients.size === 0;
+  }
+
+  /** The guest ended, and everything it wrote is in the window. */
+  get isEnded(): boolean {
+    return this.endReason !== null;
+  }
+
+  get isFollowing(): boolean {
+    return this.subscription?.confirmed === true;
+  }
+
+  get currentTerm(): number {
+    return this.term;
+  }
+
+  get end(): bigint {
+    return this.window.end > this.toldEnd ? this.window.end : this.toldEnd;
+  }
+
+  get oldest(): bigint {
+    return this.window.oldest;
+  }
+
+  // ---- primaries
+
+  /** The VM's primary, as reported: follow it, unless it is followed already. */
+  follow(link: WorkerLink, report: ReplicaReport): void {
+    const current = this.subscription;
+    if (this.endReason !== null || (current !== null && current.link === link && current.replicaId === report.replicaId)) return;
+    if (current !== null) this.unsubscribe();
+    const id = this.options.nextSubscription();
+    this.subscription = { id, link, replicaId: report.replicaId, confirmed: false };
+    const from = this.primed ? this.window.end : 0n;
+    link.send({ type: "consoleSubscribe", subscription: id, replicaId: report.replicaId, from: from.toString() });
+  }
+
+  /** The worker's channel is gone, and with it the subscription. */
+  linkClosed(link: WorkerLink): void {
+    if (this.subscription?.link === link) this.dropSubscription();
+  }
+
+  owns(subscription: number): boolean {
+    return this.subscription?.id === subscription;
+  }
+
+  output({ offset, bytes }: Extract<ControlConsoleFrame, { type: "output" }>): void {
+    if (!this.window.append(offset, bytes)) return;
+    for (const client of this.clients) client.pump();
+    this.window.trim(this.slowestReader());
+    this.wake();
+  }
+
+  workerSaid(message: ConsoleMessage, promotionGapMs: (replicaId: string) => number | null): void {
+    switch (message.type) {
+      case "consoleSubscribed":
+        this.subscribed(message, promotionGapMs);
+        return;
+      case "consoleClosed":
+        this.closedByWorker(message.code);
+        return;
+      case "consoleSession":
+        this.sessionStands(message.inputSession, BigInt(message.inputNext));
+        return;
+      case "consoleInputAck":
+        this.inputAcknowledged(message);
+        return;
+      case "consoleInputRefused":
+        this.inputRefused(message);
+        return;
+    }
+  }
+
+  /** Stops following, as nobody looks. */
+  unsubscribe(): void {
+    const current = this.subscription;
+    if (current === null) return;
+    current.link.send({ type: "consoleUnsubscribe", subscription: current.id });
+    this.dropSubscription();
+  }
+
+  // ---- clients
+
+  add(client: ConsoleClient): void {
+    this.clients.add(client);
+  }
+
+  /** Sends output to a client that has had its hello. */
+  begin(client: ConsoleClient): void {
+    client.start(this.window, () => this.term);
+    if (this.endReason !== null) client.closeAtEnd(1000, this.endReason);
+  }
+
+  remove(client: ConsoleClient): void {
+    this.clients.delete(client);
+    this.paused.delete(client);
+    if (this.writerClient === client) this.setWriter(null, client.sessionId);
+    if (this.clients.size === 0) this.idleSinceMs = performance.now();
+    this.forgetIdleSessions();
+    this.window.trim(this.slowestReader());
+  }
+
+  /** The input session as this gateway knows it; asks the primary where it stands. */
+  session(id: string): InputSession {
+    let session = this.sessions.get(id);
+    if (session === undefined) {
+      session = new InputSession(id);
+      this.sessions.set(id, session);
+    }
+    if (!session.isKnown) this.askSession(session);
+    return session;
+  }
+
+  /** Makes `client` the one that may write, in place of whoever did. */
+  grant(client: ConsoleClient, session: InputSession): void {
+    for (const other of this.clients) {
+      if (other !== client && other.input === session) other.close(4409, "input session was resumed by another connection");
+    }
+    client.input = session;
+    this.setWriter(client, client.sessionId);
+  }
+
+  input(client: ConsoleClient, offset: bigint, bytes: Uint8Array): void {
+    if (client.input === null) {
+      client.close(4409, "console_writer_busy: attached for reading, send request_write first");
+      return;
+    }
+    // Bytes that crossed the demotion on their way: their client still has them, and sends them when it may write again.
+    if (this.writerClient !== client) return;
+    const session = client.input;
+    const verdict = session.accept(offset, bytes);
+    if (verdict.kind === "gap") {
+      client.close(4409, `input_offset_gap: the next byte is ${verdict.expected}, these begin at ${offset}`);
+      return;
+    }
+    if (session.unackedBytes > INPUT_PAUSE_BYTES) {
+      client.pause();
+      this.paused.add(client);
+    }
+    this.forwardInput(session);
+  }
+
+  clientSaid(client: ConsoleClient, message: ConsoleClientMessage): void {
+    switch (message.type) {
+      case "ping":
+        client.tell({ type: "pong" });
+        return;
+      case "pong":
+        return;
+      case "release_write":
+        if (this.writerClient === client) this.setWriter(null, client.sessionId);
+        return;
+      case "request_write": {
+        const session = this.session(message.inputSession ?? client.input?.id ?? randomUUID());
+        void this.settled(() => session.isKnown || this.subscription === null, 5000).then(() => {
+          if (!this.clients.has(client)) return;
+          if (!session.isKnown && this.state === "running") {
+            client.tell({ type: "writer", change: "refused", writer: this.writerClient?.sessionId ?? null, by: client.sessionId });
+          } else {
+            this.grant(client, session);
+          }
+        });
+        return;
+      }
+    }
+  }
+
+  broadcast(message: ConsoleServerMessage): void {
+    for (const client of this.clients) client.tell(message);
+  }
+
+  closeClients(code: number, reason: string): void {
+    for (const client of this.clients) client.close(code, reason);
+  }
+
+  /** No more output will come. */
+  finish(reason: string): void {
+    if (this.endReason !== null) return;
+    this.endReason = reason;
+    this.dropSubscription();
+    for (const client of this.clients) client.closeAtEnd(1000, reason);
+    this.wake();
+  }
+
+  /** Resolves when `condition` holds, looked at whenever something comes from a worker; or after `timeoutMs`. */
+  settled(condition: () => boolean, timeoutMs: number): Promise<boolean> {
+    if (condition()) return Promise.resolve(true);
+    return new Promise((resolve) => {
+      const look = (): void => {
+        if (condition()) finish(true);
+      };
+      const finish = (reached: boolean): void => {
+        clearTimeout(timer);
+        this.waiters.delete(look);
+        resolve(reached);
+      };
+      const timer = setTimeout(() => finish(condition()), timeoutMs);
+      this.waiters.add(look);
+    });
+  }
+
+  close(): void {
+    this.unsubscribe();
+    for (const timer of this.retries.values()) clearTimeout(timer);
+    this.retries.clear();
+    for (const client of this.clients) client.close(1001, "the control plane stops, come back at once");
+    this.wake();
+  }
+
+  // ---- what the worker said
+
+  private subscribed(message: Extract<ConsoleMessage, { type: "consoleSubscribed" }>, promotionGapMs: (replicaId: string) => number | null): void {
+    const current = this.subscription as Subscription;
+    current.confirmed = true;
+    const from = BigInt(message.from);
+    if (!this.primed) this.window.restart(from);
+    this.primed = true;
+    const end = BigInt(message.end);
+    if (end > this.toldEnd) this.toldEnd = end;
+    this.term = Number(message.term);
+    const moved = this.lastPrimary !== null && this.lastPrimary !== current.replicaId;
+    this.lastPrimary = current.replicaId;
+    for (const session of this.sessions.values()) this.askSession(session);
+    if (moved) {
+      const writing = this.writerClient?.input ?? null;
+      this.options.log.info({ vmId: this.vmId, replicaId: current.replicaId, outOffset: this.window.end.toString() }, "console follows the new primary");
+      for (const client of this.clients) {
+        client.tell({
+          type: "term",
+          term: this.term,
+          epoch: this.term,
+          cause: this.failoverCause,
+          outOffset: this.window.end.toString(),
+          inputNext: client.input === writing && writing !== null ? writing.inputNext.toString() : null,
+          gapMs: promotionGapMs(current.replicaId),
+        });
+      }
+    }
+    this.wake();
+  }
+
+  private closedByWorker(code: Extract<ConsoleMessage, { type: "consoleClosed" }>["code"]): void {
+    if (code === "guest_halted") this.finish("guest_halted");
+    else this.dropSubscription();
+    this.wake();
+  }
+
+  private sessionStands(id: string, inputNext: bigint): void {
+    const session = this.sessions.get(id);
+    if (session === undefined) return;
+    if (!session.resume(inputNext)) {
+      this.expire(session, "input_session_expired: the primary does not know this session any more");
+    } else {
+      this.acknowledgeToClients(session, "replicated");
+      this.forwardInput(session);
+    }
+    this.wake();
+  }
+
+  private inputAcknowledged(message: Extract<ConsoleMessage, { type: "consoleInputAck" }>): void {
+    const session = this.sessions.get(message.inputSession);
+    if (session === undefined || !session.acknowledge(BigInt(message.inputNext))) return;
+    this.acknowledgeToClients(session, message.durability);
+    this.forwardInput(session);
+  }
+
+  private inputRefused({ inputSession, inputNext, code }: Extract<ConsoleMessage, { type: "consoleInputRefused" }>): void {
+    const session = this.sessions.get(inputSession);
+    if (session === undefined) return;
+    switch (code) {
+      case "not_primary":
+        // Another primary will be heard of, and the session is asked for there.
+        session.disconnected();
+        return;
+      case "input_session_expired":
+        this.expire(session, "input_session_expired: the machine does not know this session any more, open a new one");
+        return;
+      case "input_offset_gap":
+      case "input_buffer_full":
+        if (!session.rewind(BigInt(inputNext))) {
+          this.expire(session, "input_session_expired: the machine stands below what was acknowledged");
+        } else if (!this.retries.has(session)) {
+          this.retries.set(
+            session,
+            setTimeout(() => {
+              this.retries.delete(session);
+              this.forwardInput(session);
+            }, INPUT_RETRY_MS),
+          );
+        }
+        return;
+    }
+  }
+
+  // ---- inside
+
+  private forwardInput(session: InputSession): void {
+    const current = this.subscription;
+    if (current === null || !current.confirmed || this.retries.has(session)) return;
+    session.forward((offset, bytes) =>
+      current.link.sendConsoleFrame({ type: "input", subscription: current.id, inputSession: session.id, offset, bytes }),
+    );
+  }
+
+  private askSession(session: InputSession): void {
+    const current = this.subscription;
+    if (current?.confirmed === true) current.link.send({ type: "consoleSession", subscription: current.id, inputSession: session.id });
+  }
+
+  private acknowledgeToClients(session: InputSession, durability: "replicated" | "solo"): void {
+    for (const client of this.clients) {
+      if (client.input !== session) continue;
+      client.tell({ type: "ack", inputSession: session.id, inputNext: session.inputNext.toString(), durability });
+      if (this.paused.has(client) && session.unackedBytes < INPUT_PAUSE_BYTES / 2) {
+        this.paused.delete(client);
+        client.resume();
+      }
+    }
+  }
+
+  private expire(session: InputSession, reason: string): void {
+    this.sessions.delete(session.id);
+    for (const client of this.clients) if (client.input === session) client.close(4409, reason);
+  }
+
+  private setWriter(client: ConsoleClient | null, by: string): void {
+    const former = this.writerClient;
+    if (former === client) return;
+    this.writerClient = client;
+    const writer = client?.sessionId ?? null;
+    for (const other of this.clients) {
+      if (other === client) {
+        const session = other.input as InputSession;
+        other.tell({ type: "writer", change: "granted", writer, by, inputSession: session.id, inputNext: session.inputNext.toString() });
+      } else {
+        other.tell({ type: "writer", change: other === former ? "demoted" : "changed", writer, by });
+      }
+    }
+    this.options.onWriterChanged(this.vmId, writer, by);
+  }
+
+  private dropSubscription(): void {
+    this.subscription = null;
+    for (const session of this.sessions.values()) session.disconnected();
+  }
+
+  /** A session that nobody holds and that waits for nothing is the machine's alone. */
+  private forgetIdleSessions(): void {
+    const held = new Set([...this.clients].map((client) => client.input));
+    for (const [id, session] of this.sessions) {
+      if (held.has(session) || session.unackedBytes > 0) continue;
+      this.sessions.delete(id);
+      clearTimeout(this.retries.get(session));
+      this.retries.delete(session);
+    }
+  }
+
+  private slowestReader(): bigint {
+    let slowest = this.window.end;
+    for (const client of this.clients) if (client.position < slowest) slowest = client.position;
+    return slowest;
+  }
+
+  private wake(): void {
+    for (const look of [...this.waiters]) look();
+  }
+}

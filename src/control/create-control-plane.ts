@@ -1,0 +1,84 @@
+/** Puts the parts of a control plane together; `start` connects them to the database and to time. */
+import type { FastifyBaseLogger } from "fastify";
+import type pg from "pg";
+import { Authenticator } from "./authenticator.ts";
+import type { ControlPlane } from "./control-plane.ts";
+import { ConsoleHub } from "./consoles/console-hub.ts";
+import { Database } from "./db/database.ts";
+import { EventFeed } from "./db/event-feed.ts";
+import { ImageCatalogue } from "./image-catalogue.ts";
+import { Reconciler } from "./reconcile/reconciler.ts";
+import { type ControlSettings, DEFAULT_SETTINGS } from "./settings.ts";
+import { WorkerRegistry } from "./workers/worker-registry.ts";
+
+export interface ControlPlaneOptions {
+  readonly connection: pg.PoolConfig;
+  /** Folder of the image store. */
+  readonly imageStore: string;
+  readonly log: FastifyBaseLogger;
+  readonly settings?: Partial<ControlSettings>;
+  readonly queryTimeoutMs?: number;
+}
+
+export interface CreatedControlPlane {
+  readonly parts: ControlPlane;
+  /** The database must be migrated. */
+  start(): Promise<void>;
+  /** Ends waits and streams, so that requests in progress come to their end. */
+  beginStopping(): void;
+  close(): Promise<void>;
+}
+
+export function createControlPlane(options: ControlPlaneOptions): CreatedControlPlane {
+  const { log } = options;
+  const config = { ...DEFAULT_SETTINGS, ...options.settings };
+  const database = new Database({
+    connection: options.connection,
+    ...(options.queryTimeoutMs === undefined ? {} : { queryTimeoutMs: options.queryTimeoutMs }),
+    onIdleError: (error) => log.debug({ err: error }, "an idle database connection broke"),
+  });
+  const feed = new EventFeed(database);
+  const workers = new WorkerRegistry(config);
+  const consoles = new ConsoleHub({ database, workers, settings: config, log });
+  const reconciler = new Reconciler({ database, workers, settings: config, log, drainConsole: (vmId) => consoles.drained(vmId) });
+  const stopping = new AbortController();
+  const parts: ControlPlane = {
+    config,
+    log,
+    database,
+    feed,
+    images: new ImageCatalogue(database, options.imageStore),
+    authenticator: new Authenticator(database),
+    workers,
+    consoles,
+    reconciler,
+    live: {
+      report: (replicaId) => workers.lastReport(replicaId),
+      logBytesPerSecond: (replicaId) => workers.logBytesPerSecond(replicaId),
+      lastHeartbeatAt: (workerId) => workers.lastHeardAt(workerId),
+      consoleWriter: (vmId) => consoles.writerOf(vmId),
+    },
+    stopping: stopping.signal,
+  };
+  return {
+    parts,
+    start: async () => {
+      await feed.start();
+      await parts.images.refresh();
+      reconciler.start();
+    },
+    beginStopping: () => {
+      stopping.abort();
+      consoles.close();
+      workers.close();
+    },
+    close: async () => {
+      stopping.abort();
+      await reconciler.stop();
+      consoles.close();
+      workers.close();
+      await feed.close();
+      await database.close();
+    },
+  };
+}

@@ -1,0 +1,120 @@
+/**
+ * What one VM needs now, from what is wanted and what is known: pure, and the same however often it is asked.
+ *
+ *     no primary            -> place it
+ *     placed, not reported  -> order it
+ *     primary live, alone   -> place a backup, order it, pair it
+ *     primary gone, backup  -> tell the backup to ask for promotion (it does so by itself, unless only we see it)
+ *     replica broken        -> drop it, and write it off
+ *     VM ended              -> drop every replica
+ */
+import type { ReplicaFacts } from "./replica-facts.ts";
+import { isSettled, type VmState } from "./vm-state.ts";
+
+export interface PlanFactsOfVm {
+  readonly state: VmState;
+  readonly desiredState: "running" | "deleted";
+  readonly mode: "lockstep" | "none";
+  readonly primaryReplica: string | null;
+  readonly synced: readonly string[];
+  readonly replicas: readonly ReplicaFacts[];
+  /** What the guest wrote last has been taken over from its worker. */
+  readonly consoleDrained: boolean;
+  readonly vmLostMs: number;
+}
+
+export type VmStep =
+  | { readonly kind: "place"; readonly role: "primary" | "backup" }
+  | { readonly kind: "create"; readonly replicaId: string }
+  | { readonly kind: "pair"; readonly backup: string }
+  | { readonly kind: "promote"; readonly replicaId: string }
+  | { readonly kind: "drop"; readonly replicaId: string; readonly reason: string }
+  /** The replica will not be used again; its worker may still hold it. */
+  | { readonly kind: "writeOff"; readonly replicaId: string; readonly state: "lost" | "fenced" | "stopped"; readonly reason: string }
+  /** Its worker holds it no more, or will never be heard of again. */
+  | { readonly kind: "forget"; readonly replicaId: string };
+
+export function planVm(vm: PlanFactsOfVm): readonly VmStep[] {
+  if (vm.desiredState === "deleted") return vm.replicas.flatMap(dropForDeletion);
+  if (isSettled(vm.state)) return vm.consoleDrained ? vm.replicas.flatMap((replica) => dropIfHeard(replica, `the VM is ${vm.state}`)) : [];
+
+  const steps: VmStep[] = [];
+  const primary = vm.replicas.find((replica) => replica.id === vm.primaryReplica) ?? null;
+  const synced = vm.replicas.filter((replica) => vm.synced.includes(replica.id) && replica.state !== "lost" && !replica.broken);
+
+  for (const replica of vm.replicas) {
+    if (replica === primary || synced.includes(replica)) steps.push(...planMember(vm, replica));
+    else steps.push(...planOther(replica));
+  }
+  if (vm.primaryReplica === null) {
+    steps.push({ kind: "place", role: "primary" });
+    return steps;
+  }
+  if (primary === null || primary.link === "lost" || primary.broken) {
+    const successor = synced.find((replica) => replica.link === "connected");
+    if (successor !== undefined) steps.push({ kind: "promote", replicaId: successor.id });
+    return steps;
+  }
+  if (vm.mode === "lockstep" && vm.state === "running" && vm.synced.length === 0 && isLivePrimary(primary)) steps.push(...planBackup(vm, primary));
+  return steps;
+}
+
+/** A primary, or a backup that may be promoted: given up only where it is certain that nothing is left. */
+function planMember(vm: PlanFactsOfVm, replica: ReplicaFacts): readonly VmStep[] {
+  if (replica.state === "placing" && replica.report === null && replica.link === "connected") return [{ kind: "create", replicaId: replica.id }];
+  if (replica.state !== "placing" && replica.report === null && replica.link === "connected") {
+    return [{ kind: "writeOff", replicaId: replica.id, state: "lost", reason: "replica_gone" }, { kind: "forget", replicaId: replica.id }];
+  }
+  const allAway = vm.replicas.every(
+    (other) => (other.id !== vm.primaryReplica && !vm.synced.includes(other.id)) || (other.link === "lost" && other.awayForMs > vm.vmLostMs),
+  );
+  if (allAway && replica.state !== "lost") return [{ kind: "writeOff", replicaId: replica.id, state: "lost", reason: "worker_lost" }];
+  return [];
+}
+
+/** Not a member: a candidate that may become one, or something that was one. */
+function planOther(replica: ReplicaFacts): readonly VmStep[] {
+  const written = replica.state === "lost" || replica.state === "fenced" || replica.state === "stopped";
+  if (replica.broken && !written) {
+    const state = replica.report?.state === "fenced" ? "fenced" : "lost";
+    return [{ kind: "writeOff", replicaId: replica.id, state, reason: replica.report?.haltReason ?? "backup_failed" }, ...dropIfHeard(replica, "it halted")];
+  }
+  if (replica.link === "lost" && !written) return [{ kind: "writeOff", replicaId: replica.id, state: "lost", reason: "worker_lost" }];
+  if (written) {
+    if (replica.link === "connected" && replica.report === null) return [{ kind: "forget", replicaId: replica.id }];
+    // A former primary finds out by itself that it is fenced, and says so: it is left the time for it.
+    if (replica.stateReason === "superseded" && !replica.broken && replica.fencingGrace) return [];
+    return dropIfHeard(replica, replica.stateReason ?? "it is no member of the VM");
+  }
+  if (replica.report === null && replica.link === "connected") {
+    if (replica.state === "placing") return [{ kind: "create", replicaId: replica.id }];
+    return [{ kind: "writeOff", replicaId: replica.id, state: "lost", reason: "replica_gone" }, { kind: "forget", replicaId: replica.id }];
+  }
+  return [];
+}
+
+function planBackup(vm: PlanFactsOfVm, primary: ReplicaFacts): readonly VmStep[] {
+  const candidate = vm.replicas.find((replica) => replica !== primary && isCandidate(replica));
+  if (candidate === undefined) return [{ kind: "place", role: "backup" }];
+  const waits = candidate.report?.role === "backup" && candidate.report.state === "syncing" && candidate.link === "connected";
+  if (waits && primary.report?.joining !== candidate.id) return [{ kind: "pair", backup: candidate.id }];
+  return [];
+}
+
+function isCandidate(replica: ReplicaFacts): boolean {
+  return replica.role === "backup" && !replica.broken && (replica.state === "placing" || replica.state === "syncing" || replica.state === "live");
+}
+
+function isLivePrimary(primary: ReplicaFacts): boolean {
+  return primary.link === "connected" && primary.report?.role === "primary" && primary.report.state === "live";
+}
+
+function dropForDeletion(replica: ReplicaFacts): readonly VmStep[] {
+  if (replica.link === "connected" && replica.report === null && replica.state !== "placing") return [{ kind: "forget", replicaId: replica.id }];
+  if (replica.link === "lost") return [{ kind: "forget", replicaId: replica.id }];
+  return dropIfHeard(replica, "the VM is deleted");
+}
+
+function dropIfHeard(replica: ReplicaFacts, reason: string): readonly VmStep[] {
+  return replica.link === "connected" || replica.link === "silent" ? [{ kind: "drop", replicaId: replica.id, reason }] : [];
+}

@@ -1,0 +1,49 @@
+/**
+ * Follows a failover to its end.
+ *
+ *     pending (ordered by a user) --promote granted--> promoting --new primary live--> completed
+ *        '-- the backup is gone, or too long --> failed <-- the new primary is gone --'
+ */
+import { abandonFailover, completeFailover } from "../db/queries/end-failover.ts";
+import type { FailoverRow, VmRow } from "../db/schema.ts";
+import type { ReplicaFacts } from "../domain/replica-facts.ts";
+import type { ReconcilerOptions } from "./reconciler.ts";
+
+/** A user's failover that the backup has not taken up for so long is given up. */
+const PENDING_LIMIT_MS = 30_000;
+
+export async function followFailover(
+  { database, workers, settings, log }: ReconcilerOptions,
+  vm: VmRow,
+  failover: FailoverRow,
+  replicas: readonly ReplicaFacts[],
+  nowMs: number,
+): Promise<void> {
+  const target = replicas.find((replica) => replica.id === failover.toReplica);
+  const dead = target === undefined || target.state === "lost" || target.broken;
+  if (failover.state === "pending") {
+    const tooLong = Date.now() - failover.startedAt.getTime() > PENDING_LIMIT_MS;
+    if (dead || tooLong || !vm.synced.includes(failover.toReplica) || vm.state !== "running") {
+      await database.transaction((tx) => abandonFailover(tx, failover, dead ? "the backup is gone" : "the backup did not take over"));
+      return;
+    }
+    const link = workers.link(target.workerId);
+    const sent = link?.order(`promote ${target.id}`, { type: "promote", replicaId: target.id }, nowMs, settings.repeatOrderMs);
+    if (sent === true) log.info({ vmId: vm.id, failoverId: failover.id, to: target.id }, "failover: telling the backup to take over");
+    return;
+  }
+  if (dead) {
+    await database.transaction((tx) => abandonFailover(tx, failover, "the new primary is gone"));
+    return;
+  }
+  const report = workers.holderOf(failover.toReplica)?.report;
+  if (report?.role !== "primary" || report.state === "promoting" || report.promotion === null) return;
+  const { detectMs, arbitrateMs, promoteMs, instant, consoleEnd } = report.promotion;
+  const gapMs = { detect: detectMs, arbitrate: arbitrateMs, promote: promoteMs, total: detectMs + arbitrateMs + promoteMs };
+  const former = replicas.find((replica) => replica.id === failover.fromReplica);
+  const formerHeard = former !== undefined && (former.link === "connected" || former.link === "silent");
+  // The promotion may have been asked for before we saw the worker's channel close.
+  const cause = failover.cause === "user_action" ? failover.cause : formerHeard ? "connection_lost" : "worker_lost";
+  await database.transaction((tx) => completeFailover(tx, failover, { gapMs, instant: BigInt(instant), consoleEnd: BigInt(consoleEnd), cause }));
+  log.info({ vmId: vm.id, failoverId: failover.id, cause, gapMs, instant, term: failover.term?.toString() }, "failover completed");
+}

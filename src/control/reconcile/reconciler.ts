@@ -1,0 +1,385 @@
+/**
+ * The loop that brings what is to what is wanted: level-triggered, one pass at a time, from the rows and the reports.
+ *
+ *     idle --kick (a report, a request, a commit) or tick--> pass --read facts--> orders to workers, rows with events --> idle
+ *                                                              '-- database down: nothing is decided, the next tick tries again
+ *
+ * Losing a pass costs a tick, never a decision: nothing is remembered from one to the next but when an order was sent.
+ */
+import type { FastifyBaseLogger } from "fastify";
+import type { ReplicaReport } from "../../wire/control-messages.ts";
+import type { Database } from "../db/database.ts";
+import { placeReplica } from "../db/queries/place-replica.ts";
+import { lockVm, type PlanFacts, readPlanFacts } from "../db/queries/plan-facts.ts";
+import { setWorkerState } from "../db/queries/set-worker-state.ts";
+import { trimHistory } from "../db/queries/trim-history.ts";
+import { markReplicaGone, setReplicaState } from "../db/queries/update-replica.ts";
+import { setProtection, setVmState } from "../db/queries/update-vm.ts";
+import { readImage } from "../db/queries/images.ts";
+import type { FailoverRow, ReplicaRow, VmRow } from "../db/schema.ts";
+import { isDatabaseUnavailable } from "../db/unavailable.ts";
+import { place } from "../domain/placement.ts";
+import { planVm, type VmStep } from "../domain/plan-vm.ts";
+import { protectionOf } from "../domain/protection.ts";
+import { isBroken, type ReplicaFacts } from "../domain/replica-facts.ts";
+import { isSettled, nextVmState } from "../domain/vm-state.ts";
+import type { WorkerState } from "../domain/worker-state.ts";
+import type { ControlSettings } from "../settings.ts";
+import type { WorkerRegistry } from "../workers/worker-registry.ts";
+import { followFailover } from "./follow-failover.ts";
+import { replicaSpecOf } from "./replica-spec.ts";
+
+const TRIM_INTERVAL_MS = 10 * 60 * 1000;
+/** After a backup failed, the next one waits so long; it doubles up to the second number. */
+const BACKOFF_MS = [0, 10_000] as const;
+
+export interface ReconcilerOptions {
+  readonly database: Database;
+  readonly workers: WorkerRegistry;
+  readonly settings: ControlSettings;
+  readonly log: FastifyBaseLogger;
+  /** Takes over what the guest of a VM that ended wrote last; true when that is done. */
+  readonly drainConsole: (vmId: string) => boolean;
+}
+
+export class Reconciler {
+  private readonly options: ReconcilerOptions;
+  private running: Promise<void> | null = null;
+  private again = false;
+  private stopped = true;
+  private timer: NodeJS.Timeout | null = null;
+  private down = false;
+  private trimmedAtMs = Number.NEGATIVE_INFINITY;
+  /** Why nobody could be found for a VM's next replica; in memory, as it is found out again at every pass. */
+  private readonly refusals = new Map<string, "no_capacity" | "engine_mismatch">();
+  private readonly backoff = new Map<string, { untilMs: number; delayMs: number }>();
+  private readonly divergences = new Set<string>();
+
+  constructor(options: ReconcilerOptions) {
+    this.options = options;
+    const { workers, database } = options;
+    workers.on("joined", () => this.kick());
+    workers.on("left", () => this.kick());
+    workers.on("replicaGone", (_link, replicaId) => {
+      // Lost with the database down, it comes again: what is dropped twice is gone twice.
+      markReplicaGone(database.db, replicaId).then(
+        () => this.kick(),
+        () => this.kick(),
+      );
+    });
+    workers.on("report", (_link, _report, significant) => {
+      if (significant) this.kick();
+    });
+    database.onCommitted(() => this.kick());
+  }
+
+  start(): void {
+    this.stopped = false;
+    this.kick();
+  }
+
+  async stop(): Promise<void> {
+    this.stopped = true;
+    if (this.timer !== null) clearTimeout(this.timer);
+    await this.running;
+  }
+
+  /** Asks for a pass soon; many asks are one pass. */
+  kick(): void {
+    if (this.stopped) return;
+    this.again = true;
+    if (this.running !== null) return;
+    this.running = this.loop().finally(() => {
+      this.running = null;
+      if (this.again) this.kick();
+    });
+  }
+
+  private async loop(): Promise<void> {
+    if (this.timer !== null) clearTimeout(this.timer);
+    let settled = true;
+    while (this.again && !this.stopped) {
+      this.again = false;
+      try {
+        settled = await this.pass();
+        if (this.down) this.options.log.info("the database is back, reconciling goes on");
+        this.down = false;
+      } catch (error) {
+        settled = false;
+        if (!isDatabaseUnavailable(error)) this.options.log.error({ err: error }, "reconcile pass failed");
+        else if (!this.down) this.options.log.warn({ code: "arbiter_unavailable" }, "arbiter_unavailable: the database does not answer; running pairs go on");
+        if (isDatabaseUnavailable(error)) this.down = true;
+        this.again = false;
+      }
+    }
+    if (this.stopped) return;
+    const { tickMs } = this.options.settings;
+    this.timer = setTimeout(() => this.kick(), settled ? 4 * tickMs : tickMs);
+  }
+
+  /** @returns true where nothing is on its way */
+  private async pass(): Promise<boolean> {
+    const { database, workers } = this.options;
+    const facts = await readPlanFacts(database.db);
+    let settled = await this.updateWorkers(facts);
+    const nowMs = performance.now();
+    this.dropUnknown(facts, nowMs);
+    for (const vm of facts.vms) settled = (await this.reconcileVm(facts, vm, nowMs)) && settled;
+    workers.forgetReports(new Set(facts.replicas.map((replica) => replica.id)));
+    if (nowMs - this.trimmedAtMs > TRIM_INTERVAL_MS) {
+      this.trimmedAtMs = nowMs;
+      await trimHistory(database.db, this.options.settings.eventRetentionDays);
+    }
+    return settled;
+  }
+
+  private async updateWorkers(facts: PlanFacts): Promise<boolean> {
+    const { workers, database } = this.options;
+    let settled = true;
+    for (const { worker } of facts.workers) {
+      const link = workers.linkState(worker.id, worker.incarnation);
+      const state: WorkerState = link === "connected" ? "ready" : link === "lost" ? "lost" : "unknown";
+      if (link === "silent" || link === "missing") settled = false;
+      // A control plane that has just started does not yet know better than the row.
+      if (worker.state === state || (link === "missing" && workers.booting)) continue;
+      if (worker.state === "lost" && state === "unknown") continue;
+      await setWorkerState(database, worker, state, workers.lastHeardAt(worker.id));
+    }
+    return settled;
+  }
+
+  /** What a worker holds and no table speaks of is dropped. */
+  private dropUnknown(facts: PlanFacts, nowMs: number): void {
+    const known = new Set(facts.replicas.map((replica) => replica.id));
+    for (const link of this.options.workers.all()) {
+      for (const report of link.reports.values()) {
+        if (known.has(report.replicaId)) continue;
+        const sent = link.order(
+          `drop ${report.replicaId}`,
+          { type: "dropReplica", replicaId: report.replicaId, reason: "no VM has this replica" },
+          nowMs,
+          this.options.settings.repeatOrderMs,
+        );
+        if (sent) this.options.log.info({ replicaId: report.replicaId, vmId: report.vmId, worker: link.worker.name }, "dropping a replica that no VM has");
+      }
+    }
+  }
+
+  private async reconcileVm(facts: PlanFacts, vm: VmRow, nowMs: number): Promise<boolean> {
+    const { database, workers, settings, log } = this.options;
+    const rows = facts.replicas.filter((replica) => replica.vmId === vm.id);
+    const replicas: ReplicaFacts[] = [];
+    for (const row of rows) replicas.push(await this.observe(row));
+    const open = facts.openFailovers.find((failover) => failover.vmId === vm.id) ?? null;
+    if (open !== null) await followFailover(this.options, vm, open, replicas, nowMs);
+
+    const ended = vm.state === "stopped" || vm.state === "failed";
+    const steps = planVm({
+      state: vm.state,
+      desiredState: vm.desiredState,
+      mode: vm.spec.protection.mode,
+      primaryReplica: vm.primaryReplica,
+      synced: vm.synced,
+      replicas,
+      consoleDrained: !ended || rows.length === 0 || this.options.drainConsole(vm.id),
+      vmLostMs: settings.vmLostMs,
+    });
+    if (vm.synced.length > 0) this.backoff.delete(vm.id);
+    for (const step of steps) await this.perform(facts, vm, rows, step, nowMs);
+
+    const change = nextVmState({
+      state: vm.state,
+      desiredState: vm.desiredState,
+      primaryReplica: vm.primaryReplica,
+      synced: vm.synced,
+      replicas,
+      startingForMs: Date.now() - vm.stateSince.getTime(),
+      startDeadlineMs: settings.startDeadlineMs,
+    });
+    const primary = vm.primaryReplica === null ? null : workers.lastReport(vm.primaryReplica);
+    if (change !== null) {
+      const known = { instant: BigInt(primary?.instant ?? 0), consoleEnd: BigInt(primary?.consoleEnd ?? 0) };
+      const done = await database.transaction((tx) => setVmState(tx, vm, change, known));
+      if (done) log.info({ vmId: vm.id, from: vm.state, state: change.state, reason: change.reason }, `VM is ${change.state}`);
+      // The rest follows from the new state, at once.
+      this.again = true;
+      return false;
+    }
+    if (vm.state !== "deleting") await this.updateProtection(vm, replicas, open);
+    if (primary !== null) await this.noteDivergence(vm, primary);
+    const waiting = vm.spec.protection.mode === "lockstep" && vm.state === "running" && vm.protectionState !== "protected";
+    return open === null && !waiting && (isSettled(vm.state) ? rows.length === 0 : vm.state === "running");
+  }
+
+  /** What is known of a replica, with its row brought up to its worker's report. */
+  private async observe(row: ReplicaRow): Promise<ReplicaFacts> {
+    const { database, workers, settings } = this.options;
+    const link = workers.linkState(row.workerId, row.incarnation);
+    const held = workers.link(row.workerId);
+    const report = link === "connected" || link === "silent" ? (held?.reports.get(row.id) ?? null) : null;
+    let { state } = row;
+    const reported = report === null ? null : rowStateOf(report);
+    if (reported !== null && state !== "lost" && state !== reported && !(reported === "syncing" && state !== "placing")) {
+      // A backup is live when the arbiter has added it, and a promoted one when its failover is complete: not by its own word.
+      const mayBecome = reported !== "live" || (report?.role === "primary" && state !== "promoting");
+      if (mayBecome) {
+        await setReplicaState(database.db, row.id, reported, report?.haltReason ?? null);
+        state = reported;
+      }
+    }
+    return {
+      id: row.id,
+      role: row.role,
+      state,
+      stateReason: row.stateReason,
+      workerId: row.workerId,
+      link,
+      awayForMs: workers.awayForMs(row.workerId),
+      fencingGrace: held !== null && performance.now() - Math.max(held.responsiveSinceMs, performance.now() - (Date.now() - row.updatedAt.getTime())) < settings.fencingGraceMs,
+      report: report === null ? null : { ...report, term: BigInt(report.term) },
+      broken: isBroken(report === null ? null : { ...report, term: BigInt(report.term) }),
+    };
+  }
+
+  private async perform(facts: PlanFacts, vm: VmRow, rows: readonly ReplicaRow[], step: VmStep, nowMs: number): Promise<void> {
+    const { database, workers, settings, log } = this.options;
+    const row = "replicaId" in step ? rows.find((replica) => replica.id === step.replicaId) : undefined;
+    const link = row === undefined ? null : workers.link(row.workerId);
+    switch (step.kind) {
+      case "place":
+        await this.place(facts, vm, rows, step.role, nowMs);
+        return;
+      case "create": {
+        if (row === undefined || link === null) return;
+        const image = await readImage(database.db, vm.imageId);
+        if (image === null) return;
+        const message = {
+          type: "createReplica",
+          vmId: vm.id,
+          replicaId: row.id,
+          role: row.role,
+          term: vm.term.toString(),
+          spec: replicaSpecOf(vm, image, settings),
+          channelSecret: row.channelSecret,
+        } as const;
+        if (link.order(`create ${row.id}`, message, nowMs, settings.repeatOrderMs)) {
+          log.info({ vmId: vm.id, replicaId: row.id, role: row.role, worker: link.worker.name }, `placing a ${row.role}`);
+        }
+        return;
+      }
+      case "pair": {
+        const backup = rows.find((replica) => replica.id === step.backup);
+        const primary = rows.find((replica) => replica.id === vm.primaryReplica);
+        const at = backup === undefined ? null : workers.link(backup.workerId);
+        const by = primary === undefined ? null : workers.link(primary.workerId);
+        if (backup === undefined || primary === undefined || at === null || by === null) return;
+        const address = at.hello.loggingAddress;
+        const message = { type: "pair", replicaId: primary.id, backup: { replicaId: backup.id, address, channelSecret: backup.channelSecret } } as const;
+        if (by.order(`pair ${primary.id} ${backup.id}`, message, nowMs, settings.repeatOrderMs)) {
+          log.info({ vmId: vm.id, primary: primary.id, backup: backup.id, address }, "pairing");
+        }
+        return;
+      }
+      case "promote":
+        if (row === undefined || link === null) return;
+        if (link.order(`promote ${row.id}`, { type: "promote", replicaId: row.id }, nowMs, settings.repeatOrderMs)) {
+          log.warn({ vmId: vm.id, replicaId: row.id }, "the primary's worker is lost: telling the backup to take over");
+        }
+        return;
+      case "drop":
+        if (row === undefined || link === null) return;
+        link.order(`drop ${row.id}`, { type: "dropReplica", replicaId: row.id, reason: step.reason }, nowMs, settings.repeatOrderMs);
+        return;
+      case "writeOff":
+        if (row?.role === "backup" && step.reason !== "worker_lost") this.slowDown(vm.id, nowMs);
+        await setReplicaState(database.db, step.replicaId, step.state, step.reason);
+        log.warn({ vmId: vm.id, replicaId: step.replicaId, reason: step.reason }, `replica is ${step.state}`);
+        this.again = true;
+        return;
+      case "forget":
+        await markReplicaGone(database.db, step.replicaId);
+        this.again = true;
+        return;
+    }
+  }
+
+  private async place(facts: PlanFacts, vm: VmRow, rows: readonly ReplicaRow[], role: "primary" | "backup", nowMs: number): Promise<void> {
+    const { database, workers, log } = this.options;
+    const wait = this.backoff.get(vm.id);
+    if (role === "backup" && wait !== undefined && nowMs < wait.untilMs) return;
+    const primary = rows.find((row) => row.id === vm.primaryReplica);
+    const decision = place(
+      {
+        memoryMiB: vm.spec.machine.memoryMiB,
+        taken: rows.map((row) => row.workerId),
+        buildDigest: primary === undefined ? null : (workers.link(primary.workerId)?.hello.buildDigest ?? null),
+      },
+      facts.workers.map(({ worker, promisedMiB, replicas }) => ({
+        id: worker.id,
+        name: worker.name,
+        host: worker.host,
+        ready: workers.linkState(worker.id, worker.incarnation) === "connected",
+        buildDigest: worker.buildDigest,
+        memoryMiB: worker.memoryMiB,
+        promisedMiB,
+        replicas,
+      })),
+    );
+    if (decision.kind === "refused") {
+      if (this.refusals.get(vm.id) !== decision.reason) {
+        log.warn({ vmId: vm.id, role, reason: decision.reason }, `no worker for the ${role}: trying again until there is one`);
+      }
+      this.refusals.set(vm.id, decision.reason);
+      return;
+    }
+    this.refusals.delete(vm.id);
+    const replica = await placeReplica(database, { vmId: vm.id, workerId: decision.worker.id, role, memoryMiB: vm.spec.machine.memoryMiB });
+    // Another pass orders it; where the memory went to somebody else meanwhile, another pass chooses again.
+    if (replica !== null) log.info({ vmId: vm.id, replicaId: replica.id, worker: decision.worker.name }, `${role} is promised to ${decision.worker.name}`);
+    this.again = true;
+  }
+
+  private slowDown(vmId: string, nowMs: number): void {
+    const delayMs = Math.min(BACKOFF_MS[1], Math.max(250, 2 * (this.backoff.get(vmId)?.delayMs ?? BACKOFF_MS[0])));
+    this.backoff.set(vmId, { untilMs: nowMs + delayMs, delayMs });
+  }
+
+  private async updateProtection(vm: VmRow, replicas: readonly ReplicaFacts[], open: FailoverRow | null): Promise<void> {
+    const { database, workers } = this.options;
+    const protection = protectionOf({
+      mode: vm.spec.protection.mode,
+      vmState: vm.state,
+      current: { state: vm.protectionState, reason: vm.protectionReason },
+      primaryReplica: vm.primaryReplica,
+      synced: vm.synced,
+      replicas,
+      failoverOpen: open?.state === "promoting",
+      placementRefusal: this.refusals.get(vm.id) ?? null,
+      booting: workers.booting,
+    });
+    if (protection.state === vm.protectionState && protection.reason === vm.protectionReason) return;
+    await database.transaction((tx) => setProtection(tx, vm, protection));
+  }
+
+  private async noteDivergence(vm: VmRow, { divergence }: ReplicaReport): Promise<void> {
+    if (divergence === null) return;
+    const key = `${divergence.replicaId} ${divergence.epoch}`;
+    if (this.divergences.has(key)) return;
+    this.divergences.add(key);
+    this.options.log.error({ vmId: vm.id, divergence }, "a backup's state differed from its primary's: it was ejected");
+    await this.options.database.transaction(async (tx) => {
+      // The VM's row before the event clock, as everywhere.
+      await lockVm(tx.db, vm.id);
+      tx.emit({ type: "vm.divergence.detected", vmId: vm.id, term: vm.term, data: { ...divergence } });
+    });
+  }
+}
+
+function rowStateOf(report: ReplicaReport): ReplicaRow["state"] {
+  switch (report.state) {
+    case "failed":
+      return "stopped";
+    default:
+      return report.state;
+  }
+}

@@ -1,0 +1,104 @@
+/**
+ * A control plane that listens: database, migrations, both listeners.
+ *
+ *     starting --migrated, ports bound--> listening --stop--> draining (waits end, sockets get 1001) --> closed
+ */
+import { mkdirSync } from "node:fs";
+import { join } from "node:path";
+import type { FastifyBaseLogger, FastifyInstance } from "fastify";
+import type pg from "pg";
+import { UnderstudyError } from "../base/errors.ts";
+import { buildApp } from "./app.ts";
+import { type Configuration, type ListenAddress, maskedConfiguration } from "./configuration.ts";
+import { type CreatedControlPlane, createControlPlane } from "./create-control-plane.ts";
+import { EmbeddedPostgres } from "./db/embedded-postgres.ts";
+import { findMigrations, migrate } from "./db/migrate.ts";
+import { isDatabaseUnavailable } from "./db/unavailable.ts";
+import { buildInternalApp } from "./internal-app.ts";
+import { obtainApiToken, obtainJoinToken } from "./secrets.ts";
+
+export interface RunningServer {
+  readonly url: string;
+  readonly internalUrl: string;
+  stop(): Promise<void>;
+}
+
+/** @throws {UnderstudyError} with a code and what to do; nothing is left running then */
+export async function startServer(configuration: Configuration, env: NodeJS.ProcessEnv, log: FastifyBaseLogger): Promise<RunningServer> {
+  log.info({ configuration: maskedConfiguration(configuration) }, "effective configuration");
+  const closers: (() => Promise<unknown>)[] = [];
+  const closeAll = async (): Promise<void> => {
+    for (const close of closers.reverse()) await close().catch((error: unknown) => log.warn({ err: error }, "not everything closed cleanly"));
+  };
+  try {
+    mkdirSync(configuration.dataDir, { recursive: true });
+    const joinToken = obtainJoinToken(configuration.joinToken, configuration.joinTokenFile);
+    const connection = await connect(configuration, log, closers);
+    const control = createControlPlane({ connection, imageStore: configuration.imageStore, log, settings: configuration.settings });
+    closers.push(() => control.close());
+    await prepareDatabase(control, configuration, env, log);
+    await control.parts.images.store.init();
+    const { app } = await buildApp(control.parts);
+    const internal = await buildInternalApp(control.parts, joinToken);
+    closers.push(() => internal.close());
+    closers.push(() => app.close());
+    await control.start();
+    const internalUrl = await listen(internal, configuration.internalListen, "UNDERSTUDY_INTERNAL_LISTEN");
+    const url = await listen(app, configuration.listen, "UNDERSTUDY_LISTEN");
+    log.info({ url, internalUrl, tokenFile: configuration.tokenFile, joinTokenFile: configuration.joinTokenFile }, "understudy control plane listening");
+    return {
+      url,
+      internalUrl,
+      stop: async () => {
+        control.beginStopping();
+        await closeAll();
+      },
+    };
+  } catch (error) {
+    await closeAll();
+    throw error;
+  }
+}
+
+async function connect(configuration: Configuration, log: FastifyBaseLogger, closers: (() => Promise<unknown>)[]): Promise<pg.PoolConfig> {
+  if (configuration.databaseUrl !== null) return { connectionString: configuration.databaseUrl };
+  const postgres = await EmbeddedPostgres.start({ directory: join(configuration.dataDir, "postgres"), restart: true });
+  closers.push(() => postgres.close());
+  postgres.on("exited", (reason) => log.error({ reason }, "the embedded database ended"));
+  postgres.on("ready", () => log.info({ pid: postgres.processId }, "the embedded database is ready"));
+  const { directory, adopted, processId } = postgres;
+  log.info({ directory, pid: processId, adopted }, adopted ? "took over the embedded database that a former process left running" : "embedded database started");
+  return postgres.connection;
+}
+
+async function prepareDatabase(control: CreatedControlPlane, configuration: Configuration, env: NodeJS.ProcessEnv, log: FastifyBaseLogger): Promise<void> {
+  try {
+    const { applied, version } = await migrate(control.parts.database, findMigrations(import.meta.url, env));
+    log.info({ applied, version }, "database schema is up to date");
+    const made = await obtainApiToken(control.parts.database, configuration.token, configuration.tokenFile);
+    if (made) log.info({ tokenFile: configuration.token === null ? configuration.tokenFile : null }, "API token registered");
+  } catch (cause) {
+    if (!isDatabaseUnavailable(cause)) throw cause;
+    throw new UnderstudyError("arbiter_unavailable", `Cannot start: the database does not answer (${(cause as Error).message}). Check DATABASE_URL and that Postgres runs`, {
+      cause,
+    });
+  }
+}
+
+/** @throws {UnderstudyError} `port_in_use`, `cannot_listen` */
+async function listen(app: FastifyInstance, address: ListenAddress, variable: string): Promise<string> {
+  try {
+    await app.listen(address);
+  } catch (cause) {
+    const { code } = cause as { code?: string };
+    const at = `${address.host}:${address.port}`;
+    if (code === "EADDRINUSE") {
+      throw new UnderstudyError("port_in_use", `Cannot listen on ${at}: the port is in use. Stop what uses it, or set ${variable} to another`, { cause });
+    }
+    throw new UnderstudyError("cannot_listen", `Cannot listen on ${at}: ${(cause as Error).message}. Set ${variable} to an address of this machine`, { cause });
+  }
+  const bound = app.server.address();
+  const port = typeof bound === "object" && bound !== null ? bound.port : address.port;
+  const host = address.host === "0.0.0.0" || address.host === "::" ? "127.0.0.1" : address.host;
+  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+}

@@ -1,0 +1,51 @@
+/**
+ * Carries a replica's request to the arbiter, and the answer back. The database decides; where it does not answer, the
+ * replica is told so and asks again: safety before availability.
+ */
+import type { WorkerMessage } from "../../wire/control-messages.ts";
+import type { ControlPlane } from "../control-plane.ts";
+import { changeTerm, type TermChange } from "../db/queries/change-term.ts";
+import { isDatabaseUnavailable } from "../db/unavailable.ts";
+import type { WorkerLink } from "./worker-link.ts";
+
+type ArbiterRequest = Extract<WorkerMessage, { type: "arbiterRequest" }>;
+
+export async function answerArbiterRequest(control: ControlPlane, link: WorkerLink, message: ArbiterRequest): Promise<void> {
+  const { requestId, vmId, replicaId, request } = message;
+  const log = control.log.child({ vmId, replicaId, worker: link.worker.name, request: request.kind, term: request.term });
+  const change = toTermChange(message);
+  if (change.kind === "addBackup" && control.workers.holderOf(change.backup) === null) {
+    // A backup whose worker nobody can hear would protect nothing.
+    log.warn({ backup: change.backup }, "arbiter: refused, the backup's worker is not connected");
+    link.send({ type: "arbiterAnswer", requestId, outcome: "refused", term: request.term });
+    return;
+  }
+  try {
+    const answer = await changeTerm(control.database, change, { cause: causeOf(control, vmId, replicaId) });
+    log.info({ outcome: answer.outcome, termNow: answer.term.toString(), repeated: !answer.changed }, `arbiter: ${request.kind} ${answer.outcome}`);
+    link.send({ type: "arbiterAnswer", requestId, outcome: answer.outcome, term: answer.term.toString() });
+  } catch (error) {
+    if (isDatabaseUnavailable(error)) log.warn({ code: "arbiter_unavailable" }, "arbiter_unavailable: the database does not answer, the replica will ask again");
+    else log.error({ err: error }, "arbiter failed");
+    link.send({ type: "arbiterAnswer", requestId, outcome: "unavailable", term: request.term });
+  }
+  control.reconciler.kick();
+}
+
+function toTermChange({ vmId, replicaId, request }: ArbiterRequest): TermChange {
+  const base = { vmId, asker: replicaId, term: BigInt(request.term) };
+  switch (request.kind) {
+    case "promote":
+      return { ...base, kind: "promote" };
+    case "goSolo":
+      return { ...base, kind: "goSolo", lost: request.lost, reason: request.reason };
+    case "addBackup":
+      return { ...base, kind: "addBackup", backup: request.backup };
+  }
+}
+
+/** A primary whose worker still talks to us is cut off from its backup; one that does not is gone. */
+function causeOf(control: ControlPlane, vmId: string, asker: string): "worker_lost" | "connection_lost" {
+  const primary = control.workers.primaryOf(vmId);
+  return primary !== null && primary.report.replicaId !== asker ? "connection_lost" : "worker_lost";
+}

@@ -1,0 +1,71 @@
+/**
+ * One open control channel: a worker that has said hello, what it reports, and what it was told.
+ *
+ *     responsive <--any frame or pong / nothing for silentMs--> silent --for too long--> terminated
+ */
+import type { WebSocket } from "ws";
+import { encodeControlChannelMessage } from "../../wire/control-codec.ts";
+import { type ControlConsoleFrame, encodeControlConsoleFrame } from "../../wire/console-frames.ts";
+import type { ControlMessage, ReplicaReport, WorkerHello } from "../../wire/control-messages.ts";
+import type { WorkerRow } from "../db/schema.ts";
+
+export class WorkerLink {
+  readonly worker: WorkerRow;
+  readonly hello: WorkerHello;
+  /** By replica: everything that the worker holds now. */
+  readonly reports = new Map<string, ReplicaReport>();
+  lastHeardMs: number;
+  /** Since when it has answered without a break. */
+  responsiveSinceMs: number;
+  private readonly socket: WebSocket;
+  private readonly orders = new Map<string, number>();
+
+  constructor(socket: WebSocket, worker: WorkerRow, hello: WorkerHello, nowMs: number) {
+    this.socket = socket;
+    this.worker = worker;
+    this.hello = hello;
+    this.lastHeardMs = nowMs;
+    this.responsiveSinceMs = nowMs;
+    for (const report of hello.replicas) this.reports.set(report.replicaId, report);
+  }
+
+  heard(nowMs: number, silentMs: number): void {
+    if (nowMs - this.lastHeardMs > silentMs) this.responsiveSinceMs = nowMs;
+    this.lastHeardMs = nowMs;
+  }
+
+  send(message: ControlMessage): void {
+    if (this.socket.readyState === this.socket.OPEN) this.socket.send(encodeControlChannelMessage(message));
+  }
+
+  sendConsoleFrame(frame: ControlConsoleFrame): void {
+    if (this.socket.readyState === this.socket.OPEN) this.socket.send(encodeControlConsoleFrame(frame));
+  }
+
+  /** Sends an order, unless the same one went out less than `repeatMs` ago. The worker takes a repeat for what it is. */
+  order(key: string, message: ControlMessage, nowMs: number, repeatMs: number): boolean {
+    const sentAt = this.orders.get(key);
+    if (sentAt !== undefined && nowMs - sentAt < repeatMs) return false;
+    this.orders.set(key, nowMs);
+    this.send(message);
+    return true;
+  }
+
+  /** The orders about a replica are forgotten with it. */
+  forget(replicaId: string): void {
+    this.reports.delete(replicaId);
+    for (const key of this.orders.keys()) if (key.includes(replicaId)) this.orders.delete(key);
+  }
+
+  ping(): void {
+    if (this.socket.readyState === this.socket.OPEN) this.socket.ping();
+  }
+
+  close(code: number, reason: string): void {
+    this.socket.close(code, reason);
+  }
+
+  terminate(): void {
+    this.socket.terminate();
+  }
+}

@@ -1,0 +1,195 @@
+/**
+ * The workers that are connected to this control plane, and since when the others have been away.
+ *
+ * Everything here is level, in memory, and rebuilt by the workers' hellos after a restart.
+ */
+import { EventEmitter } from "node:events";
+import type { ReplicaReport } from "../../wire/control-messages.ts";
+import type { LinkState } from "../domain/replica-facts.ts";
+import type { ControlSettings } from "../settings.ts";
+import type { WorkerLink } from "./worker-link.ts";
+
+export interface RegistryEvents {
+  joined: [WorkerLink];
+  left: [WorkerLink];
+  /** `significant`: something changed that a decision may hang on. */
+  report: [WorkerLink, ReplicaReport, boolean];
+  replicaGone: [WorkerLink, string];
+}
+
+interface LastReport {
+  readonly report: ReplicaReport;
+  readonly atMs: number;
+  readonly logBytesPerSecond: number;
+}
+
+export class WorkerRegistry extends EventEmitter<RegistryEvents> {
+  private readonly links = new Map<string, WorkerLink>();
+  /** When the channel of a worker closed. */
+  private readonly awaySince = new Map<string, number>();
+  private readonly lastReports = new Map<string, LastReport>();
+  private readonly startedMs = performance.now();
+  private readonly settings: ControlSettings;
+  private readonly pinger: NodeJS.Timeout;
+
+  constructor(settings: ControlSettings) {
+    super();
+    this.settings = settings;
+    this.pinger = setInterval(() => this.pingAll(), settings.workerPingMs);
+    this.pinger.unref();
+  }
+
+  /** Workers have had the time to come back after this process started. */
+  get booting(): boolean {
+    return performance.now() - this.startedMs < this.settings.bootGraceMs;
+  }
+
+  all(): readonly WorkerLink[] {
+    return [...this.links.values()];
+  }
+
+  link(workerId: string): WorkerLink | null {
+    return this.links.get(workerId) ?? null;
+  }
+
+  linkByName(name: string): WorkerLink | null {
+    return this.all().find((link) => link.worker.name === name) ?? null;
+  }
+
+  isResponsive(link: WorkerLink): boolean {
+    return performance.now() - link.lastHeardMs <= this.settings.workerLostMs;
+  }
+
+  linkState(workerId: string, incarnation: string): LinkState {
+    const link = this.links.get(workerId);
+    if (link !== undefined) {
+      if (link.hello.incarnation !== incarnation) return "lost";
+      return this.isResponsive(link) ? "connected" : "silent";
+    }
+    const since = this.awaySince.get(workerId);
+    const nowMs = performance.now();
+    if (since === undefined) return nowMs - this.startedMs < this.settings.bootGraceMs ? "missing" : "lost";
+    return nowMs - since < this.settings.workerLostMs ? "missing" : "lost";
+  }
+
+  /** How long the worker has been away; 0 while it is connected. */
+  awayForMs(workerId: string): number {
+    if (this.links.has(workerId)) return 0;
+    return performance.now() - (this.awaySince.get(workerId) ?? this.startedMs);
+  }
+
+  add(link: WorkerLink): void {
+    this.links.set(link.worker.id, link);
+    this.awaySince.delete(link.worker.id);
+    for (const report of link.reports.values()) this.remember(report);
+    this.emit("joined", link);
+  }
+
+  remove(link: WorkerLink): void {
+    if (this.links.get(link.worker.id) !== link) return;
+    this.links.delete(link.worker.id);
+    this.awaySince.set(link.worker.id, performance.now());
+    this.emit("left", link);
+  }
+
+  reported(link: WorkerLink, report: ReplicaReport): void {
+    const before = link.reports.get(report.replicaId);
+    link.reports.set(report.replicaId, report);
+    this.remember(report);
+    this.emit("report", link, report, before === undefined || differs(before, report));
+  }
+
+  replicaGone(link: WorkerLink, replicaId: string): void {
+    link.forget(replicaId);
+    this.emit("replicaGone", link, replicaId);
+  }
+
+  /** The link that holds the replica now, with its report. */
+  holderOf(replicaId: string): { link: WorkerLink; report: ReplicaReport } | null {
+    for (const link of this.links.values()) {
+      const report = link.reports.get(replicaId);
+      if (report !== undefined) return { link, report };
+    }
+    return null;
+  }
+
+  /** True where an order to the replica's worker would arrive now. */
+  isReachable(replicaId: string): boolean {
+    const holder = this.holderOf(replicaId);
+    return holder !== null && this.isResponsive(holder.link);
+  }
+
+  /** What reports itself as primary of the VM, in the newest term; a primary whose guest ended counts. */
+  primaryOf(vmId: string): { link: WorkerLink; report: ReplicaReport } | null {
+    let best: { link: WorkerLink; report: ReplicaReport } | null = null;
+    for (const link of this.links.values()) {
+      for (const report of link.reports.values()) {
+        if (report.vmId !== vmId || report.role !== "primary") continue;
+        if (report.state !== "live" && !(report.state === "stopped" && report.guestHalt !== null)) continue;
+        if (best === null || BigInt(report.term) > BigInt(best.report.term)) best = { link, report };
+      }
+    }
+    return best;
+  }
+
+  lastReport(replicaId: string): ReplicaReport | null {
+    return this.lastReports.get(replicaId)?.report ?? null;
+  }
+
+  logBytesPerSecond(replicaId: string): number {
+    return this.lastReports.get(replicaId)?.logBytesPerSecond ?? 0;
+  }
+
+  lastHeardAt(workerId: string): Date | null {
+    const link = this.links.get(workerId);
+    return link === undefined ? null : new Date(Date.now() - (performance.now() - link.lastHeardMs));
+  }
+
+  /** Reports of replicas that no table speaks of any more are not kept. */
+  forgetReports(keep: ReadonlySet<string>): void {
+    for (const id of this.lastReports.keys()) if (!keep.has(id)) this.lastReports.delete(id);
+  }
+
+  close(): void {
+    clearInterval(this.pinger);
+    for (const link of this.links.values()) link.close(1001, "the control plane stops");
+  }
+
+  private remember(report: ReplicaReport): void {
+    const atMs = performance.now();
+    const before = this.lastReports.get(report.replicaId);
+    let rate = before?.logBytesPerSecond ?? 0;
+    let since = before?.atMs ?? atMs;
+    if (before !== undefined && atMs - before.atMs >= 500) {
+      rate = Math.round((Number(BigInt(report.logBytes) - BigInt(before.report.logBytes)) * 1000) / (atMs - before.atMs));
+      since = atMs;
+    }
+    // Between two measurements the older report's count stays the base.
+    const base = since === atMs || before === undefined ? report : { ...report, logBytes: before.report.logBytes };
+    this.lastReports.set(report.replicaId, { report: base, atMs: since, logBytesPerSecond: Math.max(0, rate) });
+  }
+
+  private pingAll(): void {
+    const nowMs = performance.now();
+    for (const link of this.links.values()) {
+      if (nowMs - link.lastHeardMs > 5 * this.settings.workerLostMs) link.terminate();
+      else link.ping();
+    }
+  }
+}
+
+function differs(a: ReplicaReport, b: ReplicaReport): boolean {
+  return (
+    a.role !== b.role ||
+    a.state !== b.state ||
+    a.term !== b.term ||
+    a.joining !== b.joining ||
+    a.guestHalt !== b.guestHalt ||
+    a.haltReason !== b.haltReason ||
+    a.arbiterUnavailable !== b.arbiterUnavailable ||
+    (a.promotion === null) !== (b.promotion === null) ||
+    a.divergence?.epoch !== b.divergence?.epoch ||
+    a.divergence?.replicaId !== b.divergence?.replicaId ||
+    a.synced.join() !== b.synced.join()
+  );
+}
