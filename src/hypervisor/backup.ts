@@ -10,7 +10,8 @@
  *
  * Once `following` it has told the primary that its state is verified, so the arbiter may put it into the synced set at any
  * time, and the word of that may be lost with the primary: from here on it asks the arbiter instead of giving up. A planned
- * promotion asks first and follows the log until the answer: if nobody answers, the pair is not disturbed.
+ * promotion asks first and follows the log until the answer: if nobody answers, the pair is not disturbed. What was asked
+ * once is asked until it is answered, because a lost answer may have been a yes.
  *
  * @see Bressoud & Schneider 1995, rules P3 to P7
  */

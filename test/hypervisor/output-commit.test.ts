@@ -1,0 +1,76 @@
+import { expect, test } from "vitest";
+import { InvariantViolation } from "../../src/base/errors.ts";
+import { OutputCommit } from "../../src/hypervisor/output-commit.ts";
+
+const typed = (offset: bigint, length: number) => ({ kind: "console" as const, inputSession: "s", offset, bytes: new Uint8Array(length) });
+
+test("with nobody to wait for, a record commits at once", () => {
+  const commit = new OutputCommit(4n, 10n);
+  expect(commit.commit()).toBeNull();
+  commit.append(4n, 30n, [typed(0n, 3)], 0);
+  expect(commit.commit()).toEqual({ consoleEnd: 30n, inputNext: new Map([["s", 3n]]) });
+  expect(commit.empty).toBe(true);
+});
+
+test("the slowest member decides, and acks are cumulative", () => {
+  const commit = new OutputCommit(0n, 0n);
+  commit.enter("b");
+  commit.enter("c");
+  for (let epoch = 0n; epoch < 4n; epoch++) commit.append(epoch, (epoch + 1n) * 10n, [], 0);
+  commit.acknowledge("b", 3n);
+  expect(commit.commit()).toBeNull();
+  commit.acknowledge("c", 1n);
+  expect(commit.commit()?.consoleEnd).toBe(20n);
+  commit.acknowledge("c", 0n);
+  expect(commit.commit()).toBeNull();
+  commit.leave("c");
+  expect(commit.commit()?.consoleEnd).toBe(40n);
+});
+
+test("a newcomer is waited for only from its own instant on", () => {
+  const commit = new OutputCommit(0n, 0n);
+  commit.enter("b");
+  commit.append(0n, 10n, [], 0);
+  commit.enter("c");
+  commit.acknowledge("b", 0n);
+  expect(commit.commit()?.consoleEnd).toBe(10n);
+  commit.append(1n, 20n, [], 0);
+  commit.acknowledge("b", 1n);
+  expect(commit.commit()).toBeNull();
+});
+
+test("input is durable up to the oldest record that is not committed", () => {
+  const commit = new OutputCommit(0n, 0n);
+  commit.enter("b");
+  commit.append(0n, 0n, [typed(0n, 3)], 0);
+  commit.append(1n, 0n, [typed(3n, 2)], 0);
+  expect(commit.durableInput("s", 5n)).toBe(0n);
+  expect(commit.undurableInputBytes).toBe(5);
+  commit.acknowledge("b", 0n);
+  commit.commit();
+  expect(commit.durableInput("s", 5n)).toBe(3n);
+  expect(commit.undurableInputBytes).toBe(2);
+  commit.acknowledge("b", 1n);
+  commit.commit();
+  expect(commit.durableInput("s", 5n)).toBe(5n);
+});
+
+test("the age of what is not acknowledged is known per member", () => {
+  const commit = new OutputCommit(0n, 0n);
+  commit.enter("b");
+  commit.enter("c");
+  expect(commit.oldestUnackedUs()).toBeNull();
+  commit.append(0n, 0n, [], 100);
+  commit.append(1n, 0n, [], 200);
+  commit.acknowledge("b", 0n);
+  expect(commit.oldestUnackedUs("b")).toBe(200);
+  expect(commit.oldestUnackedUs("c")).toBe(100);
+  expect(commit.oldestUnackedUs()).toBe(100);
+});
+
+test("an ack of what was never recorded is an invariant violation", () => {
+  const commit = new OutputCommit(0n, 0n);
+  commit.enter("b");
+  expect(() => commit.acknowledge("b", 0n)).toThrow(InvariantViolation);
+  expect(() => commit.append(1n, 0n, [], 0)).toThrow(InvariantViolation);
+});
