@@ -152,7 +152,7 @@ export class ScriptedConsoleServer {
   private attach(socket: WebSocket, url: URL): void {
     const asked = url.searchParams.get("from") ?? "start";
     const end = BigInt(this.output.length);
-    const requested = asked === "start" ? this.oldest : asked === "end" ? end : BigInt(asked);
+    const requested = this.requestedOffset(asked, end);
     const from = requested < this.oldest ? this.oldest : requested;
     const viewer: Viewer = { socket, url, mode: url.searchParams.get("mode") ?? "read", sent: from, limit: from + 256n * 1024n };
     this.viewers.add(viewer);
@@ -186,6 +186,14 @@ export class ScriptedConsoleServer {
     if (this.happens(this.faults.repeat)) viewer.sent -= BigInt(this.prng.between(0, Math.min(200, Number(from - this.oldest))));
     this.pump(viewer);
     this.changed();
+  }
+
+  private requestedOffset(asked: string, end: bigint): bigint {
+    if (asked === "start") return this.oldest;
+    if (asked === "end") return end;
+    if (!asked.startsWith("tail:")) return BigInt(asked);
+    const from = end - BigInt(asked.slice("tail:".length));
+    return from < this.oldest ? this.oldest : from;
   }
 
   private pump(viewer: Viewer): void {

@@ -1,0 +1,195 @@
+/** Every command against a scripted API: what is asked, what goes to stdout, and how it exits. */
+import { afterEach, describe, expect, it } from "vitest";
+import { freePorts } from "../../src/cli/up/ports.ts";
+import { type Outcome, runCli } from "./captured-shell.ts";
+import { type Routes, ScriptedApi, sendProblem, vmResource } from "./scripted-api.ts";
+
+const apis: ScriptedApi[] = [];
+
+afterEach(async () => {
+  for (const api of apis.splice(0)) await api.close();
+});
+
+async function against(routes: Routes, ...argv: string[]): Promise<Outcome & { api: ScriptedApi }> {
+  const api = new ScriptedApi(routes);
+  apis.push(api);
+  const url = await api.listen();
+  return { ...(await runCli(argv, { UNDERSTUDY_API_URL: url, UNDERSTUDY_TOKEN: "secret" })), api };
+}
+
+const vm = vmResource();
+
+describe("vm ls", () => {
+  it("prints a table for people", async () => {
+    const { code, stdout, stderr } = await against({ "GET /v1/vms": { items: [vm], nextPageToken: null, resourceVersion: "1" } }, "vm", "ls");
+    expect(code).toBe(0);
+    expect(stderr).toBe("");
+    const [head, row, ...rest] = stdout.split("\n");
+    expect(head).toMatch(/^NAME +ID +STATE +PROTECTION +PRIMARY +BACKUP +TERM +MEMORY +AGE$/);
+    expect(row).toMatch(/^demo +vm_1 +running +protected +worker-1 +worker-2 +3 +256 MiB +0s$/);
+    expect(rest).toEqual([""]);
+  });
+
+  it("prints JSON and nothing else on stdout with -o json", async () => {
+    const { stdout } = await against({ "GET /v1/vms": { items: [vm], nextPageToken: null, resourceVersion: "1" } }, "vm", "ls", "-o", "json");
+    expect(JSON.parse(stdout)).toEqual([vm]);
+  });
+
+  it("prints names, and an empty list as nothing, with -o name", async () => {
+    expect((await against({ "GET /v1/vms": { items: [vm], nextPageToken: null } }, "vm", "ls", "-o", "name")).stdout).toBe("demo\n");
+    expect((await against({ "GET /v1/vms": { items: [], nextPageToken: null } }, "vm", "ls", "-o", "name")).stdout).toBe("");
+  });
+});
+
+describe("vm create", () => {
+  it("sends what the options say, and says what to do next on stderr", async () => {
+    const { code, stdout, stderr, api } = await against(
+      { "POST /v1/vms": vm },
+      ...["vm", "create", "demo", "--memory", "256", "--label", "a=1", "--label", "b=x=y", "--protection", "none", "--cmdline", "quiet", "-o", "json"],
+    );
+    expect(code).toBe(0);
+    expect(api.asked[0]?.body).toEqual({
+      name: "demo",
+      labels: { a: "1", b: "x=y" },
+      spec: { image: "debian", machine: { memoryMiB: 256 }, cmdline: "quiet", protection: { mode: "none" } },
+    });
+    expect(api.asked[0]?.headers).toMatchObject({ authorization: "Bearer secret", "idempotency-key": expect.stringMatching(/./) as string });
+    expect(JSON.parse(stdout)).toEqual(vm);
+    expect(stderr).toContain("understudy vm wait demo --for protected");
+  });
+
+  it("waits where it is told to", async () => {
+    const { code, api } = await against({ "POST /v1/vms": vm, "GET /v1/vms/vm_1/wait": { reached: true, vm } }, "vm", "create", "--wait", "protected");
+    expect(code).toBe(0);
+    expect(api.asked.map(({ route }) => route)).toEqual(["POST /v1/vms", "GET /v1/vms/vm_1/wait?for=protected&timeout=60"]);
+  });
+});
+
+describe("other commands", () => {
+  it("vm get shows one VM", async () => {
+    const { code, stdout } = await against({ "GET /v1/vms/demo": vm }, "vm", "get", "demo", "-o", "json");
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toEqual(vm);
+  });
+
+  it("vm kill deletes and prints the id", async () => {
+    const operation = { id: "op_1", kind: "vm.delete", state: "succeeded", vmId: "vm_1", result: null, error: null };
+    const { code, stdout, stderr, api } = await against({ "DELETE /v1/vms/demo": operation }, "vm", "kill", "demo");
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "vm_1\n", stderr: "Deleted demo\n" });
+    expect(api.asked).toHaveLength(1);
+  });
+
+  it("vm failover waits for the operation and shows the measured gap", async () => {
+    const failover = { id: "fo_1", state: "completed", cause: "user_action", term: 4, instant: "99", gapMs: { detect: 0, arbitrate: 3, promote: 4.5, total: 7.5 } };
+    const operation = { id: "op_1", kind: "vm.failover", state: "running", vmId: "vm_1", result: null, error: null };
+    const { code, stdout, api } = await against(
+      {
+        "GET /v1/vms/demo": vm,
+        "POST /v1/vms/vm_1/failover": operation,
+        "GET /v1/operations/op_1": { ...operation, state: "succeeded", result: failover },
+      },
+      ...["vm", "failover", "demo", "--mode", "planned"],
+    );
+    expect(code).toBe(0);
+    expect(api.asked[1]?.body).toEqual({ mode: "planned" });
+    expect(stdout).toMatch(/fo_1 +completed +user_action +4 +99 +7\.5 ms/);
+  });
+
+  it("worker ls lists workers with their pids", async () => {
+    const status = { state: "ready", host: "h", pid: 4711, replicas: 2, memoryPromisedMiB: 256, memoryMiB: 2048, lastHeartbeatAt: new Date().toISOString() };
+    const { stdout } = await against({ "GET /v1/workers": { items: [{ id: "wrk_1", name: "worker-1", status }] } }, "worker", "ls");
+    expect(stdout).toMatch(/worker-1 +wrk_1 +ready +h +4711 +2 +256\/2048 MiB +0s/);
+  });
+
+  it("image ls lists images", async () => {
+    const image = { id: "img_1", name: "debian", digest: `sha256:${"a".repeat(64)}`, kernel: { sizeBytes: 1 << 20 }, initramfs: { sizeBytes: 1 << 19 }, minMemoryMiB: 96, createdAt: new Date().toISOString() };
+    const { stdout } = await against({ "GET /v1/images": { items: [image] } }, "image", "ls");
+    expect(stdout).toMatch(/debian +img_1 +sha256:aaaaaaaaaaaa +1\.0 MiB +0\.5 MiB +96 MiB +0s/);
+  });
+
+  it("events prints what is held, a line each", async () => {
+    const item = { seq: "5", id: "evt_5", type: "vm.failover.completed", time: "2026-01-01T00:00:00Z", vmId: "vm_1", term: 4, cause: "worker_lost", data: { gapMs: 12 } };
+    const routes = { "GET /v1/events": { items: [item], nextAfter: "5" }, "GET /v1/events?after=5": { items: [], nextAfter: "5" } };
+    expect((await against(routes, "events")).stdout).toBe("2026-01-01T00:00:00Z      5  vm.failover.completed  vm_1  term=4  cause=worker_lost  gapMs=12\n");
+    expect(JSON.parse((await against(routes, "events", "-o", "json")).stdout)).toEqual(item);
+  });
+
+  it("version says what answers, and is no error where nothing does", async () => {
+    expect((await against({ "GET /v1/version": { service: "understudy", version: "9.8.7", api: "v1", capabilities: [] } }, "version")).stdout).toMatch(/service +9\.8\.7 at http/);
+    const alone = await runCli(["--url", "http://127.0.0.1:1", "version"]);
+    expect(alone).toMatchObject({ code: 0, stdout: "understudy 0.1.0\n" });
+    expect(alone.stderr).toContain("No service");
+  });
+});
+
+describe("exit codes", () => {
+  it.each([
+    [1, 500, "internal_error", "vm get demo"],
+    [1, 422, "validation_failed", "vm get demo"],
+    [3, 404, "vm_not_found", "vm get demo"],
+    [3, 410, "vm_deleted", "vm get demo"],
+    [4, 409, "invalid_state", "vm get demo"],
+    [4, 412, "etag_mismatch", "vm get demo"],
+    [6, 401, "unauthenticated", "vm get demo"],
+    [6, 403, "forbidden", "vm get demo"],
+  ])("%i for %i %s", async (code, status, problem, argv) => {
+    const outcome = await against({ "GET /v1/vms/demo": (_asked: unknown, response: Parameters<typeof sendProblem>[0]) => sendProblem(response, status, problem, "It is so") }, ...argv.split(" "));
+    expect(outcome).toMatchObject({ code, stdout: "" });
+    expect(outcome.stderr).toContain("understudy: It is so");
+    expect(outcome.stderr).toContain("request req_9");
+  });
+
+  it("5 where a wait takes too long, 4 where it is in vain", async () => {
+    const late = await against({ "GET /v1/vms/demo": vm, "GET /v1/vms/vm_1/wait": { reached: false, vm } }, "vm", "wait", "demo", "--timeout", "0");
+    expect(late).toMatchObject({ code: 5, stdout: "" });
+    expect(late.stderr).toContain("Wait longer with --timeout SECONDS");
+    const vain = await against(
+      {
+        "GET /v1/vms/demo": vm,
+        "GET /v1/vms/vm_1/wait": (_asked: unknown, response: Parameters<typeof sendProblem>[0]) => sendProblem(response, 409, "wait_target_unreachable", "The VM is failed"),
+      },
+      ...["vm", "wait", "demo"],
+    );
+    expect(vain.code).toBe(4);
+  });
+
+  it.each([
+    [["frob"], "unknown command 'frob'"],
+    [["vm", "frob"], "unknown command 'frob'"],
+    [["vm"], "Usage: understudy vm"],
+    [["vm", "get"], "missing required argument 'vm'"],
+    [["vm", "ls", "-o", "yaml"], "Allowed choices are table, json, name"],
+    [["vm", "create", "--memory", "lots"], "an integer from 1"],
+    [["vm", "create", "--label", "novalue"], "It is key=value"],
+    [["vm", "console", "demo", "--from", "-5"], "It is start, end, tail:BYTES or an offset"],
+    [["image", "pull", "--kernel", "only"], "--kernel and --initrd are given together"],
+    [["image", "pull", "--mirror", "m", "--package", "p"], "give one of --mirror, --package"],
+  ])("2 for %j, before anything is asked", async (argv, message) => {
+    const outcome = await runCli(argv, { UNDERSTUDY_API_URL: "http://127.0.0.1:1" });
+    expect(outcome).toMatchObject({ code: 2, stdout: "" });
+    expect(outcome.stderr).toContain(message);
+  });
+
+  it("1 where nobody answers, with what to do about it", async () => {
+    const [port] = await freePorts(1);
+    const outcome = await runCli(["vm", "ls"], { UNDERSTUDY_API_URL: `http://127.0.0.1:${port}`, UNDERSTUDY_TOKEN: "x" });
+    expect(outcome.code).toBe(1);
+    expect(outcome.stderr).toContain(`Cannot reach http://127.0.0.1:${port}: connection refused`);
+    expect(outcome.stderr).toContain("npm start");
+  });
+
+  it("0 for help, on stdout", async () => {
+    const { code, stdout } = await runCli(["vm", "create", "--help"]);
+    expect(code).toBe(0);
+    expect(stdout).toContain("Usage: understudy vm create [options] [name]");
+  });
+
+  it("shows which fields are wrong", async () => {
+    const errors = [{ pointer: "/spec/machine/memoryMiB", code: "too_small", message: "at least 96" }];
+    const { stderr } = await against(
+      { "POST /v1/vms": (_asked: unknown, response: Parameters<typeof sendProblem>[0]) => sendProblem(response, 422, "validation_failed", "Cannot create", { errors }) },
+      ...["vm", "create", "--memory", "8"],
+    );
+    expect(stderr).toContain("  /spec/machine/memoryMiB: at least 96");
+  });
+});
