@@ -156,8 +156,9 @@ export class EmbeddedPostgres extends EventEmitter<{ exited: [string]; ready: []
     void died.then((reason) => {
       dead = reason;
       if (this.pid === child.pid) this.pid = null;
+      if (this.stopping) return;
       this.emit("exited", reason);
-      if (!this.stopping && this.options.restart === true && started) this.restartLater();
+      if (this.options.restart === true && started) this.restartLater();
     });
     let started = false;
     const deadline = Date.now() + 60_000;
