@@ -381,7 +381,8 @@ export class LoggingChannelDecoder {
     if (inputSession === null) throw malformed("its first input names no input session");
     const offset = reader.varint();
     const bytes = reader.blob();
-    if (bytes.length < 1 || bytes.length > INPUT_BYTES_MAX) throw malformed(`an input has ${bytes.length} bytes, 1..${INPUT_BYTES_MAX} are allowed`);
+    if (bytes.length < 1 || bytes.length > INPUT_BYTES_MAX)
+      throw malformed(`an input has ${bytes.length} bytes, 1..${INPUT_BYTES_MAX} are allowed`);
     return { kind: "console", inputSession, offset, bytes };
   }
 }

@@ -90,7 +90,11 @@ export class ConsoleRelay {
 
   inputRefused(
     replica: ReplicaDriver,
-    { inputSession, inputNext, code }: Pick<Extract<WorkerMessage, { type: "consoleInputRefused" }>, "inputSession" | "code"> & { inputNext: bigint },
+    {
+      inputSession,
+      inputNext,
+      code,
+    }: Pick<Extract<WorkerMessage, { type: "consoleInputRefused" }>, "inputSession" | "code"> & { inputNext: bigint },
   ): void {
     const subscription = this.speakers.get(speakerKey(replica, inputSession));
     if (subscription === undefined) return;

@@ -58,7 +58,7 @@ export class ControlChannel {
     this.socket = socket;
     let alive = true;
     let failure: Error | null = null;
-    const ping = setInterval(() => {
+    const check = () => {
       if (!alive) {
         failure = new Error(`the control plane did not answer a ping within ${PING_INTERVAL_MS} ms`);
         socket.terminate();
@@ -66,7 +66,9 @@ export class ControlChannel {
       }
       alive = false;
       if (socket.readyState === WebSocket.OPEN) socket.ping();
-    }, PING_INTERVAL_MS);
+    };
+    // After what the socket has to say: this process may have been stopped for a while.
+    const ping = setInterval(() => setImmediate(check), PING_INTERVAL_MS);
     socket.on("open", () => socket.send(encodeControlChannelMessage(this.options.hello())));
     socket.on("pong", () => (alive = true));
     socket.on("message", (data: Buffer, isBinary: boolean) => {
@@ -77,7 +79,12 @@ export class ControlChannel {
       const status = response.statusCode ?? 0;
       failure = new Error(`the control plane answered HTTP ${status}`);
       if (status === 401 || status === 403) {
-        this.refused(new UnderstudyError("join_refused", `Cannot join the control plane at ${url}: it answered HTTP ${status}, the join token is wrong`));
+        this.refused(
+          new UnderstudyError(
+            "join_refused",
+            `Cannot join the control plane at ${url}: it answered HTTP ${status}, the join token is wrong`,
+          ),
+        );
       }
       response.resume();
       socket.terminate();
@@ -141,7 +148,9 @@ export class ControlChannel {
       }
       const message = decodeControlMessage(data.toString("utf8"));
       if (message.type === "refused") {
-        this.refused(new UnderstudyError("join_refused", `Cannot join the control plane at ${this.options.url}: ${message.code}: ${message.message}`));
+        this.refused(
+          new UnderstudyError("join_refused", `Cannot join the control plane at ${this.options.url}: ${message.code}: ${message.message}`),
+        );
         socket.close();
       } else if (message.type === "welcome") {
         this.connected = true;
@@ -153,7 +162,10 @@ export class ControlChannel {
       }
     } catch (error) {
       if (!(error instanceof UnderstudyError)) throw error;
-      this.options.log.error({ code: error.code, err: error }, "control channel closed: the control plane sent what this worker does not understand");
+      this.options.log.error(
+        { code: error.code, err: error },
+        "control channel closed: the control plane sent what this worker does not understand",
+      );
       socket.close(1002, error.code);
     }
   }
@@ -170,7 +182,10 @@ export class ControlChannel {
   private scheduleRetry(why: string): void {
     const delayMs = randomInt(Math.ceil(this.backoffMs / 2), this.backoffMs + 1);
     if (this.backoffMs < BACKOFF_MAX_MS && this.backoffMs * 2 >= BACKOFF_MAX_MS) {
-      this.options.log.warn({ code: "control_plane_unreachable", reason: why }, `control plane at ${this.options.url} not reachable: trying for ever`);
+      this.options.log.warn(
+        { code: "control_plane_unreachable", reason: why },
+        `control plane at ${this.options.url} not reachable: trying for ever`,
+      );
     }
     this.backoffMs = Math.min(BACKOFF_MAX_MS, this.backoffMs * 2);
     this.retry = setTimeout(() => this.connect(), delayMs);

@@ -51,8 +51,7 @@ export class EngineClient {
       Atomics.store(this.stopFlag, 0, 0);
       this.epochRuns = true;
     }
-    // Nothing is transferred: the core still holds what it hands over.
-    this.thread.postMessage(command);
+    this.thread.postMessage(command, command.kind === "loadLinux" ? wholeBuffers([command.kernel, command.initramfs]) : []);
   }
 
   /** The running epoch ends within about half a millisecond; nothing happens when none runs. */
@@ -66,4 +65,10 @@ export class EngineClient {
     this.closed = true;
     void this.thread.terminate();
   }
+}
+
+/** Images are large and nobody else's: they move. Everything else is copied, because the core still holds it. */
+function wholeBuffers(images: readonly Uint8Array[]): ArrayBuffer[] {
+  const whole = images.filter((bytes) => bytes.byteLength === bytes.buffer.byteLength);
+  return [...new Set(whole.map(({ buffer }) => buffer as ArrayBuffer))];
 }

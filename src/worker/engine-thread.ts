@@ -12,6 +12,12 @@ import { VirtualMachine } from "../engine/virtual-machine.ts";
 import { STATE_PAGES_MAX } from "../wire/logging-channel.ts";
 import type { ConsoleOutput, EngineCommand, EngineReply, EngineThreadData } from "./engine-commands.ts";
 
+/**
+ * A guest that prints all the time gets one epoch, and one message to every reader, for so much of it; the first output
+ * after a silence leaves at once.
+ */
+const GATHER_OUTPUT_MS = 2;
+
 const port = parentPort;
 assert(port !== null, "the engine thread has a parent");
 const { module, memoryMiB, stopFlag } = workerData as EngineThreadData;
@@ -20,6 +26,8 @@ const machine = guarded(() => new VirtualMachine(module, { memoryMiB, stopFlag }
 /** Console bytes below this offset have been handed to the main thread. */
 let consoleDrained = 0n;
 let capturing = false;
+/** The epoch before ended for output too. */
+let printing = false;
 
 port.on("message", (command: EngineCommand) => {
   const reply = guarded(() => execute(command));
@@ -56,7 +64,13 @@ function execute(command: EngineCommand): EngineReply {
       const offset = machine.consoleOldest;
       const bytes = machine.readConsole(offset);
       consoleDrained = machine.consoleEnd;
-      return { kind: "stateHashed", stateHash: machine.hash(), inputSessions: machine.inputSessions(), inputRoom: machine.inputRoom, console: { offset, bytes } };
+      return {
+        kind: "stateHashed",
+        stateHash: machine.hash(),
+        inputSessions: machine.inputSessions(),
+        inputRoom: machine.inputRoom,
+        console: { offset, bytes },
+      };
     }
     default:
       return unreachable(command);
@@ -66,13 +80,15 @@ function execute(command: EngineCommand): EngineReply {
 function runEpoch(command: Extract<EngineCommand, { kind: "runEpoch" }>): EngineReply {
   machine.beginEpoch(command.clock, command.inputs);
   const console: ConsoleOutput[] = [];
+  const startedMs = performance.now();
   let reason = machine.run(command.limitInstant, command.exact);
   drainConsole(console);
   // An exact run stops for output only where the ring in the machine's state is full: the epoch itself goes on.
-  while (command.exact && reason === "output") {
-    reason = machine.run(command.limitInstant, true);
+  while (reason === "output" && (command.exact || (printing && mayWait(startedMs)))) {
+    reason = machine.run(command.limitInstant, command.exact);
     drainConsole(console);
   }
+  printing = reason === "output";
   return {
     kind: "epochEnded",
     endInstant: machine.instant,
@@ -85,6 +101,11 @@ function runEpoch(command: Extract<EngineCommand, { kind: "runEpoch" }>): Engine
     inputRoom: machine.inputRoom,
     stateHash: command.wantHash ? machine.hash() : null,
   };
+}
+
+/** More output may be gathered: nobody asked for an early end, and the first of it has not waited for long. */
+function mayWait(sinceMs: number): boolean {
+  return Atomics.load(stopFlag, 0) === 0 && performance.now() - sinceMs < GATHER_OUTPUT_MS;
 }
 
 function drainConsole(into: ConsoleOutput[]): void {

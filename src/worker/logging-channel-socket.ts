@@ -49,7 +49,7 @@ export class LoggingChannelSocket {
     decoder.acceptMessages();
     socket.on("data", (chunk: Buffer) => this.receive(chunk));
     socket.on("drain", () => this.handlers?.onDrained());
-    socket.on("error", (error) => this.error ??= error);
+    socket.on("error", (error) => (this.error ??= error));
     // A half-closed peer will never acknowledge anything again: the same as closed.
     socket.on("end", () => socket.destroy());
     socket.on("close", () => this.ended());

@@ -8,7 +8,7 @@ import { loadMachineModule } from "./machine-module.ts";
 import { readSettings } from "./settings.ts";
 import { Worker } from "./worker.ts";
 
-let log: WorkerLog = createWorkerLog(process.env["UNDERSTUDY_WORKER_NAME"] ?? "worker");
+let log: WorkerLog = createWorkerLog(process.env.UNDERSTUDY_WORKER_NAME ?? "worker");
 
 /** Logs why, and ends the process with exit code 1. */
 function die(error: unknown, what: string): never {

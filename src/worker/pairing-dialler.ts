@@ -53,7 +53,10 @@ export class PairingDialler {
     for (const replicaId of [...this.dialling.keys()]) this.cancel(replicaId);
   }
 
-  private async dial({ vmId, replicaId, backup, buildDigest, log }: PairingOrder, signal: AbortSignal): Promise<LoggingChannelSocket | null> {
+  private async dial(
+    { vmId, replicaId, backup, buildDigest, log }: PairingOrder,
+    signal: AbortSignal,
+  ): Promise<LoggingChannelSocket | null> {
     const giveUpAt = performance.now() + GIVE_UP_AFTER_MS;
     const hello = { vmId, from: replicaId, to: backup.replicaId, channelSecret: backup.channelSecret, buildDigest };
     for (let retryMs = RETRY_FIRST_MS; !signal.aborted; retryMs = Math.min(RETRY_MAX_MS, retryMs * 2)) {
@@ -63,7 +66,10 @@ export class PairingDialler {
         if (signal.aborted) return null;
         const forGood = error instanceof ChannelRefused && error.refusal !== "unknown_replica";
         if (forGood || performance.now() > giveUpAt) {
-          log.error({ peer: backup.replicaId, address: backup.address, err: error }, "pairing given up: the backup's worker cannot be reached");
+          log.error(
+            { peer: backup.replicaId, address: backup.address, err: error },
+            "pairing given up: the backup's worker cannot be reached",
+          );
           return null;
         }
         log.debug({ peer: backup.replicaId, err: error }, "the backup's worker is not ready, dialling again");

@@ -204,7 +204,10 @@ export class ReplicaDriver {
         for (const effect of this.core.step(next, this.options.nowUs())) this.perform(effect);
       }
     } catch (error) {
-      this.fail(error instanceof InvariantViolation ? "invariant_violation" : error instanceof UnderstudyError ? error.code : "internal_error", error as Error);
+      this.fail(
+        error instanceof InvariantViolation ? "invariant_violation" : error instanceof UnderstudyError ? error.code : "internal_error",
+        error as Error,
+      );
     } finally {
       this.stepping = false;
     }
@@ -334,7 +337,16 @@ export class ReplicaDriver {
     this.pairing.statusChanged(status);
     const { role, term, state, synced, joining, lagInstructions, arbiterUnavailable } = status;
     this.options.log.info(
-      { role, term: String(term), state, synced, joining, instant: String(status.point.instant), lagInstructions: String(lagInstructions), arbiterUnavailable },
+      {
+        role,
+        term: String(term),
+        state,
+        synced,
+        joining,
+        instant: String(status.point.instant),
+        lagInstructions: String(lagInstructions),
+        arbiterUnavailable,
+      },
       `replica is ${role}, ${state}, in term ${term}`,
     );
     this.options.events.onReportChanged();
@@ -347,7 +359,12 @@ export class ReplicaDriver {
   private halt(reason: HaltReason): void {
     const status = this.core.status();
     const { log } = this.options;
-    const fields = { code: reason, term: String(status.term), instant: String(status.point.instant), released: String(this.history.released) };
+    const fields = {
+      code: reason,
+      term: String(status.term),
+      instant: String(status.point.instant),
+      released: String(this.history.released),
+    };
     if (reason === "fenced") {
       const since = this.lastReleaseAt?.toISOString() ?? "its start";
       log.warn(

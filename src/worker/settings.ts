@@ -24,24 +24,29 @@ const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 /** @throws {UnderstudyError} `bad_setting` naming the variable */
 export function readSettings(env: NodeJS.ProcessEnv): WorkerSettings {
-  const name = env["UNDERSTUDY_WORKER_NAME"] ?? hostname().toLowerCase().replaceAll(/[^a-z0-9-]/g, "-");
+  const name =
+    env.UNDERSTUDY_WORKER_NAME ??
+    hostname()
+      .toLowerCase()
+      .replaceAll(/[^a-z0-9-]/g, "-");
   if (!NAME.test(name)) throw badSetting("UNDERSTUDY_WORKER_NAME", name, "a label of lower-case letters, digits and hyphens");
-  const dataDir = env["UNDERSTUDY_DATA_DIR"];
-  const imageStore = env["UNDERSTUDY_IMAGE_STORE"] ?? (dataDir === undefined ? undefined : join(dataDir, "images"));
-  if (imageStore === undefined) throw badSetting("UNDERSTUDY_IMAGE_STORE", undefined, "the folder of the image store, or UNDERSTUDY_DATA_DIR");
-  const loggingListen = address("UNDERSTUDY_LOGGING_LISTEN", env["UNDERSTUDY_LOGGING_LISTEN"] ?? "127.0.0.1:0");
+  const dataDir = env.UNDERSTUDY_DATA_DIR;
+  const imageStore = env.UNDERSTUDY_IMAGE_STORE ?? (dataDir === undefined ? undefined : join(dataDir, "images"));
+  if (imageStore === undefined)
+    throw badSetting("UNDERSTUDY_IMAGE_STORE", undefined, "the folder of the image store, or UNDERSTUDY_DATA_DIR");
+  const loggingListen = address("UNDERSTUDY_LOGGING_LISTEN", env.UNDERSTUDY_LOGGING_LISTEN ?? "127.0.0.1:0");
   const everywhere = loggingListen.host === "0.0.0.0" || loggingListen.host === "::";
   return {
-    controlUrl: controlUrl(env["UNDERSTUDY_CONTROL_URL"]),
+    controlUrl: controlUrl(env.UNDERSTUDY_CONTROL_URL),
     joinToken: joinToken(env),
     name,
-    zone: env["UNDERSTUDY_ZONE"] || null,
+    zone: env.UNDERSTUDY_ZONE || null,
     host: hostname(),
     loggingListen,
-    loggingAdvertise: env["UNDERSTUDY_LOGGING_ADVERTISE"] || (everywhere ? hostname() : loggingListen.host),
+    loggingAdvertise: env.UNDERSTUDY_LOGGING_ADVERTISE || (everywhere ? hostname() : loggingListen.host),
     imageStore,
-    memoryMiB: memoryMiB(env["UNDERSTUDY_WORKER_MEMORY_MIB"]),
-    logLevel: env["UNDERSTUDY_LOG_LEVEL"] || "info",
+    memoryMiB: memoryMiB(env.UNDERSTUDY_WORKER_MEMORY_MIB),
+    logLevel: env.UNDERSTUDY_LOG_LEVEL || "info",
   };
 }
 
@@ -54,8 +59,8 @@ function controlUrl(value: string | undefined): URL {
 }
 
 function joinToken(env: NodeJS.ProcessEnv): string {
-  const file = env["UNDERSTUDY_JOIN_TOKEN_FILE"];
-  if (env["UNDERSTUDY_JOIN_TOKEN"]) return env["UNDERSTUDY_JOIN_TOKEN"];
+  const file = env.UNDERSTUDY_JOIN_TOKEN_FILE;
+  if (env.UNDERSTUDY_JOIN_TOKEN) return env.UNDERSTUDY_JOIN_TOKEN;
   if (!file) throw badSetting("UNDERSTUDY_JOIN_TOKEN", undefined, "the control plane's join token, or UNDERSTUDY_JOIN_TOKEN_FILE");
   let token: string;
   try {

@@ -94,7 +94,10 @@ export class Worker {
     const { settings, log } = this.options;
     const bound = await this.listener.listen(settings.loggingListen);
     this.loggingAddress = { host: settings.loggingAdvertise, port: bound.port };
-    log.info({ loggingAddress: this.loggingAddress, imageStore: settings.imageStore }, `listening for logging channels on ${bound.host}:${bound.port}`);
+    log.info(
+      { loggingAddress: this.loggingAddress, imageStore: settings.imageStore },
+      `listening for logging channels on ${bound.host}:${bound.port}`,
+    );
     this.reportTimer = setInterval(() => this.reportRunning(), REPORT_INTERVAL_MS);
     this.control.connect();
   }
@@ -166,7 +169,8 @@ export class Worker {
 
   private receiveConsoleFrame(data: Uint8Array): void {
     const frame = decodeControlConsoleFrame(data);
-    if (frame.type !== "input") throw new UnderstudyError("bad_frame", "Cannot take a console output frame from the control plane: only input");
+    if (frame.type !== "input")
+      throw new UnderstudyError("bad_frame", "Cannot take a console output frame from the control plane: only input");
     this.consoles.input(frame);
   }
 
@@ -212,7 +216,10 @@ export class Worker {
 
   private async boot(driver: ReplicaDriver, { spec }: CreateReplica): Promise<void> {
     try {
-      const [kernel, initramfs] = await Promise.all([this.options.images.read(spec.kernelDigest), this.options.images.read(spec.initramfsDigest)]);
+      const [kernel, initramfs] = await Promise.all([
+        this.options.images.read(spec.kernelDigest),
+        this.options.images.read(spec.initramfsDigest),
+      ]);
       driver.boot({ kernel, initramfs, cmdline: spec.cmdline });
     } catch (error) {
       driver.fail("image_unavailable", error as Error);

@@ -56,6 +56,7 @@ const anyFrame: fc.Arbitrary<LoggingChannelFrame> = fc.oneof(
     code: fc.constantFrom("bad_secret" as const, "unknown_replica" as const, "engine_mismatch" as const, "protocol_mismatch" as const),
   }),
   fc.record({ kind: fc.constant("heartbeat" as const), term }),
+  fc.record({ kind: fc.constant("guestHalted" as const), term }),
   fc.record({ kind: fc.constant("epoch" as const), term, record }),
   fc.record({ kind: fc.constant("statePages" as const), pages: bytes(0, 3000) }),
   fc.record({ kind: fc.constant("stateEnd" as const), term, point, clockTime: u64, stateHash: u64 }),
@@ -91,17 +92,21 @@ function openDecoder(): LoggingChannelDecoder {
 describe("the logging channel's frames", () => {
   test("every sequence of frames comes out as it went in, whatever the chunks", () => {
     fc.assert(
-      fc.property(fc.array(anyFrame, { minLength: 1, maxLength: 12 }), fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1 }), (frames, sizes) => {
-        const stream = encodeAll(frames);
-        const decoder = openDecoder();
-        const out: LoggingChannelFrame[] = [];
-        for (let at = 0, i = 0; at < stream.length; i++) {
-          const size = sizes[i % sizes.length] as number;
-          out.push(...decoder.push(stream.subarray(at, at + size)));
-          at += size;
-        }
-        expect(out).toEqual(frames);
-      }),
+      fc.property(
+        fc.array(anyFrame, { minLength: 1, maxLength: 12 }),
+        fc.array(fc.integer({ min: 1, max: 700 }), { minLength: 1 }),
+        (frames, sizes) => {
+          const stream = encodeAll(frames);
+          const decoder = openDecoder();
+          const out: LoggingChannelFrame[] = [];
+          for (let at = 0, i = 0; at < stream.length; i++) {
+            const size = sizes[i % sizes.length] as number;
+            out.push(...decoder.push(stream.subarray(at, at + size)));
+            at += size;
+          }
+          expect(out).toEqual(frames);
+        },
+      ),
       { numRuns: 400 },
     );
   });
@@ -136,7 +141,12 @@ describe("the logging channel's frames", () => {
       },
     });
     encoder.encode(epochFrame(1000n));
-    const ack = (epoch: bigint): LoggingChannelFrame => ({ kind: "ack", received: epoch, applied: epoch - 1n, appliedInstant: epoch * 1_500_000n });
+    const ack = (epoch: bigint): LoggingChannelFrame => ({
+      kind: "ack",
+      received: epoch,
+      applied: epoch - 1n,
+      appliedInstant: epoch * 1_500_000n,
+    });
     encoder.encode(ack(1000n));
     const sizes = {
       heartbeat: encoder.encode({ kind: "heartbeat", term: 7n }).length,

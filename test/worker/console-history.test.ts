@@ -93,7 +93,9 @@ describe("the console history", () => {
   test("whatever is appended and released, a read gives the bytes that the guest wrote there", () => {
     fc.assert(
       fc.property(
-        fc.array(fc.record({ append: fc.integer({ min: 0, max: 70_000 }), releaseShare: fc.double({ min: 0, max: 1, noNaN: true }) }), { maxLength: 25 }),
+        fc.array(fc.record({ append: fc.integer({ min: 0, max: 70_000 }), releaseShare: fc.double({ min: 0, max: 1, noNaN: true }) }), {
+          maxLength: 25,
+        }),
         (steps) => {
           const history = new ConsoleHistory();
           let released = 0n;

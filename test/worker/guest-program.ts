@@ -25,7 +25,7 @@ class Assembler {
 
   bytes(): Uint8Array {
     const out = new DataView(new ArrayBuffer(this.words.length * 4));
-    this.words.forEach((word, index) => out.setUint32(index * 4, typeof word === "number" ? word : word(), true));
+    for (const [index, word] of this.words.entries()) out.setUint32(index * 4, typeof word === "number" ? word : word(), true);
     return new Uint8Array(out.buffer);
   }
 

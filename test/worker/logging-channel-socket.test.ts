@@ -48,7 +48,9 @@ class Observer {
   }
 }
 
-async function listen(admit: (hello: ChannelHello) => ChannelAdmission): Promise<{ address: { host: string; port: number }; rejected: Promise<Error> }> {
+async function listen(
+  admit: (hello: ChannelHello) => ChannelAdmission,
+): Promise<{ address: { host: string; port: number }; rejected: Promise<Error> }> {
   let onRejected: (error: Error) => void = () => {};
   const rejected = new Promise<Error>((resolve) => (onRejected = resolve));
   const listener = new LoggingChannelListener(admit, (error) => onRejected(error));
@@ -163,7 +165,10 @@ describe("a logging channel over TCP", () => {
 
   test("a port that is in use is a port_in_use that names it", async () => {
     const { address } = await listen(() => "unknown_replica");
-    const second = new LoggingChannelListener(() => "unknown_replica", () => {});
+    const second = new LoggingChannelListener(
+      () => "unknown_replica",
+      () => {},
+    );
     await expect(second.listen(address)).rejects.toMatchObject({
       code: "port_in_use",
       message: `Cannot listen for logging channels on 127.0.0.1:${address.port}: another process has this port`,

@@ -100,13 +100,16 @@ export class ConsoleClient {
       this.durability = message.durability;
     }
     // What the replica does not have was lost with its predecessor: say it again.
-    if (message.type === "consoleSession" && BigInt(message.inputNext) < BigInt(this.input.length)) this.sendFrom(BigInt(message.inputNext));
+    if (message.type === "consoleSession" && BigInt(message.inputNext) < BigInt(this.input.length))
+      this.sendFrom(BigInt(message.inputNext));
   }
 
   private sendFrom(offset: bigint): void {
     const bytes = this.input.subarray(Number(offset));
     if (this.worker === null || bytes.length === 0) return;
-    this.worker.socket.send(encodeControlConsoleFrame({ type: "input", subscription: this.subscription, inputSession: this.inputSession, offset, bytes }));
+    this.worker.socket.send(
+      encodeControlConsoleFrame({ type: "input", subscription: this.subscription, inputSession: this.inputSession, offset, bytes }),
+    );
   }
 }
 
@@ -208,15 +211,37 @@ export class ScriptedControlPlane {
   }
 
   /** Creates the backup, has the primary dial it, and waits until it is in the synced set. */
-  async protect(primaryAt: JoinedWorker, backupAt: JoinedWorker, vmId: string, backupId: string, spec: ReplicaSpec): Promise<ReplicaReport> {
+  async protect(
+    primaryAt: JoinedWorker,
+    backupAt: JoinedWorker,
+    vmId: string,
+    backupId: string,
+    spec: ReplicaSpec,
+  ): Promise<ReplicaReport> {
     const { primary, term } = this.vm(vmId);
-    backupAt.send({ type: "createReplica", vmId, replicaId: backupId, role: "backup", term: term.toString(), spec, channelSecret: "secret-of-the-vm" });
+    backupAt.send({
+      type: "createReplica",
+      vmId,
+      replicaId: backupId,
+      role: "backup",
+      term: term.toString(),
+      spec,
+      channelSecret: "secret-of-the-vm",
+    });
     this.pair(primaryAt, primary, backupAt, backupId);
-    return this.reported(primary, `is protected by ${backupId}`, ({ synced, lastPairing }) => synced.includes(backupId) && lastPairing?.backup === backupId);
+    return this.reported(
+      primary,
+      `is protected by ${backupId}`,
+      ({ synced, lastPairing }) => synced.includes(backupId) && lastPairing?.backup === backupId,
+    );
   }
 
   pair(primaryAt: JoinedWorker, primary: string, backupAt: JoinedWorker, backupId: string, channelSecret = "secret-of-the-vm"): void {
-    primaryAt.send({ type: "pair", replicaId: primary, backup: { replicaId: backupId, address: backupAt.hello.loggingAddress, channelSecret } });
+    primaryAt.send({
+      type: "pair",
+      replicaId: primary,
+      backup: { replicaId: backupId, address: backupAt.hello.loggingAddress, channelSecret },
+    });
   }
 
   vm(vmId: string): ArbitratedVm {
@@ -276,12 +301,18 @@ export class ScriptedControlPlane {
   /** The three compare-and-sets, as hypervisor/messages.ts describes them; an answered request is answered the same again. */
   private answer(worker: JoinedWorker, { requestId, vmId, replicaId, request }: Extract<WorkerMessage, { type: "arbiterRequest" }>): void {
     const vm = this.vm(vmId);
-    const reply = (outcome: "granted" | "refused" | "unavailable"): ControlMessage => ({ type: "arbiterAnswer", requestId, outcome, term: vm.term.toString() });
-    if (this.arbiterMode === "unavailable") return worker.send(reply("unavailable"));
-    let answer = this.answered.get(requestId);
+    const reply = (outcome: "granted" | "refused" | "unavailable"): ControlMessage => ({
+      type: "arbiterAnswer",
+      requestId,
+      outcome,
+      term: vm.term.toString(),
+    });
+    let answer = this.arbiterMode === "unavailable" ? reply("unavailable") : this.answered.get(requestId);
     if (answer === undefined) {
       const granted =
-        request.kind === "promote" ? vm.synced.includes(replicaId) && vm.primary !== replicaId : vm.primary === replicaId && vm.term === BigInt(request.term);
+        request.kind === "promote"
+          ? vm.synced.includes(replicaId) && vm.primary !== replicaId
+          : vm.primary === replicaId && vm.term === BigInt(request.term);
       if (granted) {
         vm.term += 1n;
         if (request.kind === "promote") [vm.primary, vm.synced] = [replicaId, []];

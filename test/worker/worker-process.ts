@@ -41,7 +41,7 @@ export class WorkerProcess {
     const folder = mkdtempSync(join(tmpdir(), "understudy-worker-"));
     const child = spawn(process.execPath, [entry], {
       env: {
-        PATH: process.env["PATH"],
+        PATH: process.env.PATH,
         UNDERSTUDY_WORKER_NAME: name,
         UNDERSTUDY_CONTROL_URL: plane.url,
         UNDERSTUDY_JOIN_TOKEN: JOIN_TOKEN,

@@ -9,6 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test, vi } from "vitest";
 import type { ReplicaSpec } from "../../src/wire/control-messages.ts";
+import { dialLoggingChannel, type LoggingChannelSocket } from "../../src/worker/logging-channel-socket.ts";
 import { type GuestOptions, guestImage, readTranscript } from "./guest-program.ts";
 import { ConsoleClient, type JoinedWorker, ScriptedControlPlane, sha256 } from "./scripted-control-plane.ts";
 import { WorkerProcess } from "./worker-process.ts";
@@ -57,7 +58,11 @@ async function site(count: number): Promise<Site> {
   return { plane, processes, workers, process: (i) => processes[i] as WorkerProcess, worker: (i) => workers[i] as JoinedWorker };
 }
 
-function guest(plane: ScriptedControlPlane, options: GuestOptions, timing: Pick<ReplicaSpec, "heartbeatTimeoutMs" | "maxLagMs"> = PATIENT): ReplicaSpec {
+function guest(
+  plane: ScriptedControlPlane,
+  options: GuestOptions,
+  timing: Pick<ReplicaSpec, "heartbeatTimeoutMs" | "maxLagMs"> = PATIENT,
+): ReplicaSpec {
   return {
     memoryMiB: 16,
     cmdline: "",
@@ -81,7 +86,10 @@ async function protectedVm(at: Site, options: GuestOptions, timing = PATIENT): P
 /** Waits for `lines` more numbers than the client has now. */
 async function moreNumbers(plane: ScriptedControlPlane, client: ConsoleClient, lines: number): Promise<void> {
   const wanted = readTranscript(client.output).numbers + lines;
-  await plane.until(`number ${wanted} is printed`, () => client.output.length >= wanted * 9 && readTranscript(client.output).numbers >= wanted);
+  await plane.until(
+    `number ${wanted} is printed`,
+    () => client.output.length >= wanted * 9 && readTranscript(client.output).numbers >= wanted,
+  );
 }
 
 async function acknowledged(plane: ScriptedControlPlane, client: ConsoleClient): Promise<void> {
@@ -89,7 +97,10 @@ async function acknowledged(plane: ScriptedControlPlane, client: ConsoleClient):
 }
 
 describe("a protected VM", () => {
-  for (const [name, options] of [["waits", IDLE], ["computes", BUSY]] as const) {
+  for (const [name, options] of [
+    ["waits", IDLE],
+    ["computes", BUSY],
+  ] as const) {
     test(`that ${name} outlives its primary's process, and the next one, with one transcript`, async () => {
       const at = await site(3);
       const { plane } = at;
@@ -139,7 +150,9 @@ describe("a protected VM", () => {
     at.process(0).signal("SIGCONT");
     const line = await at.process(0).says(/^replica rep_a fenced/);
     expect(line).toMatchObject({ code: "fenced", replicaId: "rep_a", vmId: "vm_1" });
-    expect(line.msg).toMatch(/^replica rep_a fenced: term \d+ belongs to another replica; released nothing since .*T.*Z, output stands at \d+$/);
+    expect(line.msg).toMatch(
+      /^replica rep_a fenced: term \d+ belongs to another replica; released nothing since .*T.*Z, output stands at \d+$/,
+    );
     const fenced = await plane.reported("rep_a", "is fenced", ({ state }) => state === "fenced");
     expect(fenced.haltReason).toBe("fenced");
     await plane.until("its subscription ends", () => spy.closedWith !== null);
@@ -184,7 +197,9 @@ describe("a protected VM", () => {
     client.type("bye");
     await plane.until("the echo is complete", () => readTranscript(client.output).echoed === "bye");
     client.type("q");
-    const [primary, backup] = await Promise.all(["rep_a", "rep_b"].map((id) => plane.reported(id, "is stopped", ({ state }) => state === "stopped")));
+    const [primary, backup] = await Promise.all(
+      ["rep_a", "rep_b"].map((id) => plane.reported(id, "is stopped", ({ state }) => state === "stopped")),
+    );
     expect(primary).toMatchObject({ guestHalt: "poweroff", haltReason: "guest_halted" });
     expect(backup).toMatchObject({ haltReason: "guest_halted" });
     await plane.until("the console closes", () => client.closedWith !== null);
@@ -287,7 +302,13 @@ describe("one worker with several replicas", () => {
     const at = await site(2);
     const { plane } = at;
     const spec = guest(plane, IDLE);
-    const pairs = [0, 1, 2, 3].map((i) => ({ vm: `vm_${i}`, primary: `rep_p${i}`, backup: `rep_b${i}`, home: at.worker(i % 2), away: at.worker(1 - (i % 2)) }));
+    const pairs = [0, 1, 2, 3].map((i) => ({
+      vm: `vm_${i}`,
+      primary: `rep_p${i}`,
+      backup: `rep_b${i}`,
+      home: at.worker(i % 2),
+      away: at.worker(1 - (i % 2)),
+    }));
     const clients = await Promise.all(
       pairs.map(async ({ vm, primary, backup, home, away }) => {
         plane.createPrimary(home, vm, primary, spec);
@@ -308,7 +329,9 @@ describe("one worker with several replicas", () => {
       await moreNumbers(plane, client, 10);
     }
     at.worker(0).send({ type: "dropReplica", replicaId: "rep_never", reason: "test" });
-    await plane.until("rep_never is not there", () => at.worker(0).messages.some((m) => m.type === "replicaGone" && m.replicaId === "rep_never"));
+    await plane.until("rep_never is not there", () =>
+      at.worker(0).messages.some((m) => m.type === "replicaGone" && m.replicaId === "rep_never"),
+    );
   });
 
   test("orders are idempotent", async () => {
@@ -316,8 +339,24 @@ describe("one worker with several replicas", () => {
     const { plane } = at;
     const { client, spec } = await protectedVm(at, IDLE);
     const { term } = plane.vm("vm_1");
-    at.worker(0).send({ type: "createReplica", vmId: "vm_1", replicaId: "rep_a", role: "primary", term: "1", spec, channelSecret: "secret-of-the-vm" });
-    at.worker(1).send({ type: "createReplica", vmId: "vm_1", replicaId: "rep_b", role: "backup", term: "1", spec, channelSecret: "secret-of-the-vm" });
+    at.worker(0).send({
+      type: "createReplica",
+      vmId: "vm_1",
+      replicaId: "rep_a",
+      role: "primary",
+      term: "1",
+      spec,
+      channelSecret: "secret-of-the-vm",
+    });
+    at.worker(1).send({
+      type: "createReplica",
+      vmId: "vm_1",
+      replicaId: "rep_b",
+      role: "backup",
+      term: "1",
+      spec,
+      channelSecret: "secret-of-the-vm",
+    });
     plane.pair(at.worker(0), "rep_a", at.worker(1), "rep_b");
     at.worker(0).send({ type: "promote", replicaId: "rep_a" });
     client.type("still the same");
@@ -336,8 +375,18 @@ describe("one worker with several replicas", () => {
     const cases = [
       { id: "rep_missing", spec: { ...good, kernelDigest: sha256(new Uint8Array(1)) }, code: "image_unavailable", says: /HTTP 404/ },
       { id: "rep_damaged", spec: { ...good, initramfsDigest: damaged }, code: "image_unavailable", says: /digest/ },
-      { id: "rep_strange", spec: { ...good, kernelDigest: plane.putBlob(new Uint8Array(200)) }, code: "unsupported_kernel", says: /not a flat RISC-V Image/ },
-      { id: "rep_tight", spec: { ...good, initramfsDigest: plane.putBlob(new Uint8Array(15 << 20)) }, code: "guest_too_large", says: /the VM has 16777216 bytes/ },
+      {
+        id: "rep_strange",
+        spec: { ...good, kernelDigest: plane.putBlob(new Uint8Array(200)) },
+        code: "unsupported_kernel",
+        says: /not a flat RISC-V Image/,
+      },
+      {
+        id: "rep_tight",
+        spec: { ...good, initramfsDigest: plane.putBlob(new Uint8Array(15 << 20)) },
+        code: "guest_too_large",
+        says: /the VM has 16777216 bytes/,
+      },
     ];
     for (const { id, spec } of cases) plane.createPrimary(at.worker(0), `vm_${id}`, id, spec);
     for (const { id, code, says } of cases) {
@@ -351,6 +400,52 @@ describe("one worker with several replicas", () => {
   });
 });
 
+describe("a peer that breaks the protocol", () => {
+  async function backupAndImpostor(): Promise<{ at: Site; channel: LoggingChannelSocket; bystander: ConsoleClient }> {
+    const at = await site(1);
+    const { plane } = at;
+    const spec = guest(plane, IDLE);
+    plane.createPrimary(at.worker(0), "vm_other", "rep_other", spec);
+    await plane.reported("rep_other", "is live", ({ state }) => state === "live");
+    const bystander = new ConsoleClient(plane);
+    bystander.attach(at.worker(0), "rep_other");
+    const { loggingAddress, buildDigest } = at.worker(0).hello;
+    at.worker(0).send({ type: "createReplica", vmId: "vm_1", replicaId: "rep_b", role: "backup", term: "1", spec, channelSecret: "known" });
+    await plane.reported("rep_b", "waits", ({ state }) => state === "syncing");
+    const hello = { vmId: "vm_1", from: "rep_impostor", to: "rep_b", channelSecret: "known", buildDigest };
+    return { at, channel: await dialLoggingChannel(loggingAddress, hello, new AbortController().signal), bystander };
+  }
+
+  test("fails the replica it talks to, by its broken invariant, and no other", async () => {
+    const { at, channel, bystander } = await backupAndImpostor();
+    const closed = new Promise((resolve) => channel.open({ onMessage: () => {}, onDrained: () => {}, onClosed: resolve }));
+    const record = { epoch: 0n, clock: { time: 0n, rate: 1 }, inputs: [], endInstant: 10n, stateHash: null };
+    channel.send({ kind: "epoch", term: 1n, record });
+    const failed = await at.plane.reported("rep_b", "has failed", ({ state }) => state === "failed");
+    expect(failed).toMatchObject({ haltReason: "invariant_violation", message: expect.stringMatching(/the log arrives after the state/) });
+    await closed;
+    await moreNumbers(at.plane, bystander, 20);
+  });
+
+  test("with state that is no state fails it with malformed_state", async () => {
+    const { at, channel, bystander } = await backupAndImpostor();
+    channel.open({ onMessage: () => {}, onDrained: () => {}, onClosed: () => {} });
+    channel.send({ kind: "statePages", pages: Uint8Array.of(0xff, 0xff, 0xff, 0x7f, 0) });
+    const failed = await at.plane.reported("rep_b", "has failed", ({ state }) => state === "failed");
+    expect(failed.haltReason).toBe("malformed_state");
+    await moreNumbers(at.plane, bystander, 20);
+  });
+
+  test("that leaves before it has sent the state leaves a backup that halts", async () => {
+    const { at, channel } = await backupAndImpostor();
+    channel.open({ onMessage: () => {}, onDrained: () => {}, onClosed: () => {} });
+    channel.send({ kind: "statePages", pages: new Uint8Array(0) });
+    channel.close();
+    const halted = await at.plane.reported("rep_b", "is stopped", ({ state }) => state === "stopped");
+    expect(halted.haltReason).toBe("join_aborted");
+  });
+});
+
 describe("pairing is refused", () => {
   test("to a peer that does not know the secret, and the primary goes on unprotected", async () => {
     const at = await site(2);
@@ -358,7 +453,15 @@ describe("pairing is refused", () => {
     const spec = guest(plane, IDLE);
     plane.createPrimary(at.worker(0), "vm_1", "rep_a", spec);
     await plane.reported("rep_a", "is live", ({ state }) => state === "live");
-    at.worker(1).send({ type: "createReplica", vmId: "vm_1", replicaId: "rep_b", role: "backup", term: "1", spec, channelSecret: "secret-of-the-vm" });
+    at.worker(1).send({
+      type: "createReplica",
+      vmId: "vm_1",
+      replicaId: "rep_b",
+      role: "backup",
+      term: "1",
+      spec,
+      channelSecret: "secret-of-the-vm",
+    });
     await plane.reported("rep_b", "waits", ({ state }) => state === "syncing");
     plane.pair(at.worker(0), "rep_a", at.worker(1), "rep_b", "a guess");
     const line = await at.process(0).says(/pairing given up/);
