@@ -136,6 +136,8 @@ export class ConsoleStream implements AsyncIterableIterator<ConsoleChunk, undefi
   private attempt = 0;
   private contradictions = 0;
   private connectedOnce = false;
+  /** Another session has taken the right to write. */
+  private demoted = false;
   private lostAtMs: number;
   private openedAtMs = 0;
   /** This connection has brought a byte or an acknowledgement. */
@@ -224,6 +226,7 @@ export class ConsoleStream implements AsyncIterableIterator<ConsoleChunk, undefi
   write(data: string | Uint8Array): Promise<WriteReceipt> {
     const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
     if (this.mode !== "write") return Promise.reject(new TypeError('Cannot write to this console: it was attached with mode "read"'));
+    if (this.demoted) return Promise.reject(writerTaken(null));
     if (this.state === "closed") return Promise.reject(this.failure ?? new ConnectionError(this.dependencies.url, "the console is closed"));
     if (bytes.length === 0) return Promise.resolve({ durability: "replicated", inputNext: this.session.inputEnd });
     const receipt = this.session.write(bytes);
@@ -290,8 +293,8 @@ export class ConsoleStream implements AsyncIterableIterator<ConsoleChunk, undefi
     }
   }
 
+  /** Everything below `inputNext` is with the VM for good; what lies above is sent again. */
   private restartInput(inputNext: bigint): void {
-    if (this.mode !== "write") return;
     if (!this.session.restartInput(inputNext)) {
       this.finish(
         errorFromProblem({
@@ -306,7 +309,13 @@ export class ConsoleStream implements AsyncIterableIterator<ConsoleChunk, undefi
       );
       return;
     }
+    // Whether a backup has it too is not said here: the weaker promise.
+    if (inputNext > this.session.inputAcked) this.session.acknowledge(inputNext, "solo");
     this.flushInput();
+  }
+
+  private get writes(): boolean {
+    return this.mode === "write" && !this.demoted;
   }
 
   // ---- connections
@@ -342,9 +351,9 @@ export class ConsoleStream implements AsyncIterableIterator<ConsoleChunk, undefi
     const url = new URL(`${this.dependencies.url}/v1/vms/${encodeURIComponent(this.dependencies.vm)}/console`);
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     const from = this.session.next ?? this.options.from ?? "start";
-    url.searchParams.set("mode", this.mode);
+    url.searchParams.set("mode", this.writes ? "write" : "read");
     url.searchParams.set("from", from.toString());
-    if (this.mode === "write") {
+    if (this.writes) {
       url.searchParams.set("inputSession", this.inputSession);
       // Who took the right to write once keeps asking for it only by the session, not by force.
       if (this.options.takeover === true && !this.connectedOnce) url.searchParams.set("takeover", "true");
@@ -372,12 +381,14 @@ export class ConsoleStream implements AsyncIterableIterator<ConsoleChunk, undefi
           gapMs: typeof message["gapMs"] === "number" ? message["gapMs"] : null,
         });
         // The new primary may never have seen what was on its way to the old one.
-        return this.restartInput(toBigInt(message["inputNext"]) ?? this.session.inputAcked);
+        if (this.writes) this.restartInput(toBigInt(message["inputNext"]) ?? this.session.inputAcked);
+        return;
       case "state":
         return this.emit("state", { state: toText(message["state"]) ?? "" });
       case "protection":
         return this.emit("protection", { state: toText(message["state"]) ?? "", reason: toText(message["reason"]) });
       case "writer":
+        if (message["change"] === "demoted") this.onDemoted(toText(message["writer"]));
         return this.emit("writer", { writer: toText(message["writer"]), by: toText(message["by"]) });
       case "ping":
         this.socket?.sendText(JSON.stringify({ type: "pong" }));
@@ -392,6 +403,8 @@ export class ConsoleStream implements AsyncIterableIterator<ConsoleChunk, undefi
     const from = toBigInt(message["from"]);
     const outEnd = toBigInt(message["outEnd"]);
     if (from === null || outEnd === null) return this.contradiction("a hello without offsets");
+    // Refused the right to write: the service closes the connection next, and says why.
+    if (this.writes && message["mode"] === "read") return;
     const hello: ConsoleHello = {
       vmId: toText(message["vmId"]) ?? this.dependencies.vm,
       state: toText(message["state"]) ?? "",
@@ -417,12 +430,18 @@ export class ConsoleStream implements AsyncIterableIterator<ConsoleChunk, undefi
     this.toldConsumed = this.consumed;
     if (this.queuedBytes > 0) this.tellConsumed();
     this.startHeartbeat(typeof message["heartbeatMs"] === "number" && message["heartbeatMs"] > 0 ? message["heartbeatMs"] : 15_000);
-    this.restartInput(hello.inputNext);
+    if (this.writes) this.restartInput(hello.inputNext);
     if (this.isClosed()) return;
     this.connectedOnce = true;
     this.settleReady?.resolve();
     this.settleReady = null;
     this.emit("connected", hello);
+  }
+
+  /** Somebody else may write now: what waits would wait for ever, so it is refused. The output goes on. */
+  private onDemoted(writer: string | null): void {
+    this.demoted = true;
+    this.session.failWrites(writerTaken(writer));
   }
 
   private isClosed(): boolean {
@@ -580,6 +599,11 @@ export class ConsoleStream implements AsyncIterableIterator<ConsoleChunk, undefi
 /** A close code says what the same refusal would have said as an HTTP status. */
 function closeError(status: number, code: string, detail: string): ClientError {
   return errorFromProblem({ type: `/docs/errors#${code}`, title: "Console closed", status, code, detail });
+}
+
+function writerTaken(writer: string | null): ClientError {
+  const by = writer === null ? "another session" : `session ${writer}`;
+  return closeError(409, "console_writer_busy", `Cannot write: ${by} has taken the right to write; attach again with takeover to take it back`);
 }
 
 function parseControl(text: string): Record<string, unknown> | null {

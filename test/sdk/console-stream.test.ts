@@ -250,6 +250,20 @@ describe("console input", () => {
     await expect(stream.write("more")).rejects.toBeInstanceOf(InputSessionExpiredError);
   });
 
+  it("is refused, not left waiting, once somebody else has taken the right to write; the output goes on", async () => {
+    const server = startServer();
+    const stream = await attach(await server.listen(), { mode: "write", inputSession: SESSION });
+    const [viewer] = server.viewers;
+    server.silent = true;
+    const waiting = stream.write("never heard");
+    viewer?.socket.send(JSON.stringify({ type: "writer", change: "demoted", writer: "con_2", by: "con_2" }));
+    await expect(waiting).rejects.toThrow("session con_2 has taken the right to write");
+    await expect(stream.write("nor this")).rejects.toBeInstanceOf(ConsoleWriterBusyError);
+    server.silent = false;
+    server.print("still shown");
+    expect(await read(stream, 11)).toBe("still shown");
+  });
+
   it("is refused on a console that was attached for reading", async () => {
     const server = startServer();
     const stream = await attach(await server.listen());
@@ -317,6 +331,13 @@ describe("console events and refusals", () => {
     viewer?.socket.close(code, "because");
     expect(await read(stream, 10)).toBe("last words");
     await expect(stream.next()).rejects.toBeInstanceOf(errorClass);
+  });
+
+  it("throws where the right to write went to another one between the check and the hello", async () => {
+    const server = startServer();
+    server.refuseWriting = true;
+    const error = await attach(await server.listen(), { mode: "write", inputSession: SESSION }).catch((caught: unknown) => caught);
+    expect(error).toBeInstanceOf(ConsoleWriterBusyError);
   });
 
   it("ends without an error where the service says that it is done", async () => {

@@ -52,6 +52,8 @@ export class ScriptedConsoleServer {
   /** Silent servers answer nothing more on open sockets. */
   silent = false;
   frameBytes = 1024;
+  /** Another session writes: says so in hello, and closes. */
+  refuseWriting = false;
   private readonly prng: Prng;
   private faults: Faults;
   private readonly server = createServer();
@@ -176,11 +178,13 @@ export class ScriptedConsoleServer {
       outEnd: end.toString(),
       from: from.toString(),
       inputSession: id,
-      inputNext: String((session?.replicated.length ?? 0) + (session?.volatile.length ?? 0)),
+      inputNext: String(session?.replicated.length ?? 0),
+      mode: this.refuseWriting ? "read" : viewer.mode,
       writer: id,
       window: 256 * 1024,
       heartbeatMs: this.heartbeatMs,
     });
+    if (this.refuseWriting) return socket.close(4409, "console_writer_busy: session con_2 writes");
     if (from > requested) this.say(viewer, { type: "gap", requested: requested.toString(), resumedAt: from.toString(), reason: "trimmed" });
     // Frames may overlap what the client has: it must cut them.
     if (this.happens(this.faults.repeat)) viewer.sent -= BigInt(this.prng.between(0, Math.min(200, Number(from - this.oldest))));
@@ -238,6 +242,8 @@ export class ScriptedConsoleServer {
       viewer.socket.close(4409, "input_offset_gap");
       return;
     }
+    // What is known is not acknowledged a second time: hello has said so already.
+    if (skip >= frame.bytes.length && session.volatile.length === 0) return;
     if (skip < frame.bytes.length) session.volatile.push(...frame.bytes.subarray(skip));
     if (this.happens(this.faults.failover)) {
       this.failover();
