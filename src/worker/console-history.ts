@@ -36,7 +36,7 @@ export class ConsoleHistory {
 
   /** Bytes below may be read. */
   get released(): bigint {
-    return this.releasedTo < this.next ? this.releasedTo : this.next;
+    return min(this.releasedTo, this.next);
   }
 
   /** Starts again with what a joined backup's machine holds. */
@@ -109,10 +109,13 @@ export class ConsoleHistory {
 
 /** Released bytes up to `CONSOLE_HISTORY_BYTES`, unreleased ones up to `CONSOLE_UNRELEASED_BYTES`. */
 function oldestKept(first: bigint, end: bigint, released: bigint): bigint {
-  const history = end - BigInt(CONSOLE_HISTORY_BYTES);
-  const wanted = history < released ? history : released;
+  const wanted = min(end - BigInt(CONSOLE_HISTORY_BYTES), released);
   const bound = end - BigInt(CONSOLE_UNRELEASED_BYTES);
   return max(first, max(wanted, bound));
+}
+
+function min(a: bigint, b: bigint): bigint {
+  return a < b ? a : b;
 }
 
 function max(a: bigint, b: bigint): bigint {
