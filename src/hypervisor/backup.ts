@@ -102,41 +102,43 @@ export class Backup {
         if (input.peer === this.primary) this.message(input.message, nowUs);
         return;
       case "channelOpened":
-        return this.channelOpened(input.peer, nowUs);
+        this.channelOpened(input.peer, nowUs);
+        return;
       case "channelClosed":
         if (input.peer === this.primary) this.suspectPrimary(nowUs);
         return;
       case "deviceInput":
         // Rule P3: the environment talks to the primary only.
-        this.outbox.emit({ kind: "refuseInput", inputSession: input.inputSession, inputNext: this.inputNext(input.inputSession), code: "not_primary" });
+        this.outbox.emit({
+          kind: "refuseInput",
+          inputSession: input.inputSession,
+          inputNext: this.inputNext(input.inputSession),
+          code: "not_primary",
+        });
         return;
       case "epochEnded":
-        return this.epochEnded(input, nowUs);
+        this.epochEnded(input, nowUs);
+        return;
       case "stateApplied":
-        return this.stateApplied(nowUs);
+        this.stateApplied(nowUs);
+        return;
       case "stateHashed":
-        return this.stateHashed(input.stateHash, input.inputSessions, input.inputRoom, nowUs);
+        this.stateHashed(input.stateHash, input.inputSessions, input.inputRoom, nowUs);
+        return;
       case "arbiterAnswered":
-        return this.arbiterAnswered(input.request, input.outcome, input.term, nowUs);
+        this.arbiterAnswered(input.request, input.outcome, input.term, nowUs);
+        return;
       case "promotionRequested":
         if (this.phase === "following" && this.promotion === null) this.askForPromotion(nowUs);
         return;
       case "timeout":
-        switch (input.timer.kind) {
-          case "silence":
-            return this.armSilence();
-          case "askAgain":
-            return this.arbitration.askAgain();
-          case "heartbeat":
-          case "wake":
-            return;
-          default:
-            return unreachable(input.timer);
-        }
+        if (input.timer.kind === "silence") this.armSilence();
+        if (input.timer.kind === "askAgain") this.arbitration.askAgain();
+        return;
       case "stateCaptured":
         throw new InvariantViolation(`a backup's engine does not answer "${input.kind}"`);
       default:
-        return unreachable(input);
+        unreachable(input);
     }
   }
 
@@ -179,7 +181,8 @@ export class Backup {
       case "statePages":
         assert(this.phase === "receiving", `state arrives while receiving, not while ${this.phase}`);
         this.pages.push(message.pages);
-        return this.proceed(nowUs);
+        this.proceed(nowUs);
+        return;
       case "stateEnd":
         assert(this.phase === "receiving", `the end of the state arrives while receiving, not while ${this.phase}`);
         this.phase = "verifying";
@@ -189,20 +192,27 @@ export class Backup {
         this.receivedInstant = message.point.instant;
         this.toldInstant = message.point.instant;
         this.clock.observe(message.clockTime, nowUs);
-        return this.proceed(nowUs);
+        this.proceed(nowUs);
+        return;
       case "epoch":
-        return this.receive(message.term, message.record, nowUs);
+        this.receive(message.term, message.record, nowUs);
+        return;
       case "heartbeat":
-        return this.acknowledge();
+        this.acknowledge();
+        return;
       case "termChanged":
         assert(this.term !== null && message.term > this.term, `terms go up from ${this.term}, not to ${message.term}`);
         this.term = message.term;
         this.synced = message.synced;
         return;
       case "guestHalted":
-        if (this.phase !== "following") return this.outbox.halt("join_aborted");
+        if (this.phase !== "following") {
+          this.outbox.halt("join_aborted");
+          return;
+        }
         this.allReleased = true;
-        return this.proceed(nowUs);
+        this.proceed(nowUs);
+        return;
       case "ack":
       case "stateReceived":
       case "stateVerified":
@@ -272,7 +282,10 @@ export class Backup {
   private stateHashed(stateHash: bigint, inputSessions: InputSessionTable, inputRoom: number, nowUs: number): void {
     this.engine.end("verifyState");
     assert(this.phase === "verifying" && this.primary !== null, "a state is verified before it is followed");
-    if (stateHash !== this.stateHash) return this.fail("state_mismatch", this.point.epoch, stateHash);
+    if (stateHash !== this.stateHash) {
+      this.fail("state_mismatch", this.point.epoch, stateHash);
+      return;
+    }
     this.sessions = new InputSessions(inputSessions);
     this.inputRoom = inputRoom;
     this.phase = "following";
@@ -305,7 +318,8 @@ export class Backup {
     this.executing = null;
     this.pacing.observe(ended.endInstant - this.point.instant, nowUs - startedUs);
     if (ended.endInstant !== record.endInstant || ended.stateHash !== record.stateHash) {
-      return this.fail("divergence", record.epoch, ended.stateHash ?? 0n);
+      this.fail("divergence", record.epoch, ended.stateHash ?? 0n);
+      return;
     }
     this.point = {
       epoch: record.epoch + 1n,
@@ -374,7 +388,10 @@ export class Backup {
 
   private arbiterAnswered(request: ArbiterRequest, outcome: ArbiterOutcome, term: bigint, nowUs: number): void {
     if (!this.arbitration.answers(request)) return;
-    if (outcome === "unavailable") return this.arbitration.waitAndAskAgain(nowUs);
+    if (outcome === "unavailable") {
+      this.arbitration.waitAndAskAgain(nowUs);
+      return;
+    }
     this.arbitration.close();
     if (outcome === "refused") {
       this.cut();

@@ -57,7 +57,8 @@ export class HashTrail {
     if (compared === undefined) return;
     compared.applied = epoch;
     for (const { epoch: hashed, instant } of this.points) {
-      if (hashed <= epoch && (compared.lastEqualInstant === null || instant > compared.lastEqualInstant)) compared.lastEqualInstant = instant;
+      if (hashed <= epoch && (compared.lastEqualInstant === null || instant > compared.lastEqualInstant))
+        compared.lastEqualInstant = instant;
     }
     this.prune();
   }
@@ -72,6 +73,8 @@ export class HashTrail {
   }
 
   private prune(): void {
-    this.points = this.points.filter((point) => [...this.compared.values()].some(({ applied }) => applied === null || applied < point.epoch));
+    this.points = this.points.filter((point) =>
+      [...this.compared.values()].some(({ applied }) => applied === null || applied < point.epoch),
+    );
   }
 }

@@ -49,7 +49,13 @@ export type LoggingChannelMessage =
   /** A part of the state transfer; `pages` is the engine's own format. */
   | { readonly kind: "statePages"; readonly pages: Uint8Array }
   /** The transfer is complete: the backup's state must now have this hash; the log goes on with `point.epoch`. */
-  | { readonly kind: "stateEnd"; readonly term: bigint; readonly point: ExecutionPoint; readonly clockTime: bigint; readonly stateHash: bigint }
+  | {
+      readonly kind: "stateEnd";
+      readonly term: bigint;
+      readonly point: ExecutionPoint;
+      readonly clockTime: bigint;
+      readonly stateHash: bigint;
+    }
   /** The arbiter granted a change: this is the VM's term now, and who is in the synced set. Sent before anything of the new term. */
   | { readonly kind: "termChanged"; readonly term: bigint; readonly synced: readonly ReplicaId[] }
   // backup -> primary
@@ -71,10 +77,14 @@ export type BackupFailure = "divergence" | "state_mismatch";
  *   of it in which only the synced set changed (the primary may have died before it could send `termChanged`; a backup that
  *   sent `stateVerified` asks with the term of `stateEnd`). The asker becomes the primary, the synced set becomes empty.
  *   Membership is what makes it safe: whoever is in the set holds every record that any released output depends on.
- * - `goSolo` takes `lost` out of the synced set; `addBackup` puts `backup` in. Only the current primary's are granted.
+ * - `goSolo` takes `lost` out of the synced set; `addBackup` puts `backup` in. Only the current primary's are granted, and
+ *   only in the current term; `goSolo` also in the successor that the asker's own `addBackup` of `lost` made. `goSolo` moves
+ *   the term even where `lost` is not in the set: a primary that was told "not this backup" asks it, because it may have
+ *   asked before, and an `addBackup` that is only late must never be carried out after the primary has stopped waiting for it.
  * - A request that was already carried out for the same asker is granted again with the term that it led to.
  * - The answer's `term` is the VM's current term, refused or not. `addBackup` refused in the asker's own term means: not
- *   this backup, the asker is still primary; every other refusal means that the asker is fenced.
+ *   this backup, the asker is still primary; every other refusal means that the asker is fenced. So a refusal must come from
+ *   where the term is kept, after the look at what was carried out already.
  */
 export type ArbiterRequest =
   | { readonly kind: "promote"; readonly term: bigint }
@@ -95,10 +105,10 @@ export type HaltReason =
   | "guest_halted";
 
 export type TimerId =
-  | { readonly kind: "heartbeat" }        // primary: send one if nothing was sent since
-  | { readonly kind: "silence" }          // check how long the peers have been silent
-  | { readonly kind: "wake" }             // primary: the waiting guest's timer is due
-  | { readonly kind: "askAgain" };        // repeat an arbiter request that was not answered
+  | { readonly kind: "heartbeat" } // primary: send one if nothing was sent since
+  | { readonly kind: "silence" } // check how long the peers have been silent
+  | { readonly kind: "wake" } // primary: the waiting guest's timer is due
+  | { readonly kind: "askAgain" }; // repeat an arbiter request that was not answered
 
 export type ReplicaInput =
   /** The first input of every replica, once: the engine is ready. A new primary runs its first epoch. */
@@ -122,7 +132,13 @@ export type ReplicaInput =
       readonly stateHash: bigint | null;
     }
   /** The answer to `captureState`: the shell has already queued the pages to the peer as `statePages`, `bytes` in all. */
-  | { readonly kind: "stateCaptured"; readonly peer: ReplicaId; readonly bytes: number; readonly pagesLeft: number; readonly stateHash: bigint | null }
+  | {
+      readonly kind: "stateCaptured";
+      readonly peer: ReplicaId;
+      readonly bytes: number;
+      readonly pagesLeft: number;
+      readonly stateHash: bigint | null;
+    }
   /** The answer to `applyState`. */
   | { readonly kind: "stateApplied"; readonly bytes: number }
   /** The answer to `verifyState`. */
@@ -141,7 +157,8 @@ export type ArbiterOutcome = "granted" | "refused" | "unavailable";
  * exactly one `arbiterAnswered`: no answer in reasonable time is `unavailable`. A timer may fire early or late, and once
  * more after it was replaced. After `halt` nothing more is done; what was sent before it still goes out.
  */
-export type Effect =                                     // performed in array order
+export type Effect =
+  // performed in array order
   | { readonly kind: "send"; readonly peer: ReplicaId; readonly message: LoggingChannelMessage }
   | { readonly kind: "closeChannel"; readonly peer: ReplicaId }
   /** Run from the current instant to `limitInstant`. `exact` (a backup): ignore `wfi`-less early ends, stop at exactly the limit. */
@@ -165,8 +182,18 @@ export type Effect =                                     // performed in array o
   /** Only AFTER the acks that cover it: console bytes below `upTo` may leave. Never decreases on one replica. */
   | { readonly kind: "releaseOutput"; readonly upTo: bigint }
   /** Only AFTER the acks that cover the record that holds the bytes. */
-  | { readonly kind: "acknowledgeInput"; readonly inputSession: string; readonly inputNext: bigint; readonly durability: "replicated" | "solo" }
-  | { readonly kind: "refuseInput"; readonly inputSession: string; readonly inputNext: bigint; readonly code: "input_offset_gap" | "input_session_expired" | "not_primary" | "input_buffer_full" }
+  | {
+      readonly kind: "acknowledgeInput";
+      readonly inputSession: string;
+      readonly inputNext: bigint;
+      readonly durability: "replicated" | "solo";
+    }
+  | {
+      readonly kind: "refuseInput";
+      readonly inputSession: string;
+      readonly inputNext: bigint;
+      readonly code: "input_offset_gap" | "input_session_expired" | "not_primary" | "input_buffer_full";
+    }
   | { readonly kind: "askArbiter"; readonly request: ArbiterRequest }
   /** Replaces the timer of the same kind. */
   | { readonly kind: "setTimer"; readonly timer: TimerId; readonly atUs: number }
@@ -195,9 +222,21 @@ export interface ReplicaStatus {
   readonly guestHalt: GuestHalt | null;
   readonly haltReason: HaltReason | null;
   /** On a replica that was promoted, three spans one after the other: last word of the old primary .. asking .. grant .. live. */
-  readonly promotion: { readonly detectUs: number; readonly arbitrateUs: number; readonly promoteUs: number; readonly instant: bigint; readonly consoleEnd: bigint } | null;
+  readonly promotion: {
+    readonly detectUs: number;
+    readonly arbitrateUs: number;
+    readonly promoteUs: number;
+    readonly instant: bigint;
+    readonly consoleEnd: bigint;
+  } | null;
   /** The newest divergence this primary was told of. */
-  readonly divergence: { readonly replicaId: ReplicaId; readonly epoch: bigint; readonly expected: bigint; readonly actual: bigint; readonly lastEqualInstant: bigint | null } | null;
+  readonly divergence: {
+    readonly replicaId: ReplicaId;
+    readonly epoch: bigint;
+    readonly expected: bigint;
+    readonly actual: bigint;
+    readonly lastEqualInstant: bigint | null;
+  } | null;
 }
 
 export interface ReplicaConfig {

@@ -10,8 +10,8 @@
  * A follower (one per backup):
  *
  *     copying --last capture--> verifying --stateVerified--> verified --addBackup asked--> adding --granted--> synced
- *        |                         |                            |                            |                   |
- *        '--------- lost: ---------'--- dropped freely ---------'      lost: the answer comes first   lost: goSolo decides
+ *        |                         |                            |                            |  '--refused--> refused
+ *        '--------- lost: ---------'--- dropped freely ---------'      lost: the answer comes first   lost, refused: goSolo decides
  *
  * From `verifying` on a follower receives the log and is in the wait set. A lost one stays there until the arbiter has
  * spoken, which is all that stops outputs: nothing commits, so nothing leaves and no input is acknowledged. Meanwhile the
@@ -40,6 +40,7 @@ import type {
   ReplicaInput,
   ReplicaStatus,
   SoloReason,
+  TimerId,
 } from "./messages.ts";
 import { Arbitration, type Outbox } from "./outbox.ts";
 import { OutputCommit } from "./output-commit.ts";
@@ -57,7 +58,7 @@ const VERIFY_US = 30_000_000;
 /** A wake timer may fire so much too early (hosts round to milliseconds): it counts as due. */
 const WAKE_SLACK_TICKS = 10_000n;
 
-type Stage = "copying" | "verifying" | "verified" | "adding" | "synced";
+type Stage = "copying" | "verifying" | "verified" | "adding" | "refused" | "synced";
 
 interface Follower {
   readonly id: ReplicaId;
@@ -168,41 +169,58 @@ export class Primary {
   handle(input: ReplicaInput, nowUs: number): void {
     switch (input.kind) {
       case "started":
-        return this.goLive(0n, nowUs);
+        this.goLive(0n, nowUs);
+        return;
       case "message":
-        return this.message(input.peer, input.message, nowUs);
+        this.message(input.peer, input.message, nowUs);
+        return;
       case "channelOpened":
-        return this.channelOpened(input.peer, nowUs);
+        this.channelOpened(input.peer, nowUs);
+        return;
       case "channelClosed":
-        return this.lose(input.peer, "connection_lost", nowUs);
+        this.lose(input.peer, "connection_lost", nowUs);
+        return;
       case "deviceInput":
-        return this.deviceInput(input.inputSession, input.offset, input.bytes, nowUs);
+        this.deviceInput(input.inputSession, input.offset, input.bytes, nowUs);
+        return;
       case "epochEnded":
-        return this.epochEnded(input, nowUs);
+        this.epochEnded(input, nowUs);
+        return;
       case "stateCaptured":
-        return this.stateCaptured(input, nowUs);
+        this.stateCaptured(input, nowUs);
+        return;
       case "arbiterAnswered":
-        return this.arbiterAnswered(input.request, input.outcome, input.term, nowUs);
+        this.arbiterAnswered(input.request, input.outcome, input.term, nowUs);
+        return;
       case "timeout":
-        switch (input.timer.kind) {
-          case "heartbeat":
-            return this.heartbeats(nowUs);
-          case "silence":
-            return this.armSilence();
-          case "wake":
-            return this.proceed(nowUs, WAKE_SLACK_TICKS);
-          case "askAgain":
-            return this.arbitration.askAgain();
-          default:
-            return unreachable(input.timer);
-        }
+        this.timeout(input.timer.kind, nowUs);
+        return;
       case "promotionRequested":
         return; // It is the primary already.
       case "stateApplied":
       case "stateHashed":
         throw new InvariantViolation(`a primary's engine does not answer "${input.kind}"`);
       default:
-        return unreachable(input);
+        unreachable(input);
+    }
+  }
+
+  private timeout(timer: TimerId["kind"], nowUs: number): void {
+    switch (timer) {
+      case "heartbeat":
+        this.heartbeats(nowUs);
+        return;
+      case "silence":
+        this.armSilence();
+        return;
+      case "wake":
+        this.proceed(nowUs, WAKE_SLACK_TICKS);
+        return;
+      case "askAgain":
+        this.arbitration.askAgain();
+        return;
+      default:
+        unreachable(timer);
     }
   }
 
@@ -250,19 +268,26 @@ export class Primary {
       this.capturing = this.transfer;
       this.outbox.emit({ kind: "captureState", peer: this.transfer.peer, ...capture });
     } else if (runs) {
-      this.runEpoch(this.clock, waiting && woken ? wakeTime : 0n, nowUs);
+      this.runEpoch(waiting && woken ? wakeTime : 0n, nowUs);
     } else if (!awake && wakeTime !== null) {
       this.outbox.arm("wake", this.clock.whenUs(wakeTime));
     }
   }
 
-  private runEpoch(guestClock: GuestClock, notBefore: bigint, nowUs: number): void {
+  /** A sample of the guest's clock: the host's, but never before the end of the last epoch. */
+  private guestTime(nowUs: number): bigint {
+    assert(this.clock !== null, "a primary's clock runs from its first step on");
+    const now = this.clock.now(nowUs);
+    if (now < this.point.time) return this.point.time;
+    return now;
+  }
+
+  private runEpoch(notBefore: bigint, nowUs: number): void {
     const { inputs, expired } = this.inputs.take(this.inputRoom);
     for (const inputSession of expired) {
       this.outbox.emit({ kind: "refuseInput", inputSession, inputNext: 0n, code: "input_session_expired" });
     }
-    let time = guestClock.now(nowUs);
-    if (time < this.point.time) time = this.point.time;
+    let time = this.guestTime(nowUs);
     if (time < notBefore) time = notBefore;
     const clock: ClockSample = { time, rate: this.pacing.rate() };
     const limitInstant = this.point.instant + this.pacing.epochLength();
@@ -295,7 +320,10 @@ export class Primary {
     this.running = null;
     const { epoch, instant, consoleEnd } = this.point;
     assert(ended.endInstant >= instant, `epoch ${epoch} ends at ${ended.endInstant}, before its start at ${instant}`);
-    assert(ended.endInstant <= running.limitInstant, `epoch ${epoch} ends at ${ended.endInstant}, beyond its limit ${running.limitInstant}`);
+    assert(
+      ended.endInstant <= running.limitInstant,
+      `epoch ${epoch} ends at ${ended.endInstant}, beyond its limit ${running.limitInstant}`,
+    );
     assert(ended.time >= running.clock.time, `guest time goes on from ${running.clock.time}, not ${ended.time}`);
     assert(ended.consoleEnd >= consoleEnd, `console output goes on from ${consoleEnd}, not ${ended.consoleEnd}`);
     this.pacing.observe(ended.endInstant - instant, nowUs - running.startedUs);
@@ -435,7 +463,6 @@ export class Primary {
     const follower = this.followers.get(peer);
     assert(follower?.stage === "copying", `${peer} is being copied to`);
     assert(stateHash !== null, "the last capture brings the state hash");
-    assert(this.clock !== null, "a primary that transfers its state is live");
     this.outbox.emit({ kind: "endTransfer", peer });
     this.transfer = null;
     follower.stage = "verifying";
@@ -443,8 +470,7 @@ export class Primary {
     follower.appliedInstant = this.point.instant;
     this.commit.enter(peer);
     this.hashes.follow(peer, this.point.instant);
-    const now = this.clock.now(nowUs);
-    const clockTime = now > this.point.time ? now : this.point.time;
+    const clockTime = this.guestTime(nowUs);
     this.send(follower, { kind: "stateEnd", term: this.term, point: this.point, clockTime, stateHash }, nowUs);
   }
 
@@ -522,6 +548,7 @@ export class Primary {
       case "adding":
         follower.lost = reason;
         return;
+      case "refused":
       case "synced":
         follower.lost = reason;
         this.arbitrate();
@@ -551,18 +578,24 @@ export class Primary {
   private arbitrate(): void {
     if (this.arbitration.open !== null) return;
     for (const { id, stage, lost } of this.followers.values()) {
-      if (stage === "synced" && lost !== null) return this.arbitration.ask({ kind: "goSolo", term: this.term, lost: id, reason: lost });
+      if (lost === null || (stage !== "synced" && stage !== "refused")) continue;
+      this.arbitration.ask({ kind: "goSolo", term: this.term, lost: id, reason: lost });
+      return;
     }
     for (const follower of this.followers.values()) {
       if (follower.stage !== "verified") continue;
       follower.stage = "adding";
-      return this.arbitration.ask({ kind: "addBackup", term: this.term, backup: follower.id });
+      this.arbitration.ask({ kind: "addBackup", term: this.term, backup: follower.id });
+      return;
     }
   }
 
   private arbiterAnswered(request: ArbiterRequest, outcome: ArbiterOutcome, term: bigint, nowUs: number): void {
     if (!this.arbitration.answers(request)) return;
-    if (outcome === "unavailable") return this.arbitration.waitAndAskAgain(nowUs);
+    if (outcome === "unavailable") {
+      this.arbitration.waitAndAskAgain(nowUs);
+      return;
+    }
     this.arbitration.close();
     assert(request.kind !== "promote", "a primary does not ask for promotion");
     const peer = request.kind === "goSolo" ? request.lost : request.backup;
@@ -570,12 +603,13 @@ export class Primary {
     assert(follower !== undefined, `${peer} stays until the arbiter has answered`);
     if (outcome === "refused") {
       const stillPrimary = request.kind === "addBackup" && term === this.term;
-      if (!stillPrimary) return this.outbox.halt("fenced");
-      if (follower.lost === null) {
-        this.detector.forget(peer);
-        this.outbox.emit({ kind: "closeChannel", peer });
+      if (!stillPrimary) {
+        this.outbox.halt("fenced");
+        return;
       }
-      this.drop(follower, nowUs);
+      // The same question, asked before and only late, could still be carried out: goSolo ends the term that it is for.
+      follower.stage = "refused";
+      if (follower.lost === null) this.lose(peer, "backup_failed", nowUs);
     } else {
       assert(term > this.term, `a granted request leads to a newer term than ${this.term}, not to ${term}`);
       this.term = term;

@@ -96,7 +96,18 @@ class EitherRole implements Replica {
   /** What a `statusChanged` is worth for: not the point, which moves with every epoch. */
   private worthKnowing(): string {
     const { role, state, term, synced, joining, arbiterUnavailable, guestHalt, haltReason, divergence } = this.status();
-    return [role, state, term, synced.join(), joining, arbiterUnavailable, guestHalt, haltReason, divergence?.replicaId, divergence?.epoch].join(" ");
+    return [
+      role,
+      state,
+      term,
+      synced.join(),
+      joining,
+      arbiterUnavailable,
+      guestHalt,
+      haltReason,
+      divergence?.replicaId,
+      divergence?.epoch,
+    ].join(" ");
   }
 }
 

@@ -23,7 +23,7 @@ import type {
   TimerId,
 } from "../../src/hypervisor/messages.ts";
 import { createBackup, createPrimary } from "../../src/hypervisor/replica.ts";
-import { ModelGuest, POWER_OFF, type Run, RING_BYTES } from "./model-guest.ts";
+import { ModelGuest, POWER_OFF, RING_BYTES, type Run } from "./model-guest.ts";
 
 export interface ClusterReport {
   readonly seed: number;
@@ -141,6 +141,11 @@ function typedByte(session: number, index: number): number {
   return (index * 7 + session * 131 + (index >> 5)) % 250;
 }
 
+interface Granted {
+  readonly asker: string;
+  readonly request: ArbiterRequest;
+}
+
 interface Client {
   readonly inputSession: string;
   readonly bytes: number[];
@@ -160,7 +165,14 @@ export class Cluster {
   private operations = 0;
   private faults = true;
 
-  private readonly arbiter = { term: 1n, primary: "", synced: new Set<string>(), awayUntilUs: 0, inFlight: 0 };
+  private readonly arbiter = {
+    term: 1n,
+    primary: "",
+    synced: new Set<string>(),
+    awayUntilUs: 0,
+    inFlight: 0,
+    lastGranted: null as Granted | null,
+  };
   private readonly released: number[] = [];
   private readonly releasedBy = new Map<bigint, string>();
   private newestTermReleased = 0n;
@@ -264,14 +276,18 @@ export class Cluster {
     this.check(process.halted === null, `${process.id} does "${effect.kind}" after its halt`);
     switch (effect.kind) {
       case "send":
-        return this.send(process, effect.peer, effect.message);
+        this.send(process, effect.peer, effect.message);
+        return;
       case "closeChannel":
-        return this.close(this.channel(process, effect.peer), process, false);
+        this.close(this.channel(process, effect.peer), process, false);
+        return;
       case "runEpoch": {
         const run: Run = { limitInstant: effect.limitInstant, clock: effect.clock, inputs: effect.inputs };
         const end = process.guest.clone().run(run).instant;
         const durationUs = Number(end - process.guest.instant) / process.speed;
-        this.operate(process, run, effect.wantHash, Math.ceil(durationUs), () => this.endEpoch(process, run, effect.wantHash, effect.exact));
+        this.operate(process, run, effect.wantHash, Math.ceil(durationUs), () =>
+          this.endEpoch(process, run, effect.wantHash, effect.exact),
+        );
         return;
       }
       case "endEpochEarly": {
@@ -311,7 +327,8 @@ export class Cluster {
         }));
         return;
       case "releaseOutput":
-        return this.release(process, effect.upTo);
+        this.release(process, effect.upTo);
+        return;
       case "acknowledgeInput": {
         const client = this.clients.find(({ inputSession }) => inputSession === effect.inputSession);
         this.check(client !== undefined && effect.inputNext <= BigInt(client.bytes.length), "what is acknowledged was typed");
@@ -321,7 +338,8 @@ export class Cluster {
       case "refuseInput":
         return; // The clients look at what is acknowledged and go on from there.
       case "askArbiter":
-        return this.ask(process, effect.request);
+        this.ask(process, effect.request);
+        return;
       case "setTimer": {
         const { kind } = effect.timer;
         const atUs = Math.max(this.nowUs, effect.atUs - process.clockOffsetUs + this.random.between(-300, 1500));
@@ -339,7 +357,8 @@ export class Cluster {
       case "halt":
         process.halted = effect.reason;
         this.check(effect.reason !== "divergence" && effect.reason !== "state_mismatch", `${process.id} diverged`);
-        if (effect.reason === "fenced") this.check(this.arbiter.primary !== process.id, `${process.id} is the primary and believes itself fenced`);
+        if (effect.reason === "fenced")
+          this.check(this.arbiter.primary !== process.id, `${process.id} is the primary and believes itself fenced`);
         for (const channel of this.channels) if (channel.ends.includes(process)) this.close(channel, process, false);
         return;
     }
@@ -410,7 +429,10 @@ export class Cluster {
     this.newestTermReleased = term;
     for (const id of [this.arbiter.primary, ...this.arbiter.synced]) {
       const member = this.processes.get(id);
-      this.check(member !== undefined && member.holdsConsoleEnd >= upTo, `${id} may be promoted and lacks output up to ${upTo} of ${process.id}`);
+      this.check(
+        member !== undefined && member.holdsConsoleEnd >= upTo,
+        `${id} may be promoted and lacks output up to ${upTo} of ${process.id}`,
+      );
     }
   }
 
@@ -483,6 +505,8 @@ export class Cluster {
       const away = this.arbiter.awayUntilUs > this.nowUs;
       const requestLost = away || (this.faults && this.oneIn(15));
       const answer = requestLost ? null : this.decide(process.id, request);
+      // Not lost after all, only late: it is carried out when the asker has long asked again.
+      if (requestLost && this.oneIn(2)) this.after(1000, 300_000, () => this.decide(process.id, request));
       const answerLost = this.faults && this.oneIn(15);
       this.after(100, 3000, () => {
         const outcome: ArbiterOutcome = answer === null || answerLost ? "unavailable" : answer.granted ? "granted" : "refused";
@@ -495,6 +519,10 @@ export class Cluster {
     const { arbiter } = this;
     const granted = () => ({ granted: true, term: arbiter.term });
     const refused = () => ({ granted: false, term: arbiter.term });
+    const last = arbiter.lastGranted;
+    const repeated = last?.asker === asker && last.request.kind === request.kind && last.request.term === request.term;
+    const addedBefore = (lost: string) =>
+      last?.asker === asker && last.request.kind === "addBackup" && last.request.backup === lost && arbiter.term === request.term + 1n;
     switch (request.kind) {
       case "promote":
         if (arbiter.primary === asker) return granted();
@@ -504,20 +532,19 @@ export class Cluster {
         break;
       case "goSolo":
         if (arbiter.primary !== asker) return refused();
-        if (!arbiter.synced.has(request.lost)) return granted();
-        this.check(request.term === arbiter.term, "a primary knows its own term");
+        if (request.term !== arbiter.term && !addedBefore(request.lost)) return repeated ? granted() : refused();
         arbiter.synced.delete(request.lost);
         this.solos++;
         break;
       case "addBackup":
         if (arbiter.primary !== asker) return refused();
-        if (arbiter.synced.has(request.backup)) return granted();
-        this.check(request.term === arbiter.term, "a primary knows its own term");
-        if (this.faults && this.oneIn(20)) return refused();
+        if (request.term !== arbiter.term) return repeated ? granted() : refused();
+        if (this.faults && this.oneIn(12)) return refused();
         arbiter.synced.add(request.backup);
         this.pairings++;
         break;
     }
+    arbiter.lastGranted = { asker, request };
     arbiter.term++;
     return granted();
   }
@@ -577,12 +604,14 @@ export class Cluster {
       }
       case 2:
       case 3:
-        return this.stop(victim, this.random.between(5, this.oneIn(3) ? 1500 : 250) * 1000);
+        this.stop(victim, this.random.between(5, this.oneIn(3) ? 1500 : 250) * 1000);
+        return;
       case 4:
         if (channel !== undefined) channel.frozenUntilUs = this.nowUs + this.random.between(5, 400) * 1000;
         return;
       case 5:
-        return this.close(channel, null, this.oneIn(2));
+        this.close(channel, null, this.oneIn(2));
+        return;
       case 6:
         this.arbiter.awayUntilUs = this.nowUs + this.random.between(10, 500) * 1000;
         return;
@@ -681,7 +710,10 @@ export class Cluster {
         next++;
       }
       const delivered = Number(fresh.sessions.get(client.inputSession) ?? 0n);
-      this.check(delivered >= client.acked, `${client.acked} bytes of session ${index + 1} were acknowledged, the guest was given ${delivered}`);
+      this.check(
+        delivered >= client.acked,
+        `${client.acked} bytes of session ${index + 1} were acknowledged, the guest was given ${delivered}`,
+      );
     }
   }
 
@@ -690,10 +722,10 @@ export class Cluster {
     const processes = [...this.processes.values()]
       .filter(({ running, id }) => running || id === primary || synced.has(id))
       .map((process) => {
-        const status = process.replica.status();
-        const { epoch, waiting, wakeTime, consoleEnd } = status.point;
-        const what = process.alive ? (process.halted ?? `${status.role} ${status.state}`) : "killed";
-        return `${process.id} ${what} term ${status.term} epoch ${epoch} waiting ${waiting} until ${wakeTime} console ${consoleEnd} joining ${status.joining} synced ${status.synced.join()}`;
+        const { role, state, term: known, point, joining, synced: knownSynced } = process.replica.status();
+        const what = process.alive ? (process.halted ?? `${role} ${state}`) : "killed";
+        const where = `epoch ${point.epoch} waiting ${point.waiting} until ${point.wakeTime} console ${point.consoleEnd}`;
+        return `${process.id} ${what} term ${known} ${where} joining ${joining} synced ${knownSynced.join()}`;
       });
     const clients = this.clients.map(({ acked, bytes }) => `${acked}/${bytes.length}`);
     return `term ${term}, primary ${primary}, synced ${[...synced].join()}, input ${clients.join(" ")}, ${processes.join("; ")}`;

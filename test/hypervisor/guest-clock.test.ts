@@ -13,7 +13,11 @@ test("guest time runs at ten ticks per microsecond, and a deadline is never earl
 test("the estimate takes the sample that was delayed least", () => {
   const estimate = new GuestClockEstimate();
   // The primary's guest time is 10 ticks per microsecond of this host's clock, less 5,000,000.
-  for (const [atUs, delayUs] of [[600_000, 900], [610_000, 150], [620_000, 40_000]] as const) {
+  for (const [atUs, delayUs] of [
+    [600_000, 900],
+    [610_000, 150],
+    [620_000, 40_000],
+  ] as const) {
     estimate.observe(BigInt(atUs) * 10n - 5_000_000n, atUs + delayUs);
   }
   expect(estimate.now(0n, 700_000)).toBe(7_000_000n - 5_000_000n - 1500n);

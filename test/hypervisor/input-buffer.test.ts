@@ -10,7 +10,8 @@ const told = ({ inputs }: ReturnType<InputBuffer["take"]>) =>
 describe("input sessions", () => {
   test("the least recently delivered of 64 makes room for a 65th, as in the machine", () => {
     const sessions = new InputSessions();
-    for (let i = 0; i < INPUT_SESSIONS_MAX; i++) sessions.delivered({ kind: "console", inputSession: `s${i}`, offset: 0n, bytes: bytes("a") });
+    for (let i = 0; i < INPUT_SESSIONS_MAX; i++)
+      sessions.delivered({ kind: "console", inputSession: `s${i}`, offset: 0n, bytes: bytes("a") });
     sessions.delivered({ kind: "console", inputSession: "s0", offset: 1n, bytes: bytes("b") });
     sessions.delivered({ kind: "console", inputSession: "new", offset: 0n, bytes: bytes("c") });
     expect(sessions.next("s0")).toBe(2n);
@@ -68,7 +69,11 @@ describe("the input buffer", () => {
     const buffer = new InputBuffer(new InputSessions());
     const half = new Uint8Array(INPUT_BUFFER_BYTES / 2);
     expect(buffer.offer("a", 0n, half, 0)).toEqual({ kind: "buffered" });
-    expect(buffer.offer("a", BigInt(half.length), half, 1)).toEqual({ kind: "refused", next: BigInt(half.length), code: "input_buffer_full" });
+    expect(buffer.offer("a", BigInt(half.length), half, 1)).toEqual({
+      kind: "refused",
+      next: BigInt(half.length),
+      code: "input_buffer_full",
+    });
     expect(buffer.offer("a", BigInt(half.length), half, 0)).toEqual({ kind: "buffered" });
   });
 

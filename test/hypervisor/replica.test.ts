@@ -4,7 +4,14 @@ import { InvariantViolation } from "../../src/base/errors.ts";
 import type { EpochRecord, ExecutionPoint, ReplicaInput } from "../../src/hypervisor/messages.ts";
 import { createBackup, createPrimary } from "../../src/hypervisor/replica.ts";
 
-const config = { replicaId: "rep_a", heartbeatIntervalMs: 100, heartbeatTimeoutMs: 300, maxLagMs: 2000, epochTargetMs: 5, hashIntervalMs: 1000 };
+const config = {
+  replicaId: "rep_a",
+  heartbeatIntervalMs: 100,
+  heartbeatTimeoutMs: 300,
+  maxLagMs: 2000,
+  epochTargetMs: 5,
+  hashIntervalMs: 1000,
+};
 const point: ExecutionPoint = { epoch: 7n, instant: 1000n, time: 50n, wakeTime: null, waiting: true, consoleEnd: 3n };
 const record: EpochRecord = { epoch: 7n, clock: { time: 60n, rate: 1 }, inputs: [], endInstant: 2000n, stateHash: null };
 const ended: ReplicaInput = {
@@ -29,34 +36,53 @@ function verifying() {
 }
 
 const violations: readonly (readonly [string, () => void])[] = [
-  ["time that goes back", () => {
-    const primary = createPrimary(config, 1n);
-    primary.step({ kind: "started" }, 10);
-    primary.step({ kind: "timeout", timer: { kind: "wake" } }, 9);
-  }],
+  [
+    "time that goes back",
+    () => {
+      const primary = createPrimary(config, 1n);
+      primary.step({ kind: "started" }, 10);
+      primary.step({ kind: "timeout", timer: { kind: "wake" } }, 9);
+    },
+  ],
   ["an input before it was started", () => createPrimary(config, 1n).step(ended, 0)],
-  ["an epoch that ends twice", () => {
-    const primary = createPrimary(config, 1n);
-    primary.step({ kind: "started" }, 0);
-    primary.step(ended, 1);
-    primary.step(ended, 2);
-  }],
-  ["an epoch that ends beyond its limit", () => {
-    const primary = createPrimary(config, 1n);
-    primary.step({ kind: "started" }, 0);
-    primary.step({ ...ended, endInstant: 10n ** 12n } as ReplicaInput, 1);
-  }],
-  ["an engine that answers what it was not asked", () => {
-    const primary = createPrimary(config, 1n);
-    primary.step({ kind: "started" }, 0);
-    primary.step({ kind: "stateApplied", bytes: 1 }, 1);
-  }],
-  ["a hole in the log", () =>
-    verifying().step({ kind: "message", peer: "rep_a", message: { kind: "epoch", term: 3n, record: { ...record, epoch: 8n } } }, 1)],
+  [
+    "an epoch that ends twice",
+    () => {
+      const primary = createPrimary(config, 1n);
+      primary.step({ kind: "started" }, 0);
+      primary.step(ended, 1);
+      primary.step(ended, 2);
+    },
+  ],
+  [
+    "an epoch that ends beyond its limit",
+    () => {
+      const primary = createPrimary(config, 1n);
+      primary.step({ kind: "started" }, 0);
+      primary.step({ ...ended, endInstant: 10n ** 12n } as ReplicaInput, 1);
+    },
+  ],
+  [
+    "an engine that answers what it was not asked",
+    () => {
+      const primary = createPrimary(config, 1n);
+      primary.step({ kind: "started" }, 0);
+      primary.step({ kind: "stateApplied", bytes: 1 }, 1);
+    },
+  ],
+  [
+    "a hole in the log",
+    () => verifying().step({ kind: "message", peer: "rep_a", message: { kind: "epoch", term: 3n, record: { ...record, epoch: 8n } } }, 1),
+  ],
   ["a record of another term", () => verifying().step({ kind: "message", peer: "rep_a", message: { kind: "epoch", term: 4n, record } }, 1)],
-  ["a term that goes back", () => verifying().step({ kind: "message", peer: "rep_a", message: { kind: "termChanged", term: 3n, synced: [] } }, 1)],
-  ["a primary that sends what only a backup sends", () =>
-    verifying().step({ kind: "message", peer: "rep_a", message: { kind: "stateVerified", epoch: 7n } }, 1)],
+  [
+    "a term that goes back",
+    () => verifying().step({ kind: "message", peer: "rep_a", message: { kind: "termChanged", term: 3n, synced: [] } }, 1),
+  ],
+  [
+    "a primary that sends what only a backup sends",
+    () => verifying().step({ kind: "message", peer: "rep_a", message: { kind: "stateVerified", epoch: 7n } }, 1),
+  ],
 ];
 
 for (const [what, act] of violations) {

@@ -17,7 +17,15 @@
  */
 import type { ClockSample, EpochEnd, EpochInput, GuestHalt } from "../../src/engine/epoch.ts";
 import { CLOCK_RATE_INSTRUCTIONS } from "../../src/engine/epoch.ts";
-import type { ArbiterRequest, Effect, LoggingChannelMessage, Replica, ReplicaConfig, ReplicaInput, TimerId } from "../../src/hypervisor/messages.ts";
+import type {
+  ArbiterRequest,
+  Effect,
+  LoggingChannelMessage,
+  Replica,
+  ReplicaConfig,
+  ReplicaInput,
+  TimerId,
+} from "../../src/hypervisor/messages.ts";
 import { createBackup, createPrimary } from "../../src/hypervisor/replica.ts";
 
 interface Actor {
@@ -292,6 +300,10 @@ function deviceInput(session: string, offset: string, bytes: Uint8Array): Replic
   return { kind: "deviceInput", inputSession: sessionUuid(session), offset: BigInt(offset), bytes };
 }
 
+function hex(value: bigint): string {
+  return value.toString(16);
+}
+
 function tellInput(input: EpochInput): string {
   const what = input.bytes.length <= 16 ? `"${new TextDecoder().decode(input.bytes)}"` : `${input.bytes.length} bytes`;
   return `${what} at ${input.offset} of ${sessionName(input.inputSession)}`;
@@ -316,7 +328,7 @@ function tellMessage(message: LoggingChannelMessage): string {
   switch (message.kind) {
     case "epoch": {
       const { epoch, endInstant, clock, inputs, stateHash } = message.record;
-      const hashed = stateHash === null ? "" : `, hash ${stateHash.toString(16)}`;
+      const hashed = stateHash === null ? "" : `, hash ${hex(stateHash)}`;
       return `epoch ${epoch} of term ${message.term}: to ${endInstant}, clock ${clock.time}${tellInputs(inputs)}${hashed}`;
     }
     case "heartbeat":
@@ -324,8 +336,10 @@ function tellMessage(message: LoggingChannelMessage): string {
       return `${message.kind} of term ${message.term}`;
     case "statePages":
       return `${message.pages.length} bytes of state`;
-    case "stateEnd":
-      return `stateEnd of term ${message.term}: next epoch ${message.point.epoch} at ${message.point.instant}, hash ${message.stateHash.toString(16)}`;
+    case "stateEnd": {
+      const { term, point, stateHash } = message;
+      return `stateEnd of term ${term}: next epoch ${point.epoch} at ${point.instant}, hash ${hex(stateHash)}`;
+    }
     case "termChanged":
       return `termChanged to ${message.term}, synced ${message.synced.join(" ") || "nobody"}`;
     case "ack":
@@ -335,7 +349,7 @@ function tellMessage(message: LoggingChannelMessage): string {
     case "stateVerified":
       return `stateVerified before epoch ${message.epoch}`;
     case "backupFailed":
-      return `backupFailed at epoch ${message.epoch}: ${message.reason}, hash ${message.stateHash.toString(16)}`;
+      return `backupFailed at epoch ${message.epoch}: ${message.reason}, hash ${hex(message.stateHash)}`;
   }
 }
 
@@ -346,13 +360,16 @@ function tellEffect(effect: Effect, actor: Actor): string {
     case "closeChannel":
       return `close the channel to ${effect.peer}`;
     case "runEpoch": {
-      const exactly = effect.exact ? " exactly" : " at most";
-      return `run epoch ${effect.epoch} to${exactly} ${effect.limitInstant}, clock ${effect.clock.time}${tellInputs(effect.inputs)}${effect.wantHash ? ", and hash" : ""}`;
+      const to = `${effect.exact ? "exactly" : "at most"} ${effect.limitInstant}`;
+      const rest = `${tellInputs(effect.inputs)}${effect.wantHash ? ", and hash" : ""}`;
+      return `run epoch ${effect.epoch} to ${to}, clock ${effect.clock.time}${rest}`;
     }
     case "endEpochEarly":
       return "end the epoch early";
-    case "captureState":
-      return `capture state for ${effect.peer}: ${effect.first ? "from the start, " : ""}${effect.final ? "all that is left, and the hash" : `at most ${effect.maxBytes} bytes`}`;
+    case "captureState": {
+      const what = effect.final ? "all that is left, and the hash" : `at most ${effect.maxBytes} bytes`;
+      return `capture state for ${effect.peer}: ${effect.first ? "from the start, " : ""}${what}`;
+    }
     case "endTransfer":
       return `end the transfer to ${effect.peer}`;
     case "applyState":

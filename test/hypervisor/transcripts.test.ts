@@ -20,7 +20,7 @@ for (const file of files) {
   const title = (text.split("\n")[0] as string).replace(/^# /, "");
   test(`${file}: ${title}`, () => {
     const played = playTranscript(text);
-    if (process.env["GOLDEN"] === "rewrite") writeFileSync(url, played);
+    if (process.env.GOLDEN === "rewrite") writeFileSync(url, played);
     else expect(played).toBe(text);
   });
 }
