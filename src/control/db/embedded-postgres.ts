@@ -59,6 +59,8 @@ export class EmbeddedPostgres extends EventEmitter<{ exited: [string]; ready: []
   private pid: number | null = null;
   private stopping = false;
   private restartTimer: NodeJS.Timeout | null = null;
+  /** Looks after a server that is not our child. */
+  private watch: NodeJS.Timeout | null = null;
 
   private constructor(layout: Layout, binaries: string, options: EmbeddedPostgresOptions, adopted: number | null) {
     super();
@@ -82,7 +84,7 @@ export class EmbeddedPostgres extends EventEmitter<{ exited: [string]; ready: []
       if (running === null) {
         if (!existsSync(join(layout.data, "PG_VERSION"))) await server.initialise();
         await server.launch();
-      }
+      } else server.watchAdopted(running);
       await server.ensureDatabase();
       return server;
     } catch (error) {
@@ -103,6 +105,7 @@ export class EmbeddedPostgres extends EventEmitter<{ exited: [string]; ready: []
   async stop(mode: "fast" | "immediate" = "fast"): Promise<void> {
     this.stopping = true;
     if (this.restartTimer !== null) clearTimeout(this.restartTimer);
+    if (this.watch !== null) clearInterval(this.watch);
     const { pid } = this;
     if (pid === null) return;
     signal(pid, mode === "fast" ? "SIGINT" : "SIGQUIT");
@@ -171,6 +174,18 @@ export class EmbeddedPostgres extends EventEmitter<{ exited: [string]; ready: []
       await Promise.race([died, new Promise((wake) => setTimeout(wake, 25))]);
     }
     throw await this.failure(dead ?? "postgres did not answer within a minute");
+  }
+
+  private watchAdopted(pid: number): void {
+    this.watch = setInterval(() => {
+      if (readProcessState(pid) !== null) return;
+      clearInterval(this.watch as NodeJS.Timeout);
+      if (this.stopping || this.pid !== pid) return;
+      this.pid = null;
+      this.emit("exited", "the server that was taken over ended");
+      if (this.options.restart === true) this.restartLater();
+    }, 1000);
+    this.watch.unref();
   }
 
   private restartLater(): void {

@@ -81,7 +81,8 @@ function planOther(replica: ReplicaFacts): readonly VmStep[] {
   }
   if (replica.link === "lost" && !written) return [{ kind: "writeOff", replicaId: replica.id, state: "lost", reason: "worker_lost" }];
   if (written) {
-    if (replica.link === "connected" && replica.report === null) return [{ kind: "forget", replicaId: replica.id }];
+    // Should its worker come back with it, it is a replica that no VM has, and is dropped as such.
+    if (replica.link === "lost" || (replica.link === "connected" && replica.report === null)) return [{ kind: "forget", replicaId: replica.id }];
     // A former primary finds out by itself that it is fenced, and says so: it is left the time for it.
     if (replica.stateReason === "superseded" && !replica.broken && replica.fencingGrace) return [];
     return dropIfHeard(replica, replica.stateReason ?? "it is no member of the VM");

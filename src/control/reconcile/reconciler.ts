@@ -318,7 +318,7 @@ export class Reconciler {
         id: worker.id,
         name: worker.name,
         host: worker.host,
-        ready: workers.linkState(worker.id, worker.incarnation) === "connected",
+        ready: workers.linkState(worker.id, worker.incarnation) === "connected" && !this.holdsUnknown(facts, worker.id),
         buildDigest: worker.buildDigest,
         memoryMiB: worker.memoryMiB,
         promisedMiB,
@@ -337,6 +337,12 @@ export class Reconciler {
     // Another pass orders it; where the memory went to somebody else meanwhile, another pass chooses again.
     if (replica !== null) log.info({ vmId: vm.id, replicaId: replica.id, worker: decision.worker.name }, `${role} is promised to ${decision.worker.name}`);
     this.again = true;
+  }
+
+  /** Memory that a worker has not given back is not promised again, though no table speaks of it. */
+  private holdsUnknown(facts: PlanFacts, workerId: string): boolean {
+    const known = new Set(facts.replicas.map((replica) => replica.id));
+    return [...(this.options.workers.link(workerId)?.reports.keys() ?? [])].some((replicaId) => !known.has(replicaId));
   }
 
   private slowDown(vmId: string, nowMs: number): void {

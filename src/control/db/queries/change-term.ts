@@ -139,7 +139,7 @@ async function recordPromotion(
   // Whoever else was a member holds a state of an older term: of no use to the new primary.
   await tx.db
     .update(replicas)
-    .set({ state: "lost", stateReason: "superseded", updatedAt: sql`now()` })
+    .set({ role: "backup", state: "lost", stateReason: "superseded", updatedAt: sql`now()` })
     .where(sql`${replicas.vmId} = ${vmId} AND ${replicas.id} <> ${asker} AND ${replicas.goneAt} IS NULL AND ${replicas.state} NOT IN ('lost')`);
   await tx.db.update(replicas).set({ role: "primary", state: "promoting", stateReason: null, updatedAt: sql`now()` }).where(eq(replicas.id, asker));
   // A failover that a user asked for waits here; one that was meant for another replica has lost its object.
