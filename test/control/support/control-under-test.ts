@@ -1,0 +1,254 @@
+/** A control plane on free ports, with a database and an image store of its own, and scripted workers. */
+import { EventEmitter, once } from "node:events";
+import { rm } from "node:fs/promises";
+import type { AddressInfo } from "node:net";
+import type { FastifyInstance } from "fastify";
+import type pg from "pg";
+import { pino } from "pino";
+import { WebSocket } from "ws";
+import { buildApp } from "../../../src/control/app.ts";
+import type { ControlPlane } from "../../../src/control/control-plane.ts";
+import { createControlPlane, type CreatedControlPlane } from "../../../src/control/create-control-plane.ts";
+import { registerToken } from "../../../src/control/db/queries/tokens.ts";
+import { buildInternalApp } from "../../../src/control/internal-app.ts";
+import type { ControlSettings } from "../../../src/control/settings.ts";
+import type { Vm } from "../../../src/control/schemas/vm.ts";
+import type { ImageStore } from "../../../src/images/index.ts";
+import { decodeConsoleFrame, encodeConsoleFrame } from "../../../src/wire/console-frames.ts";
+import { makeImageStore } from "./image-store.ts";
+import { ScriptedGuest, ScriptedWorker, type ScriptedWorkerOptions } from "./scripted-worker.ts";
+
+export const TOKEN = "ust_of_the_tests";
+export const JOIN_TOKEN = "usj_of_the_tests";
+
+export interface Answer<T = Record<string, never>> {
+  readonly status: number;
+  readonly headers: Headers;
+  readonly body: T;
+}
+
+export interface ControlUnderTestOptions {
+  readonly connection: pg.PoolConfig;
+  readonly settings?: Partial<ControlSettings>;
+  readonly images?: ImageStore;
+}
+
+export class ControlUnderTest {
+  readonly parts: ControlPlane;
+  readonly url: string;
+  readonly internalUrl: string;
+  readonly images: ImageStore;
+  readonly guests = new Map<string, ScriptedGuest>();
+  readonly log: Record<string, unknown>[];
+  private readonly created: CreatedControlPlane;
+  private readonly apps: readonly FastifyInstance[];
+  private readonly workers: ScriptedWorker[] = [];
+  private readonly sockets: ConsoleSocket[] = [];
+
+  private constructor(created: CreatedControlPlane, apps: readonly FastifyInstance[], images: ImageStore, log: Record<string, unknown>[]) {
+    this.created = created;
+    this.parts = created.parts;
+    this.apps = apps;
+    this.images = images;
+    this.log = log;
+    const [url = "", internalUrl = ""] = apps.map((app) => `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`);
+    this.url = url;
+    this.internalUrl = internalUrl;
+  }
+
+  static async start({ connection, settings, images }: ControlUnderTestOptions): Promise<ControlUnderTest> {
+    const log: Record<string, unknown>[] = [];
+    const logger = pino({ level: "debug" }, { write: (line: string) => void log.push(JSON.parse(line)) });
+    const store = images ?? (await makeImageStore());
+    const created = createControlPlane({
+      connection,
+      imageStore: store.dir,
+      log: logger,
+      settings: { tickMs: 50, workerLostMs: 400, vmLostMs: 800, bootGraceMs: 1500, repeatOrderMs: 300, ...settings },
+    });
+    await registerToken(created.parts.database.db, "test", TOKEN);
+    const { app } = await buildApp(created.parts);
+    const internal = await buildInternalApp(created.parts, JOIN_TOKEN);
+    await created.start();
+    await app.listen({ host: "127.0.0.1", port: 0 });
+    await internal.listen({ host: "127.0.0.1", port: 0 });
+    return new ControlUnderTest(created, [app, internal], store, log);
+  }
+
+  async join(name: string, options: Partial<ScriptedWorkerOptions> = {}): Promise<ScriptedWorker> {
+    const worker = await ScriptedWorker.join({ internalUrl: this.internalUrl, joinToken: JOIN_TOKEN, guests: this.guests, name, ...options });
+    this.workers.push(worker);
+    return worker;
+  }
+
+  async call<T = Record<string, never>>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer<T>> {
+    const response = await fetch(this.url + path, {
+      method,
+      headers: { authorization: `Bearer ${TOKEN}`, ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
+      ...(body === undefined ? {} : { body: typeof body === "string" ? body : JSON.stringify(body) }),
+    });
+    const text = await response.text();
+    return { status: response.status, headers: response.headers, body: (text === "" ? null : JSON.parse(text)) as T };
+  }
+
+  get<T = Record<string, never>>(path: string): Promise<Answer<T>> {
+    return this.call<T>("GET", path);
+  }
+
+  async createVm(name: string, mode: "lockstep" | "none" = "lockstep"): Promise<Vm> {
+    const { body, status } = await this.call<Vm>("POST", "/v1/vms", { name, spec: { image: "debian", protection: { mode } } });
+    if (status !== 201) throw new Error(`creating ${name}: ${JSON.stringify(body)}`);
+    return body;
+  }
+
+  async waitFor(vm: string, target: string): Promise<Vm> {
+    const { body } = await this.get<{ reached: boolean; vm: Vm }>(`/v1/vms/${vm}/wait?for=${target}&timeout=30`);
+    if (body.reached !== true) throw new Error(`${vm} is not ${target}: ${JSON.stringify(body)}`);
+    return body.vm;
+  }
+
+  /** Reads the VM until `look` holds; wakes with each event. */
+  async vmThat(vm: string, look: (vm: Vm) => boolean): Promise<Vm> {
+    for (;;) {
+      const news = this.parts.feed.next(1000);
+      const { body } = await this.get<Vm>(`/v1/vms/${vm}`);
+      if (body.status !== undefined && look(body)) return body;
+      await news;
+    }
+  }
+
+  /** A protected VM with its primary on the first worker of the two that hold it. */
+  async protectedVm(name: string): Promise<{ vm: Vm; primary: ScriptedWorker; backup: ScriptedWorker; primaryId: string; backupId: string }> {
+    await this.createVm(name);
+    const vm = await this.waitFor(name, "protected");
+    const of = (role: string) => {
+      const replica = vm.status.replicas.find((each) => each.role === role && each.state === "live");
+      const worker = this.workers.find((each) => each.workerId === replica?.worker);
+      if (replica === undefined || worker === undefined) throw new Error(`no ${role} in ${JSON.stringify(vm.status.replicas)}`);
+      return { id: replica.id, worker };
+    };
+    const primary = of("primary");
+    const backup = of("backup");
+    // The primary tells its backup the term of its addition on the logging channel.
+    await primary.worker.until(() => primary.worker.reports.get(primary.id)?.synced.length === 1);
+    backup.worker.report(backup.id, { state: "live", term: String(vm.status.term) });
+    return { vm, primary: primary.worker, backup: backup.worker, primaryId: primary.id, backupId: backup.id };
+  }
+
+  async attach(vm: string, query: Record<string, string> = {}): Promise<ConsoleSocket> {
+    const socket = new ConsoleSocket(`${this.url.replace("http", "ws")}/v1/vms/${vm}/console?${new URLSearchParams(query)}`);
+    this.sockets.push(socket);
+    await socket.hello();
+    return socket;
+  }
+
+  async close(): Promise<void> {
+    for (const worker of this.workers) worker.close();
+    for (const socket of this.sockets) socket.terminate();
+    this.created.beginStopping();
+    for (const app of this.apps) await app.close();
+    await this.created.close();
+    await rm(this.images.dir, { recursive: true, force: true });
+  }
+}
+
+/** A console client that keeps everything it was sent, and acknowledges output as it comes. */
+export class ConsoleSocket extends EventEmitter {
+  readonly messages: Record<string, unknown>[] = [];
+  /** Output by offset, and where the next byte is expected. */
+  text = "";
+  next: bigint | null = null;
+  acknowledges = true;
+  closed: { code: number; reason: string } | null = null;
+  refusal: { status: number; body: Record<string, never> } | null = null;
+  private readonly socket: WebSocket;
+  private inputOffset = 0n;
+
+  constructor(url: string, headers: Record<string, string> = { authorization: `Bearer ${TOKEN}` }, protocols: string[] = ["understudy.console.v1"]) {
+    super();
+    this.socket = new WebSocket(url, protocols, { headers });
+    this.socket.on("message", (data: Buffer, isBinary) => {
+      if (isBinary) this.receiveFrame(data);
+      else this.messages.push(JSON.parse(data.toString()));
+      this.emit("change");
+    });
+    this.socket.on("unexpected-response", (_request, response) => {
+      let body = "";
+      response.on("data", (chunk: Buffer) => (body += chunk.toString()));
+      response.on("end", () => {
+        this.refusal = { status: response.statusCode ?? 0, body: JSON.parse(body) };
+        this.emit("change");
+      });
+    });
+    this.socket.on("error", () => undefined);
+    this.socket.on("close", (code, reason) => {
+      this.closed = { code, reason: reason.toString() };
+      this.emit("change");
+    });
+  }
+
+  async until<T>(look: () => T | undefined | false | null): Promise<T> {
+    for (;;) {
+      const found = look();
+      if (found !== undefined && found !== false && found !== null) return found;
+      await once(this, "change");
+    }
+  }
+
+  async hello(): Promise<Record<string, unknown>> {
+    const hello = await this.message("hello");
+    this.next ??= BigInt(hello["from"] as string);
+    this.inputOffset = BigInt(hello["inputNext"] as string);
+    return hello;
+  }
+
+  message(type: string, matches: (message: Record<string, unknown>) => boolean = () => true): Promise<Record<string, unknown>> {
+    return this.until(() => {
+      if (this.closed !== null || this.refusal !== null) {
+        if (!this.messages.some((each) => each["type"] === type && matches(each))) throw new Error(JSON.stringify(this.refusal ?? this.closed));
+      }
+      return this.messages.find((each) => each["type"] === type && matches(each));
+    });
+  }
+
+  output(wanted: string): Promise<true> {
+    return this.until(() => {
+      if (this.closed !== null && !this.text.includes(wanted)) throw new Error(`closed ${JSON.stringify(this.closed)} after ${JSON.stringify(this.text)}`);
+      return this.text.includes(wanted);
+    });
+  }
+
+  /** Types at the end of what was typed before. */
+  type(text: string): void {
+    this.input(this.inputOffset, text);
+    this.inputOffset += BigInt(text.length);
+  }
+
+  input(offset: bigint, text: string): void {
+    this.socket.send(encodeConsoleFrame({ type: "in", offset, bytes: Buffer.from(text) }));
+  }
+
+  acknowledge(offset: bigint, window = 256 * 1024): void {
+    this.socket.send(encodeConsoleFrame({ type: "ack", offset, window }));
+  }
+
+  sendRaw(data: Buffer | string): void {
+    this.socket.send(data);
+  }
+
+  terminate(): void {
+    this.socket.terminate();
+  }
+
+  private receiveFrame(data: Buffer): void {
+    const frame = decodeConsoleFrame(data);
+    if (frame.type !== "out") throw new Error(`the service sent ${frame.type}`);
+    const gap = this.messages.findLast((message) => message["type"] === "gap");
+    if (gap !== undefined && BigInt(gap["resumedAt"] as string) > (this.next ?? 0n)) this.next = BigInt(gap["resumedAt"] as string);
+    this.next ??= frame.offset;
+    if (frame.offset !== this.next) throw new Error(`output at ${frame.offset}, the next byte is ${this.next}`);
+    this.text += Buffer.from(frame.bytes).toString();
+    this.next += BigInt(frame.bytes.length);
+    if (this.acknowledges) this.acknowledge(this.next);
+  }
+}

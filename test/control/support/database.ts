@@ -1,0 +1,47 @@
+/** A real Postgres for one test file, and a fresh copy of a migrated database for each test. */
+import { randomBytes } from "node:crypto";
+import { mkdtemp, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import pg from "pg";
+import { Database } from "../../../src/control/db/database.ts";
+import { EmbeddedPostgres } from "../../../src/control/db/embedded-postgres.ts";
+import { migrate } from "../../../src/control/db/migrate.ts";
+
+export const MIGRATIONS = fileURLToPath(new URL("../../../migrations", import.meta.url));
+
+export class TestPostgres {
+  readonly server: EmbeddedPostgres;
+  private readonly folder: string;
+
+  private constructor(server: EmbeddedPostgres, folder: string) {
+    this.server = server;
+    this.folder = folder;
+  }
+
+  /** With the schema of this build in its own database, which is the template of all others. */
+  static async start(): Promise<TestPostgres> {
+    const folder = await mkdtemp(join(tmpdir(), "understudy-control-test-"));
+    const server = await EmbeddedPostgres.start({ directory: join(folder, "postgres"), durable: false, maxConnections: 100 });
+    const template = new Database({ connection: server.connection });
+    await migrate(template, MIGRATIONS);
+    await template.close();
+    return new TestPostgres(server, folder);
+  }
+
+  /** @param template false: an empty database */
+  async newDatabase(template = true): Promise<pg.PoolConfig> {
+    const name = `test_${randomBytes(6).toString("hex")}`;
+    const client = new pg.Client({ ...this.server.connection, database: "postgres" });
+    await client.connect();
+    await client.query(`CREATE DATABASE ${name} ${template ? `TEMPLATE ${this.server.connection.database}` : ""}`);
+    await client.end();
+    return { ...this.server.connection, database: name };
+  }
+
+  async stop(): Promise<void> {
+    await this.server.close();
+    await rm(this.folder, { recursive: true, force: true });
+  }
+}
