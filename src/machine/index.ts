@@ -9,7 +9,7 @@ import { PRIV_S } from "../isa/status-bits";
 import { inputRoom as roomForInput, queueInput as queue } from "./devices/input-queue";
 import { run as runUntil } from "./hart/execute";
 import { modeChanged } from "./hart/mmu";
-import { flushAllTlbs, flushWriteTlb } from "./hart/tlb";
+import { flushAllTlbs, flushWriteTlb, forgetTranslations } from "./hart/tlb";
 import { MENVCFG_STCE } from "./hart/trap";
 import { ALWAYS_END, FIRST_PAGE, mayHoldData, updateHash } from "./hash";
 import {
@@ -112,9 +112,12 @@ export function wakeTime(): u64 {
   let wake = u64.MAX_VALUE;
   if ((enabled & (1 << IRQ_STI)) != 0 && (load<u64>(MENVCFG) & MENVCFG_STCE) != 0) wake = load<u64>(STIMECMP);
   if ((enabled & (1 << IRQ_MTI)) != 0) wake = min(wake, load<u64>(MTIMECMP));
-  const offset = load<u64>(MTIME_OFFSET);
   if (wake == u64.MAX_VALUE) return wake;
-  return wake > offset ? wake - offset : 0;
+  const now = time();
+  const guestNow = now + load<u64>(MTIME_OFFSET);
+  if (wake <= guestNow) return now;
+  const ticks = wake - guestNow;
+  return ticks < u64.MAX_VALUE - now ? now + ticks : u64.MAX_VALUE;
 }
 
 /** 0 runs, 1 powered off, 2 rebooted, 3 panicked. */
@@ -239,7 +242,7 @@ export function ramEndPage(): u32 {
 /** The host replaced pages of state: every cache is dropped. Their dirty marks were set by `written`. */
 export function restored(): void {
   forgetAllDecoded();
-  flushAllTlbs();
+  forgetTranslations();
   modeChanged();
 }
 

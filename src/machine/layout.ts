@@ -8,8 +8,8 @@
  *   0x3000         input sessions
  *   0x10000        console input queue, 64 KiB
  *   0x40000        console output ring, 256 KiB
- *   0x80000 caches (never state): TLBs
- *   RAM_OFFSET     guest RAM (state), then, sized by it: dirty map, page hashes, code index, decode tables
+ *   0x80000 caches (never state): TLBs, pages that hold page tables
+ *   RAM_OFFSET     guest RAM (state), then, sized by it: page hashes, code index, table index, dirty map, decode tables
  */
 export const LAYOUT_MAGIC: u32 = 0x59_44_53_55; // "USDY"
 /** Raise it with every change of what a byte of state means. */
@@ -65,7 +65,7 @@ export const FCSR: u32 = CSR + 208;
 /** mcycle and minstret = INSTRET + these. */
 export const MCYCLE_OFFSET: u32 = CSR + 216;
 export const MINSTRET_OFFSET: u32 = CSR + 224;
-/** Reservation of LR: physical address, or -1. */
+/** Reservation of LR: linear address of what it loaded, or -1. */
 export const RESERVATION: u32 = CSR + 232;
 /** Instant and number of the traps taken since the last instruction retired: the guard against a hart that only traps. */
 export const TRAP_INSTANT: u32 = CSR + 240;
@@ -123,8 +123,9 @@ export const TLB_READ: u32 = 0x80000;
 export const TLB_WRITE: u32 = TLB_READ + TLB_BYTES * TLB_MODES;
 export const TLB_EXEC: u32 = TLB_WRITE + TLB_BYTES * TLB_MODES;
 export const TLB_END: u32 = TLB_EXEC + TLB_BYTES * TLB_MODES;
-/** Which 2 MiB and 1 GiB regions (hashed to 1024 bits each) have TLB entries that came from a larger leaf. */
-export const SUPERPAGE_BITS: u32 = TLB_END; // 128 + 128 bytes
+/** The linear pages that the walker has read page tables from: u32 each (hart/tlb.ts). */
+export const TABLE_PAGES: u32 = TLB_END;
+export const TABLE_PAGES_MAX: u32 = 1024;
 /** Where the host puts bytes for the machine: an input session's id and its bytes. */
 export const EXCHANGE: u32 = 0xf0000;
 export const EXCHANGE_SIZE: u32 = 0x2000;

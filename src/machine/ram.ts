@@ -5,7 +5,7 @@
  */
 import { RAM_BASE } from "../isa/memory-map";
 import { Op } from "./hart/ops";
-import { flushWriteTlb } from "./hart/tlb";
+import { flushWriteTlb, tableWritten } from "./hart/tlb";
 import { DECODE_ENTRY, DECODE_TABLE, DECODE_TABLES, PAGE_SHIFT, RAM_BYTES, RAM_OFFSET, STRADDLE_ENTRY } from "./layout";
 
 /** A page was written since the hash last covered it. */
@@ -21,6 +21,8 @@ export let dirtyMap: u32 = 0;
 export let pageHashes: u32 = 0;
 /** u32 a page: its decode table, or 0. */
 export let codeIndex: u32 = 0;
+/** u32 a page: what the walker has read it as (hart/tlb.ts), or 0. */
+export let tableIndex: u32 = 0;
 let decodeTables: u32 = 0;
 /** u32 a table: the linear page it decodes, or 0. */
 let tableOwners: u32 = 0;
@@ -31,7 +33,7 @@ export let endPage: u32 = 0;
 /** Bytes of linear memory that a machine with this much RAM needs, a multiple of 64 KiB. */
 export function linearBytes(ram: u64): u64 {
   const pages = (<u64>RAM_OFFSET + ram) >> PAGE_SHIFT;
-  const tables = pages * 13 + 64 + <u64>DECODE_TABLES * (DECODE_TABLE + 4);
+  const tables = pages * 17 + 64 + <u64>DECODE_TABLES * (DECODE_TABLE + 4);
   return (<u64>RAM_OFFSET + ram + tables + 0xffff) & ~<u64>0xffff;
 }
 
@@ -43,7 +45,8 @@ export function setUpRam(bytes: u64): void {
   endPage = end >> PAGE_SHIFT;
   pageHashes = end;
   codeIndex = pageHashes + endPage * 8;
-  dirtyMap = codeIndex + endPage * 4;
+  tableIndex = codeIndex + endPage * 4;
+  dirtyMap = tableIndex + endPage * 4;
   tableOwners = (dirtyMap + endPage + 15) & ~15;
   store<u8>(STRADDLE_ENTRY + 2 * DECODE_ENTRY, Op.PageEnd);
   decodeTables = (tableOwners + DECODE_TABLES * 4 + 15) & ~15;
@@ -66,10 +69,17 @@ export function markDirty(host: u32): void {
 }
 
 /**
- * Must precede every write to RAM that does not go through a write TLB entry: by the walker, by AMOs, by devices.
+ * Must precede every write to RAM that does not go through a write TLB entry: by slow stores, by AMOs, by devices.
  * [host, host + size) lies in one page.
  */
 export function beforeWrite(host: u32, size: u32): void {
+  beforeWalkerWrite(host, size);
+  const use = load<u32>(tableIndex + ((host >> PAGE_SHIFT) << 2));
+  if (use != 0) tableWritten(use, host, size);
+}
+
+/** The same for the walker's own writes of A and D, which change no translation. */
+export function beforeWalkerWrite(host: u32, size: u32): void {
   markDirty(host);
   const table = load<u32>(codeIndex + ((host >> PAGE_SHIFT) << 2));
   if (table != 0) forgetDecoded(table, host & 0xfff, size);
@@ -125,6 +135,8 @@ export function pageOfTable(table: u32): u32 {
   return load<u32>(tableOwners + (((table - decodeTables) / DECODE_TABLE) << 2)) << PAGE_SHIFT;
 }
 
-export function holdsCode(host: u32): bool {
-  return load<u32>(codeIndex + ((host >> PAGE_SHIFT) << 2)) != 0;
+/** Whether writes to the page of `host` must be noticed one by one: it holds decoded code or page tables. */
+export function isWatched(host: u32): bool {
+  const index = (host >> PAGE_SHIFT) << 2;
+  return (load<u32>(codeIndex + index) | load<u32>(tableIndex + index)) != 0;
 }

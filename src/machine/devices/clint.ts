@@ -34,14 +34,14 @@ export function clintRead(offset: u32, size: u32): u64 {
   let value: u64 = 0;
   if (offset < 4) value = load<u64>(MSIP);
   else if (offset >= 0x4000 && offset < 0x4008) value = load<u64>(MTIMECMP) >> ((offset & 4) << 3);
-  else if (offset >= 0xbff8) value = timeAt(now) >> ((offset & 4) << 3);
+  else if (offset >= 0xbff8 && offset < 0xc000) value = timeAt(now) >> ((offset & 4) << 3);
   return size == 4 ? value & 0xffffffff : value;
 }
 
 export function clintWrite(offset: u32, size: u32, value: u64): void {
   if (offset < 4) store<u64>(MSIP, value & 1);
   else if (offset >= 0x4000 && offset < 0x4008) store<u64>(MTIMECMP, merge(load<u64>(MTIMECMP), offset, size, value));
-  else if (offset >= 0xbff8) {
+  else if (offset >= 0xbff8 && offset < 0xc000) {
     const before = timeAt(now);
     store<u64>(MTIME_OFFSET, load<u64>(MTIME_OFFSET) + (merge(before, offset, size, value) - before));
   }

@@ -14,22 +14,24 @@ export function inputRoom(): u32 {
   return INPUT_RING_SIZE - <u32>(load<u64>(INPUT_HEAD) - load<u64>(INPUT_TAIL));
 }
 
+/** The session's entry, or the one that a new session would take. */
 function sessionEntry(id: u32): u32 {
   let oldest: u32 = INPUT_SESSIONS;
   let oldestUse: u64 = u64.MAX_VALUE;
   for (let i: u32 = 0; i < INPUT_SESSION_COUNT; i++) {
     const entry = INPUT_SESSIONS + i * INPUT_SESSION_SIZE;
+    if (isSession(entry, id)) return entry;
     const use = load<u64>(entry, 24);
-    if (use != 0 && load<u64>(entry) == load<u64>(id) && load<u64>(entry, 8) == load<u64>(id, 8)) return entry;
     if (use < oldestUse) {
       oldest = entry;
       oldestUse = use;
     }
   }
-  store<u64>(oldest, load<u64>(id));
-  store<u64>(oldest, load<u64>(id, 8), 8);
-  store<u64>(oldest, 0, 16);
   return oldest;
+}
+
+function isSession(entry: u32, id: u32): bool {
+  return load<u64>(entry, 24) != 0 && load<u64>(entry) == load<u64>(id) && load<u64>(entry, 8) == load<u64>(id, 8);
 }
 
 /**
@@ -41,9 +43,12 @@ function sessionEntry(id: u32): u32 {
  */
 export function queueInput(id: u32, offset: u64, bytes: u32, length: u32): i32 {
   const entry = sessionEntry(id);
-  const next = load<u64>(entry, 16);
+  const next = isSession(entry, id) ? load<u64>(entry, 16) : 0;
   if (offset > next || length > inputRoom()) return -1;
   const skip = next - offset;
+  store<u64>(entry, load<u64>(id));
+  store<u64>(entry, load<u64>(id, 8), 8);
+  store<u64>(entry, next, 16);
   store<u64>(INPUT_SEQUENCE, load<u64>(INPUT_SEQUENCE) + 1);
   store<u64>(entry, load<u64>(INPUT_SEQUENCE), 24);
   if (skip >= <u64>length) return 0;

@@ -1,6 +1,7 @@
 /**
  * PLIC: 96 sources, level triggered; context 0 is the hart's M mode, context 1 its S mode (the device tree's order).
- * A claim clears pending; completion samples the line again. Priority 0 never interrupts. (PLIC specification 1.0.0)
+ * A claim clears pending; completion samples the line again; a line that falls before the claim takes its request back, as in
+ * QEMU. Priority 0 never interrupts. (PLIC specification 1.0.0)
  */
 import { PLIC_SOURCES } from "../../isa/memory-map";
 import { PLIC_CLAIMED, PLIC_ENABLE, PLIC_LEVEL, PLIC_PENDING, PLIC_PRIORITY, PLIC_THRESHOLD } from "../layout";
@@ -18,10 +19,10 @@ export function plicSetLevel(source: u32, high: bool): void {
   } else store<u32>(PLIC_PENDING + at, load<u32>(PLIC_PENDING + at) & ~bit);
 }
 
-/** The source that a context would claim: highest priority over its threshold, lowest number among equals; 0: none. */
-function bestSource(context: u32): u32 {
+/** The context's pending source of highest priority over `floor`, lowest number among equals; 0: none. */
+function bestSource(context: u32, floor: u32): u32 {
   let best: u32 = 0;
-  let bestPriority = load<u32>(PLIC_THRESHOLD + (context << 2));
+  let bestPriority = floor;
   for (let word: u32 = 0; word < WORDS; word++) {
     let ready = load<u32>(PLIC_PENDING + (word << 2)) & load<u32>(PLIC_ENABLE + (context << 4) + (word << 2));
     while (ready != 0) {
@@ -38,11 +39,12 @@ function bestSource(context: u32): u32 {
 }
 
 export function plicInterrupts(context: u32): bool {
-  return bestSource(context) != 0;
+  return bestSource(context, load<u32>(PLIC_THRESHOLD + (context << 2))) != 0;
 }
 
+/** The threshold masks the interrupt, not the claim. */
 function claim(context: u32): u32 {
-  const source = bestSource(context);
+  const source = bestSource(context, 0);
   if (source != 0) {
     const at = (source >> 5) << 2;
     const bit: u32 = 1 << (source & 31);

@@ -2,7 +2,8 @@
  * 16550A UART: the guest's console.
  *
  * Output is never busy: a byte stored to THR is in the console ring at once, numbered by CONSOLE_END. Input comes from the
- * input queue, which is filled at epoch starts only; the receive FIFO the guest sees is that queue.
+ * input queue, which is filled at epoch starts only; the receive FIFO the guest sees is that queue. In loopback it is
+ * disconnected from both: what the guest sends comes back to it, and the console's input waits outside.
  */
 import { UART_INTERRUPT } from "../../isa/memory-map";
 import {
@@ -20,11 +21,40 @@ const DLL: u32 = UART + 5;
 const DLM: u32 = UART + 6;
 /** 1: the transmitter became empty and nobody has seen it in IIR yet. */
 const THRE_PENDING: u32 = UART + 7;
+/** Bytes that loopback has sent back and the guest has not read: how many, and up to 16 of them. */
+const LOOPED: u32 = UART + 8;
+const LOOPED_BYTES: u32 = UART + 9;
 
+const LOOPED_MAX: u32 = 16;
 const MCR_LOOP: u32 = 0x10;
 
+function loopback(): bool {
+  return (load<u8>(MCR) & MCR_LOOP) != 0;
+}
+
 function inputAvailable(): bool {
-  return load<u64>(INPUT_HEAD) != load<u64>(INPUT_TAIL);
+  return load<u8>(LOOPED) != 0 || (!loopback() && load<u64>(INPUT_HEAD) != load<u64>(INPUT_TAIL));
+}
+
+/** Reads RBR: 0 where nothing was received. */
+function receive(): u32 {
+  const looped = load<u8>(LOOPED);
+  if (looped == 0) {
+    const byte = loopback() ? -1 : consoleRead();
+    return byte < 0 ? 0 : byte;
+  }
+  const byte = load<u8>(LOOPED_BYTES);
+  memory.copy(LOOPED_BYTES, LOOPED_BYTES + 1, LOOPED_MAX - 1);
+  store<u8>(LOOPED_BYTES + LOOPED_MAX - 1, 0);
+  store<u8>(LOOPED, looped - 1);
+  return byte;
+}
+
+function sendBack(byte: u32): void {
+  const looped = load<u8>(LOOPED);
+  if (<u32>looped == LOOPED_MAX) return; // overrun
+  store<u8>(LOOPED_BYTES + <u32>looped, <u8>byte);
+  store<u8>(LOOPED, looped + 1);
 }
 
 /** Drives the interrupt line from the registers; after each change of them. */
@@ -55,12 +85,10 @@ export function uartRead(offset: u32): u64 {
   const dlab = (load<u8>(LCR) & 0x80) != 0;
   let value: u32 = 0;
   switch (offset) {
-    case 0: {
+    case 0:
       if (dlab) return load<u8>(DLL);
-      const byte = consoleRead();
-      value = byte < 0 ? 0 : <u32>byte;
+      value = receive();
       break;
-    }
     case 1:
       return dlab ? load<u8>(DLM) : load<u8>(IER);
     case 2: {
@@ -100,7 +128,8 @@ export function uartWrite(offset: u32, value: u32): void {
         store<u8>(DLL, <u8>value);
         return;
       }
-      if ((load<u8>(MCR) & MCR_LOOP) == 0) consoleWrite(value);
+      if (loopback()) sendBack(value);
+      else consoleWrite(value);
       store<u8>(THRE_PENDING, 1);
       break;
     case 1:
@@ -113,15 +142,17 @@ export function uartWrite(offset: u32, value: u32): void {
       store<u8>(IER, <u8>(value & 0x0f));
       break;
     case 2:
-      // A FIFO reset takes nothing: what is queued has not arrived in the FIFO yet, and acknowledged input is never lost.
+      // A FIFO reset takes only what was looped back: what is queued has not arrived in the FIFO yet, and acknowledged input
+      // is never lost.
       store<u8>(FCR, <u8>(value & 1));
+      if ((value & 2) != 0) memory.fill(LOOPED, 0, LOOPED_MAX + 1);
       break;
     case 3:
       store<u8>(LCR, <u8>value);
       return;
     case 4:
       store<u8>(MCR, <u8>(value & 0x1f));
-      return;
+      break;
     case 7:
       store<u8>(SCR, <u8>value);
       return;

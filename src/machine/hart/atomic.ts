@@ -3,7 +3,7 @@
  * instruction stream alone (machine pitfall 8).
  */
 import { RESERVATION, SLOTS, TLB_READ, TLB_WRITE } from "../layout";
-import { beforeWrite, holdsCode, hostAddress, markDirty } from "../ram";
+import { beforeWrite, hostAddress, isWatched, markDirty } from "../ram";
 import { ACCESS_READ, ACCESS_WRITE, dataSet, faultCause, translateAtomic } from "./mmu";
 
 const LR: u32 = 0x02;
@@ -17,7 +17,7 @@ function atomicHost(address: u64, size: u32, access: u32): u32 {
   if (faultCause >= 0) return 0;
   const host = hostAddress(physical);
   if (access == ACCESS_WRITE) {
-    if (holdsCode(host)) {
+    if (isWatched(host)) {
       beforeWrite(host, size);
       return host;
     }

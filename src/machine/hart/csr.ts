@@ -119,7 +119,7 @@ export function writeCsr(number: i32, value: u64, instant: u64): void {
     }
     case CSR_MIE: store<u64>(MIE, value & ALL_INTERRUPTS); interruptsChanged = true; return;
     case CSR_SIP: writeSoftInterrupts((1 << IRQ_SSI) & load<u64>(MIDELEG), value); return;
-    case CSR_MIP: writeSoftInterrupts((1 << IRQ_SSI) | (1 << IRQ_STI) | (1 << IRQ_SEI), value); return;
+    case CSR_MIP: writeSoftInterrupts(softInterruptMask(), value); return;
     case CSR_STVEC: store<u64>(STVEC, legalVector(value)); return;
     case CSR_MTVEC: store<u64>(MTVEC, legalVector(value)); return;
     case CSR_SCOUNTEREN: store<u64>(SCOUNTEREN, value & 7); return;
@@ -195,6 +195,17 @@ function writeStatus(value: u64): void {
   if ((changed & MSTATUS_MXR) != 0) flushAllTlbs();
   if ((changed & (MSTATUS_SUM | MSTATUS_MPRV | MSTATUS_MPP)) != 0) modeChanged();
   if ((changed & value & (MSTATUS_SIE | MSTATUS_MIE)) != 0) interruptsChanged = true;
+}
+
+/** Bits of mip that M mode writes; with Sstc, stimecmp alone drives STIP. */
+function softInterruptMask(): u64 {
+  const mask: u64 = (1 << IRQ_SSI) | (1 << IRQ_SEI);
+  return (load<u64>(MENVCFG) & MENVCFG_STCE) != 0 ? mask : mask | (1 << IRQ_STI);
+}
+
+/** What csrrs and csrrc change: in mip only what software has set, not the lines that read as ones. */
+export function modifiedValue(number: i32, read: u64): u64 {
+  return number == CSR_MIP ? load<u64>(MIP_SOFT) : read;
 }
 
 function writeSoftInterrupts(mask: u64, value: u64): void {

@@ -16,13 +16,13 @@ import {
 import { MSTATUS_TSR, MSTATUS_TVM, MSTATUS_TW, PRIV_M, PRIV_S, PRIV_U } from "../../isa/status-bits";
 import { setInstant } from "../devices/clint";
 import {
-  CONSOLE_END, CONSOLE_RING_SIZE, HALTED, INSTRET, MIE, MSTATUS, PC, PRIV, SATP, SBI_ENABLED, SLOT_X, SLOTS, STRADDLE_ENTRY, STRADDLE_TABLE, TLB_EXEC,
+  CONSOLE_END, CONSOLE_RING_SIZE, HALTED, INSTRET, MIE, MSTATUS, PC, PRIV, SBI_ENABLED, SLOTS, STRADDLE_ENTRY, STRADDLE_TABLE, TLB_EXEC,
   TLB_READ, TLB_WRITE, WAITING, X,
 } from "../layout";
 import { pageOfTable } from "../ram";
 import { sbiCall } from "../sbi";
 import { executeAmo } from "./atomic";
-import { csrIllegal, floatDirty, floatOff, interruptsChanged, readCsr, writeCsr } from "./csr";
+import { csrIllegal, floatDirty, floatOff, interruptsChanged, modifiedValue, readCsr, writeCsr } from "./csr";
 import { CSR_SATP } from "../../isa/csr";
 import { decode, decodeCrossing } from "./decode";
 import { executeFloat } from "./float-execute";
@@ -32,7 +32,7 @@ import {
   slowStore,
 } from "./mmu";
 import { Op } from "./ops";
-import { flushAddress, flushAllTlbs } from "./tlb";
+import { clearTranslationsDropped, translationsDropped } from "./tlb";
 import { dueInterrupt, nextTimerInstant, pendingInterrupts, returnFromMachine, returnFromSupervisor, takeTrap } from "./trap";
 
 export const STOP_LIMIT: u32 = 0;
@@ -105,6 +105,7 @@ function raiseFault(pc: u64, retired: u64): void {
   const cause = faultCause;
   clearFault();
   clearDeviceTouched();
+  clearTranslationsDropped();
   raise(pc, retired, cause, faultAddress);
 }
 
@@ -135,14 +136,27 @@ function decodeStraddle(pc: u64): bool {
   return true;
 }
 
+/** The bits of the instruction being executed, which were fetched without a fault. */
+function instructionBits(pc: u64, length: u32): u64 {
+  return length == 2 ? fetchHalf(pc) : fetchHalf(pc) | (fetchHalf(pc + 2) << 16);
+}
+
 /** Outcomes of an access to memory. */
 const DONE: u32 = 0;
 const FAULT: u32 = 1;
-/** Done, and a device took part: interrupts may have changed. */
-const DEVICE: u32 = 2;
+/** Done, and run() must look again: a device took part, so interrupts may have changed, or translations were dropped. */
+const LOOK_AGAIN: u32 = 2;
 const FLOAT_OFF: u32 = 3;
 
 const SIGNED: u32 = 16;
+
+function accessOutcome(): u32 {
+  if (faultCause >= 0) return FAULT;
+  if (!deviceTouched && !translationsDropped) return DONE;
+  clearDeviceTouched();
+  clearTranslationsDropped();
+  return LOOK_AGAIN;
+}
 
 /** A load that missed the TLB; `kind` is its size, and SIGNED. */
 function loadMissed(e: u32, kind: u32, instant: u64): u32 {
@@ -156,18 +170,13 @@ function loadMissed(e: u32, kind: u32, instant: u64): u32 {
     else value = <u64>(<i64>(<i8>value));
   }
   E.rd(e, value);
-  if (!deviceTouched) return DONE;
-  clearDeviceTouched();
-  return DEVICE;
+  return accessOutcome();
 }
 
 function storeMissed(e: u32, size: u32, instant: u64): u32 {
   setInstant(instant);
   slowStore(E.a(e) + E.imm(e), size, E.b(e));
-  if (faultCause >= 0) return FAULT;
-  if (!deviceTouched) return DONE;
-  clearDeviceTouched();
-  return DEVICE;
+  return accessOutcome();
 }
 
 /** @returns 0: done, 1: illegal, 2: done, and run() must look again */
@@ -183,7 +192,8 @@ function executeCsr(e: u32, instant: u64): u32 {
   let again: u32 = 0;
   if (writes) {
     const kind = funct3 & 3;
-    writeCsr(number, kind == 1 ? source : kind == 2 ? old | source : old & ~source, instant);
+    const before = modifiedValue(number, old);
+    writeCsr(number, kind == 1 ? source : kind == 2 ? before | source : before & ~source, instant);
     if (csrIllegal) return 1;
     // After a write to satp the next instruction is fetched through the new table.
     if (interruptsChanged || number == CSR_SATP) again = 2;
@@ -204,7 +214,7 @@ function privilegedAllowed(op: i32): bool {
 }
 
 /** flw and fld. */
-function floatLoad(e: u32, size: u32): u32 {
+function floatLoad(e: u32, size: u32, instant: u64): u32 {
   if (floatOff()) return FLOAT_OFF;
   const va = E.a(e) + E.imm(e);
   const slot = E.slot(dataSet, va);
@@ -213,16 +223,17 @@ function floatLoad(e: u32, size: u32): u32 {
     const host = load<u32>(slot, TLB_READ + 8) + <u32>va;
     value = size == 4 ? <u64>load<u32>(host) : load<u64>(host);
   } else {
+    setInstant(instant);
     value = slowLoad(va, size);
     if (faultCause >= 0) return FAULT;
   }
   E.rd(e, size == 4 ? value | 0xffffffff00000000 : value);
   floatDirty();
-  return DONE;
+  return accessOutcome();
 }
 
 /** fsw and fsd. */
-function floatStore(e: u32, size: u32): u32 {
+function floatStore(e: u32, size: u32, instant: u64): u32 {
   if (floatOff()) return FLOAT_OFF;
   const va = E.a(e) + E.imm(e);
   const value = E.b(e);
@@ -233,8 +244,9 @@ function floatStore(e: u32, size: u32): u32 {
     else store<u64>(host, value);
     return DONE;
   }
+  setInstant(instant);
   slowStore(va, size, value);
-  return faultCause >= 0 ? FAULT : DONE;
+  return accessOutcome();
 }
 
 /** Where hot() is; stored whenever it returns. */
@@ -1015,15 +1027,14 @@ function slowStep(target: u64): bool {
     case Op.Mret:
     case Op.Sret:
     case Op.Wfi:
-    case Op.SfenceVma:
       if (!privilegedAllowed(op)) return illegal(e, pc, retired);
       leave(pc + 4, retired + 1);
       if (op == Op.Mret) returnFromMachine();
       else if (op == Op.Sret) returnFromSupervisor();
       else if (op == Op.Wfi) store<u64>(WAITING, 1);
-      else if (<u32>load<u8>(e, 2) == SLOT_X) flushAllTlbs();
-      else flushAddress(E.a(e));
       return false;
+    case Op.SfenceVma: // the TLBs follow the page tables by themselves
+      return privilegedAllowed(op) ? retire(4) : illegal(e, pc, retired);
     case Op.Csr: {
       const outcome = executeCsr(e, retired);
       if (outcome == 0) return retire(4);
@@ -1033,15 +1044,15 @@ function slowStep(target: u64): bool {
     }
     case Op.Amo:
       executeAmo(e);
-      return finishAccess(faultCause >= 0 ? FAULT : DONE, pc, 4, target);
+      return finishAccess(accessOutcome(), pc, 4, target);
     case Op.Float:
       return executeFloat(load<u32>(e, 4)) ? retire(4) : illegal(e, pc, retired);
-    case Op.Flw: return finishAccess(floatLoad(e, 4), pc, 4, target);
-    case Op.Fld: return finishAccess(floatLoad(e, 8), pc, 4, target);
-    case Op.CFld: return finishAccess(floatLoad(e, 8), pc, 2, target);
-    case Op.Fsw: return finishAccess(floatStore(e, 4), pc, 4, target);
-    case Op.Fsd: return finishAccess(floatStore(e, 8), pc, 4, target);
-    case Op.CFsd: return finishAccess(floatStore(e, 8), pc, 2, target);
+    case Op.Flw: return finishAccess(floatLoad(e, 4, retired), pc, 4, target);
+    case Op.Fld: return finishAccess(floatLoad(e, 8, retired), pc, 4, target);
+    case Op.CFld: return finishAccess(floatLoad(e, 8, retired), pc, 2, target);
+    case Op.Fsw: return finishAccess(floatStore(e, 4, retired), pc, 4, target);
+    case Op.Fsd: return finishAccess(floatStore(e, 8, retired), pc, 4, target);
+    case Op.CFsd: return finishAccess(floatStore(e, 8, retired), pc, 2, target);
   }
   unreachable();
   return false;
@@ -1067,8 +1078,8 @@ function illegal(e: u32, pc: u64, retired: u64): bool {
 /** Ends an access to memory by its outcome. */
 function finishAccess(outcome: u32, pc: u64, length: u32, target: u64): bool {
   if (outcome == DONE) return retire(length);
-  if (outcome == DEVICE) leave(pc + length, target - n + 1);
+  if (outcome == LOOK_AGAIN) leave(pc + length, target - n + 1);
   else if (outcome == FAULT) raiseFault(pc, target - n);
-  else raise(pc, target - n, CAUSE_ILLEGAL_INSTRUCTION, 0);
+  else raise(pc, target - n, CAUSE_ILLEGAL_INSTRUCTION, instructionBits(pc, length));
   return false;
 }

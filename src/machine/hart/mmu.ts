@@ -2,12 +2,12 @@
  * Address translation (Sv39; the Privileged Architecture's "Virtual Address Translation Process") and the slow paths of
  * loads, stores and fetches: TLB misses, misaligned accesses, devices.
  *
- * The walker sets A and D itself (Svadu), which is a write to guest memory like any other: it dirties the page and
+ * The walker sets A and D itself (as with Svadu), which is a write to guest memory like any other: it dirties the page and
  * undecodes code there.
  */
 import {
-  CAUSE_INSTRUCTION_ACCESS_FAULT, CAUSE_INSTRUCTION_PAGE_FAULT, CAUSE_LOAD_ACCESS_FAULT, CAUSE_LOAD_PAGE_FAULT,
-  CAUSE_STORE_ACCESS_FAULT, CAUSE_STORE_PAGE_FAULT,
+  CAUSE_INSTRUCTION_ACCESS_FAULT, CAUSE_INSTRUCTION_PAGE_FAULT, CAUSE_LOAD_ACCESS_FAULT, CAUSE_LOAD_MISALIGNED, CAUSE_LOAD_PAGE_FAULT,
+  CAUSE_STORE_ACCESS_FAULT, CAUSE_STORE_MISALIGNED, CAUSE_STORE_PAGE_FAULT,
 } from "../../isa/causes";
 import {
   MSTATUS_MPP, MSTATUS_MPP_SHIFT, MSTATUS_MPRV, MSTATUS_MXR, MSTATUS_SUM, PRIV_M, PRIV_S, PRIV_U, PTE_A, PTE_D, PTE_R,
@@ -15,8 +15,8 @@ import {
 } from "../../isa/status-bits";
 import { accessRefused, deviceRead, deviceWrite } from "../devices/bus";
 import { MSTATUS, PRIV, SATP, TLB_BYTES, TLB_EXEC, TLB_READ, TLB_WRITE } from "../layout";
-import { beforeWrite, decodeTableOf, holdsCode, hostAddress, isRam, markDirty, tableEvicted } from "../ram";
-import { flushExecTlb, noteSuperpage } from "./tlb";
+import { beforeWalkerWrite, beforeWrite, decodeTableOf, hostAddress, isRam, isWatched, markDirty, tableEvicted } from "../ram";
+import { ANY_TABLE, flushExecTlb, LAST_TABLE, makeRoomForWalk, noteTable } from "./tlb";
 
 export const ACCESS_READ: u32 = 0;
 export const ACCESS_WRITE: u32 = 1;
@@ -71,13 +71,15 @@ export function translate(address: u64, access: u32): u64 {
   const satp = load<u64>(SATP);
   if (privilege == PRIV_M || satp >> SATP_MODE_SHIFT == SATP_BARE) return address;
   if (<u64>(<i64>(address << 25) >> 25) != address) return fault(access, address, true);
+  makeRoomForWalk();
   let table = (satp & 0xfffffffffff) << 12;
   let level: i32 = 2;
   while (true) {
     const at = table + (((address >> (12 + <u64>level * 9)) & 511) << 3);
     if (!isRam(at, 8)) return fault(access, address, false);
     const host = hostAddress(at);
-    let pte = load<u64>(host);
+    noteTable(host, level == 0 ? LAST_TABLE | (<u32>(address >> 21) & 0x3ffff) : ANY_TABLE);
+    const pte = load<u64>(host);
     if ((pte & PTE_V) == 0 || (pte & (PTE_R | PTE_W)) == PTE_W || pte >> 54 != 0) return fault(access, address, true);
     if ((pte & (PTE_R | PTE_X)) == 0) {
       if ((pte & (PTE_A | PTE_D | PTE_U)) != 0) return fault(access, address, true);
@@ -96,10 +98,9 @@ export function translate(address: u64, access: u32): u64 {
     if ((base & offsetMask) != 0) return fault(access, address, true); // misaligned superpage
     const wanted = pte | PTE_A | (access == ACCESS_WRITE ? PTE_D : 0);
     if (wanted != pte) {
-      beforeWrite(host, 8);
+      beforeWalkerWrite(host, 8);
       store<u64>(host, wanted);
     }
-    if (level > 0) noteSuperpage(address, level);
     return base | (address & offsetMask);
   }
 }
@@ -130,33 +131,57 @@ function loadBytes(host: u32, size: u32): u64 {
   return load<u8>(host);
 }
 
+/** Linear addresses of the two parts of an access that crosses a page, found by `findParts`. */
+let firstPart: u32 = 0;
+let secondPart: u32 = 0;
+
+/**
+ * Translates both parts, so that nothing is read or written unless all of it can be. A fault names the part's address.
+ *
+ * @returns how many bytes are on the first page; 0 with a fault
+ */
+function findParts(address: u64, size: u32, access: u32): u32 {
+  const second = (address + size) & ~<u64>0xfff;
+  const head = <u32>(second - address);
+  let physical = translate(address, access);
+  if (faultCause >= 0) return 0;
+  if (!isRam(physical, head)) return <u32>fault(access, address, false);
+  firstPart = hostAddress(physical);
+  physical = translate(second, access);
+  if (faultCause >= 0) return 0;
+  if (!isRam(physical, size - head)) return <u32>fault(access, second, false);
+  secondPart = hostAddress(physical);
+  return head;
+}
+
 function loadAcrossPages(address: u64, size: u32): u64 {
+  const head = findParts(address, size, ACCESS_READ);
   let value: u64 = 0;
-  for (let i: u32 = 0; i < size; i++) {
-    const byte = slowLoad(address + i, 1);
-    if (faultCause >= 0) return 0;
-    value |= byte << (i << 3);
-  }
+  if (head == 0) return value;
+  for (let i: u32 = 0; i < size; i++) value |= <u64>load<u8>(i < head ? firstPart + i : secondPart + i - head) << (i << 3);
   return value;
+}
+
+function storeAcrossPages(address: u64, size: u32, value: u64): void {
+  const head = findParts(address, size, ACCESS_WRITE);
+  if (head == 0) return;
+  beforeWrite(firstPart, head);
+  beforeWrite(secondPart, size - head);
+  for (let i: u32 = 0; i < size; i++) store<u8>(i < head ? firstPart + i : secondPart + i - head, <u8>(value >> (i << 3)));
 }
 
 /** A store the write TLB did not serve; check `faultCause`. */
 export function slowStore(address: u64, size: u32, value: u64): void {
   const misaligned = (<u32>address & (size - 1)) != 0;
   if (misaligned && (<u32>address & 0xfff) + size > 4096) {
-    // Both pages must take the store before either byte is written.
-    translate(address, ACCESS_WRITE);
-    if (faultCause >= 0) return;
-    translate((address + size - 1) & ~<u64>0xfff, ACCESS_WRITE);
-    if (faultCause >= 0) return;
-    for (let i: u32 = 0; i < size; i++) slowStore(address + i, 1, value >> (i << 3));
+    storeAcrossPages(address, size, value);
     return;
   }
   const physical = translate(address, ACCESS_WRITE);
   if (faultCause >= 0) return;
   if (isRam(physical, size)) {
     const host = hostAddress(physical);
-    if (holdsCode(host)) beforeWrite(host, size);
+    if (isWatched(host)) beforeWrite(host, size);
     else {
       markDirty(host);
       const entry = TLB_WRITE + dataSet + (<u32>(address >> 8) & 0xff0);
@@ -207,7 +232,7 @@ export function fetchHalf(address: u64): u32 {
 /** Physical RAM address for an atomic access, or a fault: misaligned, or not RAM. */
 export function translateAtomic(address: u64, size: u32, access: u32): u64 {
   if ((<u32>address & (size - 1)) != 0) {
-    faultCause = access == ACCESS_READ ? 4 : 6; // load, store address misaligned
+    faultCause = access == ACCESS_READ ? CAUSE_LOAD_MISALIGNED : CAUSE_STORE_MISALIGNED;
     faultAddress = address;
     return 0;
   }
