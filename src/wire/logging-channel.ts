@@ -123,6 +123,7 @@ export class LoggingChannelEncoder {
 
   /** @returns the frame's bytes, in a buffer of their own */
   encode(frame: LoggingChannelFrame): Uint8Array {
+    if (frame.kind === "statePages") return statePagesFrame(frame.pages);
     this.writer.u8(TYPE[frame.kind]);
     this.payload(frame);
     const body = this.writer.take();
@@ -130,7 +131,7 @@ export class LoggingChannelEncoder {
     return this.writer.varint(body.length).bytes(body).take();
   }
 
-  private payload(frame: LoggingChannelFrame): void {
+  private payload(frame: Exclude<LoggingChannelFrame, { kind: "statePages" }>): void {
     const { writer, state } = this;
     switch (frame.kind) {
       case "hello":
@@ -151,10 +152,6 @@ export class LoggingChannelEncoder {
         return;
       case "epoch":
         this.epoch(frame.term, frame.record);
-        return;
-      case "statePages":
-        assert(frame.pages.length <= STATE_PAGES_MAX, `${frame.pages.length} bytes of state pages are over ${STATE_PAGES_MAX}`);
-        writer.bytes(frame.pages);
         return;
       case "stateEnd":
         writer.varint(frame.term);
@@ -385,6 +382,19 @@ export class LoggingChannelDecoder {
       throw malformed(`an input has ${bytes.length} bytes, 1..${INPUT_BYTES_MAX} are allowed`);
     return { kind: "console", inputSession, offset, bytes };
   }
+}
+
+/** The one long frame: put together in a buffer of just its size. */
+function statePagesFrame(pages: Uint8Array): Uint8Array {
+  assert(pages.length <= STATE_PAGES_MAX, `${pages.length} bytes of state pages are over ${STATE_PAGES_MAX}`);
+  const header = new ByteWriter(8)
+    .varint(pages.length + 1)
+    .u8(TYPE.statePages)
+    .take();
+  const out = new Uint8Array(header.length + pages.length);
+  out.set(header);
+  out.set(pages, header.length);
+  return out;
 }
 
 function writePoint(writer: ByteWriter, point: ExecutionPoint): void {

@@ -7,14 +7,12 @@ import { createServer } from "node:net";
 import { once } from "node:events";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import { afterEach, describe, expect, test, vi } from "vitest";
+import { afterEach, describe, expect, test } from "vitest";
 import type { ReplicaSpec } from "../../src/wire/control-messages.ts";
 import { dialLoggingChannel, type LoggingChannelSocket } from "../../src/worker/logging-channel-socket.ts";
 import { type GuestOptions, guestImage, readTranscript } from "./guest-program.ts";
 import { ConsoleClient, type JoinedWorker, ScriptedControlPlane, sha256 } from "./scripted-control-plane.ts";
 import { WorkerProcess } from "./worker-process.ts";
-
-vi.setConfig({ testTimeout: 60_000 });
 
 const cleanups: (() => void | Promise<void>)[] = [];
 afterEach(async () => {
