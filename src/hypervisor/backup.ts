@@ -18,6 +18,7 @@
 import { assert, unreachable } from "../base/assert.ts";
 import { InvariantViolation } from "../base/errors.ts";
 import type { GuestHalt } from "../engine/epoch.ts";
+import { Arbitration } from "./arbitration.ts";
 import { EngineGate } from "./engine-gate.ts";
 import { EpochPacing, LAG_WORTH_TELLING } from "./epoch-pacing.ts";
 import { FaultDetector } from "./fault-detector.ts";
@@ -36,7 +37,7 @@ import type {
   ReplicaInput,
   ReplicaStatus,
 } from "./messages.ts";
-import { Arbitration, type Outbox } from "./outbox.ts";
+import type { Outbox } from "./outbox.ts";
 import { JOINING_PATIENCE, type PrimaryStart } from "./primary.ts";
 
 type Phase = "waiting" | "receiving" | "verifying" | "following" | "promoting";

@@ -77,10 +77,11 @@ export type BackupFailure = "divergence" | "state_mismatch";
  *   of it in which only the synced set changed (the primary may have died before it could send `termChanged`; a backup that
  *   sent `stateVerified` asks with the term of `stateEnd`). The asker becomes the primary, the synced set becomes empty.
  *   Membership is what makes it safe: whoever is in the set holds every record that any released output depends on.
+ *   A refusal is final, because the asker halts: it must not be added or promoted by a request that is only late.
  * - `goSolo` takes `lost` out of the synced set; `addBackup` puts `backup` in. Only the current primary's are granted, and
- *   only in the current term; `goSolo` also in the successor that the asker's own `addBackup` of `lost` made. `goSolo` moves
- *   the term even where `lost` is not in the set: a primary that was told "not this backup" asks it, because it may have
- *   asked before, and an `addBackup` that is only late must never be carried out after the primary has stopped waiting for it.
+ *   only in the current term; `goSolo` also in the successor that the asker's own `addBackup` made. `goSolo` moves the term
+ *   even where `lost` is not in the set: a primary that was told "not this backup" asks it, because it may have asked
+ *   before, and an `addBackup` that is only late must never be carried out after the primary has stopped waiting for it.
  * - A request that was already carried out for the same asker is granted again with the term that it led to.
  * - The answer's `term` is the VM's current term, refused or not. `addBackup` refused in the asker's own term means: not
  *   this backup, the asker is still primary; every other refusal means that the asker is fenced. So a refusal must come from

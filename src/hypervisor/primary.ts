@@ -22,6 +22,7 @@
 import { assert, unreachable } from "../base/assert.ts";
 import { InvariantViolation } from "../base/errors.ts";
 import type { ClockSample, EpochInput, GuestHalt } from "../engine/epoch.ts";
+import { Arbitration } from "./arbitration.ts";
 import { EngineGate } from "./engine-gate.ts";
 import type { EpochPacing } from "./epoch-pacing.ts";
 import { FaultDetector } from "./fault-detector.ts";
@@ -42,7 +43,7 @@ import type {
   SoloReason,
   TimerId,
 } from "./messages.ts";
-import { Arbitration, type Outbox } from "./outbox.ts";
+import type { Outbox } from "./outbox.ts";
 import { OutputCommit } from "./output-commit.ts";
 import { StateTransfer } from "./state-transfer.ts";
 

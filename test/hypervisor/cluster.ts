@@ -169,6 +169,8 @@ export class Cluster {
     term: 1n,
     primary: "",
     synced: new Set<string>(),
+    /** Told that they will not be promoted: they have halted by now, so it must stay true. */
+    fenced: new Set<string>(),
     awayUntilUs: 0,
     inFlight: 0,
     lastGranted: null as Granted | null,
@@ -521,25 +523,27 @@ export class Cluster {
     const refused = () => ({ granted: false, term: arbiter.term });
     const last = arbiter.lastGranted;
     const repeated = last?.asker === asker && last.request.kind === request.kind && last.request.term === request.term;
-    const addedBefore = (lost: string) =>
-      last?.asker === asker && last.request.kind === "addBackup" && last.request.backup === lost && arbiter.term === request.term + 1n;
+    const addedLate = last?.asker === asker && last.request.kind === "addBackup" && arbiter.term === request.term + 1n;
     switch (request.kind) {
       case "promote":
         if (arbiter.primary === asker) return granted();
-        if (!arbiter.synced.has(asker)) return refused();
+        if (!arbiter.synced.has(asker)) {
+          arbiter.fenced.add(asker);
+          return refused();
+        }
         arbiter.primary = asker;
         arbiter.synced.clear();
         break;
       case "goSolo":
         if (arbiter.primary !== asker) return refused();
-        if (request.term !== arbiter.term && !addedBefore(request.lost)) return repeated ? granted() : refused();
+        if (request.term !== arbiter.term && !addedLate) return repeated ? granted() : refused();
         arbiter.synced.delete(request.lost);
         this.solos++;
         break;
       case "addBackup":
         if (arbiter.primary !== asker) return refused();
         if (request.term !== arbiter.term) return repeated ? granted() : refused();
-        if (this.faults && this.oneIn(12)) return refused();
+        if (arbiter.fenced.has(request.backup) || (this.faults && this.oneIn(12))) return refused();
         arbiter.synced.add(request.backup);
         this.pairings++;
         break;
@@ -669,7 +673,8 @@ export class Cluster {
       return "guest halted";
     }
     if (!primary.running && members.every(({ running }) => !running) && this.arbiter.inFlight === 0) {
-      this.check(!primary.alive, `the VM is lost, but its primary was not killed: ${this.describe()}`);
+      const killed = [primary, ...members].every(({ alive }) => !alive);
+      this.check(killed, `the VM is lost, but not everybody who had it was killed: ${this.describe()}`);
       return "lost";
     }
     if (this.faults || !primary.running || members.length === 0 || primary.stoppedUntilUs > this.nowUs) return null;
