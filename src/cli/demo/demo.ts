@@ -98,7 +98,7 @@ async function tell(cluster: Cluster, options: Options, stage: Stage, signal: Ab
   console.on("reconnecting", ({ reason }) => stage.say(`the console reconnects: ${reason}`));
   const story = new StoryConsole(console, (line) => stage.guest(line));
   try {
-    await story.expect(/understudy: ready[\s\S]*# $/, BOOT_TIMEOUT_MS, signal, 0);
+    await story.expect(/understudy: ready[\s\S]*# (\x1b\[6n)?$/, BOOT_TIMEOUT_MS, signal, 0);
     await vm.waitFor("protected", { timeoutMs: STEP_TIMEOUT_MS, signal });
     stage.say(`Protected: ${replicasText(vm)}`);
 

@@ -2,6 +2,7 @@
  * Follows the console of the story: keeps the transcript, checks that offsets have no hole, measures silences, and types
  * numbered lines.
  */
+import { UnderstudyError } from "../../base/errors.ts";
 import type { ConsoleStream } from "../../sdk/index.ts";
 import { clientLine } from "./transcript.ts";
 
@@ -45,6 +46,9 @@ export class StoryConsole {
       };
     });
     this.whenFailed.catch(() => {});
+    console.on("state", ({ state }) => {
+      if (["failed", "stopping", "stopped", "deleting", "deleted"].includes(state)) this.failed(brokenOff(`the VM is ${state}`));
+    });
     void this.follow();
   }
 
@@ -131,6 +135,7 @@ export class StoryConsole {
         this.showLines();
         this.look();
       }
+      this.failed(brokenOff("the console has ended"));
     } catch (error) {
       this.failed(error);
     }
@@ -152,11 +157,15 @@ export class StoryConsole {
   }
 }
 
-/** @throws {Error} that says what did not happen; the signal's reason where it aborts */
+function brokenOff(why: string): UnderstudyError {
+  return new UnderstudyError("story_broken", `Cannot go on with the story: ${why}`);
+}
+
+/** @throws {UnderstudyError} `story_broken`, which says what did not happen; the signal's reason where it aborts */
 export async function within<T>(promise: Promise<T>, timeoutMs: number, what: string, signal: AbortSignal): Promise<T> {
   let clear = () => {};
   const limit = new Promise<never>((_resolve, reject) => {
-    const timer = setTimeout(() => reject(new Error(`Cannot go on with the story: waited ${timeoutMs / 1000} s for ${what}`)), timeoutMs);
+    const timer = setTimeout(() => reject(brokenOff(`waited ${timeoutMs / 1000} s for ${what}`)), timeoutMs);
     const onAbort = () => reject(signal.reason);
     if (signal.aborted) onAbort();
     signal.addEventListener("abort", onAbort, { once: true });
