@@ -11,7 +11,7 @@ import type { ReplicaDriver } from "./replica-driver.ts";
 /** No more output is handed over while so much of it waits in the control channel's socket. */
 const QUEUED_BYTES_MAX = 1024 * 1024;
 
-export interface ConsoleTransport {
+interface ConsoleTransport {
   send(message: WorkerMessage): boolean;
   sendConsoleFrame(frame: Uint8Array, onSent: () => void): void;
   readonly queuedBytes: number;

@@ -22,7 +22,7 @@ const BACKOFF_MAX_MS = 1000;
 const HANDSHAKE_TIMEOUT_MS = 5000;
 const PING_INTERVAL_MS = 5000;
 
-export interface ControlChannelOptions {
+interface ControlChannelOptions {
   readonly url: URL;
   readonly joinToken: string;
   /** Made anew for each connection: it carries the replicas as they are then. */

@@ -5,7 +5,7 @@ import type { EngineCommand, EngineReply, EngineThreadData } from "./engine-comm
 
 export type EngineAnswer = Exclude<EngineReply, { kind: "failed" }>;
 
-export interface EngineClientOptions {
+interface EngineClientOptions {
   /** The bundle of engine-thread.ts. */
   readonly threadUrl: URL;
   readonly module: WebAssembly.Module;

@@ -25,7 +25,7 @@ const HANDSHAKE_TIMEOUT_MS = 5000;
 
 export type ChannelHello = Extract<ChannelHandshake, { kind: "hello" }>;
 
-export interface LoggingChannelHandlers {
+interface LoggingChannelHandlers {
   readonly onMessage: (message: LoggingChannelMessage) => void;
   /** @param error why, unless one of the two ends closed it on purpose */
   readonly onClosed: (error: Error | null) => void;

@@ -15,9 +15,9 @@ const GIVE_UP_AFTER_MS = 10_000;
 const RETRY_FIRST_MS = 25;
 const RETRY_MAX_MS = 500;
 
-export type BackupAddress = Extract<ControlMessage, { type: "pair" }>["backup"];
+type BackupAddress = Extract<ControlMessage, { type: "pair" }>["backup"];
 
-export interface PairingOrder {
+interface PairingOrder {
   readonly vmId: string;
   readonly replicaId: string;
   readonly backup: BackupAddress;

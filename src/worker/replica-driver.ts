@@ -27,7 +27,7 @@ import { ReplicaTimers } from "./replica-timers.ts";
 const QUEUED_BYTES_MAX = 8 * 1024 * 1024;
 
 /** What the driver tells its worker. */
-export interface ReplicaEvents {
+interface ReplicaEvents {
   readonly onArbiterRequest: (request: ArbiterRequest) => void;
   readonly onInputAcknowledged: (inputSession: string, inputNext: bigint, durability: "replicated" | "solo") => void;
   readonly onInputRefused: (refusal: Extract<Effect, { kind: "refuseInput" }>) => void;
@@ -39,13 +39,13 @@ export interface ReplicaEvents {
   readonly onEnded: () => void;
 }
 
-export interface LinuxImages {
+interface LinuxImages {
   readonly kernel: Uint8Array;
   readonly initramfs: Uint8Array;
   readonly cmdline: string;
 }
 
-export interface ReplicaDriverOptions {
+interface ReplicaDriverOptions {
   readonly vmId: string;
   readonly core: Replica;
   readonly engine: { readonly threadUrl: URL; readonly module: WebAssembly.Module; readonly memoryMiB: number };

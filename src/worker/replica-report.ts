@@ -11,7 +11,7 @@ export interface PairingMeasurement {
   readonly bytes: bigint;
 }
 
-export interface ReplicaObservations {
+interface ReplicaObservations {
   readonly vmId: string;
   /** False until the guest's images are loaded: the core may be ready, the replica is not. */
   readonly started: boolean;

@@ -41,7 +41,7 @@ interface HostedReplica {
   readonly log: WorkerLog;
 }
 
-export interface WorkerOptions {
+interface WorkerOptions {
   readonly settings: WorkerSettings;
   readonly machine: MachineModule;
   readonly engineThreadUrl: URL;
