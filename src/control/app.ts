@@ -43,6 +43,10 @@ export async function buildApp(control: ControlPlane): Promise<PublicApp> {
   app.addHook("onRequest", async (request, reply) => {
     reply.header("Request-Id", request.id);
   });
+  app.addHook("onSend", async (_request, reply) => {
+    // A connection that is kept alive would keep the process alive.
+    if (control.stopping.aborted) reply.header("Connection", "close");
+  });
   const routes: RouteOptions[] = [];
   app.addHook("onRoute", (route) => {
     routes.push(route);

@@ -69,6 +69,7 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
     },
     beginStopping: () => {
       stopping.abort();
+      feed.wake();
       consoles.close();
       workers.close();
     },

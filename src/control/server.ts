@@ -17,6 +17,9 @@ import { isDatabaseUnavailable } from "./db/unavailable.ts";
 import { buildInternalApp } from "./internal-app.ts";
 import { obtainApiToken, obtainJoinToken } from "./secrets.ts";
 
+/** Requests that have not ended so long after a stop began are cut off. */
+const REQUEST_GRACE_MS = 5000;
+
 export interface RunningServer {
   readonly url: string;
   readonly internalUrl: string;
@@ -51,7 +54,9 @@ export async function startServer(configuration: Configuration, env: NodeJS.Proc
       internalUrl,
       stop: async () => {
         control.beginStopping();
+        const cut = setTimeout(() => app.server.closeAllConnections(), REQUEST_GRACE_MS);
         await closeAll();
+        clearTimeout(cut);
       },
     };
   } catch (error) {

@@ -57,7 +57,8 @@ export class EventFeed {
     await client?.end().catch(() => undefined);
   }
 
-  private wake(): void {
+  /** Has every listener look again. */
+  wake(): void {
     for (const listener of [...this.listeners]) listener();
   }
 

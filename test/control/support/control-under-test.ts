@@ -40,12 +40,21 @@ export class ControlUnderTest {
   readonly images: ImageStore;
   readonly guests = new Map<string, ScriptedGuest>();
   readonly log: Record<string, unknown>[];
+  readonly connection: pg.PoolConfig;
   private readonly created: CreatedControlPlane;
   private readonly apps: readonly FastifyInstance[];
   private readonly workers: ScriptedWorker[] = [];
   private readonly sockets: ConsoleSocket[] = [];
+  private stopped = false;
 
-  private constructor(created: CreatedControlPlane, apps: readonly FastifyInstance[], images: ImageStore, log: Record<string, unknown>[]) {
+  private constructor(
+    created: CreatedControlPlane,
+    apps: readonly FastifyInstance[],
+    images: ImageStore,
+    log: Record<string, unknown>[],
+    connection: pg.PoolConfig,
+  ) {
+    this.connection = connection;
     this.created = created;
     this.parts = created.parts;
     this.apps = apps;
@@ -72,12 +81,25 @@ export class ControlUnderTest {
     await created.start();
     await app.listen({ host: "127.0.0.1", port: 0 });
     await internal.listen({ host: "127.0.0.1", port: 0 });
-    return new ControlUnderTest(created, [app, internal], store, log);
+    return new ControlUnderTest(created, [app, internal], store, log, connection);
   }
 
   async join(name: string, options: Partial<ScriptedWorkerOptions> = {}): Promise<ScriptedWorker> {
     const worker = await ScriptedWorker.join({ internalUrl: this.internalUrl, joinToken: JOIN_TOKEN, guests: this.guests, name, ...options });
     this.workers.push(worker);
+    return worker;
+  }
+
+  workerNamed(name: string): ScriptedWorker {
+    const worker = this.workers.findLast((each) => each.options.name === name);
+    if (worker === undefined) throw new Error(`no worker ${name}`);
+    return worker;
+  }
+
+  /** The worker that holds the VM's primary. */
+  workerOf(vm: Vm): ScriptedWorker {
+    const worker = this.workers.find((each) => [...each.reports.values()].some((report) => report.vmId === vm.id && report.role === "primary"));
+    if (worker === undefined) throw new Error(`nobody holds ${vm.id}`);
     return worker;
   }
 
@@ -142,12 +164,19 @@ export class ControlUnderTest {
     return socket;
   }
 
-  async close(): Promise<void> {
-    for (const worker of this.workers) worker.close();
-    for (const socket of this.sockets) socket.terminate();
+  /** As a stop of the process: its workers and their replicas go on. */
+  async stopButWorkers(): Promise<void> {
+    if (this.stopped) return;
+    this.stopped = true;
     this.created.beginStopping();
     for (const app of this.apps) await app.close();
     await this.created.close();
+  }
+
+  async close(): Promise<void> {
+    for (const worker of this.workers) worker.close();
+    for (const socket of this.sockets) socket.terminate();
+    await this.stopButWorkers();
     await rm(this.images.dir, { recursive: true, force: true });
   }
 }

@@ -47,6 +47,7 @@ export class ScriptedWorker {
   acknowledges: boolean;
   pairs: boolean;
   workerId = "";
+  private internalUrl: string;
   private socket: WebSocket;
   private readonly subscriptions = new Map<number, { replicaId: string; next: bigint }>();
   private readonly answers = new Map<string, (answer: ArbiterAnswer) => void>();
@@ -55,6 +56,7 @@ export class ScriptedWorker {
   private constructor(options: ScriptedWorkerOptions) {
     this.options = options;
     this.incarnation = options.incarnation ?? randomUUID();
+    this.internalUrl = options.internalUrl;
     this.acknowledges = options.acknowledges ?? true;
     this.pairs = options.pairs ?? true;
     this.socket = this.dial();
@@ -73,7 +75,8 @@ export class ScriptedWorker {
   }
 
   /** The same process dials again, with what it has. */
-  async reconnect(): Promise<void> {
+  async reconnect(internalUrl = this.internalUrl): Promise<void> {
+    this.internalUrl = internalUrl;
     this.subscriptions.clear();
     this.socket = this.dial();
     await this.welcomed();
@@ -184,7 +187,7 @@ export class ScriptedWorker {
   }
 
   private dial(): WebSocket {
-    const socket = new WebSocket(`${this.options.internalUrl.replace("http", "ws")}/internal/v1/workers`, {
+    const socket = new WebSocket(`${this.internalUrl.replace("http", "ws")}/internal/v1/workers`, {
       headers: { authorization: `Bearer ${this.options.joinToken}` },
     });
     socket.on("open", () => socket.send(JSON.stringify(this.hello())));
@@ -222,7 +225,7 @@ export class ScriptedWorker {
       host: this.options.host ?? "host",
       zone: null,
       loggingAddress: { host: "127.0.0.1", port: 1 },
-      memoryMiB: this.options.memoryMiB ?? 1024,
+      memoryMiB: this.options.memoryMiB ?? 8192,
       cores: 2,
       version: "0.0.0",
       nodeVersion: process.version,

@@ -1,0 +1,309 @@
+/** Terms, promotions and failovers: what the arbiter grants, to whom, and what the API then says. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { changeTerm, type TermChange } from "../../src/control/db/queries/change-term.ts";
+import { readVmRow } from "../../src/control/db/queries/read-vm.ts";
+import type { Failover, Vm } from "../../src/control/schemas/vm.ts";
+import { ControlUnderTest } from "./support/control-under-test.ts";
+import { TestPostgres } from "./support/database.ts";
+
+let postgres: TestPostgres;
+let control: ControlUnderTest;
+
+beforeAll(async () => {
+  postgres = await TestPostgres.start();
+});
+afterAll(() => postgres.stop());
+beforeEach(async () => {
+  control = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
+  await control.join("one");
+  await control.join("two");
+});
+afterEach(() => control.close());
+
+const change = (request: TermChange) => changeTerm(control.parts.database, request, { cause: "worker_lost" });
+const row = (vm: string) => readVmRow(control.parts.database.db, vm);
+
+describe("the arbiter", () => {
+  test("grants promotion to a synced backup of the current term, once", async () => {
+    const { vm, primaryId, backupId } = await control.protectedVm("demo");
+    const term = BigInt(vm.status.term);
+    const answers = await Promise.all([1, 2, 3, 4].map(() => change({ kind: "promote", vmId: vm.id, asker: backupId, term })));
+    expect(answers.map((answer) => answer.outcome)).toEqual(["granted", "granted", "granted", "granted"]);
+    expect(answers.filter((answer) => answer.changed)).toHaveLength(1);
+    expect(await row(vm.id)).toMatchObject({ term: term + 1n, primaryReplica: backupId, synced: [] });
+    const former = await change({ kind: "goSolo", vmId: vm.id, asker: primaryId, term, lost: backupId, reason: "connection_lost" });
+    expect(former).toMatchObject({ outcome: "refused", term: term + 1n });
+  });
+
+  test("grants either promotion or going solo where both are asked at once, never both", async () => {
+    for (let round = 0; round < 10; round++) {
+      const { vm, primaryId, backupId } = await control.protectedVm(`demo-${round}`);
+      const term = BigInt(vm.status.term);
+      const solo: TermChange = { kind: "goSolo", vmId: vm.id, asker: primaryId, term, lost: backupId, reason: "connection_lost" };
+      const promote: TermChange = { kind: "promote", vmId: vm.id, asker: backupId, term };
+      const answers = await Promise.all(round % 2 === 0 ? [change(solo), change(promote)] : [change(promote), change(solo)]);
+      expect(answers.map((answer) => answer.outcome).sort()).toEqual(["granted", "refused"]);
+      expect(answers.map((answer) => answer.term)).toEqual([term + 1n, term + 1n]);
+      const after = await row(vm.id);
+      expect(after.synced).toEqual([]);
+      expect([primaryId, backupId]).toContain(after.primaryReplica);
+    }
+  });
+
+  test("refuses a stranger, an older term and a replica that was never synced", async () => {
+    const { vm, primaryId, backupId } = await control.protectedVm("demo");
+    const term = BigInt(vm.status.term);
+    for (const [asker, asked] of [
+      ["rep_of_nobody", term],
+      [primaryId, term],
+      [backupId, term - 2n],
+      [backupId, term + 1n],
+    ] as const) {
+      expect(await change({ kind: "promote", vmId: vm.id, asker, term: asked })).toMatchObject({ outcome: "refused", term });
+    }
+    expect(await change({ kind: "promote", vmId: "vm_of_nobody", asker: backupId, term })).toMatchObject({ outcome: "refused", term: 0n });
+    expect((await row(vm.id)).term).toBe(term);
+  });
+
+  test("grants promotion to a backup that was added and had no time to be told its term", async () => {
+    const { vm, backupId } = await control.protectedVm("demo");
+    const term = BigInt(vm.status.term);
+    const first = await change({ kind: "promote", vmId: vm.id, asker: backupId, term: term - 1n });
+    expect(first).toMatchObject({ outcome: "granted", term: term + 1n, changed: true });
+    const repeat = await change({ kind: "promote", vmId: vm.id, asker: backupId, term: term - 1n });
+    expect(repeat).toMatchObject({ outcome: "granted", term: term + 1n, changed: false });
+  });
+
+  test("grants a repeat of going solo and of adding a backup, with the term that the first one made", async () => {
+    const { vm, primary, primaryId, backupId } = await control.protectedVm("demo");
+    const term = BigInt(vm.status.term);
+    const added: TermChange = { kind: "addBackup", vmId: vm.id, asker: primaryId, term: term - 1n, backup: backupId };
+    expect(await change(added)).toMatchObject({ outcome: "granted", term, changed: false });
+    primary.pairs = false;
+    const solo: TermChange = { kind: "goSolo", vmId: vm.id, asker: primaryId, term, lost: backupId, reason: "lag_exceeded" };
+    expect(await change(solo)).toMatchObject({ outcome: "granted", term: term + 1n, changed: true });
+    expect(await change(solo)).toMatchObject({ outcome: "granted", term: term + 1n, changed: false });
+    // Older than the newest transition: of no use to anybody.
+    expect(await change(added)).toMatchObject({ outcome: "refused", term: term + 1n });
+  });
+
+  test("does not add a backup that the VM does not have, or that was given up", async () => {
+    const { vm, primaryId, backupId, primary } = await control.protectedVm("demo");
+    primary.pairs = false;
+    const term = BigInt(vm.status.term);
+    await change({ kind: "goSolo", vmId: vm.id, asker: primaryId, term, lost: backupId, reason: "backup_failed" });
+    for (const backup of ["rep_of_nobody", backupId, primaryId]) {
+      expect(await change({ kind: "addBackup", vmId: vm.id, asker: primaryId, term: term + 1n, backup })).toMatchObject({ outcome: "refused" });
+    }
+  });
+
+  test("promotes nobody in a VM that is being deleted", async () => {
+    const { vm, backupId, backup } = await control.protectedVm("demo");
+    backup.pause();
+    await control.call("DELETE", "/v1/vms/demo");
+    const answer = await change({ kind: "promote", vmId: vm.id, asker: backupId, term: BigInt(vm.status.term) });
+    expect(answer.outcome).toBe("refused");
+  });
+});
+
+describe("a primary that dies", () => {
+  test("is replaced by its backup, a fresh backup is paired, and the figures are kept", async () => {
+    await control.join("three");
+    const { vm, primary, backup, primaryId, backupId } = await control.protectedVm("demo");
+    primary.kill();
+    expect(await backup.promote(backupId)).toMatchObject({ outcome: "granted", term: String(vm.status.term + 1) });
+    const after = await control.vmThat("demo", ({ status }) => status.protection.state === "protected" && status.term === vm.status.term + 2);
+    expect(after.status.replicas.find((replica) => replica.role === "primary")?.id).toBe(backupId);
+    const { body } = await control.get<{ items: Failover[] }>("/v1/vms/demo/failovers");
+    expect(body.items).toHaveLength(1);
+    expect(body.items[0]).toMatchObject({
+      mode: null,
+      cause: "worker_lost",
+      state: "completed",
+      from: primaryId,
+      to: backupId,
+      term: vm.status.term + 1,
+      gapMs: { detect: 3, arbitrate: 2, promote: 1, total: 6 },
+      instant: "1000",
+    });
+    expect(after.status.lastFailover?.id).toBe(body.items[0]?.id);
+    const { body: events } = await control.get<{ items: { type: string }[] }>(`/v1/vms/demo/events?types=vm.failover.*`);
+    expect(events.items.map((event) => event.type)).toEqual(["vm.failover.started", "vm.failover.completed"]);
+  });
+
+  test("ten times in a row leaves a protected VM and ten failovers", async () => {
+    const workers = new Map([["one", true]]);
+    await control.join("three");
+    await control.protectedVm("demo");
+    for (let round = 0; round < 10; round++) {
+      const vm = await control.vmThat("demo", ({ status }) => status.protection.state === "protected");
+      const primary = vm.status.replicas.find((replica) => replica.role === "primary" && replica.state === "live");
+      const backup = vm.status.replicas.find((replica) => replica.role === "backup" && replica.state === "live");
+      const dying = control.workerNamed(primary?.workerName as string);
+      const heir = control.workerNamed(backup?.workerName as string);
+      await dying.until(() => dying.reports.get(primary?.id as string)?.synced.length === 1);
+      heir.report(backup?.id as string, { state: "live", term: String(vm.status.term) });
+      dying.kill();
+      workers.set(`again-${round}`, true);
+      await control.join(`again-${round}`);
+      expect((await heir.promote(backup?.id as string)).outcome).toBe("granted");
+      await control.vmThat("demo", ({ status }) => status.term >= vm.status.term + 2);
+    }
+    const { body } = await control.get<{ items: Failover[] }>("/v1/vms/demo/failovers");
+    expect(body.items).toHaveLength(10);
+    expect(new Set(body.items.map((failover) => failover.state))).toEqual(new Set(["completed"]));
+    const terms = body.items.map((failover) => failover.term as number);
+    expect(terms).toEqual([...terms].sort((a, b) => b - a));
+  });
+
+  test("whose backup sees nothing is told to take over once its channel has been closed for too long", async () => {
+    const { vm, primary, backup, backupId } = await control.protectedVm("demo");
+    primary.kill();
+    expect((await backup.order("promote")).replicaId).toBe(backupId);
+    await control.vmThat("demo", ({ status }) => status.term === vm.status.term + 1);
+  });
+
+  test("and comes back is told to drop its replica, once it had the time to find out that it is fenced", async () => {
+    const { primary, backup, backupId, primaryId } = await control.protectedVm("demo");
+    primary.pause();
+    await backup.promote(backupId);
+    primary.resume();
+    primary.report(primaryId, { state: "fenced", haltReason: "fenced", role: "primary" });
+    expect((await primary.order("dropReplica")).replicaId).toBe(primaryId);
+    // Its memory is free again: the new backup comes there.
+    await primary.order("createReplica", (order) => order.role === "backup");
+    await control.waitFor("demo", "protected");
+  });
+});
+
+describe("a backup that dies", () => {
+  test("leaves its VM unprotected with the reason, and is replaced", async () => {
+    const { vm, primary, backup, primaryId, backupId } = await control.protectedVm("demo");
+    backup.kill();
+    const answer = await primary.ask(vm.id, primaryId, { kind: "goSolo", term: String(vm.status.term), lost: backupId, reason: "connection_lost" });
+    expect(answer.outcome).toBe("granted");
+    primary.report(primaryId, { term: answer.term, synced: [] });
+    const alone = await control.vmThat("demo", ({ status }) => status.protection.reason === "no_capacity" || status.protection.reason === "connection_lost");
+    expect(alone.status).toMatchObject({ state: "running", protection: { state: "unprotected" } });
+    await control.join("three");
+    await control.waitFor("demo", "protected");
+  });
+
+  test("by divergence is recorded with both hashes", async () => {
+    const { vm, primary, primaryId, backupId } = await control.protectedVm("demo");
+    const divergence = { replicaId: backupId, epoch: "17", expected: "aa", actual: "bb", lastEqualInstant: "900" };
+    await primary.ask(vm.id, primaryId, { kind: "goSolo", term: String(vm.status.term), lost: backupId, reason: "divergence" });
+    primary.report(primaryId, { term: String(vm.status.term + 1), synced: [], divergence });
+    const event = await firstEvent("vm.divergence.detected");
+    expect(event.data).toEqual(divergence);
+  });
+
+  test("before it was synced is replaced without a change of term by its loss", async () => {
+    const one = control.workerNamed("one");
+    const two = control.workerNamed("two");
+    one.pairs = false;
+    two.pairs = false;
+    await control.createVm("demo");
+    const vm = await control.vmThat("demo", ({ status }) => status.protection.state === "syncing");
+    const holder = one.reports.size > 0 && [...one.reports.values()][0]?.role === "backup" ? one : two;
+    const [candidate] = [...holder.reports.keys()] as [string];
+    holder.report(candidate, { state: "stopped", haltReason: "join_aborted" });
+    const fresh = await holder.order("createReplica", (order) => order.replicaId !== candidate && order.role === "backup");
+    expect(fresh.vmId).toBe(vm.id);
+    expect((await row(vm.id)).term).toBe(1n);
+  });
+});
+
+describe("POST failover", () => {
+  test("makes the backup take over and gives the failover as the operation's result", async () => {
+    const { vm, backupId } = await control.protectedVm("demo");
+    const { status, body, headers } = await control.call<{ id: string; state: string; result: Failover }>("POST", "/v1/vms/demo/failover?wait=30", {
+      mode: "planned",
+      expectedTerm: vm.status.term,
+    });
+    expect([status, body.state]).toEqual([202, "succeeded"]);
+    expect(headers.get("location")).toBe(`/v1/operations/${body.id}`);
+    expect(body.result).toMatchObject({ mode: "planned", cause: "user_action", state: "completed", to: backupId, operationId: body.id });
+  });
+
+  test("needs a synced backup", async () => {
+    await control.createVm("solo", "none");
+    await control.waitFor("solo", "running");
+    const { status, body } = await control.call<{ code: string; currentState: string; allowedStates: string[] }>("POST", "/v1/vms/solo/failover", { mode: "test" });
+    expect([status, body.code, body.currentState, body.allowedStates]).toEqual([409, "not_protected", "off", ["protected"]]);
+  });
+
+  test("refuses another term than the caller expects", async () => {
+    const { vm } = await control.protectedVm("demo");
+    const { status, body } = await control.call<{ code: string; currentTerm: number }>("POST", "/v1/vms/demo/failover", { mode: "forced", expectedTerm: 1 });
+    expect([status, body.code, body.currentTerm]).toEqual([409, "term_mismatch", vm.status.term]);
+  });
+
+  test("runs one at a time", async () => {
+    const { backup } = await control.protectedVm("demo");
+    backup.pause();
+    const first = await control.call("POST", "/v1/vms/demo/failover", { mode: "test" });
+    expect(first.status).toBe(202);
+    const second = await control.call<{ code: string }>("POST", "/v1/vms/demo/failover", { mode: "test" });
+    expect(second.status).toBe(409);
+    expect(["operation_in_progress", "not_protected"]).toContain(second.body.code);
+    backup.resume();
+  });
+
+  test("fails its operation where the backup dies instead", async () => {
+    const { vm, primary, backup, primaryId, backupId } = await control.protectedVm("demo");
+    backup.pause();
+    const { body } = await control.call<{ id: string }>("POST", "/v1/vms/demo/failover", { mode: "test" });
+    backup.kill();
+    await primary.ask(vm.id, primaryId, { kind: "goSolo", term: String(vm.status.term), lost: backupId, reason: "connection_lost" });
+    const { body: operation } = await control.get<{ state: string; error: { code: string } }>(`/v1/operations/${body.id}?wait=30`);
+    expect([operation.state, operation.error.code]).toEqual(["failed", "not_protected"]);
+  });
+});
+
+describe("a control plane that starts again", () => {
+  test("does not disturb a running pair, and knows it again by the workers' hellos", async () => {
+    const { vm, primary, backup, backupId } = await control.protectedVm("demo");
+    const connection = control.connection;
+    const orders = () => [primary, backup].flatMap((worker) => worker.orders.filter((order) => order.type !== "welcome" && order.type !== "arbiterAnswer"));
+    await control.stopButWorkers();
+    const before = orders().length;
+    const second = await ControlUnderTest.start({ connection, images: control.images });
+    try {
+      const first = await second.get<Vm>("/v1/vms/demo");
+      expect(first.body.status).toMatchObject({ state: "running", term: vm.status.term, protection: { state: "protected" } });
+      await primary.reconnect(second.internalUrl);
+      await backup.reconnect(second.internalUrl);
+      await second.vmThat("demo", ({ status }) => status.instant === "1000");
+      expect(orders().length).toBe(before);
+      primary.kill();
+      expect((await backup.promote(backupId)).outcome).toBe("granted");
+      await second.vmThat("demo", ({ status }) => status.term === vm.status.term + 1);
+    } finally {
+      await second.close();
+    }
+  });
+
+  test("gives up what a worker held that comes back as another process", async () => {
+    const one = await control.join("three");
+    await control.createVm("demo", "none");
+    const vm = await control.waitFor("demo", "running");
+    const holder = control.workerOf(vm);
+    holder.kill();
+    const again = await control.join(holder.options.name);
+    expect(again.incarnation).not.toBe(holder.incarnation);
+    const failed = await control.vmThat("demo", ({ status }) => status.state === "failed");
+    expect(failed.status.stateReason).toBe("all_replicas_lost");
+    one.close();
+  });
+});
+
+async function firstEvent(type: string): Promise<{ data: unknown }> {
+  for (;;) {
+    const news = control.parts.feed.next(1000);
+    const { body } = await control.get<{ items: { data: unknown }[] }>(`/v1/events?types=${type}`);
+    const [event] = body.items;
+    if (event !== undefined) return event;
+    await news;
+  }
+}
