@@ -1,6 +1,6 @@
 import { expect, test } from "vitest";
 import { CLOCK_RATE_INSTRUCTIONS } from "../../src/engine/epoch.ts";
-import { EpochPacing, LAG_WORTH_TELLING } from "../../src/hypervisor/epoch-pacing.ts";
+import { EpochPacing, LAG_WORTH_TELLING, CLOCK_RATE_INSTRUCTIONS as PACING_INSTRUCTIONS } from "../../src/hypervisor/epoch-pacing.ts";
 
 /** The pacing after many epochs on an engine of this many instructions per microsecond. */
 function settled(speed: number): EpochPacing {
@@ -8,6 +8,8 @@ function settled(speed: number): EpochPacing {
   for (let i = 0; i < 100; i++) pacing.observe(BigInt(speed * 5000), 5000);
   return pacing;
 }
+
+test("the rate is counted as the engine counts it", () => expect(PACING_INSTRUCTIONS).toBe(CLOCK_RATE_INSTRUCTIONS));
 
 test("an epoch's length comes to what the engine does in the target time", () => {
   for (const speed of [10, 100, 400, 1500]) {
