@@ -15,7 +15,7 @@ import { ALWAYS_END, FIRST_PAGE, mayHoldData, updateHash } from "./hash";
 import {
   CLOCK_INSTANT, CLOCK_RATE, CLOCK_TIME, CONSOLE_END, CONSOLE_RING, CONSOLE_RING_SIZE, EXCHANGE, HALTED, INPUT_SESSIONS,
   INSTRET, LAYOUT_MAGIC, LAYOUT_VERSION, MCOUNTEREN, MEDELEG, MENVCFG, MIDELEG, MIE, MTIMECMP, MTIME_OFFSET, PAGE_SHIFT, PC,
-  PRIV, RAM_OFFSET, RESERVATION, SBI_ENABLED, STATE_END, STATE_MAGIC, STIMECMP, TRAP_INSTANT, WAITING, X,
+  PRIV, RAM_OFFSET, RESERVATION, SBI_ENABLED, SCOUNTEREN, STATE_END, STATE_MAGIC, STIMECMP, TRAP_INSTANT, WAITING, X,
 } from "./layout";
 import {
   DIRTY_TRANSFER, dirtyMap, endPage, forgetAllDecoded, linearBytes, markDirty, setUpRam,
@@ -56,6 +56,8 @@ export function bootSupervisor(entry: u64, deviceTree: u64): void {
   store<u64>(MEDELEG, SBI_MEDELEG);
   store<u64>(MIDELEG, SBI_MIDELEG);
   store<u64>(MCOUNTEREN, 7);
+  // As OpenSBI leaves it: Linux without a PMU driver never sets it, and the vDSO reads the time in U mode.
+  store<u64>(SCOUNTEREN, 7);
   store<u64>(MENVCFG, MENVCFG_STCE);
   store<u64>(X + 80, 0);
   store<u64>(X + 88, deviceTree);

@@ -77,7 +77,7 @@ export class Installation {
     });
     const stream = await vm.console.attach({ mode: "write", from: "start", signal: this.signal });
     const guest = new Guest(this, vm, stream);
-    await guest.console.expect(/understudy: ready[\s\S]*# $/, STEP_MS, this.signal, 0);
+    await guest.console.expect(/understudy: ready[\s\S]*# (\x1b\[6n)?$/, STEP_MS, this.signal, 0);
     return guest;
   }
 
@@ -109,7 +109,7 @@ export class Guest {
   async run(command: string): Promise<string> {
     const from = this.console.transcript.length;
     await this.console.type(`${command}\n`);
-    await this.expect(/\r\n[^\r\n]*# $/, from);
+    await this.expect(/\r\n[^\r\n]*# (\x1b\[6n)?$/, from);
     return this.console.transcript.slice(from).replace(/^.*?\r\n/, "").replace(/\r\n[^\r\n]*$|^[^\r\n]*# $/, "");
   }
 
