@@ -2,18 +2,24 @@
  * The story that the guest tells on its console, and the judge of what came out of it.
  *
  * The guest counts `guest 1`, `guest 2`, ... on its own and answers each line that is typed, `client 1`, with `heard client 1`.
- * One shell process writes it all and the terminal does not echo, so in a run without failures the text is exactly an
- * interleaving of two gapless sequences. Whatever a failover lost, repeated, cut or mixed up shows as a line that does not
- * fit.
+ * Each line is one write, which a terminal does not divide, and the terminal does not echo: in a run without failures the
+ * text is exactly an interleaving of two gapless sequences of lines. Whatever a failover lost, repeated, cut or mixed up
+ * shows as a line that does not fit.
  */
 
 /** The guest prints this line when the story begins. */
 export const STORY_BEGIN = "story: begin";
 
-/** What is typed at a shell to make it tell the story. The marker is split, so that the echo of the command is not it. */
+/**
+ * What is typed at a shell to make it tell the story. The marker is split, so that the echo of the command is not it.
+ *
+ * The guest's `sleep` knows whole seconds only: a `read` that times out on a pipe nobody writes to is the clock. Reading what
+ * is typed with a time-out would lose the beginning of a line that arrives when the time is up, so that is another process.
+ */
 export const STORY_SCRIPT =
-  `stty -echo; echo 'story: '"begin"; n=0; ` +
-  `while :; do n=$((n+1)); echo "guest $n"; if read -r -t 0.05 line; then echo "heard $line"; fi; done\n`;
+  `dmesg -n 1; stty -echo; mknod /tmp/clock p; exec 3<>/tmp/clock; echo 'story: '"begin"; ` +
+  `(n=0; while :; do n=$((n+1)); echo "guest $n"; read -t 0.05 x <&3; done &); ` +
+  `while read -r line; do echo "heard $line"; done\n`;
 
 /** The `number`th line that the client types. */
 export function clientLine(number: number): string {
