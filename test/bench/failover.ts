@@ -1,23 +1,18 @@
 /** `failover` and `repair`: the primary's process is killed again and again while the guest writes; what a client sees, and how long until protected. */
-import { checkTranscript, STORY_BEGIN } from "../../src/cli/demo/transcript.ts";
+import { checkTranscript } from "../../src/cli/demo/transcript.ts";
 import { type Guest, Installation } from "../support/installation.ts";
 import { type Figure, median, quantile } from "./bench-line.ts";
 
 const KILLS = 20;
-/** As the tests' story, but the guest counts every 10 ms: the resolution of the gap. */
-const SCRIPT =
-  `stty -echo; echo 'story: '"begin"; n=0; ` +
-  `while :; do n=$((n+1)); echo "guest $n"; if read -r -t 0.01 line; then echo "heard $line"; fi; done\n`;
+/** The guest counts so often: the resolution of the gap. */
+const COUNT_EVERY_SECONDS = 0.01;
 
 export async function* failover(): AsyncGenerator<Figure> {
   const installation = await Installation.start();
   try {
     const guest = await installation.boot();
     await guest.protectedNow();
-    await guest.console.type(SCRIPT);
-    await guest.expect(new RegExp(`${STORY_BEGIN}\r\n`), 0);
-    guest.console.startTyping(50);
-    await guest.expect(/heard client 3\r\n/, 0);
+    await guest.beginStory(50, COUNT_EVERY_SECONDS);
     const pauses = watchRepairs(installation, guest);
     const gaps: number[] = [];
     const repairs: number[] = [];

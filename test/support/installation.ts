@@ -114,8 +114,8 @@ export class Guest {
   }
 
   /** Starts the guest's count and the client's typing (see `transcript.ts`). */
-  async beginStory(typeEveryMs: number): Promise<void> {
-    await this.console.type(STORY_SCRIPT);
+  async beginStory(typeEveryMs: number, countEverySeconds = 0.05): Promise<void> {
+    await this.console.type(STORY_SCRIPT.replace("0.05", String(countEverySeconds)));
     await this.expect(new RegExp(`${STORY_BEGIN}\r\n`), 0);
     this.console.startTyping(typeEveryMs);
     await this.expect(/heard client 3\r\n/, 0);
