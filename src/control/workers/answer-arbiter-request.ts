@@ -13,13 +13,7 @@ type ArbiterRequest = Extract<WorkerMessage, { type: "arbiterRequest" }>;
 export async function answerArbiterRequest(control: ControlPlane, link: WorkerLink, message: ArbiterRequest): Promise<void> {
   const { requestId, vmId, replicaId, request } = message;
   const log = control.log.child({ vmId, replicaId, worker: link.worker.name, request: request.kind, term: request.term });
-  const change = toTermChange(message);
-  if (change.kind === "addBackup" && control.workers.holderOf(change.backup) === null) {
-    // A backup whose worker nobody can hear would protect nothing.
-    log.warn({ backup: change.backup }, "arbiter: refused, the backup's worker is not connected");
-    link.send({ type: "arbiterAnswer", requestId, outcome: "refused", term: request.term });
-    return;
-  }
+  const change = toTermChange(control, message);
   try {
     const answer = await changeTerm(control.database, change, { cause: causeOf(control, vmId, replicaId) });
     log.info({ outcome: answer.outcome, termNow: answer.term.toString(), repeated: !answer.changed }, `arbiter: ${request.kind} ${answer.outcome}`);
@@ -32,7 +26,7 @@ export async function answerArbiterRequest(control: ControlPlane, link: WorkerLi
   control.reconciler.kick();
 }
 
-function toTermChange({ vmId, replicaId, request }: ArbiterRequest): TermChange {
+function toTermChange(control: ControlPlane, { vmId, replicaId, request }: ArbiterRequest): TermChange {
   const base = { vmId, asker: replicaId, term: BigInt(request.term) };
   switch (request.kind) {
     case "promote":
@@ -40,7 +34,7 @@ function toTermChange({ vmId, replicaId, request }: ArbiterRequest): TermChange 
     case "goSolo":
       return { ...base, kind: "goSolo", lost: request.lost, reason: request.reason };
     case "addBackup":
-      return { ...base, kind: "addBackup", backup: request.backup };
+      return { ...base, kind: "addBackup", backup: request.backup, reachable: control.workers.holderOf(request.backup) !== null };
   }
 }
 

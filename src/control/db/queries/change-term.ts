@@ -15,7 +15,8 @@ import { replicas } from "../schema.ts";
 export type TermChange = { readonly vmId: string; readonly asker: string; readonly term: bigint } & (
   | { readonly kind: "promote" }
   | { readonly kind: "goSolo"; readonly lost: string; readonly reason: string }
-  | { readonly kind: "addBackup"; readonly backup: string }
+  /** `reachable`: the backup's worker is connected; one that nobody can hear would protect nothing. */
+  | { readonly kind: "addBackup"; readonly backup: string; readonly reachable: boolean }
 );
 
 export interface TermChangeAnswer {
@@ -34,7 +35,8 @@ export interface TermChangeContext {
 
 export function changeTerm(database: Database, change: TermChange, context: TermChangeContext): Promise<TermChangeAnswer> {
   return database.transaction(async (tx) => {
-    const granted = await compareAndSet(tx.db, change);
+    const wanted = change.kind !== "addBackup" || change.reachable;
+    const granted = wanted ? await compareAndSet(tx.db, change) : null;
     if (granted === null) return answerWithoutChange(tx, change);
     switch (change.kind) {
       case "promote":
@@ -79,10 +81,12 @@ function statement(change: TermChange) {
             OR (vms.term = ${term}::bigint + 1 AND vms.transition_kind = 'addBackup' AND vms.transition_replica = ${asker}))
         RETURNING vms.term, vms.primary_replica, former.primary_replica AS former_primary`;
     case "goSolo":
+      // One behind is as good where the asker made that term itself: the answer to its addBackup was lost with the newcomer.
       return sql`
         UPDATE vms SET term = term + 1, synced = array_remove(synced, ${change.lost}),
           transition_kind = 'goSolo', transition_by = ${asker}, transition_replica = ${change.lost}
-        WHERE id = ${vmId} AND primary_replica = ${asker} AND term = ${term}
+        WHERE id = ${vmId} AND primary_replica = ${asker}
+          AND (term = ${term} OR (term = ${term}::bigint + 1 AND transition_kind = 'addBackup' AND transition_by = ${asker}))
         RETURNING term, primary_replica, NULL AS former_primary`;
     case "addBackup":
       return sql`
@@ -119,6 +123,11 @@ async function answerWithoutChange(tx: Transaction, change: TermChange): Promise
       (change.kind === "addBackup" && behind === 1n && row.transition_replica === change.backup));
   if (repeated) return { outcome: "granted", term, changed: false, primaryReplica: row.primary_replica };
   if (change.kind === "promote") {
+    // A refusal is final: the asker halts, so an addBackup that comes late must not find it.
+    await tx.db
+      .update(replicas)
+      .set({ state: "fenced", stateReason: "promotion_refused", updatedAt: sql`now()` })
+      .where(sql`${replicas.id} = ${change.asker} AND ${replicas.goneAt} IS NULL AND ${replicas.state} IN ('placing', 'syncing', 'live')`);
     tx.emit({
       type: "vm.failover.refused",
       vmId: change.vmId,
