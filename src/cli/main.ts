@@ -1,11 +1,11 @@
 #!/usr/bin/env node
-/** The program `understudy`. The first Ctrl-C asks the command to stop, the second one does not ask. */
+/** The program `understudy`. Ctrl-C asks the command to stop; asking again does not cut a stop short that is under way. */
 import { run } from "./program.ts";
 
 const stop = new AbortController();
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(name, () => {
-    if (stop.signal.aborted && name === "SIGINT") process.exit(130);
+    if (stop.signal.aborted) process.stderr.write("Still stopping\n");
     stop.abort();
   });
 }

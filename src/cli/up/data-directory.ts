@@ -43,12 +43,19 @@ export class DataDirectory {
   /** Makes what is missing; what is there stays. */
   async prepare(): Promise<void> {
     await this.guard(async () => {
-      // Not private itself: the embedded database may run as another user below it. What is secret has its own mode.
       await mkdir(this.path, { recursive: true });
+      await this.letDatabaseIn();
       await mkdir(join(this.path, "logs"), { recursive: true, mode: 0o700 });
       await mkdir(this.imageStore, { recursive: true });
     });
     await this.prepareTokens();
+  }
+
+  /** Started by root, the embedded database runs as another user below this folder. What is secret has a mode of its own. */
+  private async letDatabaseIn(): Promise<void> {
+    if (process.getuid?.() !== 0) return;
+    const { mode } = await stat(this.path);
+    if ((mode & 0o001) === 0) await chmod(this.path, (mode & 0o777) | 0o011);
   }
 
   async prepareTokens(): Promise<void> {

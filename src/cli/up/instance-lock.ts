@@ -8,7 +8,8 @@
  *
  * A process is known by its pid and by when it started, so that another one that got the same number is never mistaken.
  */
-import { readFile, rename, rm, writeFile } from "node:fs/promises";
+import { randomUUID } from "node:crypto";
+import { link, readFile, rename, rm, writeFile } from "node:fs/promises";
 import { UnderstudyError } from "../../base/errors.ts";
 
 export interface ProcessIdentity {
@@ -41,12 +42,7 @@ export class InstanceLock {
     const text = JSON.stringify({ ...own, children: [] } satisfies LockContent);
     const orphans: LockContent["children"][number][] = [];
     for (;;) {
-      try {
-        await writeFile(file, text, { flag: "wx", mode: 0o600 });
-        return new InstanceLock(file, own, orphans);
-      } catch (error) {
-        if ((error as NodeJS.ErrnoException).code !== "EEXIST") throw error;
-      }
+      if (await createWhole(file, text)) return new InstanceLock(file, own, orphans);
       const seen = await readFile(file, "utf8").catch(() => null);
       if (seen === null) continue;
       const holder = parse(seen);
@@ -78,9 +74,24 @@ export class InstanceLock {
   }
 }
 
+/** Nobody ever reads half of it. @returns false where the file is there already */
+async function createWhole(file: string, text: string): Promise<boolean> {
+  const partial = `${file}.${randomUUID()}`;
+  await writeFile(partial, text, { mode: 0o600 });
+  try {
+    await link(partial, file);
+    return true;
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === "EEXIST") return false;
+    throw error;
+  } finally {
+    await rm(partial, { force: true });
+  }
+}
+
 /** Removes exactly the lock that was found stale: another process may have taken over meanwhile. */
 async function takeAway(file: string, seen: string): Promise<void> {
-  const aside = `${file}.stale.${process.pid}`;
+  const aside = `${file}.${randomUUID()}`;
   try {
     await rename(file, aside);
   } catch (error) {
