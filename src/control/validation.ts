@@ -21,7 +21,7 @@ const compile: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   const check = Compile(schema);
   const coerces = httpPart !== "body";
   return (input: unknown) => {
-    const value: unknown = Value.Default(schema, coerces ? Value.Convert(schema, { ...(input as object) }) : input);
+    const value: unknown = coerces ? Value.Default(schema, Value.Convert(schema, { ...(input as object) })) : input;
     if (check.Check(value)) return { value };
     return { error: check.Errors(value) as unknown as Error };
   };

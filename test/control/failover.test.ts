@@ -77,7 +77,7 @@ describe("the arbiter", () => {
   test("grants a repeat of going solo and of adding a backup, with the term that the first one made", async () => {
     const { vm, primary, primaryId, backupId } = await control.protectedVm("demo");
     const term = BigInt(vm.status.term);
-    const added: TermChange = { kind: "addBackup", vmId: vm.id, asker: primaryId, term: term - 1n, backup: backupId };
+    const added: TermChange = { kind: "addBackup", vmId: vm.id, asker: primaryId, term: term - 1n, backup: backupId, reachable: true };
     expect(await change(added)).toMatchObject({ outcome: "granted", term, changed: false });
     primary.pairs = false;
     const solo: TermChange = { kind: "goSolo", vmId: vm.id, asker: primaryId, term, lost: backupId, reason: "lag_exceeded" };
@@ -93,7 +93,7 @@ describe("the arbiter", () => {
     const term = BigInt(vm.status.term);
     await change({ kind: "goSolo", vmId: vm.id, asker: primaryId, term, lost: backupId, reason: "backup_failed" });
     for (const backup of ["rep_of_nobody", backupId, primaryId]) {
-      expect(await change({ kind: "addBackup", vmId: vm.id, asker: primaryId, term: term + 1n, backup })).toMatchObject({ outcome: "refused" });
+      expect(await change({ kind: "addBackup", vmId: vm.id, asker: primaryId, term: term + 1n, backup, reachable: true })).toMatchObject({ outcome: "refused" });
     }
   });
 
@@ -110,7 +110,7 @@ describe("a primary that dies", () => {
   test("is replaced by its backup, a fresh backup is paired, and the figures are kept", async () => {
     await control.join("three");
     const { vm, primary, backup, primaryId, backupId } = await control.protectedVm("demo");
-    primary.kill();
+    await control.kill(primary);
     expect(await backup.promote(backupId)).toMatchObject({ outcome: "granted", term: String(vm.status.term + 1) });
     const after = await control.vmThat("demo", ({ status }) => status.protection.state === "protected" && status.term === vm.status.term + 2);
     expect(after.status.replicas.find((replica) => replica.role === "primary")?.id).toBe(backupId);

@@ -65,21 +65,25 @@ export class Database {
   /** Runs `work` in one transaction; an exception rolls it back. Events that it emitted are numbered last. */
   async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
     const client = await this.pool.connect();
+    // While it is out of the pool nobody else listens, and a connection that breaks between two queries says so here.
+    client.on("error", ignore);
+    const done = (broken?: Error): void => {
+      client.off("error", ignore);
+      client.release(broken);
+    };
     const drafts: EventDraft[] = [];
     try {
-      await client.query("BEGIN");
+      // A term that was granted must not be forgotten, whatever the server's own setting says.
+      await client.query("BEGIN; SET LOCAL synchronous_commit = on");
       const db = drizzle(client) as unknown as Queryable;
       const result = await work({ db, emit: (event) => drafts.push(event) });
       if (drafts.length > 0) await appendEvents(db, drafts);
       await client.query("COMMIT");
-      client.release();
+      done();
       if (drafts.length > 0) for (const listener of this.committed) listener(drafts);
       return result;
     } catch (error) {
-      await client.query("ROLLBACK").then(
-        () => client.release(),
-        (broken: Error) => client.release(broken),
-      );
+      await client.query("ROLLBACK").then(() => done(), done);
       throw error;
     }
   }
@@ -98,6 +102,9 @@ export class Database {
     await this.pool.end();
   }
 }
+
+/** The next query on the connection fails, and that is seen. */
+function ignore(): void {}
 
 /** Fresh id of the kind. */
 export function newId(prefix: IdPrefix): string {

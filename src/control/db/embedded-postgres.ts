@@ -32,7 +32,7 @@ export interface EmbeddedPostgresOptions {
   /** Started again by itself when it dies. */
   readonly restart?: boolean;
   readonly restartDelayMs?: number;
-  /** False: no fsync; for tests. */
+  /** False: no fsync, so that only a crash of the whole machine loses something; for tests. */
   readonly durable?: boolean;
   readonly maxConnections?: number;
 }
@@ -145,7 +145,7 @@ export class EmbeddedPostgres extends EventEmitter<{ exited: [string]; ready: []
       port: PORT,
       shared_buffers: "32MB",
       max_connections: this.options.maxConnections ?? 60,
-      ...(this.options.durable === false ? { fsync: "off", synchronous_commit: "off", full_page_writes: "off" } : {}),
+      ...(this.options.durable === false ? { fsync: "off", full_page_writes: "off" } : {}),
     };
     const args = ["-D", this.layout.data, ...Object.entries(settings).flatMap(([name, value]) => ["-c", `${name}=${value}`])];
     const child = this.run("postgres", args);

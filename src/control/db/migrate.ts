@@ -26,6 +26,7 @@ export interface MigrationResult {
 export async function migrate(database: Database, folder: string): Promise<MigrationResult> {
   const migrations = await readMigrations(folder);
   const client = database.newClient({ query_timeout: 0, statement_timeout: 0, application_name: "understudy-migrate" });
+  client.on("error", () => undefined);
   await client.connect();
   try {
     await client.query("SELECT pg_advisory_lock($1)", [LOCK]);

@@ -58,6 +58,8 @@ export function toApiError(error: unknown, request?: FastifyRequest): ApiError {
         "unsupported_media_type",
         `Cannot read a body of type "${request?.headers["content-type"] ?? ""}": send application/json`,
       );
+    case "FST_ERR_BAD_URL":
+      return new ApiError("bad_request", `Cannot decode the path ${request?.url.split("?")[0] ?? ""}: percent signs must begin an escape`);
     case "FST_ERR_REOPENED_CLOSE_SERVER":
       return new ApiError("shutting_down", "Cannot serve: the control plane is stopping");
     default:
@@ -66,7 +68,7 @@ export function toApiError(error: unknown, request?: FastifyRequest): ApiError {
   if (error instanceof SyntaxError && statusCode === 400) return new ApiError("malformed_json", "Cannot read the body: it is not JSON");
   if (statusCode === 503) return new ApiError("shutting_down", "Cannot serve: the control plane is stopping", { cause: error });
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
-    return new ApiError("bad_request", (error as Error).message, { cause: error });
+    return new ApiError("bad_request", `Cannot serve the request: ${(error as Error).message}`, { cause: error });
   }
   return new ApiError("internal_error", "Cannot complete the request: an error of ours, which is in the control plane's log under the request id", {
     cause: error,
@@ -77,6 +79,9 @@ export function sendProblem(error: ApiError, request: FastifyRequest, reply: Fas
   if (error.code === "internal_error") request.log.error({ err: error.cause ?? error }, "internal error");
   else if (error.code === "arbiter_unavailable") request.log.warn({ code: error.code }, "arbiter_unavailable: the database does not answer");
   const problem = problemOf(error, pathOf(request), request.id);
+  reply.header("Request-Id", request.id);
+  // The connection of an upgrade that was refused is not used again.
+  if (request.headers.upgrade !== undefined) reply.header("Connection", "close");
   if (problem.retryAfterMs !== undefined) reply.header("Retry-After", Math.ceil(problem.retryAfterMs / 1000));
   if (error.code === "unauthenticated") reply.header("WWW-Authenticate", 'Bearer realm="understudy"');
   if (error.code === "upgrade_required") reply.header("Upgrade", "websocket");
@@ -126,6 +131,9 @@ function fieldErrors(issue: SchemaIssue, prefix: string): FieldError[] {
   switch (issue.keyword) {
     case "required":
       return (requiredProperties ?? []).map((name) => ({ pointer: `${at}/${name}`, code: "required", message: "it is missing" }));
+    case "boolean":
+      // Said twice: `additionalProperties` names the same field.
+      return [];
     case "additionalProperties":
       return (additionalProperties ?? []).map((name) => ({ pointer: `${at}/${name}`, code: "unknown_field", message: "there is no such field" }));
     case "minimum":

@@ -157,8 +157,16 @@ export class ControlUnderTest {
     return { vm, primary: primary.worker, backup: backup.worker, primaryId: primary.id, backupId: backup.id };
   }
 
-  async attach(vm: string, query: Record<string, string> = {}): Promise<ConsoleSocket> {
+  /** Kills the worker; resolves when the control plane has noticed. */
+  async kill(worker: ScriptedWorker): Promise<void> {
+    const left = once(this.parts.workers, "left");
+    worker.kill();
+    await left;
+  }
+
+  async attach(vm: string, query: Record<string, string> = {}, acknowledges = true): Promise<ConsoleSocket> {
     const socket = new ConsoleSocket(`${this.url.replace("http", "ws")}/v1/vms/${vm}/console?${new URLSearchParams(query)}`);
+    socket.acknowledges = acknowledges;
     this.sockets.push(socket);
     await socket.hello();
     return socket;

@@ -1,0 +1,162 @@
+/** Events: their order, their pages, and streams that are resumed without a hole or a repeat. */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import type { Event } from "../../src/control/schemas/event.ts";
+import { ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
+import { TestPostgres } from "./support/database.ts";
+
+let postgres: TestPostgres;
+let control: ControlUnderTest;
+
+beforeAll(async () => {
+  postgres = await TestPostgres.start();
+});
+afterAll(() => postgres.stop());
+beforeEach(async () => {
+  control = await ControlUnderTest.start({ connection: await postgres.newDatabase(), settings: { eventBookmarkMs: 100 } });
+});
+afterEach(() => control.close());
+
+interface Message {
+  readonly id: string;
+  readonly event: string;
+  readonly data: Event;
+}
+
+/** A server-sent stream, one message after the other. */
+class Stream {
+  readonly messages: Message[] = [];
+  private readonly reader: ReadableStreamDefaultReader<Uint8Array>;
+  private rest = "";
+
+  private constructor(reader: ReadableStreamDefaultReader<Uint8Array>) {
+    this.reader = reader;
+  }
+
+  static async open(path: string, headers: Record<string, string> = {}): Promise<Stream> {
+    const response = await fetch(control.url + path, { headers: { authorization: `Bearer ${TOKEN}`, accept: "text/event-stream", ...headers } });
+    expect(response.status).toBe(200);
+    expect(response.headers.get("content-type")).toContain("text/event-stream");
+    return new Stream((response.body as ReadableStream<Uint8Array>).getReader());
+  }
+
+  async until(look: (messages: readonly Message[]) => boolean): Promise<void> {
+    while (!look(this.messages)) {
+      const { done, value } = await this.reader.read();
+      if (done) throw new Error("the stream ended");
+      const blocks = (this.rest + Buffer.from(value).toString()).split("\n\n");
+      this.rest = blocks.pop() ?? "";
+      for (const block of blocks) {
+        const [, id = "", event = "", data = ""] = /^id: (.*)\nevent: (.*)\ndata: (.*)$/.exec(block) ?? [];
+        this.messages.push({ id, event, data: JSON.parse(data) });
+      }
+    }
+  }
+
+  get types(): string[] {
+    return this.messages.map((message) => message.event).filter((event) => event !== "bookmark");
+  }
+
+  close(): Promise<void> {
+    return this.reader.cancel();
+  }
+}
+
+describe("a stream", () => {
+  test("begins now, and gives each event as it is committed", async () => {
+    await control.createVm("before");
+    const stream = await Stream.open("/v1/events");
+    await stream.until((messages) => messages.length > 0);
+    await control.createVm("after");
+    await stream.until((messages) => messages.some((message) => message.event === "vm.created"));
+    const [created] = stream.messages.filter((message) => message.event === "vm.created");
+    expect(created?.data).toMatchObject({ seq: created?.id, type: "vm.created", project: "default", data: { name: "after" }, actor: { type: "user" } });
+    await stream.close();
+  });
+
+  test("is resumed by Last-Event-ID or after, without a hole or a repeat", async () => {
+    const stream = await Stream.open("/v1/events?after=0&types=vm.created");
+    for (const name of ["a", "b", "c"]) await control.createVm(name);
+    await stream.until((messages) => messages.filter((message) => message.event === "vm.created").length === 3);
+    const second = stream.messages.filter((message) => message.event === "vm.created")[1] as Message;
+    await stream.close();
+    await control.createVm("d");
+    for (const resumed of [
+      await Stream.open("/v1/events?types=vm.created", { "last-event-id": second.id }),
+      await Stream.open(`/v1/events?types=vm.created&after=${second.id}`),
+    ]) {
+      await resumed.until((messages) => messages.filter((message) => message.event === "vm.created").length === 2);
+      const names = resumed.messages.filter((message) => message.event === "vm.created").map((message) => (message.data.data as { name: string }).name);
+      expect(names).toEqual(["c", "d"]);
+      await resumed.close();
+    }
+  });
+
+  test("says bookmark while nothing happens", async () => {
+    const stream = await Stream.open("/v1/events");
+    await stream.until((messages) => messages.length >= 3);
+    expect(new Set(stream.messages.map((message) => message.event))).toEqual(new Set(["bookmark"]));
+    await stream.close();
+  });
+
+  test("of one VM has no other's events", async () => {
+    await control.createVm("a");
+    const stream = await Stream.open("/v1/vms/a/events?after=0");
+    await control.createVm("b");
+    await control.call("DELETE", "/v1/vms/a");
+    await stream.until(() => stream.types.includes("vm.deleted"));
+    expect(stream.types.filter((type) => type === "vm.created")).toHaveLength(1);
+    await stream.close();
+  });
+
+  test("ends when the control plane stops", async () => {
+    const stream = await Stream.open("/v1/events");
+    await control.stopButWorkers();
+    await expect(stream.until(() => false)).rejects.toThrow("the stream ended");
+  });
+});
+
+describe("a page", () => {
+  test("follows the one before, and the list of VMs says where to begin", async () => {
+    await control.createVm("a");
+    const { body: list } = await control.get<{ resourceVersion: string }>("/v1/vms");
+    await control.createVm("b");
+    const { body: page } = await control.get<{ items: Event[]; nextAfter: string }>(`/v1/events?after=${list.resourceVersion}&types=vm.created`);
+    expect(page.items.map((event) => (event.data as { name: string }).name)).toEqual(["b"]);
+    const { body: rest } = await control.get<{ items: Event[]; nextAfter: string }>(`/v1/events?after=${page.nextAfter}`);
+    expect(rest.items).toEqual([]);
+    expect(BigInt(rest.nextAfter)).toBeGreaterThanOrEqual(BigInt(page.nextAfter));
+  });
+
+  test("is cut at pageSize", async () => {
+    for (const name of ["a", "b", "c"]) await control.createVm(name);
+    const seen: string[] = [];
+    for (let after = "0"; ; ) {
+      const { body } = await control.get<{ items: Event[]; nextAfter: string }>(`/v1/events?types=vm.*&pageSize=2&after=${after}`);
+      if (body.items.length === 0) break;
+      seen.push(...body.items.map((event) => event.seq));
+      after = body.nextAfter;
+    }
+    expect(seen).toEqual([...new Set(seen)].sort((a, b) => Number(a) - Number(b)));
+    expect(seen.length).toBeGreaterThanOrEqual(3);
+  });
+
+  test("that begins before what is kept is 410 and says where it begins", async () => {
+    for (const name of ["a", "b", "c"]) await control.createVm(name);
+    const { body: all } = await control.get<{ items: Event[] }>("/v1/events");
+    const oldest = all.items[2] as Event;
+    await control.parts.database.db.execute(`DELETE FROM events WHERE seq < ${oldest.seq}`);
+    const { status, body } = await control.get<{ code: string; oldest: string }>("/v1/events?after=0");
+    expect([status, body.code, body.oldest]).toEqual([410, "event_cursor_expired", oldest.seq]);
+    const { status: fine } = await control.get(`/v1/events?after=${BigInt(oldest.seq) - 1n}`);
+    expect(fine).toBe(200);
+  });
+});
+
+test("numbers are in the order of commits: who has seen N has seen all below", async () => {
+  const stream = await Stream.open("/v1/events?after=0");
+  await Promise.all(Array.from({ length: 30 }, (_, i) => control.createVm(`vm-${i}`)));
+  await stream.until(() => stream.types.filter((type) => type === "vm.created").length === 30);
+  const seqs = stream.messages.filter((message) => message.event !== "bookmark").map((message) => Number(message.data.seq));
+  expect(seqs).toEqual(seqs.map((_, index) => (seqs[0] as number) + index));
+  await stream.close();
+});

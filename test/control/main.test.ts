@@ -1,0 +1,227 @@
+/** The process: what it prints, how it starts on what an earlier one left, how it stops, and how it refuses to start. */
+import { type ChildProcess, spawn } from "node:child_process";
+import { once } from "node:events";
+import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { createServer } from "node:net";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { fileURLToPath } from "node:url";
+import pg from "pg";
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { TestPostgres } from "./support/database.ts";
+
+const BUNDLE = fileURLToPath(new URL("../../dist/control-plane.mjs", import.meta.url));
+
+let folder: string;
+const processes: Process[] = [];
+
+interface Line extends Record<string, unknown> {
+  readonly msg: string;
+}
+
+class Process {
+  readonly child: ChildProcess;
+  readonly lines: Line[] = [];
+  stderr = "";
+  private readonly watchers = new Set<() => void>();
+  private ended = false;
+
+  constructor(env: Record<string, string>, args: readonly string[] = []) {
+    const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("UNDERSTUDY_") && name !== "DATABASE_URL"));
+    this.child = spawn(process.execPath, [BUNDLE, ...args], {
+      cwd: folder,
+      env: { ...clean, UNDERSTUDY_LISTEN: "127.0.0.1:0", UNDERSTUDY_INTERNAL_LISTEN: "127.0.0.1:0", ...env },
+      stdio: ["ignore", "pipe", "pipe"],
+    });
+    let rest = "";
+    this.child.stdout?.on("data", (chunk: Buffer) => {
+      const lines = (rest + chunk.toString()).split("\n");
+      rest = lines.pop() ?? "";
+      for (const line of lines) this.lines.push(JSON.parse(line));
+      for (const watcher of [...this.watchers]) watcher();
+    });
+    this.child.stderr?.on("data", (chunk: Buffer) => (this.stderr += chunk.toString()));
+    this.child.on("close", () => {
+      this.ended = true;
+      for (const watcher of [...this.watchers]) watcher();
+    });
+    processes.push(this);
+  }
+
+  async line(part: string): Promise<Line> {
+    for (;;) {
+      const found = this.lines.find((line) => line.msg.includes(part));
+      if (found !== undefined) return found;
+      if (this.ended) throw new Error(`the process ended before "${part}": ${this.stderr}`);
+      await new Promise<void>((resolve) => {
+        const wake = (): void => {
+          this.watchers.delete(wake);
+          resolve();
+        };
+        this.watchers.add(wake);
+      });
+    }
+  }
+
+  async end(): Promise<number | null> {
+    if (this.child.exitCode !== null || this.child.signalCode !== null) return this.child.exitCode;
+    const [code] = await once(this.child, "close");
+    return code as number | null;
+  }
+}
+
+beforeEach(async () => {
+  folder = await mkdtemp(join(tmpdir(), "understudy-main-test-"));
+});
+afterEach(async () => {
+  for (const each of processes.splice(0)) {
+    each.child.kill("SIGTERM");
+    await each.end();
+  }
+  await rm(folder, { recursive: true, force: true });
+});
+
+const embedded = () => ({ UNDERSTUDY_DATA_DIR: join(folder, "data") });
+
+describe("with the embedded database", () => {
+  test("starts from nothing, makes its tokens, and masks secrets in what it prints", async () => {
+    const first = new Process({ ...embedded(), UNDERSTUDY_JOIN_TOKEN: "usj_secret" });
+    const listening = await first.line("understudy control plane listening");
+    const token = (await readFile(listening["tokenFile"] as string, "utf8")).trim();
+    expect((await stat(listening["tokenFile"] as string)).mode & 0o777).toBe(0o600);
+    const answer = await fetch(`${listening["url"]}/v1/version`, { headers: { authorization: `Bearer ${token}` } });
+    expect(await answer.json()).toMatchObject({ service: "understudy", api: "v1" });
+    expect(JSON.stringify(first.lines)).not.toContain(token);
+    expect(JSON.stringify(first.lines)).not.toContain("usj_secret");
+    expect((await first.line("effective configuration"))["configuration"]).toMatchObject({ databaseUrl: "embedded", joinToken: "***" });
+  });
+
+  test("finds its data and its token again, after a stop and after a kill", async () => {
+    const first = new Process(embedded());
+    const { tokenFile } = (await first.line("understudy control plane listening")) as { tokenFile?: string };
+    const token = await readFile(tokenFile as string, "utf8");
+    first.child.kill("SIGTERM");
+    expect(await first.end()).toBe(0);
+    expect(first.lines.at(-1)?.msg).toBe("stopped");
+
+    const second = new Process(embedded());
+    await second.line("understudy control plane listening");
+    expect((await second.line("embedded database started"))["adopted"]).toBe(false);
+    expect(second.lines.some((line) => line.msg === "API token registered")).toBe(false);
+    second.child.kill("SIGKILL");
+    await second.end();
+
+    // The database outlived its control plane: the next one takes it over.
+    const third = new Process(embedded());
+    const adopted = await third.line("took over the embedded database");
+    const { url } = (await third.line("understudy control plane listening")) as { url?: string };
+    const answer = await fetch(`${url}/v1/vms`, { headers: { authorization: `Bearer ${token.trim()}` } });
+    expect(answer.status).toBe(200);
+
+    // And with both killed, recovery brings it back.
+    third.child.kill("SIGKILL");
+    await third.end();
+    process.kill(adopted["pid"] as number, "SIGKILL");
+    const fourth = new Process(embedded());
+    await fourth.line("understudy control plane listening");
+    expect(await readFile(tokenFile as string, "utf8")).toBe(token);
+  });
+
+  test("starts it again when it dies", async () => {
+    const process_ = new Process(embedded());
+    const { url } = (await process_.line("understudy control plane listening")) as { url?: string };
+    process.kill((await process_.line("embedded database started"))["pid"] as number, "SIGKILL");
+    await process_.line("the embedded database ended");
+    await process_.line("the embedded database is ready");
+    await expect.poll(async () => (await fetch(`${url}/readyz`)).status, { timeout: 30_000 }).toBe(200);
+  });
+
+  test("refuses a folder that another one runs on", async () => {
+    const first = new Process(embedded());
+    await first.line("understudy control plane listening");
+    const second = new Process(embedded());
+    expect(await second.end()).toBe(1);
+    expect(second.lines.at(-1)).toMatchObject({ code: "data_directory_in_use", msg: expect.stringContaining(`process ${first.child.pid} runs on it`) });
+  });
+});
+
+describe("with a database of its user's", () => {
+  let postgres: TestPostgres;
+  let url: string;
+
+  beforeAll(async () => {
+    postgres = await TestPostgres.start();
+  });
+  afterAll(() => postgres.stop());
+  beforeEach(async () => {
+    const { host, user, database, port } = await postgres.newDatabase(false);
+    url = `postgres://${user}@/${database}?host=${encodeURIComponent(host as string)}&port=${port}`;
+    url = url.replace("@/", "@localhost/");
+  });
+
+  const given = () => ({ DATABASE_URL: url, UNDERSTUDY_DATA_DIR: join(folder, "data"), UNDERSTUDY_TOKEN: "ust_given" });
+
+  test("migrates it, and takes the token it is given; only its hash is stored", async () => {
+    const first = new Process(given());
+    const listening = await first.line("understudy control plane listening");
+    const answer = await fetch(`${listening["url"]}/v1/vms`, { headers: { authorization: "Bearer ust_given" } });
+    expect(answer.status).toBe(200);
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    const { rows } = await client.query("SELECT * FROM tokens");
+    await client.end();
+    expect(JSON.stringify(rows)).not.toContain("ust_given");
+    expect(rows[0].secret_sha256).toMatch(/^[0-9a-f]{64}$/);
+  });
+
+  test.each([
+    ["UNDERSTUDY_LISTEN", "public"],
+    ["UNDERSTUDY_INTERNAL_LISTEN", "internal"],
+  ])("says which port is in use, and leaves nothing running (%s)", async (variable) => {
+    const holder = createServer().listen(0, "127.0.0.1");
+    await once(holder, "listening");
+    const { port } = holder.address() as { port: number };
+    const refused = new Process({ ...given(), [variable]: `127.0.0.1:${port}` });
+    expect(await refused.end()).toBe(1);
+    expect(refused.lines.at(-1)).toMatchObject({
+      code: "port_in_use",
+      msg: `Cannot listen on 127.0.0.1:${port}: the port is in use. Stop what uses it, or set ${variable} to another`,
+    });
+    expect(refused.stderr).toContain("the port is in use");
+    holder.close();
+  });
+
+  test("that is of a later build is refused", async () => {
+    const first = new Process(given());
+    await first.line("understudy control plane listening");
+    first.child.kill("SIGTERM");
+    await first.end();
+    const client = new pg.Client({ connectionString: url });
+    await client.connect();
+    await client.query("INSERT INTO schema_migrations (version, name, sha256) VALUES (99, '0099_from_the_future.sql', 'x')");
+    await client.end();
+    const second = new Process(given());
+    expect(await second.end()).toBe(1);
+    expect(second.lines.at(-1)).toMatchObject({ code: "schema_too_new", msg: expect.stringContaining("0099_from_the_future.sql") });
+  });
+
+  test("that does not answer is named", async () => {
+    const refused = new Process({ ...given(), DATABASE_URL: "postgres://nobody:hidden@127.0.0.1:1/none" });
+    expect(await refused.end()).toBe(1);
+    expect(refused.lines.at(-1)).toMatchObject({ code: "arbiter_unavailable", msg: expect.stringContaining("Check DATABASE_URL") });
+    expect(JSON.stringify(refused.lines)).not.toContain("hidden");
+  });
+});
+
+describe("settings", () => {
+  test.each([
+    [{ UNDERSTUDY_LISTEN: "nowhere" }, [], /UNDERSTUDY_LISTEN: it is "nowhere"/],
+    [{ DATABASE_URL: "mysql://x" }, [], /DATABASE_URL/],
+    [{ UNDERSTUDY_WORKER_LOST_MS: "soon" }, [], /UNDERSTUDY_WORKER_LOST_MS: it is "soon"/],
+    [{}, ["--colour", "red"], /flags/],
+  ])("%j %j is refused with its name", async (env, args, says) => {
+    const refused = new Process(env as Record<string, string>, args);
+    expect(await refused.end()).toBe(1);
+    expect(refused.lines.at(-1)).toMatchObject({ code: "bad_setting", msg: expect.stringMatching(says) });
+  });
+});
