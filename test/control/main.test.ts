@@ -1,7 +1,7 @@
 /** The process: what it prints, how it starts on what an earlier one left, how it stops, and how it refuses to start. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
-import { mkdtemp, readFile, rm, stat } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -72,6 +72,8 @@ class Process {
 
 beforeEach(async () => {
   folder = await mkdtemp(join(tmpdir(), "understudy-main-test-"));
+  // The database's user must get there, when the tests run as root.
+  await chmod(folder, 0o755);
 });
 afterEach(async () => {
   for (const each of processes.splice(0)) {

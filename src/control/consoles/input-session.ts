@@ -47,7 +47,7 @@ export class InputSession {
     if (offset > this.next) return { kind: "gap", expected: this.next };
     const end = offset + BigInt(bytes.length);
     if (end <= this.next) return { kind: "known" };
-    this.chunks.push(bytes.slice(Number(this.next - offset)));
+    this.chunks.push(new Uint8Array(bytes.subarray(Number(this.next - offset))));
     this.next = end;
     return { kind: "accepted" };
   }

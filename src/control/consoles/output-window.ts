@@ -38,7 +38,7 @@ export class OutputWindow {
     if (offset > this.next) this.restart(offset);
     const skip = Number(this.next - offset);
     // A copy: the frame's buffer belongs to the socket.
-    this.chunks.push({ offset: this.next, bytes: bytes.slice(skip) });
+    this.chunks.push({ offset: this.next, bytes: new Uint8Array(bytes.subarray(skip)) });
     this.next = end;
     return true;
   }

@@ -83,7 +83,7 @@ export class EmbeddedPostgres extends EventEmitter<{ exited: [string]; ready: []
       const server = new EmbeddedPostgres(layout, binaries, options, running);
       if (running === null) {
         if (!existsSync(join(layout.data, "PG_VERSION"))) await server.initialise();
-        await server.launch();
+        await server.launchPatiently();
       } else server.watchAdopted(running);
       await server.ensureDatabase();
       return server;
@@ -186,6 +186,19 @@ export class EmbeddedPostgres extends EventEmitter<{ exited: [string]; ready: []
       if (this.options.restart === true) this.restartLater();
     }, 1000);
     this.watch.unref();
+  }
+
+  /** Sessions of a postmaster that was killed need a moment to notice, and hold its memory until then. */
+  private async launchPatiently(): Promise<void> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        await this.launch();
+        return;
+      } catch (error) {
+        if (attempt === 4) throw error;
+        await new Promise((wake) => setTimeout(wake, 500));
+      }
+    }
   }
 
   private restartLater(): void {
@@ -366,7 +379,8 @@ async function liveServer(layout: Layout): Promise<number | null> {
       await client.end().catch(() => undefined);
     }
   }
-  rmSync(file, { force: true });
+  // A zombie that nobody reaps would make Postgres itself believe that these still hold.
+  for (const stale of [file, join(layout.sockets, `.s.PGSQL.${PORT}`), join(layout.sockets, `.s.PGSQL.${PORT}.lock`)]) rmSync(stale, { force: true });
   return null;
 }
 

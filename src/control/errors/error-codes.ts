@@ -23,8 +23,6 @@ export const ERROR_TABLE = {
   worker_not_found: kind(404, "No such worker"),
   image_not_found: kind(404, "No such image"),
   operation_not_found: kind(404, "No such operation"),
-  method_not_allowed: kind(405, "The route does not have this method"),
-  not_acceptable: kind(406, "No such representation"),
   vm_deleted: kind(410, "The VM was deleted"),
   event_cursor_expired: kind(410, "The event cursor is older than what is kept"),
   invalid_state: kind(409, "Operation not allowed in the current state"),

@@ -1,6 +1,6 @@
 /** A real Postgres for one test file, and a fresh copy of a migrated database for each test. */
 import { randomBytes } from "node:crypto";
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -23,6 +23,8 @@ export class TestPostgres {
   /** With the schema of this build in its own database, which is the template of all others. */
   static async start(): Promise<TestPostgres> {
     const folder = await mkdtemp(join(tmpdir(), "understudy-control-test-"));
+    // The server's user must get there, when the tests run as root.
+    await chmod(folder, 0o755);
     const server = await EmbeddedPostgres.start({ directory: join(folder, "postgres"), durable: false, maxConnections: 100 });
     const template = new Database({ connection: server.connection });
     await migrate(template, MIGRATIONS);

@@ -1,0 +1,115 @@
+/** The parts of a console: the window over the output, and an input session between client and primary. */
+import { describe, expect, test } from "vitest";
+import { InputSession } from "../../src/control/consoles/input-session.ts";
+import { OutputWindow } from "../../src/control/consoles/output-window.ts";
+
+const bytes = (text: string) => Buffer.from(text);
+
+describe("the output window", () => {
+  test("keeps each byte once, in order, whatever comes twice", () => {
+    const window = new OutputWindow(0n, 100, 1000);
+    expect(window.append(0n, bytes("abc"))).toBe(true);
+    expect(window.append(0n, bytes("abc"))).toBe(false);
+    expect(window.append(1n, bytes("bcdef"))).toBe(true);
+    expect(Buffer.from(window.read(0n, 100)).toString()).toBe("abcdef");
+    expect(Buffer.from(window.read(2n, 3)).toString()).toBe("cde");
+    expect(window.read(6n, 10)).toHaveLength(0);
+  });
+
+  test("begins anew behind a hole", () => {
+    const window = new OutputWindow(0n, 100, 1000);
+    window.append(0n, bytes("abc"));
+    window.append(10n, bytes("xyz"));
+    expect([window.oldest, window.end]).toEqual([10n, 13n]);
+  });
+
+  test("is trimmed to what it keeps, to the slowest reader, and never beyond its maximum", () => {
+    const window = new OutputWindow(0n, 10, 30);
+    for (let i = 0; i < 10; i++) window.append(BigInt(i * 5), bytes("01234"));
+    window.trim(25n);
+    expect(window.oldest).toBe(25n);
+    window.trim(50n);
+    expect(window.oldest).toBe(40n);
+    window.append(50n, bytes("x".repeat(40)));
+    window.trim(40n);
+    expect(window.oldest).toBeGreaterThanOrEqual(50n);
+  });
+
+  test("holds copies: the socket may use its buffer again", () => {
+    const window = new OutputWindow(0n, 100, 1000);
+    const buffer = bytes("abc");
+    window.append(0n, buffer);
+    buffer.fill(0);
+    expect(Buffer.from(window.read(0n, 3)).toString()).toBe("abc");
+  });
+});
+
+describe("an input session", () => {
+  const forwarded = (session: InputSession) => {
+    const sent: [bigint, string][] = [];
+    session.forward((offset, part) => sent.push([offset, Buffer.from(part).toString()]));
+    return sent;
+  };
+
+  test("forwards nothing before a primary has said where it stands", () => {
+    const session = new InputSession("s");
+    expect(session.accept(0n, bytes("abc")).kind).toBe("accepted");
+    expect(forwarded(session)).toEqual([]);
+    expect(session.resume(0n)).toBe(true);
+    expect(forwarded(session)).toEqual([[0n, "abc"]]);
+    expect(forwarded(session)).toEqual([]);
+  });
+
+  test("drops what it has and refuses what lies behind a hole", () => {
+    const session = new InputSession("s");
+    session.resume(0n);
+    session.accept(0n, bytes("abc"));
+    expect(session.accept(1n, bytes("bc")).kind).toBe("known");
+    expect(session.accept(2n, bytes("cde")).kind).toBe("accepted");
+    expect(session.accept(6n, bytes("x"))).toEqual({ kind: "gap", expected: 5n });
+    expect(forwarded(session)).toEqual([
+      [0n, "abc"],
+      [3n, "de"],
+    ]);
+  });
+
+  test("sends again to a new primary what was not acknowledged, and what that one already has it does not", () => {
+    const session = new InputSession("s");
+    session.resume(0n);
+    session.accept(0n, bytes("abcdef"));
+    forwarded(session);
+    session.acknowledge(2n);
+    session.disconnected();
+    expect(forwarded(session)).toEqual([]);
+    session.resume(4n);
+    expect(session.inputNext).toBe(4n);
+    expect(forwarded(session)).toEqual([[4n, "ef"]]);
+  });
+
+  test("is no longer the same where a primary stands below what was acknowledged", () => {
+    const session = new InputSession("s");
+    session.resume(0n);
+    session.accept(0n, bytes("abc"));
+    session.acknowledge(3n);
+    expect(session.resume(0n)).toBe(false);
+    expect(session.rewind(1n)).toBe(false);
+  });
+
+  test("keeps no more than 16 KiB on its way to a primary", () => {
+    const session = new InputSession("s");
+    session.resume(0n);
+    session.accept(0n, new Uint8Array(40_000));
+    const inFlight = () => forwarded(session).reduce((sum, [, text]) => sum + text.length, 0);
+    expect(inFlight()).toBe(16 * 1024);
+    session.acknowledge(10_000n);
+    expect(inFlight()).toBe(10_000);
+    expect(session.unackedBytes).toBe(30_000);
+  });
+
+  test("takes over what a client acknowledged through another gateway", () => {
+    const session = new InputSession("s");
+    session.accept(0n, bytes("ab"));
+    expect(session.resume(7n)).toBe(true);
+    expect([session.inputNext, session.unackedBytes]).toEqual([7n, 0]);
+  });
+});

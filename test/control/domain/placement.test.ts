@@ -1,0 +1,32 @@
+/** Where a replica is placed. */
+import { describe, expect, test } from "vitest";
+import { place, type PlacementWorker } from "../../../src/control/domain/placement.ts";
+
+function worker(name: string, more: Partial<PlacementWorker> = {}): PlacementWorker {
+  return { id: `wrk_${name}`, name, host: "host", ready: true, buildDigest: "build", memoryMiB: 1024, promisedMiB: 0, replicas: 0, ...more };
+}
+
+function check(workers: readonly PlacementWorker[], wanted: string, taken: readonly string[] = [], buildDigest: string | null = null): void {
+  const decision = place({ memoryMiB: 128, taken: taken.map((name) => `wrk_${name}`), buildDigest }, workers);
+  expect(decision.kind === "placed" ? decision.worker.name : decision.reason).toBe(wanted);
+}
+
+describe("a replica is placed", () => {
+  test("where most memory is free", () => check([worker("a", { promisedMiB: 512 }), worker("b", { promisedMiB: 128 })], "b"));
+  test("where fewest replicas are, with equal memory", () => check([worker("a", { replicas: 2 }), worker("b", { replicas: 1 })], "b"));
+  test("by name, with all else equal", () => check([worker("b"), worker("a")], "a"));
+  test("never beside another replica of its VM", () => {
+    check([worker("a"), worker("b", { promisedMiB: 512 })], "b", ["a"]);
+    check([worker("a")], "no_capacity", ["a"]);
+  });
+  test("on another host, where there is one", () => check([worker("a"), worker("b"), worker("c", { host: "other", promisedMiB: 512 })], "c", ["a"]));
+  test("only where its memory fits, promises counted", () => {
+    check([worker("a", { promisedMiB: 897 })], "no_capacity");
+    check([worker("a", { promisedMiB: 896 })], "a");
+  });
+  test("only on a worker that is ready", () => check([worker("a", { ready: false })], "no_capacity"));
+  test("only where its pair's build runs", () => {
+    check([worker("a", { buildDigest: "other" })], "engine_mismatch", [], "build");
+    check([worker("a", { buildDigest: "other" }), worker("b", { promisedMiB: 512 })], "b", [], "build");
+  });
+});
