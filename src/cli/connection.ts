@@ -19,9 +19,9 @@ export function addConnectionOptions(program: Command): void {
 
 export function connect(command: Command, shell: Shell): Understudy {
   const options = command.optsWithGlobals<GlobalOptions>();
-  const url = options.url ?? shell.env["UNDERSTUDY_API_URL"];
-  const token = options.token ?? (options.tokenFile === undefined ? shell.env["UNDERSTUDY_TOKEN"] : undefined);
-  const tokenFile = options.tokenFile ?? shell.env["UNDERSTUDY_TOKEN_FILE"];
+  const url = options.url ?? shell.env.UNDERSTUDY_API_URL;
+  const token = options.token ?? (options.tokenFile === undefined ? shell.env.UNDERSTUDY_TOKEN : undefined);
+  const tokenFile = options.tokenFile ?? shell.env.UNDERSTUDY_TOKEN_FILE;
   return new Understudy({
     ...(url === undefined || url === "" ? {} : { url }),
     ...(token === undefined || token === "" ? {} : { token }),

@@ -2,7 +2,7 @@
 import type { Command } from "commander";
 import type { UnderstudyEvent } from "../sdk/index.ts";
 import { connect, formatOf } from "./connection.ts";
-import { outputOption, type Format } from "./output.ts";
+import { type Format, outputOption } from "./output.ts";
 import { note, print, type Shell } from "./shell.ts";
 
 interface Options {
@@ -17,7 +17,12 @@ export function addEvents(program: Command, shell: Shell): void {
     .command("events")
     .description("show what happened; -f goes on as it happens, and resumes over disconnects")
     .option("-f, --follow", "do not stop at the present")
-    .option("--type <type>", "only this type, such as vm.failover.*; may be repeated", (type: string, types: readonly string[]) => [...types, type], [])
+    .option(
+      "--type <type>",
+      "only this type, such as vm.failover.*; may be repeated",
+      (type: string, types: readonly string[]) => [...types, type],
+      [],
+    )
     .option("--vm <vm>", "only of this VM, id or name")
     .option("--after <seq>", "only what came behind this sequence number (default: with -f from now, else from the oldest)")
     .addOption(outputOption())
@@ -46,7 +51,13 @@ export function addEvents(program: Command, shell: Shell): void {
 function eventLine(event: UnderstudyEvent, format: Format): string {
   if (format === "json") return JSON.stringify(event);
   if (format === "name") return event.id;
-  const parts = [event.time, event.seq.padStart(5), event.type, event.vmId, event.term === null || event.term === undefined ? null : `term=${event.term}`];
+  const parts = [
+    event.time,
+    event.seq.padStart(5),
+    event.type,
+    event.vmId,
+    event.term === null || event.term === undefined ? null : `term=${event.term}`,
+  ];
   if (event.cause !== null && event.cause !== undefined) parts.push(`cause=${event.cause}`);
   for (const [key, value] of Object.entries(event.data ?? {})) {
     parts.push(`${key}=${typeof value === "string" ? value : JSON.stringify(value)}`);

@@ -56,7 +56,8 @@ function exitCodeOf(error: UnderstudyError): ExitCode {
 }
 
 function hintFor(error: UnderstudyError): string | null {
-  if (error instanceof ConnectionError) return "Is the service running? Start one with: npm start. Or name another: --url URL, UNDERSTUDY_API_URL";
+  if (error instanceof ConnectionError)
+    return "Is the service running? Start one with: npm start. Or name another: --url URL, UNDERSTUDY_API_URL";
   if (error instanceof AuthenticationError) {
     return "Give the token of the service: --token-file FILE, UNDERSTUDY_TOKEN_FILE or UNDERSTUDY_TOKEN; npm start says where it is";
   }

@@ -58,7 +58,7 @@ export function addImageSourceOptions(command: Command): void {
 
 /** The same place that the control plane and the workers look at. */
 export function defaultStore(shell: Shell): string {
-  return shell.env["UNDERSTUDY_IMAGE_STORE"] || join(shell.env["UNDERSTUDY_DATA_DIR"] || ".understudy", "images");
+  return shell.env.UNDERSTUDY_IMAGE_STORE || join(shell.env.UNDERSTUDY_DATA_DIR || ".understudy", "images");
 }
 
 interface PullOptions {
@@ -71,9 +71,11 @@ interface PullOptions {
 /** @throws {UsageError} for options that do not go together; {UnderstudyError} as `src/images` says */
 export async function pullImage({ name, source, store, shell }: PullOptions): Promise<ImageManifest> {
   const { mirror, kernel, initrd } = source;
-  if ((kernel === undefined) !== (initrd === undefined)) throw new UsageError("Cannot make an image: --kernel and --initrd are given together or not at all");
+  if ((kernel === undefined) !== (initrd === undefined))
+    throw new UsageError("Cannot make an image: --kernel and --initrd are given together or not at all");
   const sources = [mirror, source.package, kernel].filter((given) => given !== undefined);
-  if (sources.length > 1) throw new UsageError("Cannot make an image of several sources: give one of --mirror, --package, and --kernel with --initrd");
+  if (sources.length > 1)
+    throw new UsageError("Cannot make an image of several sources: give one of --mirror, --package, and --kernel with --initrd");
   const progress = progressPrinter(shell);
   const { signal } = shell;
   try {

@@ -23,7 +23,8 @@ interface Listing<T> {
 export function printList<T>(shell: Shell, format: Format, items: readonly T[], listing: Listing<T>): void {
   switch (format) {
     case "json":
-      return print(shell, JSON.stringify(items.map(listing.json), null, 2));
+      print(shell, JSON.stringify(items.map(listing.json), null, 2));
+      return;
     case "name":
       for (const item of items) print(shell, listing.name(item));
       return;
@@ -33,7 +34,10 @@ export function printList<T>(shell: Shell, format: Format, items: readonly T[], 
 }
 
 export function printOne<T>(shell: Shell, format: Format, item: T, listing: Listing<T>): void {
-  if (format === "json") return print(shell, JSON.stringify(listing.json(item), null, 2));
+  if (format === "json") {
+    print(shell, JSON.stringify(listing.json(item), null, 2));
+    return;
+  }
   printList(shell, format, [item], listing);
 }
 

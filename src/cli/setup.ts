@@ -14,7 +14,7 @@ export function addSetup(program: Command, shell: Shell): void {
   const command = program
     .command("setup")
     .description("make the tokens and the guest image where they are missing, and start nothing")
-    .option("--data-dir <dir>", "folder of the tokens (UNDERSTUDY_DATA_DIR)", shell.env["UNDERSTUDY_DATA_DIR"] || ".understudy")
+    .option("--data-dir <dir>", "folder of the tokens (UNDERSTUDY_DATA_DIR)", shell.env.UNDERSTUDY_DATA_DIR || ".understudy")
     .option("--store <dir>", "folder of the image store (UNDERSTUDY_IMAGE_STORE, default .understudy/images)");
   addImageSourceOptions(command);
   command.action(async (options: Options) => {

@@ -1,9 +1,9 @@
 /** `understudy version` */
 import type { Command } from "commander";
 import { ClientError } from "../sdk/index.ts";
+import { CLI_VERSION } from "./cli-version.ts";
 import { connect } from "./connection.ts";
 import { note, print, type Shell } from "./shell.ts";
-import { CLI_VERSION } from "./cli-version.ts";
 
 export function addVersion(program: Command, shell: Shell): void {
   program

@@ -79,10 +79,10 @@ async function attachTerminal(console: ConsoleStream, shell: Shell, name: string
   const pending: Promise<unknown>[] = [];
   const onData = (data: Buffer | string) => {
     const bytes = typeof data === "string" ? Buffer.from(data) : data;
-    const escape = interactive ? bytes.indexOf(ESCAPE) : -1;
-    const typed = escape < 0 ? bytes : bytes.subarray(0, escape);
+    const escapeAt = interactive ? bytes.indexOf(ESCAPE) : -1;
+    const typed = escapeAt < 0 ? bytes : bytes.subarray(0, escapeAt);
     if (typed.length > 0) pending.push(type(typed));
-    if (escape >= 0) void Promise.all(pending).then(() => console.close());
+    if (escapeAt >= 0) void Promise.all(pending).then(() => console.close());
   };
   const onEnd = () => {
     void Promise.all(pending).then(() => {

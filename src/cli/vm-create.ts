@@ -42,7 +42,10 @@ export function addVmCreate(vm: Command, shell: Shell): void {
       );
       const { id } = created;
       if (options.wait === undefined) {
-        note(shell, `Created ${id}. Wait for it: understudy vm wait ${name ?? id} --for protected. Its console: understudy vm console ${name ?? id}`);
+        note(
+          shell,
+          `Created ${id}. Wait for it: understudy vm wait ${name ?? id} --for protected. Its console: understudy vm console ${name ?? id}`,
+        );
       } else {
         note(shell, `Created ${id}, waiting until it is ${options.wait}`);
         await created.waitFor(options.wait, { timeoutMs: options.timeout * 1000, signal: shell.signal });

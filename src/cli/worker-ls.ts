@@ -14,7 +14,10 @@ const WORKER_LISTING = {
     { title: "PID", value: (worker: Worker) => String(worker.status.pid) },
     { title: "REPLICAS", value: (worker: Worker) => String(worker.status.replicas) },
     { title: "MEMORY", value: (worker: Worker) => `${worker.status.memoryPromisedMiB}/${worker.status.memoryMiB} MiB` },
-    { title: "SEEN", value: (worker: Worker) => (worker.status.lastHeartbeatAt === null ? "-" : age(worker.status.lastHeartbeatAt, Date.now())) },
+    {
+      title: "SEEN",
+      value: (worker: Worker) => (worker.status.lastHeartbeatAt === null ? "-" : age(worker.status.lastHeartbeatAt, Date.now())),
+    },
   ],
   json: (worker: Worker) => worker,
   name: (worker: Worker) => worker.name,

@@ -18,7 +18,7 @@ interface Answer<T> {
 }
 
 /** @throws {ClientError} the class of the problem's code */
-export function valueOf<T>(answer: Answer<T>): T {
+export function unwrap<T>(answer: Answer<T>): T {
   const { data, error, response } = answer;
   if (response.ok && data !== undefined) return data;
   const body = typeof error === "string" ? error : JSON.stringify(error ?? null);

@@ -268,8 +268,10 @@ export class ConsoleStream implements AsyncIterableIterator<ConsoleChunk, undefi
 
   /** The window always ends at `consumed + WINDOW_BYTES`, also where this connection began beyond `consumed`. */
   private tellConsumed(): void {
-    const offset = this.consumed > this.connectionFrom ? this.consumed : this.connectionFrom;
-    const window = Math.max(0, Number(this.consumed + BigInt(WINDOW_BYTES) - offset));
+    // The service does not take an ACK below where the connection began.
+    const below = this.connectionFrom - this.consumed;
+    const offset = below > 0n ? this.connectionFrom : this.consumed;
+    const window = below > 0n ? Math.max(0, WINDOW_BYTES - Number(below)) : WINDOW_BYTES;
     this.toldConsumed = this.consumed;
     this.socket?.sendBinary(encodeConsoleFrame({ type: "ack", offset, window }));
   }
@@ -363,33 +365,45 @@ export class ConsoleStream implements AsyncIterableIterator<ConsoleChunk, undefi
 
   private onText(text: string): void {
     const message = parseControl(text);
-    if (message === null) return this.contradiction(`a control message that cannot be read: ${text.slice(0, 80)}`);
-    if (this.state !== "open") {
-      if (message["type"] !== "hello") return this.contradiction(`"${String(message["type"])}" before hello`);
-      return this.onHello(message);
+    if (message === null) {
+      this.contradiction(`a control message that cannot be read: ${text.slice(0, 80)}`);
+      return;
     }
-    switch (message["type"]) {
+    if (this.state !== "open") {
+      if (message.type !== "hello") {
+        this.contradiction(`"${String(message.type)}" before hello`);
+        return;
+      }
+      this.onHello(message);
+      return;
+    }
+    switch (message.type) {
       case "gap":
-        return this.onGap(message);
+        this.onGap(message);
+        return;
       case "ack":
-        return this.onAck(message);
+        this.onAck(message);
+        return;
       case "term":
         this.emit("term", {
-          term: toBigInt(message["term"] ?? message["epoch"]) ?? 0n,
-          cause: toText(message["cause"]),
-          outOffset: toBigInt(message["outOffset"]),
-          gapMs: typeof message["gapMs"] === "number" ? message["gapMs"] : null,
+          term: toBigInt(message.term ?? message.epoch) ?? 0n,
+          cause: toText(message.cause),
+          outOffset: toBigInt(message.outOffset),
+          gapMs: typeof message.gapMs === "number" ? message.gapMs : null,
         });
         // The new primary may never have seen what was on its way to the old one.
-        if (this.writes) this.restartInput(toBigInt(message["inputNext"]) ?? this.session.inputAcked);
+        if (this.writes) this.restartInput(toBigInt(message.inputNext) ?? this.session.inputAcked);
         return;
       case "state":
-        return this.emit("state", { state: toText(message["state"]) ?? "" });
+        this.emit("state", { state: toText(message.state) ?? "" });
+        return;
       case "protection":
-        return this.emit("protection", { state: toText(message["state"]) ?? "", reason: toText(message["reason"]) });
+        this.emit("protection", { state: toText(message.state) ?? "", reason: toText(message.reason) });
+        return;
       case "writer":
-        if (message["change"] === "demoted") this.onDemoted(toText(message["writer"]));
-        return this.emit("writer", { writer: toText(message["writer"]), by: toText(message["by"]) });
+        if (message.change === "demoted") this.onDemoted(toText(message.writer));
+        this.emit("writer", { writer: toText(message.writer), by: toText(message.by) });
+        return;
       case "ping":
         this.socket?.sendText(JSON.stringify({ type: "pong" }));
         return;
@@ -400,21 +414,24 @@ export class ConsoleStream implements AsyncIterableIterator<ConsoleChunk, undefi
   }
 
   private onHello(message: Record<string, unknown>): void {
-    const from = toBigInt(message["from"]);
-    const outEnd = toBigInt(message["outEnd"]);
-    if (from === null || outEnd === null) return this.contradiction("a hello without offsets");
+    const from = toBigInt(message.from);
+    const outEnd = toBigInt(message.outEnd);
+    if (from === null || outEnd === null) {
+      this.contradiction("a hello without offsets");
+      return;
+    }
     // Refused the right to write: the service closes the connection next, and says why.
-    if (this.writes && message["mode"] === "read") return;
+    if (this.writes && message.mode === "read") return;
     const hello: ConsoleHello = {
-      vmId: toText(message["vmId"]) ?? this.dependencies.vm,
-      state: toText(message["state"]) ?? "",
-      term: toBigInt(message["term"]) ?? 0n,
-      outOldest: toBigInt(message["outOldest"]) ?? 0n,
+      vmId: toText(message.vmId) ?? this.dependencies.vm,
+      state: toText(message.state) ?? "",
+      term: toBigInt(message.term) ?? 0n,
+      outOldest: toBigInt(message.outOldest) ?? 0n,
       outEnd,
       from,
-      inputSession: toText(message["inputSession"]),
-      inputNext: toBigInt(message["inputNext"]) ?? 0n,
-      writer: toText(message["writer"]),
+      inputSession: toText(message.inputSession),
+      inputNext: toBigInt(message.inputNext) ?? 0n,
+      writer: toText(message.writer),
     };
     this.state = "open";
     this.helloReceived = hello;
@@ -429,7 +446,7 @@ export class ConsoleStream implements AsyncIterableIterator<ConsoleChunk, undefi
     this.connectionFrom = from;
     this.toldConsumed = this.consumed;
     if (this.queuedBytes > 0) this.tellConsumed();
-    this.startHeartbeat(typeof message["heartbeatMs"] === "number" && message["heartbeatMs"] > 0 ? message["heartbeatMs"] : 15_000);
+    this.startHeartbeat(typeof message.heartbeatMs === "number" && message.heartbeatMs > 0 ? message.heartbeatMs : 15_000);
     if (this.writes) this.restartInput(hello.inputNext);
     if (this.isClosed()) return;
     this.connectedOnce = true;
@@ -449,32 +466,49 @@ export class ConsoleStream implements AsyncIterableIterator<ConsoleChunk, undefi
   }
 
   private onGap(message: Record<string, unknown>): void {
-    const resumedAt = toBigInt(message["resumedAt"]);
-    if (resumedAt === null) return this.contradiction("a gap without an offset");
+    const resumedAt = toBigInt(message.resumedAt);
+    if (resumedAt === null) {
+      this.contradiction("a gap without an offset");
+      return;
+    }
     assert(this.session.next !== null, "hello was seen");
     const requested = this.session.next;
-    if (this.session.acceptGap(resumedAt)) this.push({ kind: "gap", gap: { requested, resumedAt, reason: toText(message["reason"]) ?? "trimmed" } });
+    if (this.session.acceptGap(resumedAt))
+      this.push({ kind: "gap", gap: { requested, resumedAt, reason: toText(message.reason) ?? "trimmed" } });
   }
 
   private onAck(message: Record<string, unknown>): void {
-    const inputNext = toBigInt(message["inputNext"]);
-    if (inputNext === null) return this.contradiction("an ack without an offset");
-    const durability: Durability = message["durability"] === "solo" ? "solo" : "replicated";
-    if (!this.session.acknowledge(inputNext, durability)) return this.contradiction(`an ack of ${inputNext}, ${this.session.inputEnd} bytes were written`);
+    const inputNext = toBigInt(message.inputNext);
+    if (inputNext === null) {
+      this.contradiction("an ack without an offset");
+      return;
+    }
+    const durability: Durability = message.durability === "solo" ? "solo" : "replicated";
+    if (!this.session.acknowledge(inputNext, durability)) {
+      this.contradiction(`an ack of ${inputNext}, ${this.session.inputEnd} bytes were written`);
+      return;
+    }
     this.noteProgress();
     this.emit("ack", { inputNext, durability });
     this.flushInput();
   }
 
   private onBinary(bytes: Uint8Array): void {
-    if (this.state !== "open") return this.contradiction("a data frame before hello");
+    if (this.state !== "open") {
+      this.contradiction("a data frame before hello");
+      return;
+    }
     let frame: ReturnType<typeof decodeConsoleFrame>;
     try {
       frame = decodeConsoleFrame(bytes);
     } catch (error) {
-      return this.contradiction(String(error));
+      this.contradiction(String(error));
+      return;
     }
-    if (frame.type !== "out") return this.contradiction(`a frame of type ${frame.type}, which only clients send`);
+    if (frame.type !== "out") {
+      this.contradiction(`a frame of type ${frame.type}, which only clients send`);
+      return;
+    }
     const verdict = this.session.acceptOutput(frame.offset, frame.bytes);
     switch (verdict.kind) {
       case "data":
@@ -484,7 +518,8 @@ export class ConsoleStream implements AsyncIterableIterator<ConsoleChunk, undefi
       case "known":
         return;
       case "hole":
-        return this.contradiction(`output at ${frame.offset}, the next byte is ${verdict.expected}`);
+        this.contradiction(`output at ${frame.offset}, the next byte is ${verdict.expected}`);
+        return;
     }
   }
 
@@ -505,32 +540,48 @@ export class ConsoleStream implements AsyncIterableIterator<ConsoleChunk, undefi
 
   private onClose(code: number, reason: string, error: ClientError | null): void {
     if (error !== null) {
-      if (error.retryable) return this.lose(error.message, error);
-      return this.finish(error);
+      if (error.retryable) {
+        this.lose(error.message, error);
+        return;
+      }
+      this.finish(error);
+      return;
     }
     const said = reason === "" ? `the service closed the connection (${code})` : reason;
     switch (code) {
       case 1000:
-        return this.finish(null);
+        this.finish(null);
+        return;
       case 4400:
-        return this.finish(new ProtocolError(`Cannot continue the console: ${said}`));
+        this.finish(new ProtocolError(`Cannot continue the console: ${said}`));
+        return;
       case 4401:
-        return this.finish(closeError(401, "unauthenticated", said));
+        this.finish(closeError(401, "unauthenticated", said));
+        return;
       case 4403:
-        return this.finish(closeError(403, "forbidden", said));
+        this.finish(closeError(403, "forbidden", said));
+        return;
       case 4404:
-        return this.finish(closeError(404, "vm_not_found", said));
+        this.finish(closeError(404, "vm_not_found", said));
+        return;
       case 4408:
         this.giveBackUnread();
-        return this.lose(said);
+        this.lose(said);
+        return;
       case 4409:
         // A hole in the input is of our making only over a failover: everything unacknowledged is sent again.
-        if (/input_offset_gap|input_buffer_full|not_primary/.test(reason)) return this.contradiction(said);
-        return this.finish(closeError(409, /input_session_expired/.test(reason) ? "input_session_expired" : "console_writer_busy", said));
+        if (/input_offset_gap|input_buffer_full|not_primary/.test(reason)) {
+          this.contradiction(said);
+          return;
+        }
+        this.finish(closeError(409, /input_session_expired/.test(reason) ? "input_session_expired" : "console_writer_busy", said));
+        return;
       case 4410:
-        return this.finish(closeError(410, "vm_deleted", said));
+        this.finish(closeError(410, "vm_deleted", said));
+        return;
       default:
-        return this.lose(said);
+        this.lose(said);
+        return;
     }
   }
 
@@ -548,7 +599,8 @@ export class ConsoleStream implements AsyncIterableIterator<ConsoleChunk, undefi
       return;
     }
     const attempt = this.attempt++;
-    const jitterMs = attempt === 0 && this.contradictions === 0 && error === null ? 0 : backoffMs(this.dependencies.backoff, attempt, Math.random());
+    const jitterMs =
+      attempt === 0 && this.contradictions === 0 && error === null ? 0 : backoffMs(this.dependencies.backoff, attempt, Math.random());
     const delayMs = Math.max(jitterMs, error?.problem?.retryAfterMs ?? 0);
     this.emit("reconnecting", { reason, attempt, delayMs });
     if (this.isClosed()) return;
@@ -569,7 +621,8 @@ export class ConsoleStream implements AsyncIterableIterator<ConsoleChunk, undefi
   private startHeartbeat(intervalMs: number): void {
     this.lastSignMs = performance.now();
     this.heartbeat = setInterval(() => {
-      if (performance.now() - this.lastSignMs > 2.5 * intervalMs) this.lose(`the service was silent for ${Math.round(2.5 * intervalMs)} ms`);
+      if (performance.now() - this.lastSignMs > 2.5 * intervalMs)
+        this.lose(`the service was silent for ${Math.round(2.5 * intervalMs)} ms`);
       else this.socket?.sendText(JSON.stringify({ type: "ping" }));
     }, intervalMs);
   }
@@ -603,7 +656,11 @@ function closeError(status: number, code: string, detail: string): ClientError {
 
 function writerTaken(writer: string | null): ClientError {
   const by = writer === null ? "another session" : `session ${writer}`;
-  return closeError(409, "console_writer_busy", `Cannot write: ${by} has taken the right to write; attach again with takeover to take it back`);
+  return closeError(
+    409,
+    "console_writer_busy",
+    `Cannot write: ${by} has taken the right to write; attach again with takeover to take it back`,
+  );
 }
 
 function parseControl(text: string): Record<string, unknown> | null {

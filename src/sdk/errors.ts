@@ -132,8 +132,6 @@ export class RouteNotFoundError extends NotFoundError {}
 export class OperationNotFoundError extends NotFoundError {}
 export class VmNotFoundError extends NotFoundError {}
 export class WorkerNotFoundError extends NotFoundError {}
-export class MethodNotAllowedError extends InvalidRequestError {}
-export class NotAcceptableError extends InvalidRequestError {}
 export class ConsoleWriterBusyError extends ConflictError {}
 export class IdempotencyInProgressError extends ConflictError {}
 export class InputOffsetGapError extends ConflictError {}
@@ -171,8 +169,6 @@ export const ERROR_CLASSES: Readonly<Record<string, ApiErrorClass>> = {
   operation_not_found: OperationNotFoundError,
   vm_not_found: VmNotFoundError,
   worker_not_found: WorkerNotFoundError,
-  method_not_allowed: MethodNotAllowedError,
-  not_acceptable: NotAcceptableError,
   console_writer_busy: ConsoleWriterBusyError,
   idempotency_in_progress: IdempotencyInProgressError,
   input_offset_gap: InputOffsetGapError,
@@ -222,7 +218,7 @@ function familyOf(status: number): ApiErrorClass {
 export function isProblem(value: unknown): value is Problem {
   if (typeof value !== "object" || value === null) return false;
   const problem = value as Record<string, unknown>;
-  return typeof problem["code"] === "string" && typeof problem["status"] === "number" && typeof problem["title"] === "string";
+  return typeof problem.code === "string" && typeof problem.status === "number" && typeof problem.title === "string";
 }
 
 export function errorFromProblem(problem: Problem, requestId: string | null = null): ApiError {

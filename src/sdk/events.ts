@@ -62,7 +62,9 @@ export class Events {
   async *list(options: Omit<WatchOptions, "silenceTimeoutMs" | "onReconnect"> = {}): AsyncGenerator<UnderstudyEvent, void, undefined> {
     for (let cursor = options.after?.toString() ?? null; ; ) {
       const url = this.address(options, cursor);
-      const response = await this.transport.send(new Request(url, { headers: { accept: "application/json" }, signal: options.signal ?? null }));
+      const response = await this.transport.send(
+        new Request(url, { headers: { accept: "application/json" }, signal: options.signal ?? null }),
+      );
       if (!response.ok) throw errorFromAnswer(url, response.status, await response.text(), response.headers.get("request-id"));
       const page = (await response.json()) as Schemas["EventPage"];
       yield* page.items;
@@ -90,7 +92,7 @@ export class Events {
       } catch (error) {
         if (outer.aborted) return;
         if (error instanceof EventCursorExpiredError) {
-          const oldest = String(error.problem?.["oldest"] ?? "0");
+          const oldest = String(error.problem?.oldest ?? "0");
           cursor = oldest === "0" ? "0" : (BigInt(oldest) - 1n).toString();
           yield { type: "resync", seq: cursor };
           continue;
@@ -115,7 +117,8 @@ export class Events {
       throw errorFromAnswer(url, response.status, await response.text(), response.headers.get("request-id"));
     }
     const type = response.headers.get("content-type") ?? "none";
-    if (!type.startsWith("text/event-stream")) throw new ProtocolError(`Cannot watch events of ${url}: the answer is ${type}, not text/event-stream`);
+    if (!type.startsWith("text/event-stream"))
+      throw new ProtocolError(`Cannot watch events of ${url}: the answer is ${type}, not text/event-stream`);
     return response.body;
   }
 
@@ -156,5 +159,5 @@ async function* readEvents(body: ReadableStream<Uint8Array>, silenceTimeoutMs: n
 function isEvent(value: unknown): value is UnderstudyEvent {
   if (typeof value !== "object" || value === null) return false;
   const event = value as Record<string, unknown>;
-  return typeof event["seq"] === "string" && typeof event["type"] === "string";
+  return typeof event.seq === "string" && typeof event.type === "string";
 }

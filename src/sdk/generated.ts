@@ -343,6 +343,9 @@ export interface components {
         } | {
             /** @constant */
             type: "ping";
+        } | {
+            /** @constant */
+            type: "pong";
         };
         ConsoleServerMessage: {
             /** @description Unsigned 64-bit number as a decimal string */
@@ -415,6 +418,10 @@ export interface components {
              * @enum {string}
              */
             change: "granted" | "demoted" | "refused" | "changed";
+            /** @description Unsigned 64-bit number as a decimal string */
+            inputNext?: string;
+            /** @description granted: the input session to write in */
+            inputSession?: string;
             /** @constant */
             type: "writer";
             writer: string | null;
@@ -432,7 +439,7 @@ export interface components {
             spec: components["schemas"]["VmSpecRequest"];
         };
         /** @enum {string} */
-        ErrorCode: "arbiter_unavailable" | "bad_idempotency_key" | "bad_page_token" | "bad_request" | "console_writer_busy" | "etag_mismatch" | "event_cursor_expired" | "idempotency_in_progress" | "idempotency_key_reused" | "image_not_found" | "input_offset_gap" | "input_session_expired" | "internal_error" | "invalid_state" | "malformed_json" | "method_not_allowed" | "name_taken" | "not_acceptable" | "not_found" | "not_protected" | "operation_in_progress" | "operation_not_found" | "payload_too_large" | "shutting_down" | "term_mismatch" | "unauthenticated" | "unsupported_media_type" | "upgrade_required" | "validation_failed" | "vm_deleted" | "vm_not_found" | "wait_target_unreachable" | "worker_not_found" | "worker_timeout";
+        ErrorCode: "arbiter_unavailable" | "bad_idempotency_key" | "bad_page_token" | "bad_request" | "console_writer_busy" | "etag_mismatch" | "event_cursor_expired" | "idempotency_in_progress" | "idempotency_key_reused" | "image_not_found" | "input_offset_gap" | "input_session_expired" | "internal_error" | "invalid_state" | "malformed_json" | "name_taken" | "not_found" | "not_protected" | "operation_in_progress" | "operation_not_found" | "payload_too_large" | "shutting_down" | "term_mismatch" | "unauthenticated" | "unsupported_media_type" | "upgrade_required" | "validation_failed" | "vm_deleted" | "vm_not_found" | "wait_target_unreachable" | "worker_not_found" | "worker_timeout";
         Event: {
             actor: {
                 id?: string;

@@ -1,6 +1,6 @@
 /** The guest images that VMs can be created from. */
 import type { RawClient, Schemas } from "./client.ts";
-import { valueOf } from "./client.ts";
+import { unwrap } from "./client.ts";
 
 export type Image = Schemas["Image"];
 
@@ -12,6 +12,6 @@ export class Images {
   }
 
   async list(call: { readonly signal?: AbortSignal } = {}): Promise<readonly Image[]> {
-    return valueOf(await this.raw.GET("/v1/images", call.signal === undefined ? {} : { signal: call.signal })).items;
+    return unwrap(await this.raw.GET("/v1/images", call.signal === undefined ? {} : { signal: call.signal })).items;
   }
 }

@@ -1,6 +1,6 @@
 /** A handle on what a call set going: it knows its id, and gives the result when asked for it. */
 import type { RawClient, Schemas } from "./client.ts";
-import { valueOf } from "./client.ts";
+import { unwrap } from "./client.ts";
 import { errorFromProblem, ProtocolError, WaitTimeoutError } from "./errors.ts";
 import { EXTRA_TIMEOUT_HEADER } from "./transport.ts";
 
@@ -50,7 +50,7 @@ export class Operation<Result> {
       const leftMs = deadline - performance.now();
       if (leftMs <= 0) throw new WaitTimeoutError(`the end of operation ${this.id}`, timeoutMs, `it is ${this.latest.state}`);
       const wait = Math.min(LONG_POLL_SECONDS, Math.ceil(leftMs / 1000));
-      this.latest = valueOf(
+      this.latest = unwrap(
         await this.raw.GET("/v1/operations/{operation}", {
           params: { path: { operation: this.id }, query: { wait } },
           headers: { [EXTRA_TIMEOUT_HEADER]: wait * 1000 },

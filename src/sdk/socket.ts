@@ -97,7 +97,11 @@ function openBrowserSocket(url: string, subprotocol: string, token: string | nul
     else listener.onBinary(new Uint8Array(data as ArrayBuffer));
   };
   socket.onclose = ({ code, reason }) =>
-    listener.onClose(code, reason, opened ? null : new ConnectionError(url, "the browser could not open the WebSocket, it does not say why"));
+    listener.onClose(
+      code,
+      reason,
+      opened ? null : new ConnectionError(url, "the browser could not open the WebSocket, it does not say why"),
+    );
   return {
     sendText: (text) => socket.send(text),
     sendBinary: (bytes) => socket.send(bytes),

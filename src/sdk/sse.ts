@@ -34,7 +34,8 @@ export class SseParser {
 
   private line(line: string): ServerSentEvent | null {
     if (line === "") {
-      const event = this.data.length === 0 ? null : { id: this.id, event: this.event === "" ? "message" : this.event, data: this.data.join("\n") };
+      const event =
+        this.data.length === 0 ? null : { id: this.id, event: this.event === "" ? "message" : this.event, data: this.data.join("\n") };
       this.id = null;
       this.event = "";
       this.data = [];

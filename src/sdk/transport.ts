@@ -88,7 +88,9 @@ export class Transport {
     original.signal.addEventListener("abort", forward, { once: true });
     const what = `${original.method} ${original.url}`;
     try {
-      const response = await this.options.fetch(new Request(original.url, { method: original.method, headers, body, signal: limit.signal }));
+      const response = await this.options.fetch(
+        new Request(original.url, { method: original.method, headers, body, signal: limit.signal }),
+      );
       if (stream && response.ok) {
         // The body outlives this call: the caller's signal must still end it, the time limit must not.
         clearTimeout(timer);
@@ -97,7 +99,13 @@ export class Transport {
       const bytes = await response.arrayBuffer();
       original.signal.removeEventListener("abort", forward);
       const empty = response.status === 204 || response.status === 205 || response.status === 304;
-      return { response: new Response(empty ? null : bytes, { status: response.status, statusText: response.statusText, headers: response.headers }) };
+      return {
+        response: new Response(empty ? null : bytes, {
+          status: response.status,
+          statusText: response.statusText,
+          headers: response.headers,
+        }),
+      };
     } catch (error) {
       original.signal.removeEventListener("abort", forward);
       if (limit.signal.aborted) return { error: new RequestTimeoutError(what, timeoutMs, { cause: error }) };

@@ -1,5 +1,5 @@
 /** The entry of the SDK: one object for one service. */
-import { createRawClient, type RawClient, type Schemas, valueOf } from "./client.ts";
+import { createRawClient, type RawClient, type Schemas, unwrap } from "./client.ts";
 import { environmentVariable, isNode, readTextFile } from "./environment.ts";
 import { Events } from "./events.ts";
 import { Images } from "./images.ts";
@@ -57,7 +57,7 @@ export class Understudy {
 
   /** What the service is. */
   async version(call: { readonly signal?: AbortSignal } = {}): Promise<Schemas["Version"]> {
-    return valueOf(await this.raw.GET("/v1/version", call.signal === undefined ? {} : { signal: call.signal }));
+    return unwrap(await this.raw.GET("/v1/version", call.signal === undefined ? {} : { signal: call.signal }));
   }
 }
 

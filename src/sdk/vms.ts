@@ -1,6 +1,6 @@
 /** The VMs of a service: create, get, list, delete; and one VM, a snapshot that is brought up to date with `refresh()`. */
 import type { RawClient, Schemas } from "./client.ts";
-import { valueOf } from "./client.ts";
+import { unwrap } from "./client.ts";
 import type { AttachOptions, ConsoleDependencies } from "./console-stream.ts";
 import { ConsoleStream } from "./console-stream.ts";
 import { WaitTimeoutError } from "./errors.ts";
@@ -54,12 +54,14 @@ export class Vms {
   async create(options: CreateVmOptions, call: CallOptions = {}): Promise<Vm> {
     const { name, labels, ...spec } = options;
     const body = { ...(name === undefined ? {} : { name }), ...(labels === undefined ? {} : { labels }), spec };
-    return this.toVm(valueOf(await this.dependencies.raw.POST("/v1/vms", { body, params: { header: idempotencyHeader(call) }, ...signalOf(call) })));
+    return this.toVm(
+      unwrap(await this.dependencies.raw.POST("/v1/vms", { body, params: { header: idempotencyHeader(call) }, ...signalOf(call) })),
+    );
   }
 
   /** @param vm id or name */
   async get(vm: string, call: { readonly signal?: AbortSignal } = {}): Promise<Vm> {
-    return this.toVm(valueOf(await this.dependencies.raw.GET("/v1/vms/{vm}", { params: { path: { vm } }, ...signalOf(call) })));
+    return this.toVm(unwrap(await this.dependencies.raw.GET("/v1/vms/{vm}", { params: { path: { vm } }, ...signalOf(call) })));
   }
 
   list(options: { readonly pageSize?: number; readonly signal?: AbortSignal } = {}): PagedList<Vm> {
@@ -68,14 +70,14 @@ export class Vms {
         ...(options.pageSize === undefined ? {} : { pageSize: options.pageSize }),
         ...(pageToken === null ? {} : { pageToken }),
       };
-      const page = valueOf(await this.dependencies.raw.GET("/v1/vms", { params: { query }, ...signalOf(options) }));
+      const page = unwrap(await this.dependencies.raw.GET("/v1/vms", { params: { query }, ...signalOf(options) }));
       return { items: page.items.map((resource) => this.toVm(resource)), nextPageToken: page.nextPageToken };
     });
   }
 
   /** Ends the VM at once, for good, also where its workers are gone. */
   async delete(vm: string, call: { readonly signal?: AbortSignal } = {}): Promise<Operation<void>> {
-    const operation = valueOf(await this.dependencies.raw.DELETE("/v1/vms/{vm}", { params: { path: { vm } }, ...signalOf(call) }));
+    const operation = unwrap(await this.dependencies.raw.DELETE("/v1/vms/{vm}", { params: { path: { vm } }, ...signalOf(call) }));
     return new Operation(this.dependencies.raw, operation, () => undefined);
   }
 
@@ -118,7 +120,7 @@ export class Vm {
   }
 
   async refresh(call: { readonly signal?: AbortSignal } = {}): Promise<this> {
-    this.latest = valueOf(await this.dependencies.raw.GET("/v1/vms/{vm}", { params: { path: { vm: this.id } }, ...signalOf(call) }));
+    this.latest = unwrap(await this.dependencies.raw.GET("/v1/vms/{vm}", { params: { path: { vm: this.id } }, ...signalOf(call) }));
     return this;
   }
 
@@ -132,7 +134,7 @@ export class Vm {
     for (;;) {
       const leftMs = Math.max(0, deadline - performance.now());
       const timeout = Math.min(LONG_POLL_SECONDS, Math.ceil(leftMs / 1000));
-      const answer = valueOf(
+      const answer = unwrap(
         await this.dependencies.raw.GET("/v1/vms/{vm}/wait", {
           params: { path: { vm: this.id }, query: { for: target, timeout } },
           headers: { [EXTRA_TIMEOUT_HEADER]: timeout * 1000 },
@@ -153,7 +155,7 @@ export class Vm {
   async failover(options: { readonly mode: FailoverMode; readonly expectedTerm?: number } & CallOptions): Promise<Operation<Failover>> {
     const { mode, expectedTerm } = options;
     const body = { mode, ...(expectedTerm === undefined ? {} : { expectedTerm }) };
-    const operation = valueOf(
+    const operation = unwrap(
       await this.dependencies.raw.POST("/v1/vms/{vm}/failover", {
         params: { path: { vm: this.id }, header: idempotencyHeader(options) },
         body,
@@ -165,19 +167,21 @@ export class Vm {
 
   async replicas(call: { readonly signal?: AbortSignal } = {}): Promise<readonly Replica[]> {
     const answer = await this.dependencies.raw.GET("/v1/vms/{vm}/replicas", { params: { path: { vm: this.id } }, ...signalOf(call) });
-    return valueOf(answer).items;
+    return unwrap(answer).items;
   }
 
   /** Newest first, with measured gaps. */
   failovers(options: { readonly signal?: AbortSignal } = {}): PagedList<Failover> {
     return new PagedList(async (pageToken) => {
       const query = pageToken === null ? {} : { pageToken };
-      return valueOf(await this.dependencies.raw.GET("/v1/vms/{vm}/failovers", { params: { path: { vm: this.id }, query }, ...signalOf(options) }));
+      return unwrap(
+        await this.dependencies.raw.GET("/v1/vms/{vm}/failovers", { params: { path: { vm: this.id }, query }, ...signalOf(options) }),
+      );
     });
   }
 
   async delete(call: { readonly signal?: AbortSignal } = {}): Promise<Operation<void>> {
-    const operation = valueOf(await this.dependencies.raw.DELETE("/v1/vms/{vm}", { params: { path: { vm: this.id } }, ...signalOf(call) }));
+    const operation = unwrap(await this.dependencies.raw.DELETE("/v1/vms/{vm}", { params: { path: { vm: this.id } }, ...signalOf(call) }));
     return new Operation(this.dependencies.raw, operation, () => undefined);
   }
 }

@@ -1,6 +1,6 @@
 /** The workers that the service knows. */
 import type { RawClient, Schemas } from "./client.ts";
-import { valueOf } from "./client.ts";
+import { unwrap } from "./client.ts";
 
 export type Worker = Schemas["Worker"];
 
@@ -12,6 +12,6 @@ export class Workers {
   }
 
   async list(call: { readonly signal?: AbortSignal } = {}): Promise<readonly Worker[]> {
-    return valueOf(await this.raw.GET("/v1/workers", call.signal === undefined ? {} : { signal: call.signal })).items;
+    return unwrap(await this.raw.GET("/v1/workers", call.signal === undefined ? {} : { signal: call.signal })).items;
   }
 }

@@ -21,7 +21,11 @@ const vm = vmResource();
 
 describe("vm ls", () => {
   it("prints a table for people", async () => {
-    const { code, stdout, stderr } = await against({ "GET /v1/vms": { items: [vm], nextPageToken: null, resourceVersion: "1" } }, "vm", "ls");
+    const { code, stdout, stderr } = await against(
+      { "GET /v1/vms": { items: [vm], nextPageToken: null, resourceVersion: "1" } },
+      "vm",
+      "ls",
+    );
     expect(code).toBe(0);
     expect(stderr).toBe("");
     const [head, row, ...rest] = stdout.split("\n");
@@ -31,7 +35,13 @@ describe("vm ls", () => {
   });
 
   it("prints JSON and nothing else on stdout with -o json", async () => {
-    const { stdout } = await against({ "GET /v1/vms": { items: [vm], nextPageToken: null, resourceVersion: "1" } }, "vm", "ls", "-o", "json");
+    const { stdout } = await against(
+      { "GET /v1/vms": { items: [vm], nextPageToken: null, resourceVersion: "1" } },
+      "vm",
+      "ls",
+      "-o",
+      "json",
+    );
     expect(JSON.parse(stdout)).toEqual([vm]);
   });
 
@@ -45,7 +55,23 @@ describe("vm create", () => {
   it("sends what the options say, and says what to do next on stderr", async () => {
     const { code, stdout, stderr, api } = await against(
       { "POST /v1/vms": vm },
-      ...["vm", "create", "demo", "--memory", "256", "--label", "a=1", "--label", "b=x=y", "--protection", "none", "--cmdline", "quiet", "-o", "json"],
+      ...[
+        "vm",
+        "create",
+        "demo",
+        "--memory",
+        "256",
+        "--label",
+        "a=1",
+        "--label",
+        "b=x=y",
+        "--protection",
+        "none",
+        "--cmdline",
+        "quiet",
+        "-o",
+        "json",
+      ],
     );
     expect(code).toBe(0);
     expect(api.asked[0]?.body).toEqual({
@@ -53,13 +79,22 @@ describe("vm create", () => {
       labels: { a: "1", b: "x=y" },
       spec: { image: "debian", machine: { memoryMiB: 256 }, cmdline: "quiet", protection: { mode: "none" } },
     });
-    expect(api.asked[0]?.headers).toMatchObject({ authorization: "Bearer secret", "idempotency-key": expect.stringMatching(/./) as string });
+    expect(api.asked[0]?.headers).toMatchObject({
+      authorization: "Bearer secret",
+      "idempotency-key": expect.stringMatching(/./) as string,
+    });
     expect(JSON.parse(stdout)).toEqual(vm);
     expect(stderr).toContain("understudy vm wait demo --for protected");
   });
 
   it("waits where it is told to", async () => {
-    const { code, api } = await against({ "POST /v1/vms": vm, "GET /v1/vms/vm_1/wait": { reached: true, vm } }, "vm", "create", "--wait", "protected");
+    const { code, api } = await against(
+      { "POST /v1/vms": vm, "GET /v1/vms/vm_1/wait": { reached: true, vm } },
+      "vm",
+      "create",
+      "--wait",
+      "protected",
+    );
     expect(code).toBe(0);
     expect(api.asked.map(({ route }) => route)).toEqual(["POST /v1/vms", "GET /v1/vms/vm_1/wait?for=protected&timeout=60"]);
   });
@@ -80,7 +115,14 @@ describe("other commands", () => {
   });
 
   it("vm failover waits for the operation and shows the measured gap", async () => {
-    const failover = { id: "fo_1", state: "completed", cause: "user_action", term: 4, instant: "99", gapMs: { detect: 0, arbitrate: 3, promote: 4.5, total: 7.5 } };
+    const failover = {
+      id: "fo_1",
+      state: "completed",
+      cause: "user_action",
+      term: 4,
+      instant: "99",
+      gapMs: { detect: 0, arbitrate: 3, promote: 4.5, total: 7.5 },
+    };
     const operation = { id: "op_1", kind: "vm.failover", state: "running", vmId: "vm_1", result: null, error: null };
     const { code, stdout, api } = await against(
       {
@@ -96,26 +138,55 @@ describe("other commands", () => {
   });
 
   it("worker ls lists workers with their pids", async () => {
-    const status = { state: "ready", host: "h", pid: 4711, replicas: 2, memoryPromisedMiB: 256, memoryMiB: 2048, lastHeartbeatAt: new Date().toISOString() };
+    const status = {
+      state: "ready",
+      host: "h",
+      pid: 4711,
+      replicas: 2,
+      memoryPromisedMiB: 256,
+      memoryMiB: 2048,
+      lastHeartbeatAt: new Date().toISOString(),
+    };
     const { stdout } = await against({ "GET /v1/workers": { items: [{ id: "wrk_1", name: "worker-1", status }] } }, "worker", "ls");
     expect(stdout).toMatch(/worker-1 +wrk_1 +ready +h +4711 +2 +256\/2048 MiB +0s/);
   });
 
   it("image ls lists images", async () => {
-    const image = { id: "img_1", name: "debian", digest: `sha256:${"a".repeat(64)}`, kernel: { sizeBytes: 1 << 20 }, initramfs: { sizeBytes: 1 << 19 }, minMemoryMiB: 96, createdAt: new Date().toISOString() };
+    const image = {
+      id: "img_1",
+      name: "debian",
+      digest: `sha256:${"a".repeat(64)}`,
+      kernel: { sizeBytes: 1 << 20 },
+      initramfs: { sizeBytes: 1 << 19 },
+      minMemoryMiB: 96,
+      createdAt: new Date().toISOString(),
+    };
     const { stdout } = await against({ "GET /v1/images": { items: [image] } }, "image", "ls");
     expect(stdout).toMatch(/debian +img_1 +sha256:aaaaaaaaaaaa +1\.0 MiB +0\.5 MiB +96 MiB +0s/);
   });
 
   it("events prints what is held, a line each", async () => {
-    const item = { seq: "5", id: "evt_5", type: "vm.failover.completed", time: "2026-01-01T00:00:00Z", vmId: "vm_1", term: 4, cause: "worker_lost", data: { gapMs: 12 } };
+    const item = {
+      seq: "5",
+      id: "evt_5",
+      type: "vm.failover.completed",
+      time: "2026-01-01T00:00:00Z",
+      vmId: "vm_1",
+      term: 4,
+      cause: "worker_lost",
+      data: { gapMs: 12 },
+    };
     const routes = { "GET /v1/events": { items: [item], nextAfter: "5" }, "GET /v1/events?after=5": { items: [], nextAfter: "5" } };
-    expect((await against(routes, "events")).stdout).toBe("2026-01-01T00:00:00Z      5  vm.failover.completed  vm_1  term=4  cause=worker_lost  gapMs=12\n");
+    expect((await against(routes, "events")).stdout).toBe(
+      "2026-01-01T00:00:00Z      5  vm.failover.completed  vm_1  term=4  cause=worker_lost  gapMs=12\n",
+    );
     expect(JSON.parse((await against(routes, "events", "-o", "json")).stdout)).toEqual(item);
   });
 
   it("version says what answers, and is no error where nothing does", async () => {
-    expect((await against({ "GET /v1/version": { service: "understudy", version: "9.8.7", api: "v1", capabilities: [] } }, "version")).stdout).toMatch(/service +9\.8\.7 at http/);
+    expect(
+      (await against({ "GET /v1/version": { service: "understudy", version: "9.8.7", api: "v1", capabilities: [] } }, "version")).stdout,
+    ).toMatch(/service +9\.8\.7 at http/);
     const alone = await runCli(["--url", "http://127.0.0.1:1", "version"]);
     expect(alone).toMatchObject({ code: 0, stdout: "understudy 0.1.0\n" });
     expect(alone.stderr).toContain("No service");
@@ -133,20 +204,34 @@ describe("exit codes", () => {
     [6, 401, "unauthenticated", "vm get demo"],
     [6, 403, "forbidden", "vm get demo"],
   ])("%i for %i %s", async (code, status, problem, argv) => {
-    const outcome = await against({ "GET /v1/vms/demo": (_asked: unknown, response: Parameters<typeof sendProblem>[0]) => sendProblem(response, status, problem, "It is so") }, ...argv.split(" "));
+    const outcome = await against(
+      {
+        "GET /v1/vms/demo": (_asked: unknown, response: Parameters<typeof sendProblem>[0]) =>
+          sendProblem(response, status, problem, "It is so"),
+      },
+      ...argv.split(" "),
+    );
     expect(outcome).toMatchObject({ code, stdout: "" });
     expect(outcome.stderr).toContain("understudy: It is so");
     expect(outcome.stderr).toContain("request req_9");
   });
 
   it("5 where a wait takes too long, 4 where it is in vain", async () => {
-    const late = await against({ "GET /v1/vms/demo": vm, "GET /v1/vms/vm_1/wait": { reached: false, vm } }, "vm", "wait", "demo", "--timeout", "0");
+    const late = await against(
+      { "GET /v1/vms/demo": vm, "GET /v1/vms/vm_1/wait": { reached: false, vm } },
+      "vm",
+      "wait",
+      "demo",
+      "--timeout",
+      "0",
+    );
     expect(late).toMatchObject({ code: 5, stdout: "" });
     expect(late.stderr).toContain("Wait longer with --timeout SECONDS");
     const vain = await against(
       {
         "GET /v1/vms/demo": vm,
-        "GET /v1/vms/vm_1/wait": (_asked: unknown, response: Parameters<typeof sendProblem>[0]) => sendProblem(response, 409, "wait_target_unreachable", "The VM is failed"),
+        "GET /v1/vms/vm_1/wait": (_asked: unknown, response: Parameters<typeof sendProblem>[0]) =>
+          sendProblem(response, 409, "wait_target_unreachable", "The VM is failed"),
       },
       ...["vm", "wait", "demo"],
     );
@@ -187,7 +272,10 @@ describe("exit codes", () => {
   it("shows which fields are wrong", async () => {
     const errors = [{ pointer: "/spec/machine/memoryMiB", code: "too_small", message: "at least 96" }];
     const { stderr } = await against(
-      { "POST /v1/vms": (_asked: unknown, response: Parameters<typeof sendProblem>[0]) => sendProblem(response, 422, "validation_failed", "Cannot create", { errors }) },
+      {
+        "POST /v1/vms": (_asked: unknown, response: Parameters<typeof sendProblem>[0]) =>
+          sendProblem(response, 422, "validation_failed", "Cannot create", { errors }),
+      },
       ...["vm", "create", "--memory", "8"],
     );
     expect(stderr).toContain("  /spec/machine/memoryMiB: at least 96");

@@ -39,7 +39,10 @@ describe("the lock of a data directory", () => {
   it("is held by one process at a time, and free again after release", async () => {
     const file = path("lock");
     const lock = await InstanceLock.acquire(file);
-    await expect(InstanceLock.acquire(file)).rejects.toMatchObject({ code: "data_directory_in_use", message: expect.stringContaining(String(process.pid)) as string });
+    await expect(InstanceLock.acquire(file)).rejects.toMatchObject({
+      code: "data_directory_in_use",
+      message: expect.stringContaining(String(process.pid)) as string,
+    });
     await lock.release();
     await (await InstanceLock.acquire(file)).release();
     await expect(stat(file)).rejects.toMatchObject({ code: "ENOENT" });
@@ -54,7 +57,10 @@ describe("the lock of a data directory", () => {
     await Promise.all([holder.gone, ended.gone]);
     const file = path("lock");
     const named = (name: string, { pid, startTime }: { pid: number; startTime: string | null }) => ({ name, pid, startTime });
-    await writeFile(file, JSON.stringify({ pid: holder.pid, startTime: holder.startTime, children: [named("worker-1", orphan), named("worker-2", ended)] }));
+    await writeFile(
+      file,
+      JSON.stringify({ pid: holder.pid, startTime: holder.startTime, children: [named("worker-1", orphan), named("worker-2", ended)] }),
+    );
     const lock = await InstanceLock.acquire(file);
     expect(lock.orphans).toEqual([named("worker-1", orphan)]);
     await lock.release();
@@ -63,7 +69,10 @@ describe("the lock of a data directory", () => {
   it("is taken over where another process has got the holder's number", async () => {
     const other = await sleeper();
     const file = path("lock");
-    await writeFile(file, JSON.stringify({ pid: other.pid, startTime: "1", children: [{ name: "worker-1", pid: other.pid, startTime: "1" }] }));
+    await writeFile(
+      file,
+      JSON.stringify({ pid: other.pid, startTime: "1", children: [{ name: "worker-1", pid: other.pid, startTime: "1" }] }),
+    );
     const lock = await InstanceLock.acquire(file);
     expect(lock.orphans).toEqual([]);
     expect(await isRunning(other)).toBe(true);
@@ -89,7 +98,10 @@ describe("the lock of a data directory", () => {
     const file = path("lock");
     const lock = await InstanceLock.acquire(file);
     await lock.recordChildren([{ name: "worker-1", pid: 7, startTime: "8" }]);
-    expect(JSON.parse(await readFile(file, "utf8"))).toMatchObject({ pid: process.pid, children: [{ name: "worker-1", pid: 7, startTime: "8" }] });
+    expect(JSON.parse(await readFile(file, "utf8"))).toMatchObject({
+      pid: process.pid,
+      children: [{ name: "worker-1", pid: 7, startTime: "8" }],
+    });
     await lock.release();
   });
 });
@@ -198,7 +210,11 @@ describe("a supervised process", () => {
   });
 
   it("says so where the program cannot be started", async () => {
-    const made = new Service({ ...{ name: "x", command: "/nonexistent/program", arguments: [], env: {}, logFile: path("log") }, backoff: { baseMs: 60_000, capMs: 60_000 }, healthyMs: 1 });
+    const made = new Service({
+      ...{ name: "x", command: "/nonexistent/program", arguments: [], env: {}, logFile: path("log") },
+      backoff: { baseMs: 60_000, capMs: 60_000 },
+      healthyMs: 1,
+    });
     services.push(made);
     const seen = exits(made, 1);
     await made.start();

@@ -52,13 +52,38 @@ export class ScriptedApi {
   }
 }
 
-export function sendProblem(response: ServerResponse, status: number, code: string, detail: string, extra: Record<string, unknown> = {}): void {
+export function sendProblem(
+  response: ServerResponse,
+  status: number,
+  code: string,
+  detail: string,
+  extra: Record<string, unknown> = {},
+): void {
   response.writeHead(status, { "content-type": "application/problem+json" });
-  response.end(JSON.stringify({ type: `/docs/errors#${code}`, title: code, status, code, detail, instance: null, requestId: "req_9", retryable: false, ...extra }));
+  response.end(
+    JSON.stringify({
+      type: `/docs/errors#${code}`,
+      title: code,
+      status,
+      code,
+      detail,
+      instance: null,
+      requestId: "req_9",
+      retryable: false,
+      ...extra,
+    }),
+  );
 }
 
 export function vmResource(extra: Record<string, unknown> = {}, status: Record<string, unknown> = {}): Record<string, unknown> {
-  const replica = (role: string, workerName: string) => ({ id: `rep_${role}`, role, state: "live", workerName, worker: `wrk_${workerName}`, lastHeartbeatAt: new Date().toISOString() });
+  const replica = (role: string, workerName: string) => ({
+    id: `rep_${role}`,
+    role,
+    state: "live",
+    workerName,
+    worker: `wrk_${workerName}`,
+    lastHeartbeatAt: new Date().toISOString(),
+  });
   return {
     id: "vm_1",
     name: "demo",
@@ -68,7 +93,13 @@ export function vmResource(extra: Record<string, unknown> = {}, status: Record<s
     updatedAt: new Date().toISOString(),
     generation: 1,
     resourceVersion: "7",
-    spec: { image: "debian@sha256:00", machine: { vcpus: 1, memoryMiB: 256 }, cmdline: "", desiredState: "running", protection: { mode: "lockstep" } },
+    spec: {
+      image: "debian@sha256:00",
+      machine: { vcpus: 1, memoryMiB: 256 },
+      cmdline: "",
+      desiredState: "running",
+      protection: { mode: "lockstep" },
+    },
     status: {
       state: "running",
       stateReason: null,

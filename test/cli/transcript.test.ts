@@ -21,7 +21,9 @@ describe("transcript checker", () => {
 
   it("accepts a last line that is cut anywhere", () => {
     for (const cut of ["", "g", "guest 2", "guest 2\r", "heard cl", "heard client 3\r"]) {
-      expect(checkTranscript(`${BOOT}guest 1\r\nheard client 1\r\nheard client 2\r\n${cut}`, { typed: 3, acknowledged: 2 }).problems).toEqual([]);
+      expect(
+        checkTranscript(`${BOOT}guest 1\r\nheard client 1\r\nheard client 2\r\n${cut}`, { typed: 3, acknowledged: 2 }).problems,
+      ).toEqual([]);
     }
   });
 
@@ -31,7 +33,11 @@ describe("transcript checker", () => {
     ["an input that came twice", ["guest 1", "heard client 1", "heard client 1", "heard client 2"], "heard client line 1 after 1"],
     ["an input out of order", ["guest 1", "heard client 2", "heard client 1"], "heard client line 2 after 0"],
     ["an acknowledged input that is missing", ["guest 1", "heard client 1"], "heard 1 client lines, 2 were acknowledged"],
-    ["an input that nobody typed", ["guest 1", "heard client 1", "heard client 2", "heard client 3", "heard client 4"], "only 3 were typed"],
+    [
+      "an input that nobody typed",
+      ["guest 1", "heard client 1", "heard client 2", "heard client 3", "heard client 4"],
+      "only 3 were typed",
+    ],
     ["a line cut in the middle", ["guest 1", "guest", "heard client 1", "heard client 2"], '"guest" is no line of the story'],
     ["two lines run together", ["guest 1guest 2", "heard client 1", "heard client 2"], "is no line of the story"],
     ["a byte that repeats inside a line", ["guest 1", "guestt 2", "heard client 1", "heard client 2"], "is no line of the story"],

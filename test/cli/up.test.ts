@@ -71,7 +71,8 @@ beforeAll(async () => {
 afterAll(() => rm(folder, { recursive: true, force: true }));
 
 async function childrenOf(dataDirectory: string): Promise<(ProcessIdentity & { name: string })[]> {
-  return (JSON.parse(await readFile(join(dataDirectory, "up.lock"), "utf8")) as { children: (ProcessIdentity & { name: string })[] }).children;
+  return (JSON.parse(await readFile(join(dataDirectory, "up.lock"), "utf8")) as { children: (ProcessIdentity & { name: string })[] })
+    .children;
 }
 
 async function areRunning(processes: readonly ProcessIdentity[]): Promise<boolean[]> {
@@ -100,7 +101,10 @@ describe("understudy up", () => {
     const sameFolder = new Running(["up", "--data-dir", dataDirectory, "--listen", `127.0.0.1:${otherApi}`], imageStore);
     expect(await sameFolder.ended).toBe(1);
     expect(sameFolder.stderr).toContain(`process ${first.process.pid} runs there`);
-    const samePort = new Running(["up", "--data-dir", join(folder, "other"), "--listen", `127.0.0.1:${api}`, "--internal-listen", `127.0.0.1:${otherInternal}`], imageStore);
+    const samePort = new Running(
+      ["up", "--data-dir", join(folder, "other"), "--listen", `127.0.0.1:${api}`, "--internal-listen", `127.0.0.1:${otherInternal}`],
+      imageStore,
+    );
     expect(await samePort.ended).toBe(1);
     expect(samePort.stderr).toContain(`Cannot start the API on 127.0.0.1:${api}: the port is in use`);
     expect(await areRunning(children)).toEqual([true, true, true, true]);
@@ -140,7 +144,12 @@ describe("understudy demo", () => {
   it("tells the story, in a pipe, and exits 0 as its transcript holds", async () => {
     const demo = new Running(["demo", "--kills", "2"], imageStore);
     const code = await demo.ended;
-    expect(`${demo.stdout.split("\n").filter((line) => !line.includes(" | ")).join("\n")}${demo.stderr}`).toContain("The transcript holds");
+    expect(
+      `${demo.stdout
+        .split("\n")
+        .filter((line) => !line.includes(" | "))
+        .join("\n")}${demo.stderr}`,
+    ).toContain("The transcript holds");
     expect(code).toBe(0);
     expect(demo.stdout.match(/kill -9 \d+: worker-\d, the primary's process/g)).toHaveLength(2);
     expect(demo.stdout).toMatch(/\| guest 1\n/);

@@ -32,7 +32,9 @@ const services = Object.entries(compose.services);
 
 function problemsOf(document: unknown): string[] {
   // Its `$schema` has an address that Ajv knows under another spelling; it is draft-07, which is Ajv's own.
-  const { $schema, ...schema } = JSON.parse(readFileSync(join(dirname(dclint), "schemas", "compose.schema.json"), "utf8")) as { $schema: string };
+  const { $schema, ...schema } = JSON.parse(readFileSync(join(dirname(dclint), "schemas", "compose.schema.json"), "utf8")) as {
+    $schema: string;
+  };
   expect($schema).toContain("draft-07");
   const validate = new Ajv({ strict: false, allErrors: true, validateFormats: false }).compile(schema);
   validate(document);
@@ -50,7 +52,14 @@ describe("docker-compose.yml", () => {
 
   it("has Postgres, a control plane and three workers", () => {
     const programs = services.map(([, service]) => service.command?.[0] ?? service.image?.split(":")[0]).sort();
-    expect(programs).toEqual(["dist/control-plane.mjs", "dist/understudy.mjs", "dist/worker.mjs", "dist/worker.mjs", "dist/worker.mjs", "postgres"]);
+    expect(programs).toEqual([
+      "dist/control-plane.mjs",
+      "dist/understudy.mjs",
+      "dist/worker.mjs",
+      "dist/worker.mjs",
+      "dist/worker.mjs",
+      "postgres",
+    ]);
   });
 
   it("starts only programs that the build makes", () => {
@@ -77,11 +86,15 @@ describe("docker-compose.yml", () => {
   });
 
   it("waits for services that exist", () => {
-    for (const [, service] of services) for (const name of Object.keys(service.depends_on ?? {})) expect(compose.services).toHaveProperty(name);
+    for (const [, service] of services)
+      for (const name of Object.keys(service.depends_on ?? {})) expect(compose.services).toHaveProperty(name);
   });
 
   it("names no image registry", () => {
-    const images = [...text.matchAll(/^\s*image: (\S+)/gm), ...readFileSync(join(ROOT, "Dockerfile"), "utf8").matchAll(/^FROM (\S+)/gm)].map((match) => match[1]);
+    const images = [
+      ...text.matchAll(/^\s*image: (\S+)/gm),
+      ...readFileSync(join(ROOT, "Dockerfile"), "utf8").matchAll(/^FROM (\S+)/gm),
+    ].map((match) => match[1]);
     expect(images.length).toBeGreaterThan(3);
     for (const image of images) expect(image).toMatch(/^[a-z]+(:[a-z0-9.-]+)?$/);
   });

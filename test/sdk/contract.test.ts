@@ -22,18 +22,33 @@ describe("the contract", () => {
   it("has classes that are all different, named after their codes", () => {
     const classes = Object.values(ERROR_CLASSES);
     expect(new Set(classes).size).toBe(classes.length);
-    expect(ERROR_CLASSES["vm_not_found"]).toBe(VmNotFoundError);
+    expect(ERROR_CLASSES.vm_not_found).toBe(VmNotFoundError);
   });
 });
 
 describe("an error of the API", () => {
-  const problem = { type: "/docs/errors#vm_not_found", title: "No such VM", status: 404, code: "vm_not_found", detail: 'No VM "x"', requestId: "req_1" };
+  const problem = {
+    type: "/docs/errors#vm_not_found",
+    title: "No such VM",
+    status: 404,
+    code: "vm_not_found",
+    detail: 'No VM "x"',
+    requestId: "req_1",
+  };
 
   it("carries the code, the request's id and the whole problem", () => {
     const error = errorFromProblem(problem);
     expect(error).toBeInstanceOf(VmNotFoundError);
     expect(error).toBeInstanceOf(NotFoundError);
-    expect(error).toMatchObject({ name: "VmNotFoundError", code: "vm_not_found", requestId: "req_1", retryable: false, status: 404, problem, message: 'No VM "x"' });
+    expect(error).toMatchObject({
+      name: "VmNotFoundError",
+      code: "vm_not_found",
+      requestId: "req_1",
+      retryable: false,
+      status: 404,
+      problem,
+      message: 'No VM "x"',
+    });
   });
 
   it("of a code that this build does not know becomes the class of its status", () => {

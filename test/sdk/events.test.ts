@@ -73,7 +73,9 @@ describe("watching events", () => {
     const { client, urls } = await serve((response, url) => {
       if (url.searchParams.get("after") === "3") {
         response.writeHead(410, { "content-type": "application/problem+json" });
-        response.end(JSON.stringify({ type: "x", title: "Expired", status: 410, code: "event_cursor_expired", detail: "Too old", oldest: "90" }));
+        response.end(
+          JSON.stringify({ type: "x", title: "Expired", status: 410, code: "event_cursor_expired", detail: "Too old", oldest: "90" }),
+        );
       } else {
         response.writeHead(200, SSE);
         response.write(frame(90));
@@ -123,7 +125,10 @@ describe("watching events", () => {
 describe("listing events", () => {
   it("gives what is held, page by page", async () => {
     const page = (from: number, count: number) =>
-      JSON.stringify({ items: Array.from({ length: count }, (_, i) => ({ seq: String(from + i), type: "vm.created" })), nextAfter: String(from + count - 1) });
+      JSON.stringify({
+        items: Array.from({ length: count }, (_, i) => ({ seq: String(from + i), type: "vm.created" })),
+        nextAfter: String(from + count - 1),
+      });
     const { client } = await serve((response, url) => {
       const after = Number(url.searchParams.get("after") ?? 0);
       response.writeHead(200, { "content-type": "application/json" });
@@ -137,7 +142,9 @@ describe("listing events", () => {
 
 describe("the parser of server-sent events", () => {
   it.each(["\n", "\r\n", "\r"])("reads lines that end in %j, cut anywhere", (newline) => {
-    const text = ["retry: 250", ": a comment", "id: 1", "event: a", "data: one", "data: two", "", "data:three", "", "data", "", ""].join(newline);
+    const text = ["retry: 250", ": a comment", "id: 1", "event: a", "data: one", "data: two", "", "data:three", "", "data", "", ""].join(
+      newline,
+    );
     const bytes = new TextEncoder().encode(`${text}x`);
     for (let cut = 0; cut < bytes.length; cut++) {
       const parser = new SseParser();

@@ -60,7 +60,9 @@ describe("the whole way", () => {
     await (await vm.delete()).result();
     await watched;
     watching.abort();
-    expect(events).toEqual(expect.arrayContaining(["vm.created", "vm.failover.started", "vm.failover.completed", "vm.deleted"]) as string[]);
+    expect(events).toEqual(
+      expect.arrayContaining(["vm.created", "vm.failover.started", "vm.failover.completed", "vm.deleted"]) as string[],
+    );
     await expect(vm.refresh()).rejects.toSatisfy((error) => error instanceof VmDeletedError || error instanceof VmNotFoundError);
     const end = await ended;
     expect(end instanceof VmDeletedError || (end as { done?: boolean }).done === true).toBe(true);
@@ -87,7 +89,12 @@ describe("what is refused", () => {
       await expect(stranger.vms.list().page()).rejects.toBeInstanceOf(UnauthenticatedError);
       await expect(stranger.events.watch().next()).rejects.toBeInstanceOf(UnauthenticatedError);
     }
-    const upgrade = { connection: "upgrade", upgrade: "websocket", "sec-websocket-version": "13", "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==" };
+    const upgrade = {
+      connection: "upgrade",
+      upgrade: "websocket",
+      "sec-websocket-version": "13",
+      "sec-websocket-key": "AAAAAAAAAAAAAAAAAAAAAA==",
+    };
     const status = await new Promise((resolve, reject) => {
       const asked = request(`${client.url}/v1/vms/x/console`, { headers: upgrade }, (response) => resolve(response.statusCode));
       asked.on("error", reject);
@@ -114,7 +121,10 @@ describe("what is refused", () => {
 
   it("nothing, where the same call comes twice with one key", async () => {
     const options = { name: "once", image: "debian", machine: { memoryMiB: 96 }, protection: { mode: "none" } } as const;
-    const [one, two] = await Promise.all([client.vms.create(options, { idempotencyKey: "k1" }), client.vms.create(options, { idempotencyKey: "k1" })]);
+    const [one, two] = await Promise.all([
+      client.vms.create(options, { idempotencyKey: "k1" }),
+      client.vms.create(options, { idempotencyKey: "k1" }),
+    ]);
     expect(two.id).toBe(one.id);
     expect((await client.vms.list().all()).filter(({ name }) => name === "once")).toHaveLength(1);
     await (await one.delete()).result();

@@ -119,7 +119,14 @@ export class ScriptedConsoleServer {
     for (const viewer of this.viewers) {
       const id = viewer.url.searchParams.get("inputSession");
       const inputNext = id === null ? 0 : (this.sessions.get(id)?.replicated.length ?? 0);
-      this.say(viewer, { type: "term", term: this.term.toString(), cause: "worker_lost", outOffset: `${this.output.length}`, inputNext: `${inputNext}`, gapMs: 12 });
+      this.say(viewer, {
+        type: "term",
+        term: this.term.toString(),
+        cause: "worker_lost",
+        outOffset: `${this.output.length}`,
+        inputNext: `${inputNext}`,
+        gapMs: 12,
+      });
     }
   }
 
@@ -155,7 +162,8 @@ export class ScriptedConsoleServer {
     const asked = url.searchParams.get("from") ?? "start";
     const end = BigInt(this.output.length);
     const requested = this.requestedOffset(asked, end);
-    const from = requested < this.oldest ? this.oldest : requested;
+    const trimmed = requested < this.oldest;
+    const from = trimmed ? this.oldest : requested;
     const viewer: Viewer = { socket, url, mode: url.searchParams.get("mode") ?? "read", sent: from, limit: from + 256n * 1024n };
     this.viewers.add(viewer);
     socket.on("close", () => {
@@ -184,8 +192,11 @@ export class ScriptedConsoleServer {
       window: 256 * 1024,
       heartbeatMs: this.heartbeatMs,
     });
-    if (this.refuseWriting) return socket.close(4409, "console_writer_busy: session con_2 writes");
-    if (from > requested) this.say(viewer, { type: "gap", requested: requested.toString(), resumedAt: from.toString(), reason: "trimmed" });
+    if (this.refuseWriting) {
+      socket.close(4409, "console_writer_busy: session con_2 writes");
+      return;
+    }
+    if (trimmed) this.say(viewer, { type: "gap", requested: requested.toString(), resumedAt: from.toString(), reason: "trimmed" });
     // Frames may overlap what the client has: it must cut them.
     if (this.happens(this.faults.repeat)) viewer.sent -= BigInt(this.prng.between(0, Math.min(200, Number(from - this.oldest))));
     this.pump(viewer);
@@ -266,7 +277,15 @@ export class ScriptedConsoleServer {
 
 /** Refuses an upgrade with a problem document, as the service does. */
 export function refuse(socket: Duplex, status: number, code: string, extra: Record<string, unknown> = {}): void {
-  const body = JSON.stringify({ type: `/docs/errors#${code}`, title: code, status, code, detail: `Cannot attach: ${code}`, requestId: "req_1", ...extra });
+  const body = JSON.stringify({
+    type: `/docs/errors#${code}`,
+    title: code,
+    status,
+    code,
+    detail: `Cannot attach: ${code}`,
+    requestId: "req_1",
+    ...extra,
+  });
   socket.end(
     `HTTP/1.1 ${status} Refused\r\nContent-Type: application/problem+json\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
   );

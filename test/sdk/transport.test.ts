@@ -3,8 +3,16 @@ import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
+import {
+  ConnectionError,
+  NameTakenError,
+  ProtocolError,
+  RequestTimeoutError,
+  Understudy,
+  type UnderstudyOptions,
+  VmNotFoundError,
+} from "../../src/sdk/index.ts";
 import { backoffMs, retryAfterMs } from "../../src/sdk/retry.ts";
-import { ConnectionError, NameTakenError, ProtocolError, RequestTimeoutError, Understudy, type UnderstudyOptions, VmNotFoundError } from "../../src/sdk/index.ts";
 
 interface Seen {
   readonly method: string;
@@ -32,7 +40,12 @@ async function serve(answers: readonly Answer[], options: UnderstudyOptions = {}
     request.on("data", (chunk: Buffer) => chunks.push(chunk));
     request.on("end", () => {
       const answer = answers[Math.min(seen.length, answers.length - 1)];
-      seen.push({ method: request.method ?? "", url: request.url ?? "", headers: request.headers, body: Buffer.concat(chunks).toString("utf8") });
+      seen.push({
+        method: request.method ?? "",
+        url: request.url ?? "",
+        headers: request.headers,
+        body: Buffer.concat(chunks).toString("utf8"),
+      });
       answer?.(response, request);
     });
   });
@@ -71,7 +84,9 @@ describe("a call", () => {
     const keys = seen.map(({ headers }) => headers["idempotency-key"]);
     expect(new Set(keys).size).toBe(1);
     expect(keys[0]).toMatch(/^[0-9a-f-]{36}$/);
-    expect(new Set(seen.map(({ body }) => body))).toEqual(new Set(['{"name":"demo","spec":{"image":"debian","protection":{"mode":"lockstep"}}}']));
+    expect(new Set(seen.map(({ body }) => body))).toEqual(
+      new Set(['{"name":"demo","spec":{"image":"debian","protection":{"mode":"lockstep"}}}']),
+    );
     await client.vms.create({ image: "debian" });
     expect(seen[3]?.headers["idempotency-key"]).not.toBe(keys[0]);
   });
@@ -154,7 +169,11 @@ describe("a call", () => {
 describe("waiting for a VM", () => {
   it("asks again until the target is reached, and is up to date then", async () => {
     const starting = { ...vm, status: { ...vm.status, state: "starting" } };
-    const { client, seen } = await serve([json(200, starting), json(200, { reached: false, vm: starting }), json(200, { reached: true, vm })]);
+    const { client, seen } = await serve([
+      json(200, starting),
+      json(200, { reached: false, vm: starting }),
+      json(200, { reached: true, vm }),
+    ]);
     const found = await client.vms.get("demo");
     expect((await found.waitFor("running")).status.state).toBe("running");
     expect(seen.at(-1)?.url).toBe("/v1/vms/vm_1/wait?for=running&timeout=60");
@@ -173,7 +192,11 @@ describe("waiting for a VM", () => {
 describe("an operation", () => {
   it("gives its result when it ends", async () => {
     const pending = { id: "op_1", kind: "vm.failover", state: "running", vmId: "vm_1", result: null, error: null };
-    const { client, seen } = await serve([json(200, vm), json(202, pending), json(200, { ...pending, state: "succeeded", result: { id: "fo_1" } })]);
+    const { client, seen } = await serve([
+      json(200, vm),
+      json(202, pending),
+      json(200, { ...pending, state: "succeeded", result: { id: "fo_1" } }),
+    ]);
     const operation = await (await client.vms.get("demo")).failover({ mode: "test", expectedTerm: 3 });
     expect(operation.id).toBe("op_1");
     expect(await operation.result()).toEqual({ id: "fo_1" });

@@ -85,7 +85,8 @@ async function demo(options: Options, shell: Shell): Promise<void> {
     }
     if (options.keep !== true && (held || cluster === null || signal.aborted)) await rm(dataDirectory, { recursive: true, force: true });
   }
-  if (!held) throw new UnderstudyError("story_broken", `Cannot vouch for the transcript: see above; the logs are in ${join(dataDirectory, "logs")}`);
+  if (!held)
+    throw new UnderstudyError("story_broken", `Cannot vouch for the transcript: see above; the logs are in ${join(dataDirectory, "logs")}`);
 }
 
 /** @returns whether the transcript holds */
@@ -98,7 +99,7 @@ async function tell(cluster: Cluster, options: Options, stage: Stage, signal: Ab
   console.on("reconnecting", ({ reason }) => stage.say(`the console reconnects: ${reason}`));
   const story = new StoryConsole(console, (line) => stage.guest(line));
   try {
-    await story.expect(/understudy: ready[\s\S]*# (\x1b\[6n)?$/, BOOT_TIMEOUT_MS, signal, 0);
+    await story.expect(/understudy: ready[\s\S]*:~# /, BOOT_TIMEOUT_MS, signal, 0);
     await vm.waitFor("protected", { timeoutMs: STEP_TIMEOUT_MS, signal });
     stage.say(`Protected: ${replicasText(vm)}`);
 
@@ -125,7 +126,10 @@ async function killPrimary(cluster: Cluster, vm: Vm, story: StoryConsole, stage:
   const primary = vm.status.replicas.find((replica) => replica.role === "primary" && replica.state === "live");
   const worker = (await client.workers.list({ signal })).find(({ id }) => id === primary?.worker);
   if (worker === undefined || cluster.workerWithPid(worker.status.pid) === null) {
-    throw new UnderstudyError("story_broken", `Cannot kill the primary of ${vm.id}: its worker ${primary?.workerName ?? "is unknown"} is no process of this run`);
+    throw new UnderstudyError(
+      "story_broken",
+      `Cannot kill the primary of ${vm.id}: its worker ${primary?.workerName ?? "is unknown"} is no process of this run`,
+    );
   }
   const { pid } = worker.status;
   const { term } = vm.status;
@@ -160,10 +164,17 @@ function judge(story: StoryConsole, kills: readonly Kill[], failovers: readonly 
   stage.say("");
   for (const [index, kill] of kills.entries()) {
     const gap = failovers[failovers.length - 1 - index]?.gapMs;
-    const inside = gap === null || gap === undefined ? "" : `; inside: detect ${ms(gap.detect)}, arbitrate ${ms(gap.arbitrate)}, promote ${ms(gap.promote)}`;
-    stage.say(`kill ${index + 1}  ${kill.worker} (pid ${kill.pid})  client-visible silence ${ms(kill.silenceMs)}, protected again ${ms(kill.repairMs)}${inside}`);
+    const inside =
+      gap === null || gap === undefined
+        ? ""
+        : `; inside: detect ${ms(gap.detect)}, arbitrate ${ms(gap.arbitrate)}, promote ${ms(gap.promote)}`;
+    stage.say(
+      `kill ${index + 1}  ${kill.worker} (pid ${kill.pid})  client-visible silence ${ms(kill.silenceMs)}, protected again ${ms(kill.repairMs)}${inside}`,
+    );
   }
-  stage.say(`transcript: ${verdict.guestLines} lines counted by the guest, ${facts.acknowledged} lines typed and acknowledged, ${verdict.heardLines} heard`);
+  stage.say(
+    `transcript: ${verdict.guestLines} lines counted by the guest, ${facts.acknowledged} lines typed and acknowledged, ${verdict.heardLines} heard`,
+  );
   for (const problem of problems) stage.say(`WRONG: ${problem}`);
   const holds = verdict.holds && problems.length === 0;
   stage.say(holds ? "The transcript holds: no gap, no repeat, every acknowledged line heard once" : "The transcript does not hold");

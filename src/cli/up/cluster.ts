@@ -161,7 +161,10 @@ export class Cluster {
     while (!(await condition())) {
       signal.throwIfAborted();
       if (performance.now() >= deadline) {
-        throw new UnderstudyError("service_failed", `Cannot start: ${what} not ready within ${READY_TIMEOUT_MS / 1000} s; see the logs in ${this.directory.path}/logs`);
+        throw new UnderstudyError(
+          "service_failed",
+          `Cannot start: ${what} not ready within ${READY_TIMEOUT_MS / 1000} s; see the logs in ${this.directory.path}/logs`,
+        );
       }
       await new Promise((resolve) => setTimeout(resolve, LOOK_AGAIN_MS));
     }
@@ -199,7 +202,12 @@ class EarlyFailure {
         exits.set(service.name, count);
         if (count < EARLY_EXITS_MAX) return;
         const tail = await lastLines(service.logFile, 8);
-        reject(new UnderstudyError("service_failed", `Cannot start ${service.name}: it ended ${count} times (${exit.reason}); the end of ${service.logFile}:\n${tail}`));
+        reject(
+          new UnderstudyError(
+            "service_failed",
+            `Cannot start ${service.name}: it ended ${count} times (${exit.reason}); the end of ${service.logFile}:\n${tail}`,
+          ),
+        );
       };
       for (const service of services) this.subscriptions.push(service.onExit((exit) => void onExit(service, exit)));
     });

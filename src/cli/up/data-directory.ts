@@ -71,9 +71,13 @@ export class DataDirectory {
     } catch (error) {
       const { code, message } = error as NodeJS.ErrnoException;
       if (code === undefined) throw error;
-      throw new UnderstudyError("data_directory_unusable", `Cannot use the data directory ${this.path}: ${message}; choose another with --data-dir`, {
-        cause: error,
-      });
+      throw new UnderstudyError(
+        "data_directory_unusable",
+        `Cannot use the data directory ${this.path}: ${message}; choose another with --data-dir`,
+        {
+          cause: error,
+        },
+      );
     }
   }
 }

@@ -40,11 +40,17 @@ export async function assertFree(address: ListenAddress, what: string, option: s
     const { code, message } = error as NodeJS.ErrnoException;
     const text = addressText(address);
     if (code === "EADDRINUSE") {
-      throw new UnderstudyError("address_in_use", `Cannot start ${what} on ${text}: the port is in use; stop what uses it, or choose another with ${option}`, {
-        cause: error,
-      });
+      throw new UnderstudyError(
+        "address_in_use",
+        `Cannot start ${what} on ${text}: the port is in use; stop what uses it, or choose another with ${option}`,
+        {
+          cause: error,
+        },
+      );
     }
-    throw new UnderstudyError("bad_listen_address", `Cannot start ${what} on ${text}: ${message}; choose another address with ${option}`, { cause: error });
+    throw new UnderstudyError("bad_listen_address", `Cannot start ${what} on ${text}: ${message}; choose another address with ${option}`, {
+      cause: error,
+    });
   } finally {
     await new Promise<void>((resolve) => (server.listening ? server.close(() => resolve()) : resolve()));
   }

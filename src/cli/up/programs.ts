@@ -12,6 +12,7 @@ export interface Program {
 export function programOf(name: "control-plane" | "worker"): Program {
   const folder = import.meta.url.endsWith(".ts") ? "../../../dist/" : "./";
   const file = fileURLToPath(new URL(`${folder}${name}.mjs`, import.meta.url));
-  if (!existsSync(file)) throw new UnderstudyError("build_incomplete", `Cannot find the program ${file}: build it first with npm run build`);
+  if (!existsSync(file))
+    throw new UnderstudyError("build_incomplete", `Cannot find the program ${file}: build it first with npm run build`);
   return { command: process.execPath, arguments: ["--enable-source-maps", file] };
 }

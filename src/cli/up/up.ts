@@ -24,9 +24,13 @@ export function addUp(program: Command, shell: Shell): void {
   const command = program
     .command("up")
     .description("run a control plane, its database and three workers on this machine, with a protected VM, until Ctrl-C")
-    .option("--data-dir <dir>", "where everything is kept (UNDERSTUDY_DATA_DIR)", env["UNDERSTUDY_DATA_DIR"] || ".understudy")
-    .option("--listen <host:port>", "address of the API (UNDERSTUDY_LISTEN)", env["UNDERSTUDY_LISTEN"] || "127.0.0.1:8080")
-    .option("--internal-listen <host:port>", "address for workers (UNDERSTUDY_INTERNAL_LISTEN)", env["UNDERSTUDY_INTERNAL_LISTEN"] || "127.0.0.1:8081")
+    .option("--data-dir <dir>", "where everything is kept (UNDERSTUDY_DATA_DIR)", env.UNDERSTUDY_DATA_DIR || ".understudy")
+    .option("--listen <host:port>", "address of the API (UNDERSTUDY_LISTEN)", env.UNDERSTUDY_LISTEN || "127.0.0.1:8080")
+    .option(
+      "--internal-listen <host:port>",
+      "address for workers (UNDERSTUDY_INTERNAL_LISTEN)",
+      env.UNDERSTUDY_INTERNAL_LISTEN || "127.0.0.1:8081",
+    )
     .option("--workers <count>", "worker processes; two hold a pair, a third takes over", parseInteger(1, 64), 3)
     .option("--no-demo", `do not create the VM "${DEMO_VM}"`);
   addImageSourceOptions(command);
@@ -41,13 +45,13 @@ async function up(options: Options, shell: Shell): Promise<void> {
       dataDirectory: resolve(options.dataDir),
       listen: parseListenAddress(options.listen),
       internalListen: parseListenAddress(options.internalListen),
-      imageStore: resolve(env["UNDERSTUDY_IMAGE_STORE"] || resolve(options.dataDir, "images")),
+      imageStore: resolve(env.UNDERSTUDY_IMAGE_STORE || resolve(options.dataDir, "images")),
       workers: options.workers,
       env,
       signal,
       onNote,
       beforeStart: async (directory) => {
-        await ensureGuestImage(env["UNDERSTUDY_IMAGE_STORE"] || directory.imageStore, options, shell);
+        await ensureGuestImage(env.UNDERSTUDY_IMAGE_STORE || directory.imageStore, options, shell);
         onNote(`Starting a control plane and ${options.workers} workers`);
       },
     }),
