@@ -14,8 +14,8 @@ import {
   UnderstudyError,
 } from "../sdk/index.ts";
 
-export const ExitCode = { Ok: 0, Error: 1, Usage: 2, NotFound: 3, Conflict: 4, Timeout: 5, Auth: 6 } as const;
-export type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
+const ExitCode = { Ok: 0, Error: 1, Usage: 2, NotFound: 3, Conflict: 4, Timeout: 5, Auth: 6 } as const;
+type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
 export interface Ending {
   readonly code: ExitCode;

@@ -41,7 +41,7 @@ export function printOne<T>(shell: Shell, format: Format, item: T, listing: List
   printList(shell, format, [item], listing);
 }
 
-export function tableLines<T>(items: readonly T[], columns: readonly Column<T>[]): string[] {
+function tableLines<T>(items: readonly T[], columns: readonly Column<T>[]): string[] {
   const rows = [columns.map((column) => column.title), ...items.map((item) => columns.map((column) => column.value(item)))];
   const widths = columns.map((_column, index) => Math.max(...rows.map((row) => row[index]?.length ?? 0)));
   return rows.map((row) =>

@@ -26,7 +26,7 @@ export function addVmConsole(vm: Command, shell: Shell): void {
     .description("attach to a VM's console; Ctrl-] leaves")
     .argument("<vm>", "id or name")
     .option("--read-only", "only watch")
-    .option("--from <where>", "start, end, tail:BYTES, or an offset", parseFrom, "tail:8192" as From)
+    .option("--from <where>", "start, end, tail:BYTES, or an offset", parseFrom, "start" as From)
     .option("--takeover", "take the right to write from whoever has it")
     .action(async (name: string, options: Options, command: Command) => {
       const found = await connect(command, shell).vms.get(name, { signal: shell.signal });

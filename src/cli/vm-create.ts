@@ -7,6 +7,7 @@ import { note, type Shell } from "./shell.ts";
 import { VM_LISTING } from "./vm-columns.ts";
 
 interface Options {
+  readonly name?: string;
   readonly image: string;
   readonly memory?: number;
   readonly cmdline?: string;
@@ -20,6 +21,7 @@ export function addVmCreate(vm: Command, shell: Shell): void {
   vm.command("create")
     .description("create a VM and start it")
     .argument("[name]", "unique name: lower-case letters, digits and dashes")
+    .option("--name <name>", "the same as the argument")
     .option("--image <image>", "id, name or name@sha256:… of an image", "debian")
     .option("--memory <MiB>", "memory of the guest", parseInteger(1, 1 << 20))
     .option("--cmdline <text>", "kernel command line instead of the image's")
@@ -28,7 +30,8 @@ export function addVmCreate(vm: Command, shell: Shell): void {
     .addOption(new Option("--wait <target>", "wait until the VM is there").choices(["running", "protected"]))
     .option("--timeout <seconds>", "how long to wait", parseInteger(1, 86_400), 120)
     .addOption(outputOption())
-    .action(async (name: string | undefined, options: Options, command: Command) => {
+    .action(async (argument: string | undefined, options: Options, command: Command) => {
+      const name = argument ?? options.name;
       const created = await connect(command, shell).vms.create(
         {
           ...(name === undefined ? {} : { name }),

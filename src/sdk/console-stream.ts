@@ -19,7 +19,7 @@ import type { Backoff } from "./retry.ts";
 import { backoffMs } from "./retry.ts";
 import type { OpenSocket, Socket, SocketListener } from "./socket.ts";
 
-export const CONSOLE_SUBPROTOCOL = "understudy.console.v1";
+const CONSOLE_SUBPROTOCOL = "understudy.console.v1";
 
 /** Output bytes that may be on their way or unread. */
 const WINDOW_BYTES = 256 * 1024;

@@ -87,6 +87,11 @@ describe("vm create", () => {
     expect(stderr).toContain("understudy vm wait demo --for protected");
   });
 
+  it("takes the name as an option too", async () => {
+    const { api } = await against({ "POST /v1/vms": vm }, "vm", "create", "--name", "web");
+    expect(api.asked[0]?.body).toMatchObject({ name: "web" });
+  });
+
   it("waits where it is told to", async () => {
     const { code, api } = await against(
       { "POST /v1/vms": vm, "GET /v1/vms/vm_1/wait": { reached: true, vm } },

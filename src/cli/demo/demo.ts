@@ -147,7 +147,7 @@ async function killPrimary(cluster: Cluster, vm: Vm, story: StoryConsole, stage:
   const repair = within(repaired(), STEP_TIMEOUT_MS, "the VM to be protected again", signal);
   repair.catch(() => {});
   // What counts is what a client sees: twenty more lines that the guest wrote, some of which answer us.
-  await story.expect(/(guest \d+\r\n[\s\S]*?){20}/, STEP_TIMEOUT_MS, signal);
+  await story.expectGuestLines(20, STEP_TIMEOUT_MS, signal);
   const { silenceMs } = story;
   stage.say(`The numbers go on; longest silence ${silenceMs.toFixed(0)} ms (the guest prints every 50 ms)`);
   const repairMs = await repair;

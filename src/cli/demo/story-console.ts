@@ -79,6 +79,13 @@ export class StoryConsole {
     await within(Promise.race([seen, this.whenFailed]), timeoutMs, `the console to show ${pattern}`, signal);
   }
 
+  /** @returns when the guest has counted so many lines more than the transcript holds now */
+  async expectGuestLines(count: number, timeoutMs: number, signal: AbortSignal): Promise<void> {
+    const from = this.text.length;
+    const last = [...this.text.matchAll(/^guest (\d+)\r$/gm)].at(-1)?.[1] ?? "0";
+    await this.expect(new RegExp(`guest ${Number(last) + count}\r\n`), timeoutMs, signal, Math.max(0, from - 32));
+  }
+
   /** Types as one piece, not counted as a line of the story. */
   async type(text: string): Promise<void> {
     await this.console.write(text);
