@@ -17,13 +17,13 @@ export async function* failover(): AsyncGenerator<Figure> {
     const gaps: number[] = [];
     const repairs: number[] = [];
     for (let kill = 0; kill < KILLS; kill++) {
-      await guest.expect(/(guest \d+\r\n[\s\S]*?){10}/);
+      await guest.expectGuestLines(10);
       const { term } = guest.vm.status;
       const { pid } = await guest.workerOf("primary");
       guest.console.resetSilence();
       const start = performance.now();
       process.kill(pid, "SIGKILL");
-      await guest.expect(/(guest \d+\r\n[\s\S]*?){20}/);
+      await guest.expectGuestLines(20);
       gaps.push(guest.console.silenceMs);
       await guest.protectedAfter(term);
       repairs.push((performance.now() - start) / 1000);

@@ -19,7 +19,7 @@ test("a control plane that is killed and started again finds the VM, the same re
 
   const controlPlane = at.cluster.services[0];
   process.kill(controlPlane?.pid ?? 0, "SIGKILL");
-  await guest.expect(/(guest \d+\r\n[\s\S]*?){20}/);
+  await guest.expectGuestLines(20);
 
   const again = await at.client.vms.get("undisturbed");
   expect(again.status.term).toBe(before.status.term);
@@ -30,7 +30,7 @@ test("a control plane that is killed and started again finds the VM, the same re
   // And it still decides: a kill after the restart is survived as well.
   const { term } = guest.vm.status;
   process.kill((await guest.workerOf("primary")).pid, "SIGKILL");
-  await guest.expect(/(guest \d+\r\n[\s\S]*?){20}/);
+  await guest.expectGuestLines(20);
   await guest.protectedAfter(term);
   await guest.endStory();
   const { console } = guest;

@@ -16,7 +16,7 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "understudy-postgres-"));
   postgres = await EmbeddedPostgres.start({ directory: folder, durable: false });
   const { host, port, user, database } = postgres.connection;
-  at = await Installation.start({ env: { DATABASE_URL: `postgres://${user}@/${database}?host=${encodeURIComponent(String(host))}&port=${port}` } });
+  at = await Installation.start({ env: { DATABASE_URL: `postgres://${user}@localhost/${database}?host=${encodeURIComponent(String(host))}&port=${port}` } });
 });
 afterAll(async () => {
   await at?.stop();
@@ -33,7 +33,7 @@ test("with Postgres stopped the pair goes on, a failover waits and says arbiter_
   await postgres.stop();
 
   // The pair does not need the database: fifty lines, and what we type is acknowledged.
-  await guest.expect(/(guest \d+\r\n[\s\S]*?){50}/);
+  await guest.expectGuestLines(50);
   const acknowledged = guest.console.acknowledged;
   await guest.expect(new RegExp(`heard client ${acknowledged + 10}\r\n`), 0);
   await expect(at.client.vms.get(guest.vm.id)).rejects.toBeInstanceOf(ArbiterUnavailableError);
@@ -45,7 +45,7 @@ test("with Postgres stopped the pair goes on, a failover waits and says arbiter_
   await expect(guest.console.expect(/guest/, 1_500, at.signal, silentFrom)).rejects.toThrow(/waited 1.5 s/);
 
   postgres = await EmbeddedPostgres.start({ directory: folder, durable: false });
-  await guest.expect(/(guest \d+\r\n[\s\S]*?){20}/);
+  await guest.expectGuestLines(20);
   await guest.protectedAfter(term);
   await guest.endStory();
   const { console } = guest;

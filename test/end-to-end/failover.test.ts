@@ -37,7 +37,7 @@ test(`${KILLS} kills of the primary's process at random instants leave a transcr
     const { term } = guest.vm.status;
     const { pid } = await guest.workerOf("primary");
     process.kill(pid, "SIGKILL");
-    await guest.expect(/(guest \d+\r\n[\s\S]*?){5}/);
+    await guest.expectGuestLines(5);
     await guest.protectedAfter(term);
   }
   await guest.endStory();

@@ -18,13 +18,13 @@ test("a stopped primary is replaced after the heartbeat time-out; continued, it 
   process.kill(old.pid, "SIGSTOP");
   let resumed = false;
   try {
-    await guest.expect(/(guest \d+\r\n[\s\S]*?){20}/);
+    await guest.expectGuestLines(20);
     await guest.protectedAfter(term);
     process.kill(old.pid, "SIGCONT");
     resumed = true;
     await expect.poll(async () => fencedLines(await at.log(old.name), old.replicaId), { timeout: 30_000 }).toHaveLength(1);
     // The guest's story goes on under the new primary while the old one is awake.
-    await guest.expect(/(guest \d+\r\n[\s\S]*?){20}/);
+    await guest.expectGuestLines(20);
   } finally {
     if (!resumed) process.kill(old.pid, "SIGCONT");
   }

@@ -105,6 +105,11 @@ export class Guest {
     await this.console.expect(pattern, STEP_MS, this.installation.signal, from);
   }
 
+  /** Resolves when the guest of the story has counted so many lines more. */
+  async expectGuestLines(count: number): Promise<void> {
+    await this.console.expectGuestLines(count, STEP_MS, this.installation.signal);
+  }
+
   /** Runs a command at the guest's shell and returns what it printed. */
   async run(command: string): Promise<string> {
     const from = this.console.transcript.length;
