@@ -1,7 +1,8 @@
 /** Terms, promotions and failovers: what the arbiter grants, to whom, and what the API then says. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
-import { changeTerm, type TermChange } from "../../src/control/db/queries/change-term.ts";
+import { changeTerm } from "../../src/control/db/queries/change-term.ts";
 import { readVmRow } from "../../src/control/db/queries/read-vm.ts";
+import type { TermChange } from "../../src/control/domain/term-change.ts";
 import type { Failover, Vm } from "../../src/control/schemas/vm.ts";
 import { ControlUnderTest } from "./support/control-under-test.ts";
 import { TestPostgres } from "./support/database.ts";
@@ -20,7 +21,7 @@ beforeEach(async () => {
 });
 afterEach(() => control.close());
 
-const change = (request: TermChange) => changeTerm(control.parts.database, request, { cause: "worker_lost" });
+const change = (request: TermChange) => changeTerm(control.parts.database, request, { cause: "worker_lost", isReachable: (id) => control.parts.workers.holderOf(id) !== null });
 const row = (vm: string) => readVmRow(control.parts.database.db, vm);
 
 describe("the arbiter", () => {
@@ -77,7 +78,7 @@ describe("the arbiter", () => {
   test("grants a repeat of going solo and of adding a backup, with the term that the first one made", async () => {
     const { vm, primary, primaryId, backupId } = await control.protectedVm("demo");
     const term = BigInt(vm.status.term);
-    const added: TermChange = { kind: "addBackup", vmId: vm.id, asker: primaryId, term: term - 1n, backup: backupId, reachable: true };
+    const added: TermChange = { kind: "addBackup", vmId: vm.id, asker: primaryId, term: term - 1n, backup: backupId };
     expect(await change(added)).toMatchObject({ outcome: "granted", term, changed: false });
     primary.pairs = false;
     const solo: TermChange = { kind: "goSolo", vmId: vm.id, asker: primaryId, term, lost: backupId, reason: "lag_exceeded" };
@@ -87,13 +88,37 @@ describe("the arbiter", () => {
     expect(await change(added)).toMatchObject({ outcome: "refused", term: term + 1n });
   });
 
+  test("grants going solo to a primary that does not know yet that its backup was added", async () => {
+    const { vm, primary, primaryId, backupId } = await control.protectedVm("demo");
+    primary.pairs = false;
+    const term = BigInt(vm.status.term);
+    const solo: TermChange = { kind: "goSolo", vmId: vm.id, asker: primaryId, term: term - 1n, lost: backupId, reason: "backup_failed" };
+    expect(await change(solo)).toMatchObject({ outcome: "granted", term: term + 1n, changed: true });
+    expect(await change(solo)).toMatchObject({ outcome: "granted", term: term + 1n, changed: false });
+    expect((await row(vm.id)).synced).toEqual([]);
+  });
+
+  test("never adds a backup whose promotion it refused, however late it is asked to", async () => {
+    for (const worker of ["one", "two"]) control.workerNamed(worker).pairs = false;
+    await control.createVm("demo");
+    const vm = await control.vmThat("demo", ({ status }) => status.protection.state === "syncing");
+    const ids = vm.status.replicas.map((replica) => replica.id);
+    const primaryId = vm.status.replicas.find((replica) => replica.role === "primary")?.id as string;
+    const backupId = ids.find((id) => id !== primaryId) as string;
+    const promote: TermChange = { kind: "promote", vmId: vm.id, asker: backupId, term: 1n };
+    const add: TermChange = { kind: "addBackup", vmId: vm.id, asker: primaryId, term: 1n, backup: backupId };
+    const [promotion, addition] = await Promise.all([change(promote), change(add)]);
+    // Whichever was first: either it was added and then promoted, or refused and then not added.
+    expect([`${promotion.outcome} ${addition.outcome}`]).toEqual([promotion.outcome === "granted" ? "granted granted" : "refused refused"]);
+  });
+
   test("does not add a backup that the VM does not have, or that was given up", async () => {
     const { vm, primaryId, backupId, primary } = await control.protectedVm("demo");
     primary.pairs = false;
     const term = BigInt(vm.status.term);
     await change({ kind: "goSolo", vmId: vm.id, asker: primaryId, term, lost: backupId, reason: "backup_failed" });
     for (const backup of ["rep_of_nobody", backupId, primaryId]) {
-      expect(await change({ kind: "addBackup", vmId: vm.id, asker: primaryId, term: term + 1n, backup, reachable: true })).toMatchObject({ outcome: "refused" });
+      expect(await change({ kind: "addBackup", vmId: vm.id, asker: primaryId, term: term + 1n, backup })).toMatchObject({ outcome: "refused" });
     }
   });
 

@@ -85,6 +85,7 @@ export const vms = pgTable("vms", {
   stateSince: time("state_since").notNull().defaultNow(),
   term: instant("term").notNull().default(1n),
   primaryReplica: text("primary_replica"),
+  primarySinceTerm: instant("primary_since_term").notNull().default(1n),
   synced: text("synced").array().notNull().default(sql`'{}'`),
   transitionKind: text("transition_kind").$type<"create" | "promote" | "goSolo" | "addBackup">().notNull().default("create"),
   transitionBy: text("transition_by"),

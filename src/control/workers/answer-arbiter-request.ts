@@ -4,8 +4,9 @@
  */
 import type { WorkerMessage } from "../../wire/control-messages.ts";
 import type { ControlPlane } from "../control-plane.ts";
-import { changeTerm, type TermChange } from "../db/queries/change-term.ts";
+import { changeTerm } from "../db/queries/change-term.ts";
 import { isDatabaseUnavailable } from "../db/unavailable.ts";
+import type { TermChange } from "../domain/term-change.ts";
 import type { WorkerLink } from "./worker-link.ts";
 
 type ArbiterRequest = Extract<WorkerMessage, { type: "arbiterRequest" }>;
@@ -13,9 +14,12 @@ type ArbiterRequest = Extract<WorkerMessage, { type: "arbiterRequest" }>;
 export async function answerArbiterRequest(control: ControlPlane, link: WorkerLink, message: ArbiterRequest): Promise<void> {
   const { requestId, vmId, replicaId, request } = message;
   const log = control.log.child({ vmId, replicaId, worker: link.worker.name, request: request.kind, term: request.term });
-  const change = toTermChange(control, message);
+  const change = toTermChange(message);
   try {
-    const answer = await changeTerm(control.database, change, { cause: causeOf(control, vmId, replicaId) });
+    const answer = await changeTerm(control.database, change, {
+      cause: causeOf(control, vmId, replicaId),
+      isReachable: (backup) => control.workers.holderOf(backup) !== null,
+    });
     log.info({ outcome: answer.outcome, termNow: answer.term.toString(), repeated: !answer.changed }, `arbiter: ${request.kind} ${answer.outcome}`);
     link.send({ type: "arbiterAnswer", requestId, outcome: answer.outcome, term: answer.term.toString() });
   } catch (error) {
@@ -26,7 +30,7 @@ export async function answerArbiterRequest(control: ControlPlane, link: WorkerLi
   control.reconciler.kick();
 }
 
-function toTermChange(control: ControlPlane, { vmId, replicaId, request }: ArbiterRequest): TermChange {
+function toTermChange({ vmId, replicaId, request }: ArbiterRequest): TermChange {
   const base = { vmId, asker: replicaId, term: BigInt(request.term) };
   switch (request.kind) {
     case "promote":
@@ -34,7 +38,7 @@ function toTermChange(control: ControlPlane, { vmId, replicaId, request }: Arbit
     case "goSolo":
       return { ...base, kind: "goSolo", lost: request.lost, reason: request.reason };
     case "addBackup":
-      return { ...base, kind: "addBackup", backup: request.backup, reachable: control.workers.holderOf(request.backup) !== null };
+      return { ...base, kind: "addBackup", backup: request.backup };
   }
 }
 

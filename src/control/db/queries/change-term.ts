@@ -1,23 +1,15 @@
 /**
- * The arbiter: the only statements that change who is primary and who may become it.
+ * The arbiter: the only statements that change who is primary and who may become it; the rules are in `domain/term-change.ts`.
  *
- *     create --addBackup--> synced {b} --promote(b)--> synced {} --addBackup--> ...
- *                                 '----goSolo(b)-----> synced {}
- *
- * Each transition is one compare-and-set on `(vms.id, vms.term)`; whoever commits first wins, and the others find another
- * term. A request that was granted already, and whose answer was lost, is granted again with the term that it made.
+ * The VM's row is locked, looked at, and changed by a compare-and-set on its term. The lock comes first, in a statement of
+ * its own: what the rules look at beside the row (is the backup still a candidate?) is then read as it is, not as it was.
  */
 import { eq, inArray, sql } from "drizzle-orm";
+import { assert } from "../../../base/assert.ts";
 import { type ProtectionReason, reasonOfSolo } from "../../domain/protection.ts";
+import { decideTermChange, type TermChange } from "../../domain/term-change.ts";
 import { type Database, newId, type Queryable, type Transaction } from "../database.ts";
-import { replicas } from "../schema.ts";
-
-export type TermChange = { readonly vmId: string; readonly asker: string; readonly term: bigint } & (
-  | { readonly kind: "promote" }
-  | { readonly kind: "goSolo"; readonly lost: string; readonly reason: string }
-  /** `reachable`: the backup's worker is connected; one that nobody can hear would protect nothing. */
-  | { readonly kind: "addBackup"; readonly backup: string; readonly reachable: boolean }
-);
+import { replicas, type VmRow, vms } from "../schema.ts";
 
 export interface TermChangeAnswer {
   readonly outcome: "granted" | "refused";
@@ -25,124 +17,105 @@ export interface TermChangeAnswer {
   readonly term: bigint;
   /** False for a repeat of what was granted before, and for a refusal. */
   readonly changed: boolean;
-  readonly primaryReplica: string | null;
 }
 
 export interface TermChangeContext {
   /** Why the primary is thought to be lost, if this is a promotion that nobody asked for. */
   readonly cause: "worker_lost" | "connection_lost";
+  /** A backup whose worker nobody can hear would protect nothing. */
+  readonly isReachable: (replicaId: string) => boolean;
 }
 
 export function changeTerm(database: Database, change: TermChange, context: TermChangeContext): Promise<TermChangeAnswer> {
   return database.transaction(async (tx) => {
-    const wanted = change.kind !== "addBackup" || change.reachable;
-    const granted = wanted ? await compareAndSet(tx.db, change) : null;
-    if (granted === null) return answerWithoutChange(tx, change);
-    switch (change.kind) {
-      case "promote":
-        await recordPromotion(tx, change, granted, context);
-        break;
-      case "goSolo":
-        await recordSolo(tx, change, granted);
-        break;
-      case "addBackup":
-        await recordBackup(tx, change, granted);
-        break;
+    const [vm] = await tx.db.select().from(vms).where(eq(vms.id, change.vmId)).for("update");
+    if (vm === undefined) return { outcome: "refused", term: 0n, changed: false };
+    const isCandidate = change.kind === "addBackup" && context.isReachable(change.backup) && (await isCandidateOf(tx.db, change.backup, vm.id));
+    const transition = { kind: vm.transitionKind, by: vm.transitionBy, replica: vm.transitionReplica };
+    switch (decideTermChange({ ...vm, transition, isCandidate }, change)) {
+      case "repeat":
+        return { outcome: "granted", term: vm.term, changed: false };
+      case "refuse":
+        if (change.kind === "promote") await recordRefusal(tx, change, vm);
+        return { outcome: "refused", term: vm.term, changed: false };
+      case "change": {
+        const term = await compareAndSet(tx.db, vm, change);
+        await record(tx, change, vm, term, context);
+        return { outcome: "granted", term, changed: true };
+      }
     }
-    return { outcome: "granted", term: granted.term, changed: true, primaryReplica: granted.primaryReplica };
   });
 }
 
-interface Granted {
-  readonly term: bigint;
-  readonly primaryReplica: string;
-  readonly formerPrimary: string | null;
+async function compareAndSet(db: Queryable, vm: VmRow, change: TermChange): Promise<bigint> {
+  const [kind, by, replica] = [change.kind, change.asker, replicaOf(change)];
+  const { rows } = await db.execute<{ term: string }>(
+    change.kind === "promote"
+      ? sql`
+        UPDATE vms SET term = term + 1, primary_replica = ${by}, primary_since_term = term + 1, synced = '{}',
+          transition_kind = ${kind}, transition_by = ${by}, transition_replica = ${replica}
+        WHERE id = ${vm.id} AND term = ${vm.term}
+        RETURNING term`
+      : sql`
+        UPDATE vms SET term = term + 1,
+          synced = ${change.kind === "addBackup" ? sql`array_append(synced, ${replica})` : sql`array_remove(synced, ${replica})`},
+          transition_kind = ${kind}, transition_by = ${by}, transition_replica = ${replica}
+        WHERE id = ${vm.id} AND term = ${vm.term}
+        RETURNING term`,
+  );
+  assert(rows[0] !== undefined, "the row is locked, so its term is what was read");
+  return BigInt(rows[0].term);
 }
 
-/** @returns null where the row is not as the asker believes it to be */
-async function compareAndSet(db: Queryable, change: TermChange): Promise<Granted | null> {
-  const { rows } = await db.execute<{ term: string; primary_replica: string; former_primary: string | null }>(statement(change));
-  const [row] = rows;
-  if (row === undefined) return null;
-  return { term: BigInt(row.term), primaryReplica: row.primary_replica, formerPrimary: row.former_primary };
-}
-
-function statement(change: TermChange) {
-  const { vmId, asker, term } = change;
+function replicaOf(change: TermChange): string {
   switch (change.kind) {
     case "promote":
-      // A primary may die before it could tell a newcomer the term that its addition made: one behind is as good.
-      return sql`
-        UPDATE vms SET term = vms.term + 1, primary_replica = ${asker}, synced = '{}',
-          transition_kind = 'promote', transition_by = ${asker}, transition_replica = ${asker}
-        FROM (SELECT id, primary_replica FROM vms WHERE id = ${vmId} FOR UPDATE) AS former
-        WHERE vms.id = former.id AND vms.desired_state = 'running' AND ${asker} = ANY (vms.synced)
-          AND (vms.term = ${term}
-            OR (vms.term = ${term}::bigint + 1 AND vms.transition_kind = 'addBackup' AND vms.transition_replica = ${asker}))
-        RETURNING vms.term, vms.primary_replica, former.primary_replica AS former_primary`;
+      return change.asker;
     case "goSolo":
-      // One behind is as good where the asker made that term itself: the answer to its addBackup was lost with the newcomer.
-      return sql`
-        UPDATE vms SET term = term + 1, synced = array_remove(synced, ${change.lost}),
-          transition_kind = 'goSolo', transition_by = ${asker}, transition_replica = ${change.lost}
-        WHERE id = ${vmId} AND primary_replica = ${asker}
-          AND (term = ${term} OR (term = ${term}::bigint + 1 AND transition_kind = 'addBackup' AND transition_by = ${asker}))
-        RETURNING term, primary_replica, NULL AS former_primary`;
+      return change.lost;
     case "addBackup":
-      return sql`
-        UPDATE vms SET term = term + 1, synced = array_append(synced, ${change.backup}),
-          transition_kind = 'addBackup', transition_by = ${asker}, transition_replica = ${change.backup}
-        WHERE id = ${vmId} AND primary_replica = ${asker} AND term = ${term} AND desired_state = 'running'
-          AND NOT ${change.backup} = ANY (synced)
-          AND EXISTS (
-            SELECT FROM replicas
-            WHERE replicas.id = ${change.backup} AND replicas.vm_id = ${vmId} AND replicas.role = 'backup'
-              AND replicas.gone_at IS NULL AND replicas.state IN ('placing', 'syncing', 'live'))
-        RETURNING term, primary_replica, NULL AS former_primary`;
+      return change.backup;
   }
 }
 
-/** The answer to a repeat, or the refusal. */
-async function answerWithoutChange(tx: Transaction, change: TermChange): Promise<TermChangeAnswer> {
-  const { rows } = await tx.db.execute<{
-    term: string;
-    primary_replica: string | null;
-    transition_kind: string;
-    transition_by: string | null;
-    transition_replica: string | null;
-  }>(sql`SELECT term, primary_replica, transition_kind, transition_by, transition_replica FROM vms WHERE id = ${change.vmId} FOR UPDATE`);
-  const [row] = rows;
-  if (row === undefined) return { outcome: "refused", term: 0n, changed: false, primaryReplica: null };
-  const term = BigInt(row.term);
-  const behind = term - change.term;
-  const same = row.transition_kind === change.kind && row.transition_by === change.asker && row.primary_replica === change.asker;
-  const repeated =
-    same &&
-    ((change.kind === "promote" && (behind === 1n || behind === 2n)) ||
-      (change.kind === "goSolo" && behind === 1n && row.transition_replica === change.lost) ||
-      (change.kind === "addBackup" && behind === 1n && row.transition_replica === change.backup));
-  if (repeated) return { outcome: "granted", term, changed: false, primaryReplica: row.primary_replica };
-  if (change.kind === "promote") {
-    // A refusal is final: the asker halts, so an addBackup that comes late must not find it.
-    await tx.db
-      .update(replicas)
-      .set({ state: "fenced", stateReason: "promotion_refused", updatedAt: sql`now()` })
-      .where(sql`${replicas.id} = ${change.asker} AND ${replicas.goneAt} IS NULL AND ${replicas.state} IN ('placing', 'syncing', 'live')`);
-    tx.emit({
-      type: "vm.failover.refused",
-      vmId: change.vmId,
-      term,
-      actor: { type: "worker" },
-      data: { replicaId: change.asker, askedInTerm: change.term.toString(), primaryReplica: row.primary_replica },
-    });
+async function isCandidateOf(db: Queryable, replicaId: string, vmId: string): Promise<boolean> {
+  const { rows } = await db.execute(sql`
+    SELECT FROM replicas
+    WHERE id = ${replicaId} AND vm_id = ${vmId} AND role = 'backup' AND gone_at IS NULL AND state IN ('placing', 'syncing', 'live')`);
+  return rows.length > 0;
+}
+
+function record(tx: Transaction, change: TermChange, vm: VmRow, term: bigint, context: TermChangeContext): Promise<void> {
+  switch (change.kind) {
+    case "promote":
+      return recordPromotion(tx, change, vm.primaryReplica, term, context);
+    case "goSolo":
+      return recordSolo(tx, change, term);
+    case "addBackup":
+      return recordBackup(tx, change, term);
   }
-  return { outcome: "refused", term, changed: false, primaryReplica: row.primary_replica };
+}
+
+/** Final: the asker halts now, so a request of its primary that is only late must not add it any more. */
+async function recordRefusal(tx: Transaction, change: TermChange, vm: VmRow): Promise<void> {
+  await tx.db
+    .update(replicas)
+    .set({ state: "fenced", stateReason: "promotion_refused", updatedAt: sql`now()` })
+    .where(sql`${replicas.id} = ${change.asker} AND ${replicas.vmId} = ${vm.id} AND ${replicas.state} <> 'lost' AND ${replicas.id} IS DISTINCT FROM ${vm.primaryReplica}`);
+  tx.emit({
+    type: "vm.failover.refused",
+    vmId: vm.id,
+    term: vm.term,
+    actor: { type: "worker" },
+    data: { replicaId: change.asker, askedInTerm: change.term.toString(), primaryReplica: vm.primaryReplica },
+  });
 }
 
 async function recordPromotion(
   tx: Transaction,
   { vmId, asker }: TermChange,
-  { term, formerPrimary }: Granted,
+  formerPrimary: string | null,
+  term: bigint,
   { cause }: TermChangeContext,
 ): Promise<void> {
   // Whoever else was a member holds a state of an older term: of no use to the new primary.
@@ -180,7 +153,7 @@ async function recordPromotion(
   tx.emit({ type: "vm.protection.changed", vmId, term, cause: reason, data: { state: "failing_over", reason } });
 }
 
-async function recordSolo(tx: Transaction, change: TermChange & { kind: "goSolo" }, { term }: Granted): Promise<void> {
+async function recordSolo(tx: Transaction, change: TermChange & { kind: "goSolo" }, term: bigint): Promise<void> {
   const reason = reasonOfSolo(change.reason);
   await tx.db
     .update(replicas)
@@ -191,7 +164,7 @@ async function recordSolo(tx: Transaction, change: TermChange & { kind: "goSolo"
   tx.emit({ type: "vm.protection.changed", vmId: change.vmId, term, cause: reason, data: { state: "unprotected", reason, lost: change.lost } });
 }
 
-async function recordBackup(tx: Transaction, change: TermChange & { kind: "addBackup" }, { term }: Granted): Promise<void> {
+async function recordBackup(tx: Transaction, change: TermChange & { kind: "addBackup" }, term: bigint): Promise<void> {
   await tx.db.update(replicas).set({ state: "live", stateReason: null, updatedAt: sql`now()` }).where(eq(replicas.id, change.backup));
   await tx.db.execute(sql`
     UPDATE vms SET protection_state = 'protected', protection_reason = NULL, protection_since = now() WHERE id = ${change.vmId}`);
