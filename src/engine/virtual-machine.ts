@@ -49,6 +49,8 @@ export class VirtualMachine {
   private readonly memory: WebAssembly.Memory;
   private readonly stopFlag: Int32Array;
   private readonly ramBytes: number;
+  /** Kept from chunk to chunk, so that a transfer does not allocate its size many times over. */
+  private readonly captured = new ByteWriter(64 * 1024);
   /** Where the next `captureState` goes on in its pass. */
   private captureAt = 0;
 
@@ -274,7 +276,7 @@ export class VirtualMachine {
    * @returns `pages` for `applyState`; `pagesLeft`: pages known to be missing on the receiver after these
    */
   captureState(maxBytes: number, final: boolean): { pages: Uint8Array; pagesLeft: number } {
-    const writer = new ByteWriter(64 * 1024);
+    const writer = this.captured;
     if (final) {
       for (let page = this.machine.firstPage(); page < this.machine.alwaysEnd(); page++) this.capturePage(writer, page);
       this.captureAt = 0;

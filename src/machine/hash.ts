@@ -74,6 +74,15 @@ export function updateHash(): u64 {
   return sum;
 }
 
+/** Hashes one page, if it was written since it was hashed last. The caller flushes the write TLB. */
+export function rehash(page: u32): void {
+  const at = dirtyMap + page;
+  const dirty = load<u8>(at);
+  if ((dirty & DIRTY_HASH) == 0) return;
+  store<u8>(at, dirty & ~DIRTY_HASH);
+  update(page);
+}
+
 /** Whether a page may differ from zeros: hashed as such, or written since. */
 export function mayHoldData(page: u32): bool {
   return load<u64>(pageHashes + (page << 3)) != 0 || (load<u8>(dirtyMap + page) & DIRTY_HASH) != 0;

@@ -11,7 +11,7 @@ import { run as runUntil } from "./hart/execute";
 import { modeChanged } from "./hart/mmu";
 import { flushAllTlbs, flushWriteTlb, forgetTranslations } from "./hart/tlb";
 import { MENVCFG_STCE } from "./hart/trap";
-import { ALWAYS_END, FIRST_PAGE, mayHoldData, updateHash } from "./hash";
+import { ALWAYS_END, FIRST_PAGE, mayHoldData, rehash, updateHash } from "./hash";
 import {
   CLOCK_INSTANT, CLOCK_RATE, CLOCK_TIME, CONSOLE_END, CONSOLE_RING, CONSOLE_RING_SIZE, EXCHANGE, HALTED, INPUT_SESSIONS,
   INSTRET, LAYOUT_MAGIC, LAYOUT_VERSION, MCOUNTEREN, MEDELEG, MENVCFG, MIDELEG, MIE, MTIMECMP, MTIME_OFFSET, PAGE_SHIFT, PC,
@@ -201,6 +201,8 @@ export function takePage(from: u32): u32 {
     const at = dirtyMap + page;
     if ((load<u8>(at) & DIRTY_TRANSFER) == 0 || !isState(page)) continue;
     store<u8>(at, load<u8>(at) & ~DIRTY_TRANSFER);
+    // Hashed while it is at hand: the pause at the end of a transfer then hashes only what was written since.
+    rehash(page);
     return page;
   }
   return 0;

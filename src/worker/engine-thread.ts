@@ -58,6 +58,8 @@ function execute(command: EngineCommand): EngineReply {
       return { kind: "transferEnded" };
     case "applyState":
       machine.applyState(command.pages);
+      // What has arrived is hashed while more is on its way: the verification at the end then has little left to do.
+      machine.hash();
       return { kind: "stateApplied", bytes: command.pages.length };
     case "verifyState": {
       machine.finishRestore();

@@ -10,6 +10,7 @@
  * Halted and failed replicas stay to be reported (and a halted guest's console to be read) until they are dropped. A
  * failure is this replica's alone: its channels close, so its peer suspects it at once, and the worker goes on.
  */
+import { randomBytes } from "node:crypto";
 import { unreachable } from "../base/assert.ts";
 import { InvariantViolation, UnderstudyError } from "../base/errors.ts";
 import type { ArbiterRequest, Effect, HaltReason, Replica, ReplicaId, ReplicaInput, ReplicaStatus } from "../hypervisor/messages.ts";
@@ -112,7 +113,7 @@ export class ReplicaDriver {
 
   /** A primary at instant 0: loads the images, then the guest runs. */
   boot(images: LinuxImages): void {
-    if (this.state === "starting") this.engine.post({ kind: "loadLinux", ...images });
+    if (this.state === "starting") this.engine.post({ kind: "loadLinux", ...images, rngSeed: randomBytes(32) });
   }
 
   /** A backup waits for its state; it is started as it is. */
