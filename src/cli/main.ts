@@ -3,17 +3,20 @@
 import { run } from "./program.ts";
 
 const stop = new AbortController();
+let stoppingSinceMs = 0;
 for (const name of ["SIGINT", "SIGTERM", "SIGHUP"] as const) {
   process.on(name, () => {
-    if (stop.signal.aborted) process.stderr.write("Still stopping\n");
+    // npm passes on what the terminal has sent to us already: the same Ctrl-C a moment later is not impatience.
+    if (!stop.signal.aborted) stoppingSinceMs = performance.now();
+    else if (performance.now() - stoppingSinceMs > 1_000) process.stderr.write("Still stopping\n");
     stop.abort();
   });
 }
-// The reader of our output has left (`understudy events | head`): nothing more to say.
+// The reader of our output has left (`understudy events | head`): there is nobody to go on for.
 for (const stream of [process.stdout, process.stderr]) {
   stream.on("error", (error: NodeJS.ErrnoException) => {
-    if (error.code === "EPIPE") process.exit(0);
-    throw error;
+    if (error.code !== "EPIPE") throw error;
+    stop.abort();
   });
 }
 

@@ -81,7 +81,7 @@ interface BrowserWebSocket {
   onclose: ((event: { code: number; reason: string }) => void) | null;
 }
 
-function openBrowserSocket(url: string, subprotocol: string, token: string | null, listener: SocketListener): Socket {
+export function openBrowserSocket(url: string, subprotocol: string, token: string | null, listener: SocketListener): Socket {
   const { WebSocket } = globalThis as unknown as { WebSocket: new (url: string, protocols: string[]) => BrowserWebSocket };
   // A browser cannot set headers on an upgrade, so the token rides as a second subprotocol.
   const socket = new WebSocket(url, token === null ? [subprotocol] : [subprotocol, `understudy.bearer.${base64url(token)}`]);

@@ -1,5 +1,6 @@
 /** The attached console against a real WebSocket server that cuts, repeats, refuses and forgets by seed. */
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, describe, expect, it, vi } from "vitest";
+import { WebSocket } from "ws";
 import { Prng } from "../../src/base/prng.ts";
 import type { AttachOptions, ConsoleGap } from "../../src/sdk/console-stream.ts";
 import { ConsoleStream } from "../../src/sdk/console-stream.ts";
@@ -12,7 +13,7 @@ import {
   VmDeletedError,
   VmNotFoundError,
 } from "../../src/sdk/errors.ts";
-import { openSocket } from "../../src/sdk/socket.ts";
+import { openBrowserSocket, openSocket } from "../../src/sdk/socket.ts";
 import type { Faults } from "./scripted-console-server.ts";
 import { NO_FAULTS, refuse, ScriptedConsoleServer } from "./scripted-console-server.ts";
 
@@ -185,6 +186,36 @@ describe("console output", () => {
       break;
     }
     expect(await read(stream, 1)).toBe("b");
+  });
+});
+
+describe("console in a browser", () => {
+  it("gives the token as a subprotocol, and works over the global WebSocket", async () => {
+    // The `ws` package has the browser's interface as well.
+    vi.stubGlobal("WebSocket", WebSocket);
+    const server = startServer();
+    const url = await server.listen();
+    const stream = await ConsoleStream.attach(
+      {
+        vm: "vm_1",
+        url,
+        token: async () => "t\u00f6ken?>",
+        open: async (...call) => openBrowserSocket(...call),
+        backoff: { baseMs: 2, capMs: 20 },
+      },
+      { mode: "write", inputSession: SESSION },
+    );
+    streams.push(stream);
+    const [, bearer] = server.upgrades[0]?.subprotocol?.split(/, ?/) ?? [];
+    expect(bearer).toMatch(/^understudy\.bearer\.[\w-]+$/);
+    expect(Buffer.from(bearer?.slice("understudy.bearer.".length) ?? "", "base64url").toString("utf8")).toBe("t\u00f6ken?>");
+    expect(server.upgrades[0]?.authorization).toBeUndefined();
+    server.print("hello");
+    expect(await read(stream, 5)).toBe("hello");
+    server.cutAll();
+    await stream.write("typed");
+    expect(server.typed(SESSION)).toBe("typed");
+    vi.unstubAllGlobals();
   });
 });
 
