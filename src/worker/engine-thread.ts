@@ -9,6 +9,7 @@ import { parentPort, workerData } from "node:worker_threads";
 import { assert, unreachable } from "../base/assert.ts";
 import { UnderstudyError } from "../base/errors.ts";
 import { VirtualMachine } from "../engine/virtual-machine.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 import { STATE_PAGES_MAX } from "../wire/logging-channel.ts";
 import type { ConsoleOutput, EngineCommand, EngineReply, EngineThreadData } from "./engine-commands.ts";
 
@@ -32,6 +33,8 @@ let printing = false;
 port.on("message", (command: EngineCommand) => {
   const reply = guarded(() => execute(command));
   port.postMessage(reply, transfers(reply));
+  // The kernel's bytes, or the pages of a whole transfer, are needed no more.
+  if (command.kind === "loadLinux" || command.kind === "verifyState") setImmediate(collectGarbage);
 });
 
 function guarded<Result>(action: () => Result): Result {

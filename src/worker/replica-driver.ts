@@ -15,6 +15,7 @@ import { unreachable } from "../base/assert.ts";
 import { InvariantViolation, UnderstudyError } from "../base/errors.ts";
 import type { ArbiterRequest, Effect, HaltReason, Replica, ReplicaId, ReplicaInput, ReplicaStatus } from "../hypervisor/messages.ts";
 import type { ReplicaReport } from "../wire/control-messages.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 import { ConsoleHistory } from "./console-history.ts";
 import { type EngineAnswer, EngineClient } from "./engine-client.ts";
 import type { EngineCommand } from "./engine-commands.ts";
@@ -243,8 +244,11 @@ export class ReplicaDriver {
         this.engine.post({ kind: "endTransfer" });
         return;
       case "applyState":
+        this.engine.post(effect);
+        return;
       case "verifyState":
         this.engine.post(effect);
+        setImmediate(collectGarbage);
         return;
       case "releaseOutput":
         this.history.release(effect.upTo);
@@ -335,7 +339,9 @@ export class ReplicaDriver {
 
   private statusChanged(): void {
     const status = this.core.status();
+    const pairingBefore = this.pairing.last;
     this.pairing.statusChanged(status);
+    if (this.pairing.last !== pairingBefore) setImmediate(collectGarbage);
     const { role, term, state, synced, joining, lagInstructions, arbiterUnavailable } = status;
     this.options.log.info(
       {

@@ -31,9 +31,10 @@ function residentMiB(pid: number): number {
   return Number(line[1]) / 1024;
 }
 
-/** Pages of a guest at its prompt that hold something: a snapshot keeps just those. */
+/** Pages that a guest at its prompt has written to, or was loaded with: what a transfer of it would have to look at. */
 async function touchedMiB(): Promise<number> {
   const guest = new LinuxGuest(await linuxFiles(), GUEST_MIB);
   guest.runUntil("# ");
-  return guest.vm.snapshot().length / 2 ** 20;
+  guest.vm.beginCapture();
+  return (guest.vm.captureState(1, false).pagesLeft + 1) / 256;
 }

@@ -80,7 +80,15 @@ export class Cluster {
         ...programOf("worker"),
         name,
         logFile: directory.logFile(name),
-        env: { ...shared, UNDERSTUDY_CONTROL_URL: controlUrl, UNDERSTUDY_WORKER_NAME: name, UNDERSTUDY_LOGGING_LISTEN: "127.0.0.1:0" },
+        env: {
+          ...shared,
+          // Large buffers of a state transfer go back to the system when they are freed.
+          MALLOC_MMAP_THRESHOLD_: "65536",
+          MALLOC_TRIM_THRESHOLD_: "65536",
+          UNDERSTUDY_CONTROL_URL: controlUrl,
+          UNDERSTUDY_WORKER_NAME: name,
+          UNDERSTUDY_LOGGING_LISTEN: "127.0.0.1:0",
+        },
       });
     });
   }
