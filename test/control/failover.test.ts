@@ -201,6 +201,16 @@ describe("a primary that dies", () => {
   });
 });
 
+test("a backup that is paired is recorded once, with what the pairing cost", async () => {
+  const { backupId, primary, primaryId } = await control.protectedVm("demo");
+  const event = await firstEvent("vm.repair.completed");
+  expect(event.data).toEqual({ backup: backupId, totalMs: 90, pauseMs: 4, bytes: "1000" });
+  primary.report(primaryId, { arbiterUnavailable: true });
+  await control.vmThat("demo", ({ status }) => status.conditions.some((condition) => condition.type === "ArbiterReachable"));
+  const { body } = await control.get<{ items: unknown[] }>("/v1/events?types=vm.repair.completed");
+  expect(body.items).toHaveLength(1);
+});
+
 describe("a backup that dies", () => {
   test("leaves its VM unprotected with the reason, and is replaced", async () => {
     const { vm, primary, backup, primaryId, backupId } = await control.protectedVm("demo");

@@ -7,7 +7,7 @@
 import { abandonFailover, completeFailover } from "../db/queries/end-failover.ts";
 import type { FailoverRow, VmRow } from "../db/schema.ts";
 import type { ReplicaFacts } from "../domain/replica-facts.ts";
-import type { ReconcilerOptions } from "./reconciler.ts";
+import type { ReconcilerOptions } from "./options.ts";
 
 /** A user's failover that the backup has not taken up for so long is given up. */
 const PENDING_LIMIT_MS = 30_000;

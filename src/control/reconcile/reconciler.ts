@@ -6,16 +6,15 @@
  *
  * Losing a pass costs a tick, never a decision: nothing is remembered from one to the next but when an order was sent.
  */
-import type { FastifyBaseLogger } from "fastify";
 import type { ReplicaReport } from "../../wire/control-messages.ts";
-import type { Database } from "../db/database.ts";
+import { readImage } from "../db/queries/images.ts";
 import { placeReplica } from "../db/queries/place-replica.ts";
 import { lockVm, type PlanFacts, readPlanFacts } from "../db/queries/plan-facts.ts";
+import { recordRepair } from "../db/queries/record-repair.ts";
 import { setWorkerState } from "../db/queries/set-worker-state.ts";
 import { trimHistory } from "../db/queries/trim-history.ts";
 import { markReplicaGone, setReplicaState } from "../db/queries/update-replica.ts";
 import { setProtection, setVmState } from "../db/queries/update-vm.ts";
-import { readImage } from "../db/queries/images.ts";
 import type { FailoverRow, ReplicaRow, VmRow } from "../db/schema.ts";
 import { isDatabaseUnavailable } from "../db/unavailable.ts";
 import { place } from "../domain/placement.ts";
@@ -24,23 +23,13 @@ import { protectionOf } from "../domain/protection.ts";
 import { isBroken, type ReplicaFacts } from "../domain/replica-facts.ts";
 import { isSettled, nextVmState } from "../domain/vm-state.ts";
 import type { WorkerState } from "../domain/worker-state.ts";
-import type { ControlSettings } from "../settings.ts";
-import type { WorkerRegistry } from "../workers/worker-registry.ts";
 import { followFailover } from "./follow-failover.ts";
+import type { ReconcilerOptions } from "./options.ts";
 import { replicaSpecOf } from "./replica-spec.ts";
 
 const TRIM_INTERVAL_MS = 10 * 60 * 1000;
 /** After a backup failed, the next one waits so long; it doubles up to the second number. */
 const BACKOFF_MS = [0, 10_000] as const;
-
-export interface ReconcilerOptions {
-  readonly database: Database;
-  readonly workers: WorkerRegistry;
-  readonly settings: ControlSettings;
-  readonly log: FastifyBaseLogger;
-  /** Takes over what the guest of a VM that ended wrote last; true when that is done. */
-  readonly drainConsole: (vmId: string) => boolean;
-}
 
 export class Reconciler {
   private readonly options: ReconcilerOptions;
@@ -53,6 +42,8 @@ export class Reconciler {
   /** Why nobody could be found for a VM's next replica; in memory, as it is found out again at every pass. */
   private readonly refusals = new Map<string, "no_capacity" | "engine_mismatch">();
   private readonly backoff = new Map<string, { untilMs: number; delayMs: number }>();
+  /** Backups whose pairing, and divergences that, are written down already. */
+  private readonly repairs = new Set<string>();
   private readonly divergences = new Set<string>();
 
   constructor(options: ReconcilerOptions) {
@@ -206,7 +197,10 @@ export class Reconciler {
       return false;
     }
     if (vm.state !== "deleting") await this.updateProtection(vm, replicas, open);
-    if (primary !== null) await this.noteDivergence(vm, primary);
+    if (primary !== null) {
+      await this.noteRepair(vm, primary);
+      await this.noteDivergence(vm, primary);
+    }
     const waiting = vm.spec.protection.mode === "lockstep" && vm.state === "running" && vm.protectionState !== "protected";
     return open === null && !waiting && (isSettled(vm.state) ? rows.length === 0 : vm.state === "running");
   }
@@ -367,17 +361,24 @@ export class Reconciler {
     await database.transaction((tx) => setProtection(tx, vm, protection));
   }
 
+  private async noteRepair(vm: VmRow, { lastPairing }: ReplicaReport): Promise<void> {
+    if (lastPairing === null || !vm.synced.includes(lastPairing.backup) || this.repairs.has(lastPairing.backup)) return;
+    await recordRepair(this.options.database, vm.id, lastPairing);
+    this.repairs.add(lastPairing.backup);
+    this.options.log.info({ vmId: vm.id, ...lastPairing }, "the backup is paired");
+  }
+
   private async noteDivergence(vm: VmRow, { divergence }: ReplicaReport): Promise<void> {
     if (divergence === null) return;
     const key = `${divergence.replicaId} ${divergence.epoch}`;
     if (this.divergences.has(key)) return;
-    this.divergences.add(key);
     this.options.log.error({ vmId: vm.id, divergence }, "a backup's state differed from its primary's: it was ejected");
     await this.options.database.transaction(async (tx) => {
       // The VM's row before the event clock, as everywhere.
       await lockVm(tx.db, vm.id);
       tx.emit({ type: "vm.divergence.detected", vmId: vm.id, term: vm.term, data: { ...divergence } });
     });
+    this.divergences.add(key);
   }
 }
 

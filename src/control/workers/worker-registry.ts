@@ -187,6 +187,7 @@ function differs(a: ReplicaReport, b: ReplicaReport): boolean {
     a.guestHalt !== b.guestHalt ||
     a.haltReason !== b.haltReason ||
     a.arbiterUnavailable !== b.arbiterUnavailable ||
+    a.lastPairing?.backup !== b.lastPairing?.backup ||
     (a.promotion === null) !== (b.promotion === null) ||
     a.divergence?.epoch !== b.divergence?.epoch ||
     a.divergence?.replicaId !== b.divergence?.replicaId ||

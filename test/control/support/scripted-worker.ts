@@ -315,7 +315,7 @@ export class ScriptedWorker {
       this.report(primary, { joining: null });
       return;
     }
-    this.report(primary, { joining: null, synced: [backup], term: answer.term });
+    this.report(primary, { joining: null, synced: [backup], term: answer.term, lastPairing: { backup, totalMs: 90, pauseMs: 4, bytes: "1000" } });
   }
 
   private pump(): void {

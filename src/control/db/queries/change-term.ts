@@ -168,6 +168,5 @@ async function recordBackup(tx: Transaction, change: TermChange & { kind: "addBa
   await tx.db.update(replicas).set({ state: "live", stateReason: null, updatedAt: sql`now()` }).where(eq(replicas.id, change.backup));
   await tx.db.execute(sql`
     UPDATE vms SET protection_state = 'protected', protection_reason = NULL, protection_since = now() WHERE id = ${change.vmId}`);
-  tx.emit({ type: "vm.repair.completed", vmId: change.vmId, term, data: { backup: change.backup } });
   tx.emit({ type: "vm.protection.changed", vmId: change.vmId, term, data: { state: "protected", reason: null, backup: change.backup } });
 }

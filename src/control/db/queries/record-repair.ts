@@ -1,0 +1,22 @@
+/** Says once of each backup that it was paired, with the figures that its primary measured. */
+import { sql } from "drizzle-orm";
+import type { Database } from "../database.ts";
+import { lockVm } from "./plan-facts.ts";
+
+export interface RepairFigures {
+  readonly backup: string;
+  readonly totalMs: number;
+  /** How long the guest stood still for the last round of the transfer. */
+  readonly pauseMs: number;
+  readonly bytes: string;
+}
+
+export function recordRepair(database: Database, vmId: string, figures: RepairFigures): Promise<void> {
+  return database.transaction(async (tx) => {
+    const vm = await lockVm(tx.db, vmId);
+    const { rows } = await tx.db.execute(sql`
+      SELECT FROM events WHERE vm_id = ${vmId} AND type = 'vm.repair.completed' AND data ->> 'backup' = ${figures.backup}`);
+    if (vm === null || rows.length > 0) return;
+    tx.emit({ type: "vm.repair.completed", vmId, term: vm.term, data: { ...figures } });
+  });
+}

@@ -1,0 +1,14 @@
+/** What the loop works with. */
+import type { FastifyBaseLogger } from "fastify";
+import type { Database } from "../db/database.ts";
+import type { ControlSettings } from "../settings.ts";
+import type { WorkerRegistry } from "../workers/worker-registry.ts";
+
+export interface ReconcilerOptions {
+  readonly database: Database;
+  readonly workers: WorkerRegistry;
+  readonly settings: ControlSettings;
+  readonly log: FastifyBaseLogger;
+  /** Takes over what the guest of a VM that ended wrote last; true when that is done. */
+  readonly drainConsole: (vmId: string) => boolean;
+}
