@@ -12,15 +12,18 @@ export function timeAt(instant: u64): u64 {
   return load<u64>(CLOCK_TIME) + ((since * load<u64>(CLOCK_RATE)) >> 24) + load<u64>(MTIME_OFFSET);
 }
 
-/** First instant at which guest time is at least `time`; u64.MAX if the epoch's rule never gets there in 2^38 ticks. */
-export function instantOf(time: u64): u64 {
-  const base = load<u64>(CLOCK_TIME) + load<u64>(MTIME_OFFSET);
-  const start = load<u64>(CLOCK_INSTANT);
-  if (time <= base) return start;
+/**
+ * The first instant after `instant` at which it changes whether guest time is at least `time`: it gets there, or starts again
+ * from 0. u64.MAX where that is 2^38 ticks away or more.
+ */
+export function nextChange(time: u64, instant: u64): u64 {
   const rate = load<u64>(CLOCK_RATE);
-  const ticks = time - base;
-  if (rate == 0 || ticks >= (<u64>1 << 38)) return u64.MAX_VALUE;
-  return start + ((ticks << 24) + rate - 1) / rate;
+  const current = timeAt(instant);
+  const ticks = current < time ? time - current : 0 - current;
+  if (rate == 0 || ticks - 1 >= (<u64>1 << 38) - 1) return u64.MAX_VALUE;
+  const start = load<u64>(CLOCK_INSTANT);
+  const since = (((instant - start) * rate) >> 24) + ticks;
+  return start + ((since << 24) + rate - 1) / rate;
 }
 
 let now: u64 = 0;

@@ -42,7 +42,7 @@ export const STOP_HALTED: u32 = 3;
 
 /** After so many bytes of output the ring must be read before more may come. */
 const OUTPUT_PRESSURE: u64 = CONSOLE_RING_SIZE / 2;
-/** No single pass of `execute` is longer. */
+/** No single pass of `execute` is longer: no timer is further than `nextChange` looks, even at the fastest rate. */
 const PASS_MAX: u64 = 1 << 30;
 
 const INTERRUPT: u64 = 1 << 63;

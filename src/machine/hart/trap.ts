@@ -4,7 +4,7 @@ import {
   MSTATUS_MIE, MSTATUS_MPIE, MSTATUS_MPP, MSTATUS_MPP_SHIFT, MSTATUS_MPRV, MSTATUS_SIE, MSTATUS_SPIE, MSTATUS_SPP, PRIV_M,
   PRIV_S,
 } from "../../isa/status-bits";
-import { instantOf } from "../devices/clint";
+import { nextChange, timeAt } from "../devices/clint";
 import { HALT_PANIC } from "../devices/finisher";
 import { plicInterrupts } from "../devices/plic";
 import {
@@ -94,27 +94,22 @@ export function returnFromSupervisor(): void {
 /** mip as the guest sees it at an instant: software's bits and the lines of timers and PLIC. */
 export function pendingInterrupts(instant: u64): u64 {
   let mip = load<u64>(MIP_SOFT);
+  const time = timeAt(instant);
   if ((load<u64>(MENVCFG) & MENVCFG_STCE) != 0) {
     mip &= ~<u64>(1 << IRQ_STI);
-    if (instant >= instantOf(load<u64>(STIMECMP))) mip |= 1 << IRQ_STI;
+    if (time >= load<u64>(STIMECMP)) mip |= 1 << IRQ_STI;
   }
-  if (instant >= instantOf(load<u64>(MTIMECMP))) mip |= 1 << IRQ_MTI;
+  if (time >= load<u64>(MTIMECMP)) mip |= 1 << IRQ_MTI;
   if (load<u64>(MSIP) != 0) mip |= 1 << IRQ_MSI;
   if (plicInterrupts(0)) mip |= 1 << IRQ_MEI;
   if (plicInterrupts(1)) mip |= 1 << IRQ_SEI;
   return mip;
 }
 
-/** The first instant after `instant` at which a timer line rises by itself. */
+/** The first instant after `instant` at which a timer line changes by itself. */
 export function nextTimerInstant(instant: u64): u64 {
-  let next = u64.MAX_VALUE;
-  if ((load<u64>(MENVCFG) & MENVCFG_STCE) != 0) {
-    const due = instantOf(load<u64>(STIMECMP));
-    if (due > instant) next = due;
-  }
-  const due = instantOf(load<u64>(MTIMECMP));
-  if (due > instant && due < next) next = due;
-  return next;
+  const machine = nextChange(load<u64>(MTIMECMP), instant);
+  return (load<u64>(MENVCFG) & MENVCFG_STCE) != 0 ? min(machine, nextChange(load<u64>(STIMECMP), instant)) : machine;
 }
 
 /** The interrupt to take now, as its cause without bit 63, or -1. Order: MEI, MSI, MTI, SEI, SSI, STI. */
