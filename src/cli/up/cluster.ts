@@ -34,6 +34,8 @@ const LOOK_AGAIN_MS = 100;
 const WORKER_GRACE_MS = 5_000;
 /** Postgres checkpoints when it stops. */
 const CONTROL_PLANE_GRACE_MS = 20_000;
+/** What ends sooner could not start; what ends later was killed, and is wanted back at once. */
+const HEALTHY_MS = 1_500;
 /** Ends that are one too many while the installation starts. */
 const EARLY_EXITS_MAX = 2;
 
@@ -64,7 +66,7 @@ export class Cluster {
       UNDERSTUDY_TOKEN: undefined,
       UNDERSTUDY_JOIN_TOKEN: undefined,
     };
-    const supervision = { backoff: { baseMs: 250, capMs: 10_000 }, healthyMs: 10_000 };
+    const supervision = { backoff: { baseMs: 250, capMs: 10_000 }, healthyMs: HEALTHY_MS };
     this.controlPlane = new Service({
       ...supervision,
       ...programOf("control-plane"),
