@@ -42,7 +42,10 @@ export class Authenticator {
     const id = await findToken(this.database.db, hash);
     if (id === null) {
       this.kept.delete(hash);
-      throw new ApiError("unauthenticated", "Cannot accept the token: it is not one of this service. The first one is in the file that the start prints");
+      throw new ApiError(
+        "unauthenticated",
+        "Cannot accept the token: it is not one of this service. The first one is in the file that the start prints",
+      );
     }
     if (this.kept.size >= KEPT_MAX) this.kept.clear();
     this.kept.set(hash, { id, untilMs: Date.now() + KEPT_MS });

@@ -83,7 +83,11 @@ function readFlags(argv: readonly string[]): Partial<Record<keyof typeof FLAGS, 
     const options = Object.fromEntries(Object.keys(FLAGS).map((name) => [name, { type: "string" as const }]));
     return parseArgs({ args: [...argv], options, allowPositionals: false }).values as Partial<Record<keyof typeof FLAGS, string>>;
   } catch (cause) {
-    throw new UnderstudyError("bad_setting", `Cannot read the flags: ${(cause as Error).message}. There are --${Object.keys(FLAGS).join(", --")}`, { cause });
+    throw new UnderstudyError(
+      "bad_setting",
+      `Cannot read the flags: ${(cause as Error).message}. There are --${Object.keys(FLAGS).join(", --")}`,
+      { cause },
+    );
   }
 }
 
@@ -105,7 +109,8 @@ function readNumbers(env: NodeJS.ProcessEnv): Partial<ControlSettings> {
   for (const [name, setting] of Object.entries(NUMBERS)) {
     const text = env[name];
     if (text === undefined || text === "") continue;
-    if (!/^[1-9][0-9]{0,8}$/.test(text)) throw new UnderstudyError("bad_setting", `Cannot use ${name}: it is "${text}", wanted is a positive integer`);
+    if (!/^[1-9][0-9]{0,8}$/.test(text))
+      throw new UnderstudyError("bad_setting", `Cannot use ${name}: it is "${text}", wanted is a positive integer`);
     settings[setting] = Number(text);
   }
   return settings;

@@ -2,8 +2,8 @@
 import type { FastifyBaseLogger } from "fastify";
 import type pg from "pg";
 import { Authenticator } from "./authenticator.ts";
-import type { ControlPlane } from "./control-plane.ts";
 import { ConsoleHub } from "./consoles/console-hub.ts";
+import type { ControlPlane } from "./control-plane.ts";
 import { Database } from "./db/database.ts";
 import { EventFeed } from "./db/event-feed.ts";
 import { ImageCatalogue } from "./image-catalogue.ts";

@@ -45,7 +45,10 @@ export class ImageCatalogue {
     const found = rows.find((row) => row.id === reference || (row.name === name && (digest === undefined || row.digest === digest)));
     if (found !== undefined) return found;
     const names = [...new Set(rows.map((row) => row.name))].sort();
-    const advice = names.length === 0 ? 'the image store is empty, run "understudy image pull debian"' : `there are: ${names.join(", ")}. "understudy image pull debian" gets another`;
+    const advice =
+      names.length === 0
+        ? 'the image store is empty, run "understudy image pull debian"'
+        : `there are: ${names.join(", ")}. "understudy image pull debian" gets another`;
     throw new ApiError("image_not_found", `Cannot find the image "${reference}": ${advice}`, { details: { pointer: "/spec/image" } });
   }
 

@@ -27,7 +27,10 @@ export async function buildInternalApp(control: ControlPlane, joinToken: string)
     const secret = bearerOf(request);
     if (secret !== null && equalSecrets(secret, joinToken)) return;
     request.log.warn({ from: request.ip, url: request.url }, "rejected: the join token is missing or wrong");
-    throw new ApiError("unauthenticated", "Cannot join: the join token is missing or wrong. It is in the file that the control plane's start prints");
+    throw new ApiError(
+      "unauthenticated",
+      "Cannot join: the join token is missing or wrong. It is in the file that the control plane's start prints",
+    );
   });
 
   app.route({
@@ -44,7 +47,8 @@ export async function buildInternalApp(control: ControlPlane, joinToken: string)
     url: "/internal/v1/blobs/:digest",
     handler: async (request, reply) => {
       const { digest } = request.params as { digest: string };
-      if (!DIGEST.test(digest)) throw new ApiError("validation_failed", `Cannot serve the blob "${digest}": sha256:<64 hex digits> is wanted`);
+      if (!DIGEST.test(digest))
+        throw new ApiError("validation_failed", `Cannot serve the blob "${digest}": sha256:<64 hex digits> is wanted`);
       const path = control.images.store.blobPath(digest);
       const info = await stat(path).catch(() => null);
       if (info === null) throw new ApiError("not_found", `Cannot serve the blob ${digest}: the image store does not have it`);

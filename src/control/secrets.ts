@@ -35,6 +35,10 @@ function obtainSecret(file: string, prefix: string): string {
     chmodSync(file, 0o600);
     return secret;
   } catch (cause) {
-    throw new UnderstudyError("bad_setting", `Cannot read or make the token file ${file}: ${(cause as Error).message}. Set another place for it`, { cause });
+    throw new UnderstudyError(
+      "bad_setting",
+      `Cannot read or make the token file ${file}: ${(cause as Error).message}. Set another place for it`,
+      { cause },
+    );
   }
 }

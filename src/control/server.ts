@@ -31,7 +31,8 @@ export async function startServer(configuration: Configuration, env: NodeJS.Proc
   log.info({ configuration: maskedConfiguration(configuration) }, "effective configuration");
   const closers: (() => Promise<unknown>)[] = [];
   const closeAll = async (): Promise<void> => {
-    for (const close of closers.reverse()) await close().catch((error: unknown) => log.warn({ err: error }, "not everything closed cleanly"));
+    for (const close of closers.reverse())
+      await close().catch((error: unknown) => log.warn({ err: error }, "not everything closed cleanly"));
   };
   try {
     mkdirSync(configuration.dataDir, { recursive: true });
@@ -48,7 +49,10 @@ export async function startServer(configuration: Configuration, env: NodeJS.Proc
     await control.start();
     const internalUrl = await listen(internal, configuration.internalListen, "UNDERSTUDY_INTERNAL_LISTEN");
     const url = await listen(app, configuration.listen, "UNDERSTUDY_LISTEN");
-    log.info({ url, internalUrl, tokenFile: configuration.tokenFile, joinTokenFile: configuration.joinTokenFile }, "understudy control plane listening");
+    log.info(
+      { url, internalUrl, tokenFile: configuration.tokenFile, joinTokenFile: configuration.joinTokenFile },
+      "understudy control plane listening",
+    );
     return {
       url,
       internalUrl,
@@ -72,11 +76,19 @@ async function connect(configuration: Configuration, log: FastifyBaseLogger, clo
   postgres.on("exited", (reason) => log.error({ reason }, "the embedded database ended"));
   postgres.on("ready", () => log.info({ pid: postgres.processId }, "the embedded database is ready"));
   const { directory, adopted, processId } = postgres;
-  log.info({ directory, pid: processId, adopted }, adopted ? "took over the embedded database that a former process left running" : "embedded database started");
+  log.info(
+    { directory, pid: processId, adopted },
+    adopted ? "took over the embedded database that a former process left running" : "embedded database started",
+  );
   return postgres.connection;
 }
 
-async function prepareDatabase(control: CreatedControlPlane, configuration: Configuration, env: NodeJS.ProcessEnv, log: FastifyBaseLogger): Promise<void> {
+async function prepareDatabase(
+  control: CreatedControlPlane,
+  configuration: Configuration,
+  env: NodeJS.ProcessEnv,
+  log: FastifyBaseLogger,
+): Promise<void> {
   try {
     const { applied, version } = await migrate(control.parts.database, findMigrations(import.meta.url, env));
     log.info({ applied, version }, "database schema is up to date");
@@ -84,9 +96,13 @@ async function prepareDatabase(control: CreatedControlPlane, configuration: Conf
     if (made) log.info({ tokenFile: configuration.token === null ? configuration.tokenFile : null }, "API token registered");
   } catch (cause) {
     if (!isDatabaseUnavailable(cause)) throw cause;
-    throw new UnderstudyError("arbiter_unavailable", `Cannot start: the database does not answer (${(cause as Error).message}). Check DATABASE_URL and that Postgres runs`, {
-      cause,
-    });
+    throw new UnderstudyError(
+      "arbiter_unavailable",
+      `Cannot start: the database does not answer (${(cause as Error).message}). Check DATABASE_URL and that Postgres runs`,
+      {
+        cause,
+      },
+    );
   }
 }
 
@@ -98,9 +114,17 @@ async function listen(app: FastifyInstance, address: ListenAddress, variable: st
     const { code } = cause as { code?: string };
     const at = `${address.host}:${address.port}`;
     if (code === "EADDRINUSE") {
-      throw new UnderstudyError("port_in_use", `Cannot listen on ${at}: the port is in use. Stop what uses it, or set ${variable} to another`, { cause });
+      throw new UnderstudyError(
+        "port_in_use",
+        `Cannot listen on ${at}: the port is in use. Stop what uses it, or set ${variable} to another`,
+        { cause },
+      );
     }
-    throw new UnderstudyError("cannot_listen", `Cannot listen on ${at}: ${(cause as Error).message}. Set ${variable} to an address of this machine`, { cause });
+    throw new UnderstudyError(
+      "cannot_listen",
+      `Cannot listen on ${at}: ${(cause as Error).message}. Set ${variable} to an address of this machine`,
+      { cause },
+    );
   }
   const bound = app.server.address();
   const port = typeof bound === "object" && bound !== null ? bound.port : address.port;

@@ -1,7 +1,8 @@
 /** What callers and workers get wrong: each is answered with a problem of the table that says what to do, and changes nothing. */
+
+import { once } from "node:events";
 import { request } from "node:http";
 import { connect } from "node:net";
-import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { ERROR_TABLE, type ErrorCode } from "../../src/control/errors/error-codes.ts";
 import type { Problem } from "../../src/control/schemas/problem.ts";
@@ -34,8 +35,18 @@ interface Case {
 
 const spec = { image: "debian" };
 const CASES: readonly Case[] = [
-  { what: "an image that is not there", body: { spec: { image: "plan9" } }, code: "image_not_found", says: /"plan9".*there are: debian.*understudy image pull debian/ },
-  { what: "an image digest that is not there", body: { spec: { image: `debian@sha256:${"0".repeat(64)}` } }, code: "image_not_found", says: /there are: debian/ },
+  {
+    what: "an image that is not there",
+    body: { spec: { image: "plan9" } },
+    code: "image_not_found",
+    says: /"plan9".*there are: debian.*understudy image pull debian/,
+  },
+  {
+    what: "an image digest that is not there",
+    body: { spec: { image: `debian@sha256:${"0".repeat(64)}` } },
+    code: "image_not_found",
+    says: /there are: debian/,
+  },
   {
     what: "too little memory",
     body: { spec: { ...spec, machine: { memoryMiB: 64 } } },
@@ -43,18 +54,54 @@ const CASES: readonly Case[] = [
     says: /this kernel needs at least 96 MiB/,
     pointer: "/spec/machine/memoryMiB",
   },
-  { what: "too much memory", body: { spec: { ...spec, machine: { memoryMiB: 4096 } } }, code: "validation_failed", says: /at most 2048/, pointer: "/spec/machine/memoryMiB" },
-  { what: "memory as text", body: { spec: { ...spec, machine: { memoryMiB: "128" } } }, code: "validation_failed", says: /integer/, pointer: "/spec/machine/memoryMiB" },
-  { what: "two harts", body: { spec: { ...spec, machine: { vcpus: 2 } } }, code: "validation_failed", says: /at most 1/, pointer: "/spec/machine/vcpus" },
+  {
+    what: "too much memory",
+    body: { spec: { ...spec, machine: { memoryMiB: 4096 } } },
+    code: "validation_failed",
+    says: /at most 2048/,
+    pointer: "/spec/machine/memoryMiB",
+  },
+  {
+    what: "memory as text",
+    body: { spec: { ...spec, machine: { memoryMiB: "128" } } },
+    code: "validation_failed",
+    says: /integer/,
+    pointer: "/spec/machine/memoryMiB",
+  },
+  {
+    what: "two harts",
+    body: { spec: { ...spec, machine: { vcpus: 2 } } },
+    code: "validation_failed",
+    says: /at most 1/,
+    pointer: "/spec/machine/vcpus",
+  },
   { what: "a name with an underscore", body: { name: "a_b", spec }, code: "validation_failed", says: /name/, pointer: "/name" },
-  { what: "a field that is not known", body: { spec, colour: "red" }, code: "validation_failed", says: /no such field/, pointer: "/colour" },
+  {
+    what: "a field that is not known",
+    body: { spec, colour: "red" },
+    code: "validation_failed",
+    says: /no such field/,
+    pointer: "/colour",
+  },
   { what: "no spec", body: { name: "a" }, code: "validation_failed", says: /missing/, pointer: "/spec" },
-  { what: "a mode that is none", body: { spec: { ...spec, protection: { mode: "twice" } } }, code: "validation_failed", says: /lockstep, none/, pointer: "/spec/protection/mode" },
+  {
+    what: "a mode that is none",
+    body: { spec: { ...spec, protection: { mode: "twice" } } },
+    code: "validation_failed",
+    says: /lockstep, none/,
+    pointer: "/spec/protection/mode",
+  },
   { what: "a label key with a space", body: { spec, labels: { "a b": "c" } }, code: "validation_failed", says: /no such field/ },
   { what: "a body that is not JSON", body: "{spec:", code: "malformed_json", says: /not JSON/ },
   { what: "a body that is a list", body: [], code: "validation_failed", says: /object/ },
   { what: "an empty body", body: "", code: "malformed_json", says: /empty/ },
-  { what: "a body that is XML", body: "<vm/>", headers: { "content-type": "application/xml" }, code: "unsupported_media_type", says: /application\/json/ },
+  {
+    what: "a body that is XML",
+    body: "<vm/>",
+    headers: { "content-type": "application/xml" },
+    code: "unsupported_media_type",
+    says: /application\/json/,
+  },
   { what: "a body over 1 MiB", body: { spec, labels: { a: "x".repeat(1_100_000) } }, code: "payload_too_large", says: /1 MiB/ },
   { what: "a VM that is not there", method: "GET", path: "/v1/vms/nobody", code: "vm_not_found", says: /"nobody"/ },
   { what: "a VM id that is not there", method: "GET", path: "/v1/vms/vm_nobody", code: "vm_not_found", says: /vm_nobody/ },
@@ -64,21 +111,82 @@ const CASES: readonly Case[] = [
   { what: "a route that is not there", method: "GET", path: "/v1/cats", code: "not_found", says: /openapi/ },
   { what: "a path that cannot be decoded", method: "GET", path: "/v1/vms/%zz", code: "bad_request", says: /%zz/ },
   { what: "a page token of somebody else", method: "GET", path: "/v1/vms?pageToken=AAAA", code: "bad_page_token", says: /start/ },
-  { what: "a page of none", method: "GET", path: "/v1/vms?pageSize=0", code: "validation_failed", says: /at least 1/, pointer: "/query/pageSize" },
-  { what: "a page size that is no number", method: "GET", path: "/v1/vms?pageSize=many", code: "validation_failed", says: /integer/, pointer: "/query/pageSize" },
-  { what: "a parameter that is not known", method: "GET", path: "/v1/vms?color=red", code: "validation_failed", says: /no such field/, pointer: "/query/color" },
-  { what: "waiting for nothing", method: "GET", path: "/v1/vms/nobody/wait", code: "validation_failed", says: /missing/, pointer: "/query/for" },
-  { what: "waiting for too long", method: "GET", path: "/v1/vms/nobody/wait?for=running&timeout=3600", code: "validation_failed", says: /at most 60/ },
+  {
+    what: "a page of none",
+    method: "GET",
+    path: "/v1/vms?pageSize=0",
+    code: "validation_failed",
+    says: /at least 1/,
+    pointer: "/query/pageSize",
+  },
+  {
+    what: "a page size that is no number",
+    method: "GET",
+    path: "/v1/vms?pageSize=many",
+    code: "validation_failed",
+    says: /integer/,
+    pointer: "/query/pageSize",
+  },
+  {
+    what: "a parameter that is not known",
+    method: "GET",
+    path: "/v1/vms?color=red",
+    code: "validation_failed",
+    says: /no such field/,
+    pointer: "/query/color",
+  },
+  {
+    what: "waiting for nothing",
+    method: "GET",
+    path: "/v1/vms/nobody/wait",
+    code: "validation_failed",
+    says: /missing/,
+    pointer: "/query/for",
+  },
+  {
+    what: "waiting for too long",
+    method: "GET",
+    path: "/v1/vms/nobody/wait?for=running&timeout=3600",
+    code: "validation_failed",
+    says: /at most 60/,
+  },
   { what: "an event cursor that is none", method: "GET", path: "/v1/events?after=now", code: "validation_failed", says: /match/ },
-  { what: "no token", method: "GET", path: "/v1/vms", headers: { authorization: "" }, code: "unauthenticated", says: /Authorization: Bearer/ },
-  { what: "a wrong token", method: "GET", path: "/v1/vms", headers: { authorization: "Bearer ust_wrong" }, code: "unauthenticated", says: /not one of this service/ },
-  { what: "a token of another scheme", method: "GET", path: "/v1/vms", headers: { authorization: `Basic ${TOKEN}` }, code: "unauthenticated", says: /Bearer/ },
+  {
+    what: "no token",
+    method: "GET",
+    path: "/v1/vms",
+    headers: { authorization: "" },
+    code: "unauthenticated",
+    says: /Authorization: Bearer/,
+  },
+  {
+    what: "a wrong token",
+    method: "GET",
+    path: "/v1/vms",
+    headers: { authorization: "Bearer ust_wrong" },
+    code: "unauthenticated",
+    says: /not one of this service/,
+  },
+  {
+    what: "a token of another scheme",
+    method: "GET",
+    path: "/v1/vms",
+    headers: { authorization: `Basic ${TOKEN}` },
+    code: "unauthenticated",
+    says: /Bearer/,
+  },
 ];
 
 describe("a caller that sends", () => {
   test.each(CASES)("$what", async ({ method = "POST", path = "/v1/vms", body, headers, code, says, pointer }) => {
     const { status, headers: answer, body: problem } = await control.call<Problem>(method, path, body, headers);
-    expect(problem).toMatchObject({ code, status, title: ERROR_TABLE[code].title, type: `/docs/errors#${code}`, instance: path.split("?")[0] });
+    expect(problem).toMatchObject({
+      code,
+      status,
+      title: ERROR_TABLE[code].title,
+      type: `/docs/errors#${code}`,
+      instance: path.split("?")[0],
+    });
     expect(status).toBe(ERROR_TABLE[code].status);
     expect(problem.detail).toMatch(/^Cannot /);
     expect(problem.detail).toMatch(says);

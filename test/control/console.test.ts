@@ -33,7 +33,16 @@ describe("output", () => {
     const all = await control.attach("demo", { from: "start" });
     await all.output("0123456789");
     const hello = await all.hello();
-    expect(hello).toMatchObject({ vmId: vm.id, mode: "read", state: "running", term: vm.status.term, outOldest: "0", from: "0", writer: null, inputSession: null });
+    expect(hello).toMatchObject({
+      vmId: vm.id,
+      mode: "read",
+      state: "running",
+      term: vm.status.term,
+      outOldest: "0",
+      from: "0",
+      writer: null,
+      inputSession: null,
+    });
     const tail = await control.attach("demo", { from: "tail:3" });
     await tail.output("789");
     expect(tail.text).toBe("789");
@@ -226,7 +235,11 @@ describe("a failover", () => {
     socket.type("logged");
     socket.sendRaw(JSON.stringify({ type: "ping" }));
     await socket.message("pong");
-    const shared = guest() ?? (() => { throw new Error("no guest"); })();
+    const shared =
+      guest() ??
+      (() => {
+        throw new Error("no guest");
+      })();
     shared.input += "logged";
     shared.sessions.set(inputSession, 6n);
     primary.kill();

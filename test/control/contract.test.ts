@@ -6,10 +6,10 @@ import { getTableColumns, getTableName, is } from "drizzle-orm";
 import { PgTable } from "drizzle-orm/pg-core";
 import pg from "pg";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
-import { declaredOpenApi } from "../../src/control/declared-openapi.ts";
 import { Database } from "../../src/control/db/database.ts";
 import { migrate } from "../../src/control/db/migrate.ts";
 import * as schema from "../../src/control/db/schema.ts";
+import { declaredOpenApi } from "../../src/control/declared-openapi.ts";
 import { ERROR_CODES } from "../../src/control/errors/error-codes.ts";
 import { ControlUnderTest } from "./support/control-under-test.ts";
 import { MIGRATIONS, TestPostgres } from "./support/database.ts";
@@ -27,7 +27,10 @@ afterAll(async () => {
 });
 
 interface Document {
-  readonly paths: Record<string, Record<string, { operationId: string; summary: string; responses: Record<string, { content?: Record<string, { schema: unknown }> }> }>>;
+  readonly paths: Record<
+    string,
+    Record<string, { operationId: string; summary: string; responses: Record<string, { content?: Record<string, { schema: unknown }> }> }>
+  >;
   readonly components: { readonly schemas: Record<string, { enum?: string[] }> };
 }
 
@@ -57,7 +60,9 @@ describe("openapi/control-plane.json", () => {
     ajv.addSchema(document, "contract");
     const check = (path: string, method: string, status: number, body: unknown): void => {
       const media = status >= 400 ? "application/problem+json" : "application/json";
-      const pointer = ["paths", path, method, "responses", String(status), "content", media, "schema"].map((part) => encodeURIComponent(part.replaceAll("~", "~0").replaceAll("/", "~1")));
+      const pointer = ["paths", path, method, "responses", String(status), "content", media, "schema"].map((part) =>
+        encodeURIComponent(part.replaceAll("~", "~0").replaceAll("/", "~1")),
+      );
       const validate = ajv.compile({ $ref: `contract#/${pointer.join("/")}` });
       expect(validate(body), `${method} ${path} ${status}: ${JSON.stringify(validate.errors)}`).toBe(true);
     };
@@ -90,7 +95,9 @@ describe("openapi/control-plane.json", () => {
       const answer = await control.call(method.toUpperCase(), url, body);
       check(path, method, answer.status, answer.body);
     }
-    const { body: operation } = await control.get<{ id: string }>(`/v1/operations/${(await control.call<{ id: string }>("DELETE", `/v1/vms/${vm.id}`)).body.id}`);
+    const { body: operation } = await control.get<{ id: string }>(
+      `/v1/operations/${(await control.call<{ id: string }>("DELETE", `/v1/vms/${vm.id}`)).body.id}`,
+    );
     check("/v1/operations/{operation}", "get", 200, operation);
   });
 });
@@ -99,12 +106,21 @@ describe("migrations", () => {
   test("make the tables that drizzle knows, column by column", async () => {
     const client = new pg.Client(control.connection);
     await client.connect();
-    const { rows } = await client.query<{ table_name: string; column_name: string; data_type: string; is_nullable: string; has_default: boolean }>(
+    const { rows } = await client.query<{
+      table_name: string;
+      column_name: string;
+      data_type: string;
+      is_nullable: string;
+      has_default: boolean;
+    }>(
       `SELECT table_name, column_name, data_type, is_nullable, column_default IS NOT NULL AS has_default
        FROM information_schema.columns WHERE table_schema = 'public' AND table_name <> 'schema_migrations'`,
     );
     await client.end();
-    const inDatabase = rows.map((row) => `${row.table_name}.${row.column_name} ${row.data_type} ${row.is_nullable === "YES" ? "null" : "not null"} ${row.has_default ? "default" : ""}`);
+    const inDatabase = rows.map(
+      (row) =>
+        `${row.table_name}.${row.column_name} ${row.data_type} ${row.is_nullable === "YES" ? "null" : "not null"} ${row.has_default ? "default" : ""}`,
+    );
     const types: Record<string, string> = { "text[]": "ARRAY", jsonb: "jsonb", "timestamp with time zone": "timestamp with time zone" };
     const tables = (Object.values(schema) as unknown[]).filter((value): value is PgTable => is(value, PgTable));
     const inDrizzle = tables.flatMap((table) =>

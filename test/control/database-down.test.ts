@@ -29,7 +29,10 @@ test("calls say arbiter_unavailable, open consoles go on, and a failover happens
   expect(headers.get("retry-after")).toBe("1");
   const ready = await control.get<{ checks: { name: string; status: string; message: string }[] }>("/readyz");
   expect(ready.status).toBe(503);
-  expect(ready.body.checks.find((check) => check.status === "failing")).toMatchObject({ name: "database", message: expect.stringContaining("arbiter_unavailable") });
+  expect(ready.body.checks.find((check) => check.status === "failing")).toMatchObject({
+    name: "database",
+    message: expect.stringContaining("arbiter_unavailable"),
+  });
   expect((await control.get("/livez")).status).toBe(200);
   const create = await control.call<Problem>("POST", "/v1/vms", { spec: { image: "debian" } });
   expect([create.status, create.body.code]).toEqual([503, "arbiter_unavailable"]);
@@ -42,7 +45,9 @@ test("calls say arbiter_unavailable, open consoles go on, and a failover happens
   await control.kill(primary);
   expect((await backup.promote(backupId)).outcome).toBe("unavailable");
   expect(backup.reports.get(backupId)?.role).toBe("backup");
-  expect(control.log.some((line) => line["code"] === "arbiter_unavailable" && String(line["msg"]).includes("the replica will ask again"))).toBe(true);
+  expect(
+    control.log.some((line) => line["code"] === "arbiter_unavailable" && String(line["msg"]).includes("the replica will ask again")),
+  ).toBe(true);
 
   await postgres.server.startAgain();
   await expect.poll(async () => (await backup.promote(backupId)).outcome, { timeout: 30_000 }).toBe("granted");

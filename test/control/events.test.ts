@@ -33,7 +33,9 @@ class Stream {
   }
 
   static async open(path: string, headers: Record<string, string> = {}): Promise<Stream> {
-    const response = await fetch(control.url + path, { headers: { authorization: `Bearer ${TOKEN}`, accept: "text/event-stream", ...headers } });
+    const response = await fetch(control.url + path, {
+      headers: { authorization: `Bearer ${TOKEN}`, accept: "text/event-stream", ...headers },
+    });
     expect(response.status).toBe(200);
     expect(response.headers.get("content-type")).toContain("text/event-stream");
     return new Stream((response.body as ReadableStream<Uint8Array>).getReader());
@@ -69,7 +71,13 @@ describe("a stream", () => {
     await control.createVm("after");
     await stream.until((messages) => messages.some((message) => message.event === "vm.created"));
     const [created] = stream.messages.filter((message) => message.event === "vm.created");
-    expect(created?.data).toMatchObject({ seq: created?.id, type: "vm.created", project: "default", data: { name: "after" }, actor: { type: "user" } });
+    expect(created?.data).toMatchObject({
+      seq: created?.id,
+      type: "vm.created",
+      project: "default",
+      data: { name: "after" },
+      actor: { type: "user" },
+    });
     await stream.close();
   });
 
@@ -85,7 +93,9 @@ describe("a stream", () => {
       await Stream.open(`/v1/events?types=vm.created&after=${second.id}`),
     ]) {
       await resumed.until((messages) => messages.filter((message) => message.event === "vm.created").length === 2);
-      const names = resumed.messages.filter((message) => message.event === "vm.created").map((message) => (message.data.data as { name: string }).name);
+      const names = resumed.messages
+        .filter((message) => message.event === "vm.created")
+        .map((message) => (message.data.data as { name: string }).name);
       expect(names).toEqual(["c", "d"]);
       await resumed.close();
     }
@@ -120,7 +130,9 @@ describe("a page", () => {
     await control.createVm("a");
     const { body: list } = await control.get<{ resourceVersion: string }>("/v1/vms");
     await control.createVm("b");
-    const { body: page } = await control.get<{ items: Event[]; nextAfter: string }>(`/v1/events?after=${list.resourceVersion}&types=vm.created`);
+    const { body: page } = await control.get<{ items: Event[]; nextAfter: string }>(
+      `/v1/events?after=${list.resourceVersion}&types=vm.created`,
+    );
     expect(page.items.map((event) => (event.data as { name: string }).name)).toEqual(["b"]);
     const { body: rest } = await control.get<{ items: Event[]; nextAfter: string }>(`/v1/events?after=${page.nextAfter}`);
     expect(rest.items).toEqual([]);

@@ -21,7 +21,8 @@ beforeEach(async () => {
 });
 afterEach(() => control.close());
 
-const change = (request: TermChange) => changeTerm(control.parts.database, request, { cause: "worker_lost", isReachable: (id) => control.parts.workers.holderOf(id) !== null });
+const change = (request: TermChange) =>
+  changeTerm(control.parts.database, request, { cause: "worker_lost", isReachable: (id) => control.parts.workers.holderOf(id) !== null });
 const row = (vm: string) => readVmRow(control.parts.database.db, vm);
 
 describe("the arbiter", () => {
@@ -118,7 +119,9 @@ describe("the arbiter", () => {
     const term = BigInt(vm.status.term);
     await change({ kind: "goSolo", vmId: vm.id, asker: primaryId, term, lost: backupId, reason: "backup_failed" });
     for (const backup of ["rep_of_nobody", backupId, primaryId]) {
-      expect(await change({ kind: "addBackup", vmId: vm.id, asker: primaryId, term: term + 1n, backup })).toMatchObject({ outcome: "refused" });
+      expect(await change({ kind: "addBackup", vmId: vm.id, asker: primaryId, term: term + 1n, backup })).toMatchObject({
+        outcome: "refused",
+      });
     }
   });
 
@@ -137,7 +140,10 @@ describe("a primary that dies", () => {
     const { vm, primary, backup, primaryId, backupId } = await control.protectedVm("demo");
     await control.kill(primary);
     expect(await backup.promote(backupId)).toMatchObject({ outcome: "granted", term: String(vm.status.term + 1) });
-    const after = await control.vmThat("demo", ({ status }) => status.protection.state === "protected" && status.term === vm.status.term + 2);
+    const after = await control.vmThat(
+      "demo",
+      ({ status }) => status.protection.state === "protected" && status.term === vm.status.term + 2,
+    );
     expect(after.status.replicas.find((replica) => replica.role === "primary")?.id).toBe(backupId);
     const { body } = await control.get<{ items: Failover[] }>("/v1/vms/demo/failovers");
     expect(body.items).toHaveLength(1);
@@ -215,10 +221,18 @@ describe("a backup that dies", () => {
   test("leaves its VM unprotected with the reason, and is replaced", async () => {
     const { vm, primary, backup, primaryId, backupId } = await control.protectedVm("demo");
     backup.kill();
-    const answer = await primary.ask(vm.id, primaryId, { kind: "goSolo", term: String(vm.status.term), lost: backupId, reason: "connection_lost" });
+    const answer = await primary.ask(vm.id, primaryId, {
+      kind: "goSolo",
+      term: String(vm.status.term),
+      lost: backupId,
+      reason: "connection_lost",
+    });
     expect(answer.outcome).toBe("granted");
     primary.report(primaryId, { term: answer.term, synced: [] });
-    const alone = await control.vmThat("demo", ({ status }) => status.protection.reason === "no_capacity" || status.protection.reason === "connection_lost");
+    const alone = await control.vmThat(
+      "demo",
+      ({ status }) => status.protection.reason === "no_capacity" || status.protection.reason === "connection_lost",
+    );
     expect(alone.status).toMatchObject({ state: "running", protection: { state: "unprotected" } });
     await control.join("three");
     await control.waitFor("demo", "protected");
@@ -252,10 +266,14 @@ describe("a backup that dies", () => {
 describe("POST failover", () => {
   test("makes the backup take over and gives the failover as the operation's result", async () => {
     const { vm, backupId } = await control.protectedVm("demo");
-    const { status, body, headers } = await control.call<{ id: string; state: string; result: Failover }>("POST", "/v1/vms/demo/failover?wait=30", {
-      mode: "planned",
-      expectedTerm: vm.status.term,
-    });
+    const { status, body, headers } = await control.call<{ id: string; state: string; result: Failover }>(
+      "POST",
+      "/v1/vms/demo/failover?wait=30",
+      {
+        mode: "planned",
+        expectedTerm: vm.status.term,
+      },
+    );
     expect([status, body.state]).toEqual([202, "succeeded"]);
     expect(headers.get("location")).toBe(`/v1/operations/${body.id}`);
     expect(body.result).toMatchObject({ mode: "planned", cause: "user_action", state: "completed", to: backupId, operationId: body.id });
@@ -264,13 +282,20 @@ describe("POST failover", () => {
   test("needs a synced backup", async () => {
     await control.createVm("solo", "none");
     await control.waitFor("solo", "running");
-    const { status, body } = await control.call<{ code: string; currentState: string; allowedStates: string[] }>("POST", "/v1/vms/solo/failover", { mode: "test" });
+    const { status, body } = await control.call<{ code: string; currentState: string; allowedStates: string[] }>(
+      "POST",
+      "/v1/vms/solo/failover",
+      { mode: "test" },
+    );
     expect([status, body.code, body.currentState, body.allowedStates]).toEqual([409, "not_protected", "off", ["protected"]]);
   });
 
   test("refuses another term than the caller expects", async () => {
     const { vm } = await control.protectedVm("demo");
-    const { status, body } = await control.call<{ code: string; currentTerm: number }>("POST", "/v1/vms/demo/failover", { mode: "forced", expectedTerm: 1 });
+    const { status, body } = await control.call<{ code: string; currentTerm: number }>("POST", "/v1/vms/demo/failover", {
+      mode: "forced",
+      expectedTerm: 1,
+    });
     expect([status, body.code, body.currentTerm]).toEqual([409, "term_mismatch", vm.status.term]);
   });
 
@@ -300,7 +325,8 @@ describe("a control plane that starts again", () => {
   test("does not disturb a running pair, and knows it again by the workers' hellos", async () => {
     const { vm, primary, backup, backupId } = await control.protectedVm("demo");
     const connection = control.connection;
-    const orders = () => [primary, backup].flatMap((worker) => worker.orders.filter((order) => order.type !== "welcome" && order.type !== "arbiterAnswer"));
+    const orders = () =>
+      [primary, backup].flatMap((worker) => worker.orders.filter((order) => order.type !== "welcome" && order.type !== "arbiterAnswer"));
     await control.stopButWorkers();
     const before = orders().length;
     const second = await ControlUnderTest.start({ connection, images: control.images });

@@ -27,7 +27,9 @@ class Process {
   private ended = false;
 
   constructor(env: Record<string, string>, args: readonly string[] = []) {
-    const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("UNDERSTUDY_") && name !== "DATABASE_URL"));
+    const clean = Object.fromEntries(
+      Object.entries(process.env).filter(([name]) => !name.startsWith("UNDERSTUDY_") && name !== "DATABASE_URL"),
+    );
     this.child = spawn(process.execPath, [BUNDLE, ...args], {
       cwd: folder,
       env: { ...clean, UNDERSTUDY_LISTEN: "127.0.0.1:0", UNDERSTUDY_INTERNAL_LISTEN: "127.0.0.1:0", ...env },
@@ -143,7 +145,10 @@ describe("with the embedded database", () => {
     await first.line("understudy control plane listening");
     const second = new Process(embedded());
     expect(await second.end()).toBe(1);
-    expect(second.lines.at(-1)).toMatchObject({ code: "data_directory_in_use", msg: expect.stringContaining(`process ${first.child.pid} runs on it`) });
+    expect(second.lines.at(-1)).toMatchObject({
+      code: "data_directory_in_use",
+      msg: expect.stringContaining(`process ${first.child.pid} runs on it`),
+    });
   });
 });
 

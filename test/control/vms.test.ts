@@ -18,7 +18,11 @@ afterEach(() => control.close());
 
 describe("create", () => {
   test("answers 201 with the VM in provisioning, its place and its operation", async () => {
-    const { status, headers, body } = await control.call<Vm>("POST", "/v1/vms", { name: "demo", labels: { env: "test" }, spec: { image: "debian" } });
+    const { status, headers, body } = await control.call<Vm>("POST", "/v1/vms", {
+      name: "demo",
+      labels: { env: "test" },
+      spec: { image: "debian" },
+    });
     expect(status).toBe(201);
     expect(headers.get("location")).toBe(`/v1/vms/${body.id}`);
     expect(headers.get("etag")).toBe('"g1"');
@@ -58,7 +62,12 @@ describe("create", () => {
   test("never promises a worker's memory twice", async () => {
     await control.join("only", { memoryMiB: 300 });
     await Promise.all(["a", "b", "c", "d"].map((name) => control.createVm(name, "none")));
-    await Promise.race([control.waitFor("a", "running"), control.waitFor("b", "running"), control.waitFor("c", "running"), control.waitFor("d", "running")]);
+    await Promise.race([
+      control.waitFor("a", "running"),
+      control.waitFor("b", "running"),
+      control.waitFor("c", "running"),
+      control.waitFor("d", "running"),
+    ]);
     const { body } = await control.get<{ items: Vm[] }>("/v1/vms");
     const placed = () => body.items.filter((vm) => vm.status.state !== "provisioning").length;
     expect(placed()).toBeLessThanOrEqual(2);
@@ -113,7 +122,12 @@ describe("idempotency", () => {
 
   test("the same key with another body is refused", async () => {
     await control.call("POST", "/v1/vms", body, { "idempotency-key": "key-1" });
-    const { status, body: problem } = await control.call<{ code: string }>("POST", "/v1/vms", { name: "other", ...body }, { "idempotency-key": "key-1" });
+    const { status, body: problem } = await control.call<{ code: string }>(
+      "POST",
+      "/v1/vms",
+      { name: "other", ...body },
+      { "idempotency-key": "key-1" },
+    );
     expect([status, problem.code]).toEqual([422, "idempotency_key_reused"]);
   });
 
@@ -136,7 +150,9 @@ describe("list", () => {
     const seen: (string | null)[] = [];
     let token = "";
     for (let pages = 0; pages < 3; pages++) {
-      const { body } = await control.get<{ items: Vm[]; nextPageToken: string | null; resourceVersion: string }>(`/v1/vms?pageSize=2${token}`);
+      const { body } = await control.get<{ items: Vm[]; nextPageToken: string | null; resourceVersion: string }>(
+        `/v1/vms?pageSize=2${token}`,
+      );
       seen.push(...body.items.map((vm) => vm.name));
       expect(body.resourceVersion).toMatch(/^\d+$/);
       if (body.nextPageToken === null) break;

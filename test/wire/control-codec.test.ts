@@ -50,7 +50,13 @@ const WORKER: readonly WorkerMessage[] = [
   { type: "replicaReport", report },
   { type: "replicaGone", replicaId: "rep_1" },
   { type: "arbiterRequest", requestId: "1", vmId: "vm_1", replicaId: "rep_1", request: { kind: "promote", term: "1" } },
-  { type: "arbiterRequest", requestId: "1", vmId: "vm_1", replicaId: "rep_1", request: { kind: "goSolo", term: "1", lost: "rep_2", reason: "divergence" } },
+  {
+    type: "arbiterRequest",
+    requestId: "1",
+    vmId: "vm_1",
+    replicaId: "rep_1",
+    request: { kind: "goSolo", term: "1", lost: "rep_2", reason: "divergence" },
+  },
   { type: "arbiterRequest", requestId: "1", vmId: "vm_1", replicaId: "rep_1", request: { kind: "addBackup", term: "1", backup: "rep_2" } },
   { type: "consoleSubscribed", subscription: 4, from: "0", oldest: "0", end: "1", term: "1" },
   { type: "consoleClosed", subscription: 4, code: "guest_halted" },
@@ -85,9 +91,12 @@ describe("a message", () => {
     expect(decodeWorkerMessage(encodeControlChannelMessage(message))).toEqual(message);
   });
 
-  test.each(CONTROL.map((message) => [message.type, message] as const))("of the control plane comes out as it went in: %s", (_type, message) => {
-    expect(decodeControlMessage(encodeControlChannelMessage(message))).toEqual(message);
-  });
+  test.each(CONTROL.map((message) => [message.type, message] as const))(
+    "of the control plane comes out as it went in: %s",
+    (_type, message) => {
+      expect(decodeControlMessage(encodeControlChannelMessage(message))).toEqual(message);
+    },
+  );
 
   test("may say more than this build knows", () => {
     expect(decodeWorkerMessage('{"type":"replicaGone","replicaId":"rep_1","since":7}')).toMatchObject({ replicaId: "rep_1" });
@@ -111,10 +120,13 @@ describe("a malformed message names what is wrong", () => {
       for (const field of Object.keys(message)) check(without(message, field), new RegExp(`/${field} is missing`));
     }
   });
-  test("a field deep inside", () => check(JSON.stringify({ type: "replicaReport", report: { ...report, synced: ["a", 7] } }), /\/report\/synced\/1 is 7/));
-  test("a number that is too large", () => check(JSON.stringify({ type: "replicaReport", report: { ...report, term: "18446744073709551616" } }), /\/report\/term/));
+  test("a field deep inside", () =>
+    check(JSON.stringify({ type: "replicaReport", report: { ...report, synced: ["a", 7] } }), /\/report\/synced\/1 is 7/));
+  test("a number that is too large", () =>
+    check(JSON.stringify({ type: "replicaReport", report: { ...report, term: "18446744073709551616" } }), /\/report\/term/));
   test("a number with a sign or a leading zero", () => {
-    for (const term of ["-1", "01", "1.0", " 1", ""]) check(JSON.stringify({ type: "replicaReport", report: { ...report, term } }), /\/report\/term/);
+    for (const term of ["-1", "01", "1.0", " 1", ""])
+      check(JSON.stringify({ type: "replicaReport", report: { ...report, term } }), /\/report\/term/);
   });
   test("an input session that is no lower-case UUID", () =>
     check(JSON.stringify({ type: "consoleSession", subscription: 1, inputSession: SESSION.toUpperCase(), inputNext: "0" }), /UUID/));

@@ -88,21 +88,29 @@ export class ConsoleHub {
     const console = this.consoleOf(vm);
     const { writer } = console;
     if (request.mode === "write" && writer !== null && !request.takeover && writer.input?.id !== request.inputSession) {
-      throw new ApiError("console_writer_busy", `Cannot write: session ${writer.sessionId} does. Attach with takeover=true, or with mode=read`, {
-        details: { writer: writer.sessionId },
-      });
+      throw new ApiError(
+        "console_writer_busy",
+        `Cannot write: session ${writer.sessionId} does. Attach with takeover=true, or with mode=read`,
+        {
+          details: { writer: writer.sessionId },
+        },
+      );
     }
     this.follow(console);
     const hasGuest = vm.state === "running";
     if (hasGuest && !(await console.settled(() => console.isFollowing || console.isEnded, ANSWER_MS))) {
-      throw new ApiError("worker_timeout", `Cannot attach: no primary of the VM answered within ${ANSWER_MS} ms`, { details: { retryAfterMs: 1000 } });
+      throw new ApiError("worker_timeout", `Cannot attach: no primary of the VM answered within ${ANSWER_MS} ms`, {
+        details: { retryAfterMs: 1000 },
+      });
     }
     const from = await resolveFrom(console, request.from);
     const inputSession = request.inputSession ?? randomUUID();
     if (request.mode === "write" && hasGuest && !console.isEnded) {
       const session = console.session(inputSession);
       if (!(await console.settled(() => session.isKnown || console.isEnded, ANSWER_MS))) {
-        throw new ApiError("worker_timeout", `Cannot write: the primary did not answer within ${ANSWER_MS} ms`, { details: { retryAfterMs: 1000 } });
+        throw new ApiError("worker_timeout", `Cannot write: the primary did not answer within ${ANSWER_MS} ms`, {
+          details: { retryAfterMs: 1000 },
+        });
       }
     }
     return { console, mode: request.mode, from, inputSession, takeover: request.takeover };
@@ -115,7 +123,13 @@ export class ConsoleHub {
     const sessionId = newId("con");
     const client = new ConsoleClient(
       socket,
-      { sessionId, from, windowBytes: settings.consoleWindowBytes, slowConsumerMs: settings.slowConsumerMs, heartbeatMs: settings.consoleHeartbeatMs },
+      {
+        sessionId,
+        from,
+        windowBytes: settings.consoleWindowBytes,
+        slowConsumerMs: settings.slowConsumerMs,
+        heartbeatMs: settings.consoleHeartbeatMs,
+      },
       {
         onInput: (sender, offset, bytes) => console.input(sender, offset, bytes),
         onMessage: (sender, message) => console.clientSaid(sender, message),
@@ -175,7 +189,8 @@ export class ConsoleHub {
     const primary = this.options.workers.primaryOf(vmId);
     const since = this.drainingSince.get(vmId) ?? nowMs;
     this.drainingSince.set(vmId, since);
-    const console = this.consoles.get(vmId) ?? (primary === null ? null : this.newConsole(vmId, "stopped", Number(primary.report.term), 0n));
+    const console =
+      this.consoles.get(vmId) ?? (primary === null ? null : this.newConsole(vmId, "stopped", Number(primary.report.term), 0n));
     if (console !== null) this.follow(console);
     const done = console === null || console.isEnded || primary === null || primary.report.guestHalt === null || nowMs - since > DRAIN_MS;
     if (!done) return false;
@@ -304,7 +319,11 @@ async function resolveFrom(console: VmConsole, from: string): Promise<bigint> {
   // A new primary may be about to release what the old one had released: it gets the time for it.
   if (offset > console.end) await console.settled(() => offset <= console.end, 1000);
   if (offset > console.end) {
-    throw invalidField("/query/from", "beyond_end", `the console ends at ${console.end}, ${offset} lies beyond. Attach with from=end, or with an offset up to the end`);
+    throw invalidField(
+      "/query/from",
+      "beyond_end",
+      `the console ends at ${console.end}, ${offset} lies beyond. Attach with from=end, or with an offset up to the end`,
+    );
   }
   return offset;
 }

@@ -14,7 +14,10 @@ import { CONSOLE_PAYLOAD_MAX } from "../../wire/console-frames.ts";
 /** The primary's own buffer is small: more in flight would only be refused. */
 const IN_FLIGHT_MAX = 16 * 1024;
 
-export type AcceptVerdict = { readonly kind: "accepted" } | { readonly kind: "known" } | { readonly kind: "gap"; readonly expected: bigint };
+export type AcceptVerdict =
+  | { readonly kind: "accepted" }
+  | { readonly kind: "known" }
+  | { readonly kind: "gap"; readonly expected: bigint };
 
 export class InputSession {
   readonly id: string;

@@ -292,7 +292,10 @@ export class VmConsole {
 
   // ---- what the worker said
 
-  private subscribed(message: Extract<ConsoleMessage, { type: "consoleSubscribed" }>, promotionGapMs: (replicaId: string) => number | null): void {
+  private subscribed(
+    message: Extract<ConsoleMessage, { type: "consoleSubscribed" }>,
+    promotionGapMs: (replicaId: string) => number | null,
+  ): void {
     const current = this.subscription as Subscription;
     current.confirmed = true;
     const from = BigInt(message.from);
@@ -306,7 +309,10 @@ export class VmConsole {
     for (const session of this.sessions.values()) this.askSession(session);
     if (moved) {
       const writing = this.writerClient?.input ?? null;
-      this.options.log.info({ vmId: this.vmId, replicaId: current.replicaId, outOffset: this.window.end.toString() }, "console follows the new primary");
+      this.options.log.info(
+        { vmId: this.vmId, replicaId: current.replicaId, outOffset: this.window.end.toString() },
+        "console follows the new primary",
+      );
       for (const client of this.clients) {
         client.tell({
           type: "term",

@@ -11,7 +11,20 @@
 import { type ChildProcess, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { EventEmitter } from "node:events";
-import { chownSync, closeSync, cpSync, existsSync, lstatSync, mkdirSync, openSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import {
+  chownSync,
+  closeSync,
+  cpSync,
+  existsSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readFileSync,
+  rmSync,
+  statSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
 import { readFile } from "node:fs/promises";
 import { createRequire } from "node:module";
 import { tmpdir } from "node:os";
@@ -266,7 +279,10 @@ function prepareLayout(wanted: string): Layout {
     const parent = existsSync("/var/lib") && isTraversable("/var/lib") ? "/var/lib" : tmpdir();
     root = join(parent, `understudy-postgres-${hash}`);
     mkdirSync(root, { recursive: true, mode: 0o755 });
-    writeFileSync(join(wanted, "MOVED"), `The embedded database cannot be here, as uid ${NOBODY} does not get to this folder. It is in ${root}\n`);
+    writeFileSync(
+      join(wanted, "MOVED"),
+      `The embedded database cannot be here, as uid ${NOBODY} does not get to this folder. It is in ${root}\n`,
+    );
   }
   let sockets = join(root, "sockets");
   if (`${sockets}/.s.PGSQL.${PORT}`.length > SOCKET_PATH_MAX) sockets = join(tmpdir(), `understudy-pg-${hash}`);
@@ -334,7 +350,10 @@ function claim(layout: Layout): void {
   const holder = existsSync(layout.owner) ? readFileSync(layout.owner, "utf8").trim().split(" ") : [];
   const [pid, startedAt] = holder;
   if (pid !== undefined && Number(pid) !== process.pid && startTimeOf(Number(pid)) === startedAt) {
-    throw new UnderstudyError("data_directory_in_use", `Cannot use ${layout.root}: process ${pid} runs on it. Stop that one, or set UNDERSTUDY_DATA_DIR`);
+    throw new UnderstudyError(
+      "data_directory_in_use",
+      `Cannot use ${layout.root}: process ${pid} runs on it. Stop that one, or set UNDERSTUDY_DATA_DIR`,
+    );
   }
   writeFileSync(layout.owner, `${process.pid} ${startTimeOf(process.pid)}\n`);
 }
@@ -380,7 +399,8 @@ async function liveServer(layout: Layout): Promise<number | null> {
     }
   }
   // A zombie that nobody reaps would make Postgres itself believe that these still hold.
-  for (const stale of [file, join(layout.sockets, `.s.PGSQL.${PORT}`), join(layout.sockets, `.s.PGSQL.${PORT}.lock`)]) rmSync(stale, { force: true });
+  for (const stale of [file, join(layout.sockets, `.s.PGSQL.${PORT}`), join(layout.sockets, `.s.PGSQL.${PORT}.lock`)])
+    rmSync(stale, { force: true });
   return null;
 }
 

@@ -33,7 +33,9 @@ export async function migrate(database: Database, folder: string): Promise<Migra
     await client.query(
       "CREATE TABLE IF NOT EXISTS schema_migrations (version integer PRIMARY KEY, name text NOT NULL, sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now())",
     );
-    const { rows } = await client.query<{ version: number; name: string; sha256: string }>("SELECT version, name, sha256 FROM schema_migrations ORDER BY version");
+    const { rows } = await client.query<{ version: number; name: string; sha256: string }>(
+      "SELECT version, name, sha256 FROM schema_migrations ORDER BY version",
+    );
     const done = new Map(rows.map((row) => [row.version, row]));
     const newest = migrations.at(-1)?.version ?? 0;
     const tooNew = rows.find((row) => row.version > newest);
@@ -55,7 +57,11 @@ export async function migrate(database: Database, folder: string): Promise<Migra
       await client.query("BEGIN");
       try {
         await client.query(migration.sql);
-        await client.query("INSERT INTO schema_migrations (version, name, sha256) VALUES ($1, $2, $3)", [migration.version, migration.name, migration.sha256]);
+        await client.query("INSERT INTO schema_migrations (version, name, sha256) VALUES ($1, $2, $3)", [
+          migration.version,
+          migration.name,
+          migration.sha256,
+        ]);
         await client.query("COMMIT");
       } catch (cause) {
         await client.query("ROLLBACK");
@@ -78,7 +84,10 @@ export function findMigrations(from: string, env: NodeJS.ProcessEnv): string {
     const candidate = join(folder, "migrations");
     if (existsSync(candidate)) return candidate;
     if (folder === dirname(folder)) {
-      throw new UnderstudyError("migrations_not_found", `Cannot find the folder "migrations" above ${fileURLToPath(from)}: set UNDERSTUDY_MIGRATIONS`);
+      throw new UnderstudyError(
+        "migrations_not_found",
+        `Cannot find the folder "migrations" above ${fileURLToPath(from)}: set UNDERSTUDY_MIGRATIONS`,
+      );
     }
   }
 }

@@ -74,7 +74,9 @@ export const vms = pgTable("vms", {
   project: text("project").notNull(),
   name: text("name"),
   labels: jsonb("labels").$type<Record<string, string>>().notNull(),
-  imageId: text("image_id").notNull().references(() => images.id),
+  imageId: text("image_id")
+    .notNull()
+    .references(() => images.id),
   spec: jsonb("spec").$type<StoredVmSpec>().notNull(),
   generation: integer("generation").notNull().default(1),
   resourceVersion: instant("resource_version").notNull().default(0n),
@@ -105,8 +107,12 @@ export type VmRow = typeof vms.$inferSelect;
 
 export const replicas = pgTable("replicas", {
   id: text("id").primaryKey(),
-  vmId: text("vm_id").notNull().references(() => vms.id),
-  workerId: text("worker_id").notNull().references(() => workers.id),
+  vmId: text("vm_id")
+    .notNull()
+    .references(() => vms.id),
+  workerId: text("worker_id")
+    .notNull()
+    .references(() => workers.id),
   incarnation: text("incarnation").notNull(),
   role: text("role").$type<"primary" | "backup">().notNull(),
   state: text("state").$type<ReplicaFacts["state"]>().notNull().default("placing"),
@@ -135,7 +141,9 @@ export type OperationRow = typeof operations.$inferSelect;
 
 export const failovers = pgTable("failovers", {
   id: text("id").primaryKey(),
-  vmId: text("vm_id").notNull().references(() => vms.id),
+  vmId: text("vm_id")
+    .notNull()
+    .references(() => vms.id),
   mode: text("mode").$type<"planned" | "test" | "forced">(),
   cause: text("cause").$type<"worker_lost" | "connection_lost" | "user_action">().notNull(),
   state: text("state").$type<"pending" | "promoting" | "completed" | "failed">().notNull(),

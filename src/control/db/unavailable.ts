@@ -2,7 +2,17 @@
 
 /** SQLSTATE classes and codes of a server that is not there, not ready, or going away. */
 const SQLSTATE = /^(08...|57P0[1-5]|57014|53300|55P03)$/;
-const SYSTEM = new Set(["ECONNREFUSED", "ECONNRESET", "ENOENT", "EPIPE", "ETIMEDOUT", "EHOSTUNREACH", "ENETUNREACH", "ENOTFOUND", "EAI_AGAIN"]);
+const SYSTEM = new Set([
+  "ECONNREFUSED",
+  "ECONNRESET",
+  "ENOENT",
+  "EPIPE",
+  "ETIMEDOUT",
+  "EHOSTUNREACH",
+  "ENETUNREACH",
+  "ENOTFOUND",
+  "EAI_AGAIN",
+]);
 const CLIENT =
   /query read timeout|timeout exceeded when trying to connect|connection terminated|client has encountered a connection error|timeout expired|client was closed|cannot use a pool after calling end/i;
 

@@ -55,18 +55,24 @@ export function planVm(vm: PlanFactsOfVm): readonly VmStep[] {
     if (successor !== undefined) steps.push({ kind: "promote", replicaId: successor.id });
     return steps;
   }
-  if (vm.mode === "lockstep" && vm.state === "running" && vm.synced.length === 0 && isLivePrimary(primary)) steps.push(...planBackup(vm, primary));
+  if (vm.mode === "lockstep" && vm.state === "running" && vm.synced.length === 0 && isLivePrimary(primary))
+    steps.push(...planBackup(vm, primary));
   return steps;
 }
 
 /** A primary, or a backup that may be promoted: given up only where it is certain that nothing is left. */
 function planMember(vm: PlanFactsOfVm, replica: ReplicaFacts): readonly VmStep[] {
-  if (replica.state === "placing" && replica.report === null && replica.link === "connected") return [{ kind: "create", replicaId: replica.id }];
+  if (replica.state === "placing" && replica.report === null && replica.link === "connected")
+    return [{ kind: "create", replicaId: replica.id }];
   if (replica.state !== "placing" && replica.report === null && replica.link === "connected") {
-    return [{ kind: "writeOff", replicaId: replica.id, state: "lost", reason: "replica_gone" }, { kind: "forget", replicaId: replica.id }];
+    return [
+      { kind: "writeOff", replicaId: replica.id, state: "lost", reason: "replica_gone" },
+      { kind: "forget", replicaId: replica.id },
+    ];
   }
   const allAway = vm.replicas.every(
-    (other) => (other.id !== vm.primaryReplica && !vm.synced.includes(other.id)) || (other.link === "lost" && other.awayForMs > vm.vmLostMs),
+    (other) =>
+      (other.id !== vm.primaryReplica && !vm.synced.includes(other.id)) || (other.link === "lost" && other.awayForMs > vm.vmLostMs),
   );
   if (allAway && replica.state !== "lost") return [{ kind: "writeOff", replicaId: replica.id, state: "lost", reason: "worker_lost" }];
   return [];
@@ -77,19 +83,26 @@ function planOther(replica: ReplicaFacts): readonly VmStep[] {
   const written = replica.state === "lost" || replica.state === "fenced" || replica.state === "stopped";
   if (replica.broken && !written) {
     const state = replica.report?.state === "fenced" ? "fenced" : "lost";
-    return [{ kind: "writeOff", replicaId: replica.id, state, reason: replica.report?.haltReason ?? "backup_failed" }, ...dropIfHeard(replica, "it halted")];
+    return [
+      { kind: "writeOff", replicaId: replica.id, state, reason: replica.report?.haltReason ?? "backup_failed" },
+      ...dropIfHeard(replica, "it halted"),
+    ];
   }
   if (replica.link === "lost" && !written) return [{ kind: "writeOff", replicaId: replica.id, state: "lost", reason: "worker_lost" }];
   if (written) {
     // Should its worker come back with it, it is a replica that no VM has, and is dropped as such.
-    if (replica.link === "lost" || (replica.link === "connected" && replica.report === null)) return [{ kind: "forget", replicaId: replica.id }];
+    if (replica.link === "lost" || (replica.link === "connected" && replica.report === null))
+      return [{ kind: "forget", replicaId: replica.id }];
     // A former primary finds out by itself that it is fenced, and says so: it is left the time for it.
     if (replica.stateReason === "superseded" && !replica.broken && replica.fencingGrace) return [];
     return dropIfHeard(replica, replica.stateReason ?? "it is no member of the VM");
   }
   if (replica.report === null && replica.link === "connected") {
     if (replica.state === "placing") return [{ kind: "create", replicaId: replica.id }];
-    return [{ kind: "writeOff", replicaId: replica.id, state: "lost", reason: "replica_gone" }, { kind: "forget", replicaId: replica.id }];
+    return [
+      { kind: "writeOff", replicaId: replica.id, state: "lost", reason: "replica_gone" },
+      { kind: "forget", replicaId: replica.id },
+    ];
   }
   return [];
 }
@@ -103,7 +116,9 @@ function planBackup(vm: PlanFactsOfVm, primary: ReplicaFacts): readonly VmStep[]
 }
 
 function isCandidate(replica: ReplicaFacts): boolean {
-  return replica.role === "backup" && !replica.broken && (replica.state === "placing" || replica.state === "syncing" || replica.state === "live");
+  return (
+    replica.role === "backup" && !replica.broken && (replica.state === "placing" || replica.state === "syncing" || replica.state === "live")
+  );
 }
 
 function isLivePrimary(primary: ReplicaFacts): boolean {
@@ -111,7 +126,8 @@ function isLivePrimary(primary: ReplicaFacts): boolean {
 }
 
 function dropForDeletion(replica: ReplicaFacts): readonly VmStep[] {
-  if (replica.link === "connected" && replica.report === null && replica.state !== "placing") return [{ kind: "forget", replicaId: replica.id }];
+  if (replica.link === "connected" && replica.report === null && replica.state !== "placing")
+    return [{ kind: "forget", replicaId: replica.id }];
   if (replica.link === "lost") return [{ kind: "forget", replicaId: replica.id }];
   return dropIfHeard(replica, "the VM is deleted");
 }

@@ -70,14 +70,19 @@ export function toApiError(error: unknown, request?: FastifyRequest): ApiError {
   if (statusCode !== undefined && statusCode >= 400 && statusCode < 500) {
     return new ApiError("bad_request", `Cannot serve the request: ${(error as Error).message}`, { cause: error });
   }
-  return new ApiError("internal_error", "Cannot complete the request: an error of ours, which is in the control plane's log under the request id", {
-    cause: error,
-  });
+  return new ApiError(
+    "internal_error",
+    "Cannot complete the request: an error of ours, which is in the control plane's log under the request id",
+    {
+      cause: error,
+    },
+  );
 }
 
 export function sendProblem(error: ApiError, request: FastifyRequest, reply: FastifyReply): FastifyReply {
   if (error.code === "internal_error") request.log.error({ err: error.cause ?? error }, "internal error");
-  else if (error.code === "arbiter_unavailable") request.log.warn({ code: error.code }, "arbiter_unavailable: the database does not answer");
+  else if (error.code === "arbiter_unavailable")
+    request.log.warn({ code: error.code }, "arbiter_unavailable: the database does not answer");
   const problem = problemOf(error, pathOf(request), request.id);
   reply.header("Request-Id", request.id);
   // The connection of an upgrade that was refused is not used again.
@@ -95,7 +100,9 @@ export function refuseUnreadable(_error: Error, socket: Socket): void {
     return;
   }
   const body = JSON.stringify(problemOf(new ApiError("bad_request", "Cannot read the request: it is not HTTP/1.1"), null, null));
-  socket.end(`HTTP/1.1 400 Bad Request\r\nContent-Type: ${MEDIA_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`);
+  socket.end(
+    `HTTP/1.1 400 Bad Request\r\nContent-Type: ${MEDIA_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
+  );
 }
 
 /** Without the query: it may carry secrets. */
@@ -135,9 +142,19 @@ function fieldErrors(issue: SchemaIssue, prefix: string): FieldError[] {
       // Said twice: `additionalProperties` names the same field.
       return [];
     case "additionalProperties":
-      return (additionalProperties ?? []).map((name) => ({ pointer: `${at}/${name}`, code: "unknown_field", message: "there is no such field" }));
+      return (additionalProperties ?? []).map((name) => ({
+        pointer: `${at}/${name}`,
+        code: "unknown_field",
+        message: "there is no such field",
+      }));
     case "minimum":
-      return [{ pointer: at, code: "too_small", message: at.endsWith("/machine/memoryMiB") ? memoryAdvice(limit) : `at least ${limit} is wanted` }];
+      return [
+        {
+          pointer: at,
+          code: "too_small",
+          message: at.endsWith("/machine/memoryMiB") ? memoryAdvice(limit) : `at least ${limit} is wanted`,
+        },
+      ];
     case "maximum":
       return [{ pointer: at, code: "too_large", message: `at most ${limit} is allowed` }];
     case "minLength":

@@ -44,6 +44,8 @@ export async function followFailover(
   const formerHeard = former !== undefined && (former.link === "connected" || former.link === "silent");
   // The promotion may have been asked for before we saw the worker's channel close.
   const cause = failover.cause === "user_action" ? failover.cause : formerHeard ? "connection_lost" : "worker_lost";
-  await database.transaction((tx) => completeFailover(tx, failover, { gapMs, instant: BigInt(instant), consoleEnd: BigInt(consoleEnd), cause }));
+  await database.transaction((tx) =>
+    completeFailover(tx, failover, { gapMs, instant: BigInt(instant), consoleEnd: BigInt(consoleEnd), cause }),
+  );
   log.info({ vmId: vm.id, failoverId: failover.id, cause, gapMs, instant, term: failover.term?.toString() }, "failover completed");
 }

@@ -98,7 +98,8 @@ export class Reconciler {
       } catch (error) {
         settled = false;
         if (!isDatabaseUnavailable(error)) this.options.log.error({ err: error }, "reconcile pass failed");
-        else if (!this.down) this.options.log.warn({ code: "arbiter_unavailable" }, "arbiter_unavailable: the database does not answer; running pairs go on");
+        else if (!this.down)
+          this.options.log.warn({ code: "arbiter_unavailable" }, "arbiter_unavailable: the database does not answer; running pairs go on");
         if (isDatabaseUnavailable(error)) this.down = true;
         this.again = false;
       }
@@ -151,7 +152,11 @@ export class Reconciler {
           nowMs,
           this.options.settings.repeatOrderMs,
         );
-        if (sent) this.options.log.info({ replicaId: report.replicaId, vmId: report.vmId, worker: link.worker.name }, "dropping a replica that no VM has");
+        if (sent)
+          this.options.log.info(
+            { replicaId: report.replicaId, vmId: report.vmId, worker: link.worker.name },
+            "dropping a replica that no VM has",
+          );
       }
     }
   }
@@ -229,7 +234,10 @@ export class Reconciler {
       workerId: row.workerId,
       link,
       awayForMs: workers.awayForMs(row.workerId),
-      fencingGrace: held !== null && performance.now() - Math.max(held.responsiveSinceMs, performance.now() - (Date.now() - row.updatedAt.getTime())) < settings.fencingGraceMs,
+      fencingGrace:
+        held !== null &&
+        performance.now() - Math.max(held.responsiveSinceMs, performance.now() - (Date.now() - row.updatedAt.getTime())) <
+          settings.fencingGraceMs,
       report: report === null ? null : { ...report, term: BigInt(report.term) },
       broken: isBroken(report === null ? null : { ...report, term: BigInt(report.term) }),
     };
@@ -268,7 +276,11 @@ export class Reconciler {
         const by = primary === undefined ? null : workers.link(primary.workerId);
         if (backup === undefined || primary === undefined || at === null || by === null) return;
         const address = at.hello.loggingAddress;
-        const message = { type: "pair", replicaId: primary.id, backup: { replicaId: backup.id, address, channelSecret: backup.channelSecret } } as const;
+        const message = {
+          type: "pair",
+          replicaId: primary.id,
+          backup: { replicaId: backup.id, address, channelSecret: backup.channelSecret },
+        } as const;
         if (by.order(`pair ${primary.id} ${backup.id}`, message, nowMs, settings.repeatOrderMs)) {
           log.info({ vmId: vm.id, primary: primary.id, backup: backup.id, address }, "pairing");
         }
@@ -329,7 +341,8 @@ export class Reconciler {
     this.refusals.delete(vm.id);
     const replica = await placeReplica(database, { vmId: vm.id, workerId: decision.worker.id, role, memoryMiB: vm.spec.machine.memoryMiB });
     // Another pass orders it; where the memory went to somebody else meanwhile, another pass chooses again.
-    if (replica !== null) log.info({ vmId: vm.id, replicaId: replica.id, worker: decision.worker.name }, `${role} is promised to ${decision.worker.name}`);
+    if (replica !== null)
+      log.info({ vmId: vm.id, replicaId: replica.id, worker: decision.worker.name }, `${role} is promised to ${decision.worker.name}`);
     this.again = true;
   }
 

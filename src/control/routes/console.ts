@@ -5,8 +5,8 @@
  */
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import { Type } from "typebox";
-import type { ControlPlane } from "../control-plane.ts";
 import type { PreparedAttachment } from "../consoles/console-hub.ts";
+import type { ControlPlane } from "../control-plane.ts";
 import { readVmRow } from "../db/queries/read-vm.ts";
 import { ApiError } from "../errors/api-error.ts";
 import { words } from "../schemas/scalars.ts";
@@ -60,7 +60,10 @@ export const consoleRoute =
       },
       preHandler: async (request) => {
         if (!request.ws) {
-          throw new ApiError("upgrade_required", "Cannot attach: this route is a WebSocket, connect with subprotocol understudy.console.v1");
+          throw new ApiError(
+            "upgrade_required",
+            "Cannot attach: this route is a WebSocket, connect with subprotocol understudy.console.v1",
+          );
         }
         const { mode = "read", from = "end", inputSession, takeover = false } = request.query;
         const vm = await readVmRow(control.database.db, request.params.vm);

@@ -25,7 +25,9 @@ const Query = {
   types: Type.Optional(Type.String({ maxLength: 500, description: "Comma-separated; `vm.failover.*` stands for all that begin so" })),
   pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 200, description: "JSON only" })),
 };
-const Headers = Type.Object({ "last-event-id": Type.Optional(Type.String({ description: "As `after`: what an SSE client sends when it comes back" })) });
+const Headers = Type.Object({
+  "last-event-id": Type.Optional(Type.String({ description: "As `after`: what an SSE client sends when it comes back" })),
+});
 
 const description =
   "`Accept: text/event-stream` gives a stream that begins behind `after`, or now; anything else gives a page that begins behind `after`, or at the oldest event.";
@@ -41,7 +43,10 @@ export const eventRoutes =
         summary: "List or watch events",
         description,
         tags,
-        querystring: Type.Object({ ...Query, vm: Type.Optional(Type.String({ description: "Id or name of a VM" })) }, { additionalProperties: false }),
+        querystring: Type.Object(
+          { ...Query, vm: Type.Optional(Type.String({ description: "Id or name of a VM" })) },
+          { additionalProperties: false },
+        ),
         headers: Headers,
         response: { 200: EventPage },
         otherMedia: { "text/event-stream": "`id`, `event` and `data` (an Event) for each; a `bookmark` every 15 s" },
@@ -84,9 +89,13 @@ async function answer(control: ControlPlane, request: FastifyRequest, reply: Fas
   const given = readCursor((request.headers["last-event-id"] as string | undefined) ?? after);
   const { newest, oldest } = await readEventBounds(control.database.db);
   if (given !== null && given + 1n < oldest) {
-    throw new ApiError("event_cursor_expired", `Cannot go on from ${given}: the oldest event that is kept is ${oldest}. List the resources again`, {
-      details: { oldest: oldest.toString() },
-    });
+    throw new ApiError(
+      "event_cursor_expired",
+      `Cannot go on from ${given}: the oldest event that is kept is ${oldest}. List the resources again`,
+      {
+        details: { oldest: oldest.toString() },
+      },
+    );
   }
   if (String(request.headers.accept ?? "").includes("text/event-stream")) {
     await stream(control, request, reply, filter, given ?? newest);
@@ -99,7 +108,13 @@ async function answer(control: ControlPlane, request: FastifyRequest, reply: Fas
   return reply.send({ items: rows.map(presentEvent), nextAfter: next.toString() });
 }
 
-async function stream(control: ControlPlane, request: FastifyRequest, reply: FastifyReply, filter: EventFilter, from: bigint): Promise<void> {
+async function stream(
+  control: ControlPlane,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  filter: EventFilter,
+  from: bigint,
+): Promise<void> {
   const { raw } = reply;
   reply.hijack();
   const closed = new AbortController();

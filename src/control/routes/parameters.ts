@@ -3,7 +3,9 @@ import { Type } from "typebox";
 
 export const VmPath = Type.Object({ vm: Type.String({ minLength: 1, maxLength: 80, description: "Id or name" }) });
 
-export const WaitQuery = { wait: Type.Optional(Type.Integer({ minimum: 0, maximum: 60, description: "Seconds to wait for the operation's end" })) };
+export const WaitQuery = {
+  wait: Type.Optional(Type.Integer({ minimum: 0, maximum: 60, description: "Seconds to wait for the operation's end" })),
+};
 
 export const PageQuery = {
   pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 50 })),
@@ -16,4 +18,6 @@ export const IdempotencyHeader = {
   ),
 };
 
-export const IfMatchHeader = { "if-match": Type.Optional(Type.String({ description: "ETag of the spec that the caller saw, such as \"g1\"" })) };
+export const IfMatchHeader = {
+  "if-match": Type.Optional(Type.String({ description: 'ETag of the spec that the caller saw, such as "g1"' })),
+};

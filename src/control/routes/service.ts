@@ -7,16 +7,14 @@ import { CAPABILITIES, SERVICE_VERSION } from "../version.ts";
 
 const tags = ["service"];
 
-export const versionRoute =
-  (): FastifyPluginAsyncTypebox =>
-  async (app) => {
-    app.route({
-      method: "GET",
-      url: "/v1/version",
-      schema: { operationId: "getVersion", summary: "Version and capabilities", tags, response: { 200: Version } },
-      handler: async () => ({ service: "understudy", version: SERVICE_VERSION, api: "v1", capabilities: [...CAPABILITIES] }),
-    });
-  };
+export const versionRoute = (): FastifyPluginAsyncTypebox => async (app) => {
+  app.route({
+    method: "GET",
+    url: "/v1/version",
+    schema: { operationId: "getVersion", summary: "Version and capabilities", tags, response: { 200: Version } },
+    handler: async () => ({ service: "understudy", version: SERVICE_VERSION, api: "v1", capabilities: [...CAPABILITIES] }),
+  });
+};
 
 export const healthRoutes =
   (control: ControlPlane): FastifyPluginAsyncTypebox =>
@@ -52,7 +50,13 @@ export const documentRoute =
     app.route({
       method: "GET",
       url: "/openapi.json",
-      schema: { operationId: "getOpenApi", summary: "This contract", tags, authenticated: false, response: { 200: Type.Unsafe<string>({ type: "object" }) } },
+      schema: {
+        operationId: "getOpenApi",
+        summary: "This contract",
+        tags,
+        authenticated: false,
+        response: { 200: Type.Unsafe<string>({ type: "object" }) },
+      },
       handler: async (_request, reply) => {
         reply.type("application/json").serializer(String);
         return document();

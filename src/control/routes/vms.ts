@@ -74,7 +74,13 @@ export const vmRoutes =
           body: request.body,
         };
         const answer = await runIdempotently(control.database, call, async (tx) => {
-          const row = await createVm(tx, { name: name ?? null, labels: labels ?? {}, imageId: image.id, spec: stored, requestId: request.id });
+          const row = await createVm(tx, {
+            name: name ?? null,
+            labels: labels ?? {},
+            imageId: image.id,
+            spec: stored,
+            requestId: request.id,
+          });
           return {
             status: 201,
             headers: { location: `/v1/vms/${row.id}`, "operation-id": row.operationId ?? "", etag: etagOf(row) },
@@ -83,7 +89,10 @@ export const vmRoutes =
         });
         control.reconciler.kick();
         if (answer.replayed) reply.header("Idempotency-Replayed", "true");
-        return reply.code(201).headers(answer.headers).send(answer.body as Vm);
+        return reply
+          .code(201)
+          .headers(answer.headers)
+          .send(answer.body as Vm);
       },
     });
 
@@ -192,7 +201,9 @@ export const vmRoutes =
           const reached = isReached(target, facts);
           const unreachable = whyUnreachable(target, facts);
           if (unreachable !== null) {
-            throw new ApiError("wait_target_unreachable", `Cannot wait for "${target}": ${unreachable}`, { details: { currentState: vm.state } });
+            throw new ApiError("wait_target_unreachable", `Cannot wait for "${target}": ${unreachable}`, {
+              details: { currentState: vm.state },
+            });
           }
           if (reached || Date.now() >= deadline || request.signal.aborted || control.stopping.aborted) {
             return { reached, vm: presentVm(await loadVm(control.database.db, vm), control.live) };

@@ -18,7 +18,13 @@ export const Problem = Type.Object(
     retryAfterMs: Type.Optional(Type.Integer()),
     operationId: Type.Optional(orNull(Type.String())),
     errors: Type.Optional(
-      Type.Array(Type.Object({ pointer: Type.String({ description: "JSON pointer into the body, or /query/…" }), code: Type.String(), message: Type.String() })),
+      Type.Array(
+        Type.Object({
+          pointer: Type.String({ description: "JSON pointer into the body, or /query/…" }),
+          code: Type.String(),
+          message: Type.String(),
+        }),
+      ),
     ),
   },
   { $id: "Problem", additionalProperties: true },

@@ -6,7 +6,10 @@ export const U64 = Type.String({ pattern: "^(0|[1-9][0-9]{0,19})$", description:
 
 export const Timestamp = Type.String({ format: "date-time", description: "RFC 3339, UTC" });
 
-export const Term = Type.Integer({ minimum: 1, description: "Fencing number of the VM: +1 at every change of primary or of the set of backups" });
+export const Term = Type.Integer({
+  minimum: 1,
+  description: "Fencing number of the VM: +1 at every change of primary or of the set of backups",
+});
 
 export const Name = Type.String({
   pattern: "^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$",
@@ -24,6 +27,9 @@ export function orNull<T extends Parameters<typeof Type.Union>[0][number]>(schem
 }
 
 /** A closed list of words, as one string enum. */
-export function words<const W extends readonly string[]>(list: W, options: { $id?: string; description?: string; default?: W[number] } = {}) {
+export function words<const W extends readonly string[]>(
+  list: W,
+  options: { $id?: string; description?: string; default?: W[number] } = {},
+) {
   return Type.Unsafe<W[number]>({ type: "string", enum: [...list], ...options });
 }

@@ -1,8 +1,8 @@
 /** The Vm resource, what creates one, and the answers of its list and wait routes. */
 import { type Static, Type } from "typebox";
+import { MAXIMUM_MEMORY_MIB, MINIMUM_MEMORY_MIB } from "../domain/machine-limits.ts";
 import { PROTECTION_REASONS, PROTECTION_STATES } from "../domain/protection.ts";
 import { VM_STATES } from "../domain/vm-state.ts";
-import { MAXIMUM_MEMORY_MIB, MINIMUM_MEMORY_MIB } from "../domain/machine-limits.ts";
 import { Labels, Name, orNull, Term, Timestamp, U64, words } from "./scalars.ts";
 
 export const ProtectionMode = words(["lockstep", "none"] as const, {
@@ -17,7 +17,11 @@ export const VmSpecRequest = Type.Object(
         {
           vcpus: Type.Optional(Type.Integer({ minimum: 1, maximum: 1, description: "1, which is the default" })),
           memoryMiB: Type.Optional(
-            Type.Integer({ minimum: MINIMUM_MEMORY_MIB, maximum: MAXIMUM_MEMORY_MIB, description: "128, or what the image needs, where it is left out" }),
+            Type.Integer({
+              minimum: MINIMUM_MEMORY_MIB,
+              maximum: MAXIMUM_MEMORY_MIB,
+              description: "128, or what the image needs, where it is left out",
+            }),
           ),
         },
         { additionalProperties: false },
@@ -50,10 +54,9 @@ export const VmState = words(VM_STATES, { $id: "VmState" });
 export const ProtectionState = words(PROTECTION_STATES, { $id: "ProtectionState" });
 export const ProtectionReason = words(PROTECTION_REASONS, { $id: "ProtectionReason" });
 export const ReplicaRole = words(["primary", "backup"] as const, { $id: "ReplicaRole" });
-export const ReplicaState = words(
-  ["placing", "syncing", "live", "promoting", "draining", "lost", "fenced", "stopped"] as const,
-  { $id: "ReplicaState" },
-);
+export const ReplicaState = words(["placing", "syncing", "live", "promoting", "draining", "lost", "fenced", "stopped"] as const, {
+  $id: "ReplicaState",
+});
 
 export const Replica = Type.Object(
   {
@@ -67,7 +70,9 @@ export const Replica = Type.Object(
     zone: orNull(Type.String()),
     engine: Type.Object({ version: Type.String(), buildDigest: Type.String() }),
     appliedInstant: U64,
-    joinProgress: orNull(Type.Number({ minimum: 0, maximum: 1, description: "Share of the state transfer that is done; null where none runs" })),
+    joinProgress: orNull(
+      Type.Number({ minimum: 0, maximum: 1, description: "Share of the state transfer that is done; null where none runs" }),
+    ),
     lastHeartbeatAt: orNull(Timestamp),
     createdAt: Timestamp,
   },
@@ -158,10 +163,7 @@ export const Vm = Type.Object(
 );
 export type Vm = Static<typeof Vm>;
 
-export const VmList = Type.Object(
-  { items: Type.Array(Vm), nextPageToken: orNull(Type.String()), resourceVersion: U64 },
-  { $id: "VmList" },
-);
+export const VmList = Type.Object({ items: Type.Array(Vm), nextPageToken: orNull(Type.String()), resourceVersion: U64 }, { $id: "VmList" });
 export const ReplicaList = Type.Object({ items: Type.Array(Replica) }, { $id: "ReplicaList" });
 export const FailoverList = Type.Object({ items: Type.Array(Failover), nextPageToken: orNull(Type.String()) }, { $id: "FailoverList" });
 

@@ -71,7 +71,10 @@ export function admitWorker(control: ControlPlane, known: KnownWorkers, socket: 
       if (former !== null) control.workers.remove(former);
       link = new WorkerLink(socket, worker, hello, performance.now());
       link.send({ type: "welcome", workerId: worker.id });
-      log.info({ worker: worker.name, workerId: worker.id, pid: hello.pid, incarnation: hello.incarnation, replicas: hello.replicas.length }, "worker joined");
+      log.info(
+        { worker: worker.name, workerId: worker.id, pid: hello.pid, incarnation: hello.incarnation, replicas: hello.replicas.length },
+        "worker joined",
+      );
       control.workers.add(link);
       for (const [data, isBinary] of waiting.splice(0)) receive(data, isBinary);
     } catch (error) {
@@ -94,14 +97,23 @@ export function admitWorker(control: ControlPlane, known: KnownWorkers, socket: 
 
 async function whyRefused(control: ControlPlane, hello: WorkerHello): Promise<{ code: string; message: string } | null> {
   if (hello.protocol !== CONTROL_PROTOCOL) {
-    return { code: "protocol_mismatch", message: `Cannot join: the worker speaks control protocol ${hello.protocol}, this control plane ${CONTROL_PROTOCOL}. Run the same build` };
+    return {
+      code: "protocol_mismatch",
+      message: `Cannot join: the worker speaks control protocol ${hello.protocol}, this control plane ${CONTROL_PROTOCOL}. Run the same build`,
+    };
   }
   if (!NAME.test(hello.name)) {
-    return { code: "bad_worker_name", message: `Cannot join as "${hello.name}": a label of lower-case letters, digits and hyphens is wanted` };
+    return {
+      code: "bad_worker_name",
+      message: `Cannot join as "${hello.name}": a label of lower-case letters, digits and hyphens is wanted`,
+    };
   }
   const other = control.workers.linkByName(hello.name);
   if (other !== null && other.hello.incarnation !== hello.incarnation && (await stillThere(control, other))) {
-    return { code: "name_in_use", message: `Cannot join as "${hello.name}": process ${other.hello.pid} on ${other.hello.host} has that name. Choose another` };
+    return {
+      code: "name_in_use",
+      message: `Cannot join as "${hello.name}": process ${other.hello.pid} on ${other.hello.host} has that name. Choose another`,
+    };
   }
   return null;
 }

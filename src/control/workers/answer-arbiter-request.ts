@@ -20,10 +20,14 @@ export async function answerArbiterRequest(control: ControlPlane, link: WorkerLi
       cause: causeOf(control, vmId, replicaId),
       isReachable: (backup) => control.workers.holderOf(backup) !== null,
     });
-    log.info({ outcome: answer.outcome, termNow: answer.term.toString(), repeated: !answer.changed }, `arbiter: ${request.kind} ${answer.outcome}`);
+    log.info(
+      { outcome: answer.outcome, termNow: answer.term.toString(), repeated: !answer.changed },
+      `arbiter: ${request.kind} ${answer.outcome}`,
+    );
     link.send({ type: "arbiterAnswer", requestId, outcome: answer.outcome, term: answer.term.toString() });
   } catch (error) {
-    if (isDatabaseUnavailable(error)) log.warn({ code: "arbiter_unavailable" }, "arbiter_unavailable: the database does not answer, the replica will ask again");
+    if (isDatabaseUnavailable(error))
+      log.warn({ code: "arbiter_unavailable" }, "arbiter_unavailable: the database does not answer, the replica will ask again");
     else log.error({ err: error }, "arbiter failed");
     link.send({ type: "arbiterAnswer", requestId, outcome: "unavailable", term: request.term });
   }

@@ -4,8 +4,8 @@
  *     responsive <--any frame or pong / nothing for silentMs--> silent --for too long--> terminated
  */
 import type { WebSocket } from "ws";
-import { encodeControlChannelMessage } from "../../wire/control-codec.ts";
 import { type ControlConsoleFrame, encodeControlConsoleFrame } from "../../wire/console-frames.ts";
+import { encodeControlChannelMessage } from "../../wire/control-codec.ts";
 import type { ControlMessage, ReplicaReport, WorkerHello } from "../../wire/control-messages.ts";
 import type { WorkerRow } from "../db/schema.ts";
 

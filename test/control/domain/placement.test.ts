@@ -1,12 +1,27 @@
 /** Where a replica is placed. */
 import { describe, expect, test } from "vitest";
-import { place, type PlacementWorker } from "../../../src/control/domain/placement.ts";
+import { type PlacementWorker, place } from "../../../src/control/domain/placement.ts";
 
 function worker(name: string, more: Partial<PlacementWorker> = {}): PlacementWorker {
-  return { id: `wrk_${name}`, name, host: "host", ready: true, buildDigest: "build", memoryMiB: 1024, promisedMiB: 0, replicas: 0, ...more };
+  return {
+    id: `wrk_${name}`,
+    name,
+    host: "host",
+    ready: true,
+    buildDigest: "build",
+    memoryMiB: 1024,
+    promisedMiB: 0,
+    replicas: 0,
+    ...more,
+  };
 }
 
-function check(workers: readonly PlacementWorker[], wanted: string, taken: readonly string[] = [], buildDigest: string | null = null): void {
+function check(
+  workers: readonly PlacementWorker[],
+  wanted: string,
+  taken: readonly string[] = [],
+  buildDigest: string | null = null,
+): void {
   const decision = place({ memoryMiB: 128, taken: taken.map((name) => `wrk_${name}`), buildDigest }, workers);
   expect(decision.kind === "placed" ? decision.worker.name : decision.reason).toBe(wanted);
 }
@@ -19,7 +34,8 @@ describe("a replica is placed", () => {
     check([worker("a"), worker("b", { promisedMiB: 512 })], "b", ["a"]);
     check([worker("a")], "no_capacity", ["a"]);
   });
-  test("on another host, where there is one", () => check([worker("a"), worker("b"), worker("c", { host: "other", promisedMiB: 512 })], "c", ["a"]));
+  test("on another host, where there is one", () =>
+    check([worker("a"), worker("b"), worker("c", { host: "other", promisedMiB: 512 })], "c", ["a"]));
   test("only where its memory fits, promises counted", () => {
     check([worker("a", { promisedMiB: 897 })], "no_capacity");
     check([worker("a", { promisedMiB: 896 })], "a");

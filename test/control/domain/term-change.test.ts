@@ -12,11 +12,25 @@ const protectedVm: TermFacts = {
   desiredState: "running",
   isCandidate: true,
 };
-const promotedVm: TermFacts = { ...protectedVm, term: 6n, primaryReplica: "b", primarySinceTerm: 6n, synced: [], transition: { kind: "promote", by: "b", replica: "b" } };
+const promotedVm: TermFacts = {
+  ...protectedVm,
+  term: 6n,
+  primaryReplica: "b",
+  primarySinceTerm: 6n,
+  synced: [],
+  transition: { kind: "promote", by: "b", replica: "b" },
+};
 const soloVm: TermFacts = { ...protectedVm, term: 6n, synced: [], transition: { kind: "goSolo", by: "p", replica: "b" } };
 
 const promote = (asker: string, term: bigint): TermChange => ({ kind: "promote", vmId: "vm", asker, term });
-const goSolo = (asker: string, term: bigint, lost = "b"): TermChange => ({ kind: "goSolo", vmId: "vm", asker, term, lost, reason: "connection_lost" });
+const goSolo = (asker: string, term: bigint, lost = "b"): TermChange => ({
+  kind: "goSolo",
+  vmId: "vm",
+  asker,
+  term,
+  lost,
+  reason: "connection_lost",
+});
 const addBackup = (asker: string, term: bigint, backup = "c"): TermChange => ({ kind: "addBackup", vmId: "vm", asker, term, backup });
 
 function check(vm: TermFacts, change: TermChange, wanted: TermDecision): void {

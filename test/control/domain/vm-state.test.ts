@@ -32,27 +32,49 @@ const P = replica("p");
 const B = replica("b");
 
 describe("the next state", () => {
-  const facts: VmStateFacts = { state: "running", desiredState: "running", primaryReplica: "p", synced: [], replicas: [P], startingForMs: 0, startDeadlineMs: 1000 };
+  const facts: VmStateFacts = {
+    state: "running",
+    desiredState: "running",
+    primaryReplica: "p",
+    synced: [],
+    replicas: [P],
+    startingForMs: 0,
+    startDeadlineMs: 1000,
+  };
   const check = (change: Partial<VmStateFacts>, wanted: [string, string | null] | null) => {
     const next = nextVmState({ ...facts, ...change });
     expect(next === null ? null : [next.state, next.reason]).toEqual(wanted);
   };
 
   test("of a VM without a replica is none", () => check({ state: "provisioning", primaryReplica: null, replicas: [] }, null));
-  test("of a placed one is starting", () => check({ state: "provisioning", replicas: [replica("p", { state: "placing", report: null })] }, ["starting", null]));
+  test("of a placed one is starting", () =>
+    check({ state: "provisioning", replicas: [replica("p", { state: "placing", report: null })] }, ["starting", null]));
   test("of a live one is running", () => check({ state: "starting" }, ["running", null]));
   test("of one that does not come up in time is failed", () =>
-    check({ state: "starting", replicas: [replica("p", { report: report("primary", "syncing") })], startingForMs: 1001 }, ["failed", "start_timeout"]));
+    check({ state: "starting", replicas: [replica("p", { report: report("primary", "syncing") })], startingForMs: 1001 }, [
+      "failed",
+      "start_timeout",
+    ]));
   test("of one whose guest powered off is stopped", () =>
-    check({ replicas: [replica("p", { report: report("primary", "stopped", { guestHalt: "poweroff" }) })] }, ["stopped", "guest_poweroff"]));
+    check({ replicas: [replica("p", { report: report("primary", "stopped", { guestHalt: "poweroff" }) })] }, [
+      "stopped",
+      "guest_poweroff",
+    ]));
   test("of one whose guest halts and has more to write is none yet", () =>
     check({ replicas: [replica("p", { report: report("primary", "live", { guestHalt: "poweroff" }) })] }, null));
-  test("of one whose primary is lost, with a synced backup, is none: the backup takes over", () => check({ synced: ["b"], replicas: [replica("p", { state: "lost" }), B] }, null));
+  test("of one whose primary is lost, with a synced backup, is none: the backup takes over", () =>
+    check({ synced: ["b"], replicas: [replica("p", { state: "lost" }), B] }, null));
   test("of one whose every replica is lost is failed", () =>
-    check({ synced: ["b"], replicas: [replica("p", { state: "lost" }), replica("b", { state: "lost" })] }, ["failed", "all_replicas_lost"]));
+    check({ synced: ["b"], replicas: [replica("p", { state: "lost" }), replica("b", { state: "lost" })] }, [
+      "failed",
+      "all_replicas_lost",
+    ]));
   test("of one whose primary is gone is failed", () => check({ replicas: [] }, ["failed", "all_replicas_lost"]));
   test("of one whose only replica broke is failed with its reason", () =>
-    check({ replicas: [replica("p", { report: report("primary", "failed", { haltReason: "engine_failed" }) })] }, ["failed", "engine_failed"]));
+    check({ replicas: [replica("p", { report: report("primary", "failed", { haltReason: "engine_failed" }) })] }, [
+      "failed",
+      "engine_failed",
+    ]));
   test("of a deleted one is deleting, until the last replica is gone", () => {
     check({ desiredState: "deleted" }, ["deleting", null]);
     check({ desiredState: "deleted", state: "deleting" }, null);
@@ -87,17 +109,23 @@ describe("protection", () => {
     check({ synced: ["b"], replicas: [P, B] }, "protected", null);
     check({ synced: ["b"], replicas: [P, replica("b", { link: "silent" })] }, "protected", null);
   });
-  test("is not given by one whose worker is gone", () => check({ synced: ["b"], replicas: [P, replica("b", { link: "missing" })] }, "unprotected", "worker_lost"));
+  test("is not given by one whose worker is gone", () =>
+    check({ synced: ["b"], replicas: [P, replica("b", { link: "missing" })] }, "unprotected", "worker_lost"));
   test("is failing over while the primary is gone and a backup is there", () => {
     check({ synced: ["b"], replicas: [replica("p", { link: "missing" }), B] }, "failing_over", "worker_lost");
     check({ failoverOpen: true }, "failing_over", "initializing");
   });
   test("stays what it was while workers come back to a new control plane", () =>
-    check({ booting: true, current: { state: "protected", reason: null }, synced: ["b"], replicas: [replica("p", { link: "missing" }), B] }, "protected", null));
+    check(
+      { booting: true, current: { state: "protected", reason: null }, synced: ["b"], replicas: [replica("p", { link: "missing" }), B] },
+      "protected",
+      null,
+    ));
   test("is syncing while a backup is on its way", () =>
     check({ replicas: [P, replica("b", { state: "syncing", report: report("backup", "syncing") })] }, "syncing", "initializing"));
   test("names why nobody can be the backup", () => check({ placementRefusal: "no_capacity" }, "unprotected", "no_capacity"));
-  test("keeps the reason for which it was lost", () => check({ current: { state: "unprotected", reason: "divergence" } }, "unprotected", "divergence"));
+  test("keeps the reason for which it was lost", () =>
+    check({ current: { state: "unprotected", reason: "divergence" } }, "unprotected", "divergence"));
   test("knows the primaries' reasons for going solo", () => {
     expect(["divergence", "lag_exceeded", "backup_failed", "connection_lost", "anything"].map(reasonOfSolo)).toEqual([
       "divergence",
@@ -110,7 +138,16 @@ describe("protection", () => {
 });
 
 describe("what is to be done", () => {
-  const facts: PlanFactsOfVm = { state: "running", desiredState: "running", mode: "lockstep", primaryReplica: "p", synced: [], replicas: [P], consoleDrained: true, vmLostMs: 1000 };
+  const facts: PlanFactsOfVm = {
+    state: "running",
+    desiredState: "running",
+    mode: "lockstep",
+    primaryReplica: "p",
+    synced: [],
+    replicas: [P],
+    consoleDrained: true,
+    vmLostMs: 1000,
+  };
   const check = (change: Partial<PlanFactsOfVm>, wanted: readonly string[]) => {
     const steps = planVm({ ...facts, ...change }).map((step) => {
       const target = "replicaId" in step ? step.replicaId : step.kind === "pair" ? step.backup : step.kind === "place" ? step.role : "";
@@ -120,8 +157,10 @@ describe("what is to be done", () => {
   };
 
   test("for a new VM: place its primary", () => check({ state: "provisioning", primaryReplica: null, replicas: [] }, ["place primary"]));
-  test("for a placed replica: order it", () => check({ state: "starting", replicas: [replica("p", { state: "placing", report: null })] }, ["create p"]));
-  test("for a placed replica whose worker is away: wait", () => check({ state: "starting", replicas: [replica("p", { state: "placing", report: null, link: "missing" })] }, []));
+  test("for a placed replica: order it", () =>
+    check({ state: "starting", replicas: [replica("p", { state: "placing", report: null })] }, ["create p"]));
+  test("for a placed replica whose worker is away: wait", () =>
+    check({ state: "starting", replicas: [replica("p", { state: "placing", report: null, link: "missing" })] }, []));
   test("for a VM that runs alone: place a backup", () => check({}, ["place backup"]));
   test("for a VM that shall run alone: nothing", () => check({ mode: "none" }, []));
   test("for a VM that starts: nothing yet", () => check({ state: "starting" }, []));
@@ -136,9 +175,14 @@ describe("what is to be done", () => {
     check({ synced: ["b"], replicas: [replica("p", { link: "missing" }), B] }, []);
   });
   test("for a primary that broke: tell the backup", () =>
-    check({ synced: ["b"], replicas: [replica("p", { report: report("primary", "failed", { haltReason: "engine_failed" }) }), B] }, ["promote b"]));
+    check({ synced: ["b"], replicas: [replica("p", { report: report("primary", "failed", { haltReason: "engine_failed" }) }), B] }, [
+      "promote b",
+    ]));
   test("for a pair that is lost altogether: give it up, only after a long time", () => {
-    const lost = (awayForMs: number) => ({ synced: ["b"], replicas: [replica("p", { link: "lost", awayForMs }), replica("b", { link: "lost", awayForMs })] });
+    const lost = (awayForMs: number) => ({
+      synced: ["b"],
+      replicas: [replica("p", { link: "lost", awayForMs }), replica("b", { link: "lost", awayForMs })],
+    });
     check(lost(500), []);
     check(lost(1500), ["writeOff p", "writeOff b"]);
   });
@@ -147,14 +191,26 @@ describe("what is to be done", () => {
   test("for a candidate that is away too long: write it off and take another", () =>
     check({ replicas: [P, replica("b", { state: "syncing", link: "lost" })] }, ["writeOff b", "pair b"].slice(0, 1)));
   test("for a candidate that broke: write it off, drop it, take another", () =>
-    check({ replicas: [P, replica("b", { state: "syncing", report: report("backup", "stopped", { haltReason: "join_aborted" }) })] }, ["writeOff b", "drop b", "place backup"]));
-  test("for a replica that its worker does not have any more: write it off", () => check({ mode: "none", replicas: [replica("p", { report: null })] }, ["writeOff p", "forget p"]));
+    check({ replicas: [P, replica("b", { state: "syncing", report: report("backup", "stopped", { haltReason: "join_aborted" }) })] }, [
+      "writeOff b",
+      "drop b",
+      "place backup",
+    ]));
+  test("for a replica that its worker does not have any more: write it off", () =>
+    check({ mode: "none", replicas: [replica("p", { report: null })] }, ["writeOff p", "forget p"]));
   test("for a former primary: leave it time to find out, then drop it", () => {
     const former = { state: "lost" as const, stateReason: "superseded", report: report("primary", "live") };
-    const others = { primaryReplica: "b", replicas: [replica("b", { role: "primary", report: report("primary", "live") })], mode: "none" as const };
+    const others = {
+      primaryReplica: "b",
+      replicas: [replica("b", { role: "primary", report: report("primary", "live") })],
+      mode: "none" as const,
+    };
     check({ ...others, replicas: [...others.replicas, replica("p", { ...former, fencingGrace: true })] }, []);
     check({ ...others, replicas: [...others.replicas, replica("p", { ...former, fencingGrace: false })] }, ["drop p"]);
-    check({ ...others, replicas: [...others.replicas, replica("p", { ...former, fencingGrace: true, report: report("primary", "fenced") })] }, ["drop p"]);
+    check(
+      { ...others, replicas: [...others.replicas, replica("p", { ...former, fencingGrace: true, report: report("primary", "fenced") })] },
+      ["drop p"],
+    );
     check({ ...others, replicas: [...others.replicas, replica("p", { ...former, report: null })] }, ["forget p"]);
     check({ ...others, replicas: [...others.replicas, replica("p", { ...former, link: "lost", report: null })] }, ["forget p"]);
   });

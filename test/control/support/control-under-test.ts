@@ -8,15 +8,15 @@ import { pino } from "pino";
 import { WebSocket } from "ws";
 import { buildApp } from "../../../src/control/app.ts";
 import type { ControlPlane } from "../../../src/control/control-plane.ts";
-import { createControlPlane, type CreatedControlPlane } from "../../../src/control/create-control-plane.ts";
+import { type CreatedControlPlane, createControlPlane } from "../../../src/control/create-control-plane.ts";
 import { registerToken } from "../../../src/control/db/queries/tokens.ts";
 import { buildInternalApp } from "../../../src/control/internal-app.ts";
-import type { ControlSettings } from "../../../src/control/settings.ts";
 import type { Vm } from "../../../src/control/schemas/vm.ts";
+import type { ControlSettings } from "../../../src/control/settings.ts";
 import type { ImageStore } from "../../../src/images/index.ts";
 import { decodeConsoleFrame, encodeConsoleFrame } from "../../../src/wire/console-frames.ts";
 import { makeImageStore } from "./image-store.ts";
-import { ScriptedGuest, ScriptedWorker, type ScriptedWorkerOptions } from "./scripted-worker.ts";
+import { type ScriptedGuest, ScriptedWorker, type ScriptedWorkerOptions } from "./scripted-worker.ts";
 
 export const TOKEN = "ust_of_the_tests";
 export const JOIN_TOKEN = "usj_of_the_tests";
@@ -85,7 +85,13 @@ export class ControlUnderTest {
   }
 
   async join(name: string, options: Partial<ScriptedWorkerOptions> = {}): Promise<ScriptedWorker> {
-    const worker = await ScriptedWorker.join({ internalUrl: this.internalUrl, joinToken: JOIN_TOKEN, guests: this.guests, name, ...options });
+    const worker = await ScriptedWorker.join({
+      internalUrl: this.internalUrl,
+      joinToken: JOIN_TOKEN,
+      guests: this.guests,
+      name,
+      ...options,
+    });
     this.workers.push(worker);
     return worker;
   }
@@ -98,12 +104,19 @@ export class ControlUnderTest {
 
   /** The worker that holds the VM's primary. */
   workerOf(vm: Vm): ScriptedWorker {
-    const worker = this.workers.find((each) => [...each.reports.values()].some((report) => report.vmId === vm.id && report.role === "primary"));
+    const worker = this.workers.find((each) =>
+      [...each.reports.values()].some((report) => report.vmId === vm.id && report.role === "primary"),
+    );
     if (worker === undefined) throw new Error(`nobody holds ${vm.id}`);
     return worker;
   }
 
-  async call<T = Record<string, never>>(method: string, path: string, body?: unknown, headers: Record<string, string> = {}): Promise<Answer<T>> {
+  async call<T = Record<string, never>>(
+    method: string,
+    path: string,
+    body?: unknown,
+    headers: Record<string, string> = {},
+  ): Promise<Answer<T>> {
     const response = await fetch(this.url + path, {
       method,
       headers: { authorization: `Bearer ${TOKEN}`, ...(body === undefined ? {} : { "content-type": "application/json" }), ...headers },
@@ -140,7 +153,9 @@ export class ControlUnderTest {
   }
 
   /** A protected VM with its primary on the first worker of the two that hold it. */
-  async protectedVm(name: string): Promise<{ vm: Vm; primary: ScriptedWorker; backup: ScriptedWorker; primaryId: string; backupId: string }> {
+  async protectedVm(
+    name: string,
+  ): Promise<{ vm: Vm; primary: ScriptedWorker; backup: ScriptedWorker; primaryId: string; backupId: string }> {
     await this.createVm(name);
     const vm = await this.waitFor(name, "protected");
     const of = (role: string) => {
@@ -201,7 +216,11 @@ export class ConsoleSocket extends EventEmitter {
   private readonly socket: WebSocket;
   private inputOffset = 0n;
 
-  constructor(url: string, headers: Record<string, string> = { authorization: `Bearer ${TOKEN}` }, protocols: string[] = ["understudy.console.v1"]) {
+  constructor(
+    url: string,
+    headers: Record<string, string> = { authorization: `Bearer ${TOKEN}` },
+    protocols: string[] = ["understudy.console.v1"],
+  ) {
     super();
     this.socket = new WebSocket(url, protocols, { headers });
     this.socket.on("message", (data: Buffer, isBinary) => {
@@ -242,7 +261,8 @@ export class ConsoleSocket extends EventEmitter {
   message(type: string, matches: (message: Record<string, unknown>) => boolean = () => true): Promise<Record<string, unknown>> {
     return this.until(() => {
       if (this.closed !== null || this.refusal !== null) {
-        if (!this.messages.some((each) => each["type"] === type && matches(each))) throw new Error(JSON.stringify(this.refusal ?? this.closed));
+        if (!this.messages.some((each) => each["type"] === type && matches(each)))
+          throw new Error(JSON.stringify(this.refusal ?? this.closed));
       }
       return this.messages.find((each) => each["type"] === type && matches(each));
     });
@@ -250,7 +270,8 @@ export class ConsoleSocket extends EventEmitter {
 
   output(wanted: string): Promise<true> {
     return this.until(() => {
-      if (this.closed !== null && !this.text.includes(wanted)) throw new Error(`closed ${JSON.stringify(this.closed)} after ${JSON.stringify(this.text)}`);
+      if (this.closed !== null && !this.text.includes(wanted))
+        throw new Error(`closed ${JSON.stringify(this.closed)} after ${JSON.stringify(this.text)}`);
       return this.text.includes(wanted);
     });
   }

@@ -12,6 +12,8 @@ export async function makeImageStore(name = "debian", minMemoryMiB = 96): Promis
   const initramfs = await store.putBlob([Buffer.from("the initramfs's bytes")]);
   const source = { package: null, version: null, suite: null, description: "made by a test" };
   const createdAt = "2026-01-02T03:04:05.000Z";
-  await store.putManifest(sealManifest({ name, kernel, initramfs, cmdline: "console=ttyS0", minMemoryMiB, createdAt, source, kernelRelease: "6.12.0" }));
+  await store.putManifest(
+    sealManifest({ name, kernel, initramfs, cmdline: "console=ttyS0", minMemoryMiB, createdAt, source, kernelRelease: "6.12.0" }),
+  );
   return store;
 }

@@ -3,12 +3,19 @@
  *
  * Replicas of a VM share a `ScriptedGuest`: whatever one primary released, the next one has too, as determinism gives it.
  */
-import { once } from "node:events";
+
 import { randomUUID } from "node:crypto";
+import { once } from "node:events";
 import { WebSocket } from "ws";
 import { decodeControlConsoleFrame, encodeControlConsoleFrame } from "../../../src/wire/console-frames.ts";
 import { decodeControlMessage } from "../../../src/wire/control-codec.ts";
-import { CONTROL_PROTOCOL, type ControlMessage, type ReplicaReport, type WorkerHello, type WorkerMessage } from "../../../src/wire/control-messages.ts";
+import {
+  CONTROL_PROTOCOL,
+  type ControlMessage,
+  type ReplicaReport,
+  type WorkerHello,
+  type WorkerMessage,
+} from "../../../src/wire/control-messages.ts";
 
 type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 type ArbiterAnswer = Extract<ControlMessage, { type: "arbiterAnswer" }>;
@@ -104,7 +111,9 @@ export class ScriptedWorker {
   }
 
   async order<T extends ControlMessage["type"]>(type: T, matches: (order: Extract<ControlMessage, { type: T }>) => boolean = () => true) {
-    return this.until(() => this.orders.find((order): order is Extract<ControlMessage, { type: T }> => order.type === type && matches(order as never)));
+    return this.until(() =>
+      this.orders.find((order): order is Extract<ControlMessage, { type: T }> => order.type === type && matches(order as never)),
+    );
   }
 
   /** Resolves with what `look` finds, looked for whenever something comes. */
@@ -149,7 +158,15 @@ export class ScriptedWorker {
     const answer = await this.ask(report.vmId, replicaId, { kind: "promote", term: report.term });
     if (answer.outcome === "granted") {
       const promotion = { detectMs: 3, arbitrateMs: 2, promoteMs: 1, instant: report.instant, consoleEnd: this.end(report).toString() };
-      this.report(replicaId, { role: "primary", state: "live", term: answer.term, synced: [], joining: null, promotion, consoleEnd: this.end(report).toString() });
+      this.report(replicaId, {
+        role: "primary",
+        state: "live",
+        term: answer.term,
+        synced: [],
+        joining: null,
+        promotion,
+        consoleEnd: this.end(report).toString(),
+      });
     }
     return answer;
   }
@@ -279,7 +296,12 @@ export class ScriptedWorker {
         const report = this.reports.get(this.subscriptions.get(message.subscription)?.replicaId ?? "");
         if (report === undefined) return;
         const inputNext = this.guest(report.vmId).sessions.get(message.inputSession) ?? 0n;
-        this.send({ type: "consoleSession", subscription: message.subscription, inputSession: message.inputSession, inputNext: inputNext.toString() });
+        this.send({
+          type: "consoleSession",
+          subscription: message.subscription,
+          inputSession: message.inputSession,
+          inputNext: inputNext.toString(),
+        });
         return;
       }
       default:
@@ -315,7 +337,12 @@ export class ScriptedWorker {
       this.report(primary, { joining: null });
       return;
     }
-    this.report(primary, { joining: null, synced: [backup], term: answer.term, lastPairing: { backup, totalMs: 90, pauseMs: 4, bytes: "1000" } });
+    this.report(primary, {
+      joining: null,
+      synced: [backup],
+      term: answer.term,
+      lastPairing: { backup, totalMs: 90, pauseMs: 4, bytes: "1000" },
+    });
   }
 
   private pump(): void {
@@ -332,7 +359,13 @@ export class ScriptedWorker {
   }
 }
 
-function newReport(replicaId: string, vmId: string, role: ReplicaReport["role"], state: ReplicaReport["state"], term: string): Mutable<ReplicaReport> {
+function newReport(
+  replicaId: string,
+  vmId: string,
+  role: ReplicaReport["role"],
+  state: ReplicaReport["state"],
+  term: string,
+): Mutable<ReplicaReport> {
   return {
     replicaId,
     vmId,

@@ -30,7 +30,8 @@ export function changeTerm(database: Database, change: TermChange, context: Term
   return database.transaction(async (tx) => {
     const [vm] = await tx.db.select().from(vms).where(eq(vms.id, change.vmId)).for("update");
     if (vm === undefined) return { outcome: "refused", term: 0n, changed: false };
-    const isCandidate = change.kind === "addBackup" && context.isReachable(change.backup) && (await isCandidateOf(tx.db, change.backup, vm.id));
+    const isCandidate =
+      change.kind === "addBackup" && context.isReachable(change.backup) && (await isCandidateOf(tx.db, change.backup, vm.id));
     const transition = { kind: vm.transitionKind, by: vm.transitionBy, replica: vm.transitionReplica };
     switch (decideTermChange({ ...vm, transition, isCandidate }, change)) {
       case "repeat":
@@ -101,7 +102,9 @@ async function recordRefusal(tx: Transaction, change: TermChange, vm: VmRow): Pr
   await tx.db
     .update(replicas)
     .set({ state: "fenced", stateReason: "promotion_refused", updatedAt: sql`now()` })
-    .where(sql`${replicas.id} = ${change.asker} AND ${replicas.vmId} = ${vm.id} AND ${replicas.state} <> 'lost' AND ${replicas.id} IS DISTINCT FROM ${vm.primaryReplica}`);
+    .where(
+      sql`${replicas.id} = ${change.asker} AND ${replicas.vmId} = ${vm.id} AND ${replicas.state} <> 'lost' AND ${replicas.id} IS DISTINCT FROM ${vm.primaryReplica}`,
+    );
   tx.emit({
     type: "vm.failover.refused",
     vmId: vm.id,
@@ -122,8 +125,13 @@ async function recordPromotion(
   await tx.db
     .update(replicas)
     .set({ role: "backup", state: "lost", stateReason: "superseded", updatedAt: sql`now()` })
-    .where(sql`${replicas.vmId} = ${vmId} AND ${replicas.id} <> ${asker} AND ${replicas.goneAt} IS NULL AND ${replicas.state} NOT IN ('lost')`);
-  await tx.db.update(replicas).set({ role: "primary", state: "promoting", stateReason: null, updatedAt: sql`now()` }).where(eq(replicas.id, asker));
+    .where(
+      sql`${replicas.vmId} = ${vmId} AND ${replicas.id} <> ${asker} AND ${replicas.goneAt} IS NULL AND ${replicas.state} NOT IN ('lost')`,
+    );
+  await tx.db
+    .update(replicas)
+    .set({ role: "primary", state: "promoting", stateReason: null, updatedAt: sql`now()` })
+    .where(eq(replicas.id, asker));
   // A failover that a user asked for waits here; one that was meant for another replica has lost its object.
   await tx.db.execute(sql`
     UPDATE failovers SET state = 'failed', completed_at = now()
@@ -161,7 +169,13 @@ async function recordSolo(tx: Transaction, change: TermChange & { kind: "goSolo"
     .where(inArray(replicas.id, [change.lost]));
   await tx.db.execute(sql`
     UPDATE vms SET protection_state = 'unprotected', protection_reason = ${reason}, protection_since = now() WHERE id = ${change.vmId}`);
-  tx.emit({ type: "vm.protection.changed", vmId: change.vmId, term, cause: reason, data: { state: "unprotected", reason, lost: change.lost } });
+  tx.emit({
+    type: "vm.protection.changed",
+    vmId: change.vmId,
+    term,
+    cause: reason,
+    data: { state: "unprotected", reason, lost: change.lost },
+  });
 }
 
 async function recordBackup(tx: Transaction, change: TermChange & { kind: "addBackup" }, term: bigint): Promise<void> {

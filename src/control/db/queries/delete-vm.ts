@@ -27,6 +27,13 @@ export async function deleteVm(tx: Transaction, vmId: string, requestId: string,
     .update(vms)
     .set({ desiredState: "deleted", generation: sql`${vms.generation} + 1`, deleteOperationId: operationId, operationId })
     .where(eq(vms.id, vmId));
-  tx.emit({ type: "operation.updated", vmId, actor: { type: "user" }, operationId, requestId, data: { kind: "vm.delete", state: "running" } });
+  tx.emit({
+    type: "operation.updated",
+    vmId,
+    actor: { type: "user" },
+    operationId,
+    requestId,
+    data: { kind: "vm.delete", state: "running" },
+  });
   return { operation: operation as OperationRow, first: true };
 }

@@ -21,11 +21,21 @@ export async function completeFailover(tx: Transaction, failover: FailoverRow, f
     WHERE id = ${failover.vmId}`);
   const [row] = await tx.db
     .update(failovers)
-    .set({ state: "completed", cause: figures.cause, gapMs: figures.gapMs, instant: figures.instant, consoleEnd: figures.consoleEnd, completedAt: sql`now()` })
+    .set({
+      state: "completed",
+      cause: figures.cause,
+      gapMs: figures.gapMs,
+      instant: figures.instant,
+      consoleEnd: figures.consoleEnd,
+      completedAt: sql`now()`,
+    })
     .where(and(eq(failovers.id, failover.id), eq(failovers.state, "promoting")))
     .returning();
   if (row === undefined) return;
-  await tx.db.update(replicas).set({ state: "live", updatedAt: sql`now()` }).where(and(eq(replicas.id, row.toReplica), eq(replicas.state, "promoting")));
+  await tx.db
+    .update(replicas)
+    .set({ state: "live", updatedAt: sql`now()` })
+    .where(and(eq(replicas.id, row.toReplica), eq(replicas.state, "promoting")));
   tx.emit({
     type: "vm.failover.completed",
     vmId: row.vmId,

@@ -20,11 +20,7 @@ export async function catalogueImages(database: Database, found: readonly ImageF
   if (fresh.length === 0) return;
   await database.transaction(async (tx) => {
     for (const image of fresh) {
-      const rows = await tx.db
-        .insert(images)
-        .values(image)
-        .onConflictDoNothing()
-        .returning();
+      const rows = await tx.db.insert(images).values(image).onConflictDoNothing().returning();
       if (rows.length > 0) tx.emit({ type: "image.created", data: { name: image.name, digest: image.digest } });
     }
   });

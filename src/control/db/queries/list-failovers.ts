@@ -12,7 +12,9 @@ export async function listFailovers(
   const conditions: SQL[] = [eq(failovers.vmId, vmId), isNotNull(failovers.term)];
   if (after !== null) {
     const startedAt = sql`${after.createdAt}::timestamptz`;
-    conditions.push(or(lt(failovers.startedAt, startedAt), and(sql`${failovers.startedAt} = ${startedAt}`, lt(failovers.id, after.id))) as SQL);
+    conditions.push(
+      or(lt(failovers.startedAt, startedAt), and(sql`${failovers.startedAt} = ${startedAt}`, lt(failovers.id, after.id))) as SQL,
+    );
   }
   const rows = await db
     .select({ failover: failovers, cursor: sql<string>`${failovers.startedAt}::text` })

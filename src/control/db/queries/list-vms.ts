@@ -45,7 +45,10 @@ export function listVms(database: Database, filter: VmFilter, after: VmCursor | 
     const last = page.at(-1);
     const clock = await db.execute<{ seq: string }>(sql`SELECT seq FROM event_clock WHERE id = 1`);
     return {
-      items: await loadVms(db, page.map(({ vm }) => vm)),
+      items: await loadVms(
+        db,
+        page.map(({ vm }) => vm),
+      ),
       next: rows.length > pageSize && last !== undefined ? { createdAt: last.cursor, id: last.vm.id } : null,
       resourceVersion: BigInt(clock.rows[0]?.seq ?? 0),
     };

@@ -24,6 +24,7 @@ export async function readWorker(db: Queryable, ref: string): Promise<WorkerUse>
     .select({ worker: workers, promised, held })
     .from(workers)
     .where(or(eq(workers.id, ref), eq(workers.name, ref)));
-  if (row === undefined) throw new ApiError("worker_not_found", `Cannot find the worker "${ref}": GET /v1/workers lists those that have joined`);
+  if (row === undefined)
+    throw new ApiError("worker_not_found", `Cannot find the worker "${ref}": GET /v1/workers lists those that have joined`);
   return { worker: row.worker, promisedMiB: Number(row.promised), replicas: Number(row.held) };
 }

@@ -34,7 +34,15 @@ export function placeReplica(database: Database, request: NewReplica): Promise<R
     if ((wanted.rowCount ?? 0) === 0) return null;
     const [replica] = await tx.db
       .insert(replicas)
-      .values({ id, vmId, workerId, incarnation: worker.incarnation, role, memoryMiB, channelSecret: randomBytes(32).toString("base64url") })
+      .values({
+        id,
+        vmId,
+        workerId,
+        incarnation: worker.incarnation,
+        role,
+        memoryMiB,
+        channelSecret: randomBytes(32).toString("base64url"),
+      })
       .returning();
     if (role === "backup") tx.emit({ type: "vm.repair.started", vmId, data: { backup: id, worker: worker.name } });
     return replica as ReplicaRow;

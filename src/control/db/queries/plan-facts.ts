@@ -16,7 +16,10 @@ export async function readPlanFacts(db: Queryable): Promise<PlanFacts> {
   const [vmRows, replicaRows, failoverRows, workerRows] = await Promise.all([
     db.select().from(vms).where(ne(vms.state, "deleted")),
     db.select().from(replicas).where(isNull(replicas.goneAt)),
-    db.select().from(failovers).where(inArray(failovers.state, ["pending", "promoting"])),
+    db
+      .select()
+      .from(failovers)
+      .where(inArray(failovers.state, ["pending", "promoting"])),
     listWorkers(db),
   ]);
   return { vms: vmRows, replicas: replicaRows, openFailovers: failoverRows, workers: workerRows };

@@ -16,7 +16,12 @@ export async function readEvents(db: Queryable, filter: EventFilter, after: bigi
     const patterns = filter.types.map((type) => type.replaceAll("_", "\\_").replaceAll("%", "\\%").replace(/\*$/, "%"));
     conditions.push(sql`${events.type} LIKE ANY (${sql.param(patterns)}::text[])`);
   }
-  return db.select().from(events).where(and(...conditions)).orderBy(asc(events.seq)).limit(limit);
+  return db
+    .select()
+    .from(events)
+    .where(and(...conditions))
+    .orderBy(asc(events.seq))
+    .limit(limit);
 }
 
 /** The number of the newest event, and of the oldest that is kept. */

@@ -1,7 +1,7 @@
 /** One VM by id or name, or many by id, with the replicas that may still hold memory, and the newest failover. */
 import { and, asc, desc, eq, inArray, isNull, sql } from "drizzle-orm";
-import { ApiError } from "../../errors/api-error.ts";
 import { isId } from "../../domain/ids.ts";
+import { ApiError } from "../../errors/api-error.ts";
 import type { Queryable } from "../database.ts";
 import { type FailoverRow, failovers, type ReplicaRow, replicas, type VmRow, vms, type WorkerRow, workers } from "../schema.ts";
 

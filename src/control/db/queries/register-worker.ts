@@ -24,8 +24,15 @@ export function registerWorker(database: Database, hello: WorkerHello): Promise<
     };
     const [before] = await tx.db.select().from(workers).where(eq(workers.name, hello.name)).for("update");
     if (before === undefined) {
-      const [row] = await tx.db.insert(workers).values({ id: newId("wrk"), name: hello.name, ...facts }).returning();
-      tx.emit({ type: "worker.joined", actor: { type: "worker", id: (row as WorkerRow).id }, data: { name: hello.name, host: hello.host } });
+      const [row] = await tx.db
+        .insert(workers)
+        .values({ id: newId("wrk"), name: hello.name, ...facts })
+        .returning();
+      tx.emit({
+        type: "worker.joined",
+        actor: { type: "worker", id: (row as WorkerRow).id },
+        data: { name: hello.name, host: hello.host },
+      });
       return row as WorkerRow;
     }
     if (before.incarnation !== hello.incarnation) {

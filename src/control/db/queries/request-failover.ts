@@ -26,12 +26,19 @@ export async function requestFailover(tx: Transaction, order: FailoverOrder): Pr
   const target = vm.synced.find((replica) => order.reachable(replica));
   if (vm.state !== "running" || target === undefined) {
     const current = vm.state === "running" ? vm.protectionState : vm.state;
-    throw new ApiError("not_protected", `Cannot fail over: it needs protection "protected", the VM is ${current}. Wait with /wait?for=protected`, {
-      details: { currentState: current, allowedStates: ["protected"], retryAfterMs: 1000 },
-    });
+    throw new ApiError(
+      "not_protected",
+      `Cannot fail over: it needs protection "protected", the VM is ${current}. Wait with /wait?for=protected`,
+      {
+        details: { currentState: current, allowedStates: ["protected"], retryAfterMs: 1000 },
+      },
+    );
   }
   const operationId = newId("op");
-  const [operation] = await tx.db.insert(operations).values({ id: operationId, project: "default", kind: "vm.failover", vmId: vm.id }).returning();
+  const [operation] = await tx.db
+    .insert(operations)
+    .values({ id: operationId, project: "default", kind: "vm.failover", vmId: vm.id })
+    .returning();
   await tx.db
     .insert(failovers)
     .values({

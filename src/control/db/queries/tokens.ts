@@ -15,5 +15,8 @@ export async function findToken(db: Queryable, secretSha256: string): Promise<st
 }
 
 export async function registerToken(db: Queryable, name: string, secret: string): Promise<void> {
-  await db.insert(tokens).values({ id: newId("tok"), name, secretSha256: sha256Of(secret) }).onConflictDoNothing();
+  await db
+    .insert(tokens)
+    .values({ id: newId("tok"), name, secretSha256: sha256Of(secret) })
+    .onConflictDoNothing();
 }

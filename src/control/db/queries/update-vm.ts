@@ -47,7 +47,9 @@ export async function setVmState(tx: Transaction, vm: VmRow, change: VmStateChan
       break;
     case "failed":
     case "stopped": {
-      const error = new ApiError("invalid_state", change.message ?? `The VM is ${change.state}`, { details: { currentState: change.state } });
+      const error = new ApiError("invalid_state", change.message ?? `The VM is ${change.state}`, {
+        details: { currentState: change.state },
+      });
       await endOperation(tx, vm.operationId, { state: "failed", result: null, error: problemOf(error, `/v1/vms/${vm.id}`, null) });
       break;
     }
