@@ -276,7 +276,8 @@ function prepareLayout(wanted: string): Layout {
   mkdirSync(wanted, { recursive: true });
   let root = wanted;
   if (identity !== null && !isTraversable(wanted)) {
-    const parent = existsSync("/var/lib") && isTraversable("/var/lib") ? "/var/lib" : tmpdir();
+    const lasting = !wanted.startsWith(`${tmpdir()}/`) && existsSync("/var/lib") && isTraversable("/var/lib/x");
+    const parent = lasting ? "/var/lib" : tmpdir();
     root = join(parent, `understudy-postgres-${hash}`);
     mkdirSync(root, { recursive: true, mode: 0o755 });
     writeFileSync(
