@@ -4,7 +4,7 @@
  *
  * `--tests`: also the Debian packages that the tests use, where they are missing and apt may install them.
  */
-import { execFileSync, spawnSync } from "node:child_process";
+import { spawnSync } from "node:child_process";
 import { existsSync, readFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -39,7 +39,10 @@ function isInstalled() {
 function installNpmPackages() {
   if (isInstalled()) return;
   process.stderr.write("understudy: installing npm packages (once)\n");
-  execFileSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: root, stdio: ["ignore", 2, "inherit"] });
+  const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: root, stdio: ["ignore", 2, "inherit"] });
+  if (status === 0) return;
+  process.stderr.write("understudy: Cannot install the npm packages: see npm's message above\n");
+  process.exit(1);
 }
 
 function installDebianPackages() {
