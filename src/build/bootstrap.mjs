@@ -36,10 +36,14 @@ function isInstalled() {
   return Object.entries(wanted).every(([path, entry]) => path === "" || entry.optional || entry.peer || present[path]?.version === entry.version);
 }
 
+/**
+ * `install --no-save`, not `ci`: both take the locked versions, but `ci` refuses a lock file that does not list the optional
+ * packages of platforms that its writer could not get.
+ */
 function installNpmPackages() {
   if (isInstalled()) return;
   process.stderr.write("understudy: installing npm packages (once)\n");
-  const { status } = spawnSync("npm", ["ci", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: root, stdio: ["ignore", 2, "inherit"] });
+  const { status } = spawnSync("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: root, stdio: ["ignore", 2, "inherit"] });
   if (status === 0) return;
   process.stderr.write("understudy: Cannot install the npm packages: see npm's message above\n");
   process.exit(1);
