@@ -16,7 +16,7 @@ import { vmRoutes } from "./routes/vms.ts";
 import { workerRoutes } from "./routes/workers.ts";
 import { installValidation } from "./validation.ts";
 
-export const CONSOLE_SUBPROTOCOL = "understudy.console.v1";
+const CONSOLE_SUBPROTOCOL = "understudy.console.v1";
 
 export interface PublicApp {
   readonly app: FastifyInstance;

@@ -3,7 +3,7 @@ import { type Static, Type } from "typebox";
 import { EVENT_TYPES } from "../domain/events.ts";
 import { orNull, Timestamp, U64, words } from "./scalars.ts";
 
-export const EventType = words(EVENT_TYPES, { $id: "EventType" });
+const EventType = words(EVENT_TYPES, { $id: "EventType" });
 
 export const Event = Type.Object(
   {

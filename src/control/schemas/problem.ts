@@ -3,7 +3,7 @@ import { type Static, Type } from "typebox";
 import { ERROR_CODES } from "../errors/error-codes.ts";
 import { orNull, words } from "./scalars.ts";
 
-export const ErrorCode = words(ERROR_CODES, { $id: "ErrorCode" });
+const ErrorCode = words(ERROR_CODES, { $id: "ErrorCode" });
 
 export const Problem = Type.Object(
   {

@@ -5,11 +5,11 @@ import { PROTECTION_REASONS, PROTECTION_STATES } from "../domain/protection.ts";
 import { VM_STATES } from "../domain/vm-state.ts";
 import { Labels, Name, orNull, Term, Timestamp, U64, words } from "./scalars.ts";
 
-export const ProtectionMode = words(["lockstep", "none"] as const, {
+const ProtectionMode = words(["lockstep", "none"] as const, {
   description: "lockstep: a backup executes the same instructions and takes over; none: a VM that dies with its worker",
 });
 
-export const VmSpecRequest = Type.Object(
+const VmSpecRequest = Type.Object(
   {
     image: Type.String({ minLength: 1, maxLength: 200, description: "Id, name, or name@sha256:… of an image" }),
     machine: Type.Optional(
@@ -39,7 +39,7 @@ export const CreateVmRequest = Type.Object(
 );
 export type CreateVmRequest = Static<typeof CreateVmRequest>;
 
-export const VmSpec = Type.Object(
+const VmSpec = Type.Object(
   {
     image: Type.String({ description: "name@sha256:…, pinned when the VM was created" }),
     machine: Type.Object({ vcpus: Type.Integer(), memoryMiB: Type.Integer() }),
@@ -53,8 +53,8 @@ export const VmSpec = Type.Object(
 export const VmState = words(VM_STATES, { $id: "VmState" });
 export const ProtectionState = words(PROTECTION_STATES, { $id: "ProtectionState" });
 export const ProtectionReason = words(PROTECTION_REASONS, { $id: "ProtectionReason" });
-export const ReplicaRole = words(["primary", "backup"] as const, { $id: "ReplicaRole" });
-export const ReplicaState = words(["placing", "syncing", "live", "promoting", "draining", "lost", "fenced", "stopped"] as const, {
+const ReplicaRole = words(["primary", "backup"] as const, { $id: "ReplicaRole" });
+const ReplicaState = words(["placing", "syncing", "live", "promoting", "draining", "lost", "fenced", "stopped"] as const, {
   $id: "ReplicaState",
 });
 
@@ -80,7 +80,7 @@ export const Replica = Type.Object(
 );
 export type Replica = Static<typeof Replica>;
 
-export const GapMs = Type.Object(
+const GapMs = Type.Object(
   {
     detect: Type.Number({ description: "From the old primary's last word to suspicion" }),
     arbitrate: Type.Number({ description: "From suspicion to the arbiter's grant" }),
@@ -111,7 +111,7 @@ export const Failover = Type.Object(
 );
 export type Failover = Static<typeof Failover>;
 
-export const Condition = Type.Object(
+const Condition = Type.Object(
   {
     type: Type.String(),
     status: words(["True", "False", "Unknown"] as const),
@@ -123,7 +123,7 @@ export const Condition = Type.Object(
   { $id: "Condition" },
 );
 
-export const VmStatus = Type.Object(
+const VmStatus = Type.Object(
   {
     state: VmState,
     stateReason: orNull(Type.String()),

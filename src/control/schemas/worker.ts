@@ -3,7 +3,7 @@ import { type Static, Type } from "typebox";
 import { WORKER_STATES } from "../domain/worker-state.ts";
 import { orNull, Timestamp, words } from "./scalars.ts";
 
-export const WorkerState = words(WORKER_STATES, { $id: "WorkerState" });
+const WorkerState = words(WORKER_STATES, { $id: "WorkerState" });
 
 export const Worker = Type.Object(
   {
