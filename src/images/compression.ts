@@ -6,7 +6,7 @@
  */
 import { spawn } from "node:child_process";
 import { promisify } from "node:util";
-import { inflateRaw, type InputType, type ZlibOptions } from "node:zlib";
+import { type InputType, inflateRaw, type ZlibOptions } from "node:zlib";
 import { UnderstudyError } from "../base/errors.ts";
 
 export type Compression = "gzip" | "xz" | "zstd" | "bzip2" | "lzma" | "lz4" | "lzop";

@@ -80,7 +80,13 @@ function badFrame(what: string): UnderstudyError {
 
 export type ControlConsoleFrame =
   | { readonly type: "output"; readonly subscription: number; readonly offset: bigint; readonly bytes: Uint8Array }
-  | { readonly type: "input"; readonly subscription: number; readonly inputSession: string; readonly offset: bigint; readonly bytes: Uint8Array };
+  | {
+      readonly type: "input";
+      readonly subscription: number;
+      readonly inputSession: string;
+      readonly offset: bigint;
+      readonly bytes: Uint8Array;
+    };
 
 const TYPE_OUTPUT = 0x11;
 const TYPE_INPUT = 0x12;

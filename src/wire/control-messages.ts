@@ -62,8 +62,20 @@ export interface ReplicaReport {
   /** Why it no longer runs: a `HaltReason` of the hypervisor, or an error code of the worker; null while it runs. */
   readonly haltReason: string | null;
   readonly message: string | null;
-  readonly promotion: { readonly detectMs: number; readonly arbitrateMs: number; readonly promoteMs: number; readonly instant: U64String; readonly consoleEnd: U64String } | null;
-  readonly divergence: { readonly replicaId: string; readonly epoch: U64String; readonly expected: string; readonly actual: string; readonly lastEqualInstant: U64String | null } | null;
+  readonly promotion: {
+    readonly detectMs: number;
+    readonly arbitrateMs: number;
+    readonly promoteMs: number;
+    readonly instant: U64String;
+    readonly consoleEnd: U64String;
+  } | null;
+  readonly divergence: {
+    readonly replicaId: string;
+    readonly epoch: U64String;
+    readonly expected: string;
+    readonly actual: string;
+    readonly lastEqualInstant: U64String | null;
+  } | null;
   readonly logBytes: U64String;
   readonly lastPairing: { readonly backup: string; readonly totalMs: number; readonly pauseMs: number; readonly bytes: U64String } | null;
 }
@@ -78,13 +90,38 @@ export type WorkerMessage =
   | { readonly type: "replicaReport"; readonly report: ReplicaReport }
   /** The worker does not have this replica (any more): answer to `dropReplica`, or to a message that names an unknown one. */
   | { readonly type: "replicaGone"; readonly replicaId: string }
-  | { readonly type: "arbiterRequest"; readonly requestId: string; readonly vmId: string; readonly replicaId: string; readonly request: ArbiterRequestMessage }
+  | {
+      readonly type: "arbiterRequest";
+      readonly requestId: string;
+      readonly vmId: string;
+      readonly replicaId: string;
+      readonly request: ArbiterRequestMessage;
+    }
   /** Answer to `consoleSubscribe`; `from` is where the stream begins (later than asked: bytes were trimmed). */
-  | { readonly type: "consoleSubscribed"; readonly subscription: number; readonly from: U64String; readonly oldest: U64String; readonly end: U64String; readonly term: U64String }
+  | {
+      readonly type: "consoleSubscribed";
+      readonly subscription: number;
+      readonly from: U64String;
+      readonly oldest: U64String;
+      readonly end: U64String;
+      readonly term: U64String;
+    }
   /** The subscription ends: the replica is gone or is not the primary. */
   | { readonly type: "consoleClosed"; readonly subscription: number; readonly code: "replica_gone" | "not_primary" | "guest_halted" }
-  | { readonly type: "consoleInputAck"; readonly subscription: number; readonly inputSession: string; readonly inputNext: U64String; readonly durability: "replicated" | "solo" }
-  | { readonly type: "consoleInputRefused"; readonly subscription: number; readonly inputSession: string; readonly inputNext: U64String; readonly code: "input_offset_gap" | "input_session_expired" | "not_primary" | "input_buffer_full" }
+  | {
+      readonly type: "consoleInputAck";
+      readonly subscription: number;
+      readonly inputSession: string;
+      readonly inputNext: U64String;
+      readonly durability: "replicated" | "solo";
+    }
+  | {
+      readonly type: "consoleInputRefused";
+      readonly subscription: number;
+      readonly inputSession: string;
+      readonly inputNext: U64String;
+      readonly code: "input_offset_gap" | "input_session_expired" | "not_primary" | "input_buffer_full";
+    }
   /** Answer to `consoleSession`. */
   | { readonly type: "consoleSession"; readonly subscription: number; readonly inputSession: string; readonly inputNext: U64String };
 
@@ -106,14 +143,31 @@ export type ControlMessage =
    * Start a replica. `primary`: at instant 0, alone. `backup`: wait for a state transfer on the logging channel,
    * from a peer that shows `channelSecret`. Idempotent by `replicaId`.
    */
-  | { readonly type: "createReplica"; readonly vmId: string; readonly replicaId: string; readonly role: "primary" | "backup"; readonly term: U64String; readonly spec: ReplicaSpec; readonly channelSecret: string }
+  | {
+      readonly type: "createReplica";
+      readonly vmId: string;
+      readonly replicaId: string;
+      readonly role: "primary" | "backup";
+      readonly term: U64String;
+      readonly spec: ReplicaSpec;
+      readonly channelSecret: string;
+    }
   /** The primary shall take this backup: dial it, transfer state, ask `addBackup`. Idempotent. */
-  | { readonly type: "pair"; readonly replicaId: string; readonly backup: { readonly replicaId: string; readonly address: NetworkAddress; readonly channelSecret: string } }
+  | {
+      readonly type: "pair";
+      readonly replicaId: string;
+      readonly backup: { readonly replicaId: string; readonly address: NetworkAddress; readonly channelSecret: string };
+    }
   /** Stop and forget the replica at once (VM killed, or it is no member any more). */
   | { readonly type: "dropReplica"; readonly replicaId: string; readonly reason: string }
   /** The backup shall take over (POST …/failover). */
   | { readonly type: "promote"; readonly replicaId: string }
-  | { readonly type: "arbiterAnswer"; readonly requestId: string; readonly outcome: "granted" | "refused" | "unavailable"; readonly term: U64String }
+  | {
+      readonly type: "arbiterAnswer";
+      readonly requestId: string;
+      readonly outcome: "granted" | "refused" | "unavailable";
+      readonly term: U64String;
+    }
   | { readonly type: "consoleSubscribe"; readonly subscription: number; readonly replicaId: string; readonly from: U64String }
   | { readonly type: "consoleUnsubscribe"; readonly subscription: number }
   /** Ask for the next expected offset of an input session (0 for one that is not known). */

@@ -15,7 +15,13 @@ export interface EngineThreadData {
 
 export type EngineCommand =
   /** `rngSeed`: 32 bytes of the host's entropy. They become VM state, and reach a backup with it. */
-  | { readonly kind: "loadLinux"; readonly kernel: Uint8Array; readonly initramfs: Uint8Array; readonly cmdline: string; readonly rngSeed: Uint8Array }
+  | {
+      readonly kind: "loadLinux";
+      readonly kernel: Uint8Array;
+      readonly initramfs: Uint8Array;
+      readonly cmdline: string;
+      readonly rngSeed: Uint8Array;
+    }
   | {
       readonly kind: "runEpoch";
       readonly limitInstant: bigint;

@@ -9,8 +9,8 @@ import { parentPort, workerData } from "node:worker_threads";
 import { assert, unreachable } from "../base/assert.ts";
 import { UnderstudyError } from "../base/errors.ts";
 import { VirtualMachine } from "../engine/virtual-machine.ts";
-import { collectGarbage } from "./collect-garbage.ts";
 import { STATE_PAGES_MAX } from "../wire/logging-channel.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 import type { ConsoleOutput, EngineCommand, EngineReply, EngineThreadData } from "./engine-commands.ts";
 
 /**

@@ -20,7 +20,13 @@ test("every folder under src is a room of the map, and every room is there", () 
 test("imports follow the room map, and run in no circle", async () => {
   const result = await cruise(
     ["src"],
-    { baseDir: root, tsPreCompilationDeps: true, doNotFollow: { path: "node_modules" }, exclude: { path: "^src/machine" }, tsConfig: { fileName: "tsconfig.json" } },
+    {
+      baseDir: root,
+      tsPreCompilationDeps: true,
+      doNotFollow: { path: "node_modules" },
+      exclude: { path: "^src/machine" },
+      tsConfig: { fileName: "tsconfig.json" },
+    },
     { extensions: [".ts", ".mjs", ".js", ".json"] },
     { tsConfig: extractTSConfig(join(root, "tsconfig.json")) },
   );
@@ -67,6 +73,16 @@ test("the pure rooms type-check without Node, timers or console, and ask for no 
     .filter(({ text }) => /\bDate\b|\bMath\.random\b/.test(text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "")))
     .map(({ name }) => name);
   expect(wrong).toEqual([]);
+});
+
+test("the tree is formatted and free of what the linter knows", async () => {
+  const biome = join(root, "node_modules/@biomejs/biome/bin/biome");
+  const result = await promisify(execFile)(
+    process.execPath,
+    [biome, "check", "--diagnostic-level=warn", "--error-on-warnings", "src", "test"],
+    { cwd: root },
+  ).catch((error: { stdout: string; stderr: string }) => error);
+  expect("code" in result ? `${result.stdout}${result.stderr}` : "clean").toBe("clean");
 });
 
 test("README's room table is the room map", () => {

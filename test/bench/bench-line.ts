@@ -25,7 +25,14 @@ export interface BenchLine extends Figure {
 export function benchLine(figure: Figure): BenchLine {
   const { goal, value, better } = figure;
   const met = goal === undefined ? {} : { met: better === "lower" ? value <= goal : value >= goal };
-  return { ...figure, value: rounded(value), ...(figure.p99 === undefined ? {} : { p99: rounded(figure.p99) }), ...met, cores: availableParallelism(), node: process.version };
+  return {
+    ...figure,
+    value: rounded(value),
+    ...(figure.p99 === undefined ? {} : { p99: rounded(figure.p99) }),
+    ...met,
+    cores: availableParallelism(),
+    node: process.version,
+  };
 }
 
 export function median(values: readonly number[]): number {

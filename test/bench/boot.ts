@@ -36,7 +36,15 @@ export async function* boot(): AsyncGenerator<Figure> {
       guest.console.close();
       await (await guest.vm.delete()).result();
     }
-    yield { bench: "boot", name: "service", unit: "s", value: median(created), n: SERVICE_RUNS, better: "lower", detail: { from: "POST /v1/vms to the shell's prompt, being paired meanwhile" } };
+    yield {
+      bench: "boot",
+      name: "service",
+      unit: "s",
+      value: median(created),
+      n: SERVICE_RUNS,
+      better: "lower",
+      detail: { from: "POST /v1/vms to the shell's prompt, being paired meanwhile" },
+    };
   } finally {
     await installation.stop();
   }

@@ -38,10 +38,47 @@ export async function* failover(): AsyncGenerator<Figure> {
     console.close();
 
     const detail = { clientVisible: "longest silence of a guest that writes every 10 ms" };
-    yield { bench: "failover", name: "kill", unit: "ms", value: median(gaps), p99: quantile(gaps, 0.99), n: KILLS, goal: 50, better: "lower", detail };
-    yield { bench: "failover", name: "kill-inside", unit: "ms", value: median(inside), p99: quantile(inside, 0.99), n: inside.length, better: "lower" };
-    yield { bench: "repair", name: "protected-again", unit: "s", value: median(repairs), p99: quantile(repairs, 0.99), n: KILLS, goal: 5, better: "lower", detail: { memoryMiB: 128 } };
-    yield { bench: "repair", name: "guest-pause", unit: "ms", value: median(pauseMs), p99: quantile(pauseMs, 0.99), n: pauseMs.length, goal: 20, better: "lower" };
+    yield {
+      bench: "failover",
+      name: "kill",
+      unit: "ms",
+      value: median(gaps),
+      p99: quantile(gaps, 0.99),
+      n: KILLS,
+      goal: 50,
+      better: "lower",
+      detail,
+    };
+    yield {
+      bench: "failover",
+      name: "kill-inside",
+      unit: "ms",
+      value: median(inside),
+      p99: quantile(inside, 0.99),
+      n: inside.length,
+      better: "lower",
+    };
+    yield {
+      bench: "repair",
+      name: "protected-again",
+      unit: "s",
+      value: median(repairs),
+      p99: quantile(repairs, 0.99),
+      n: KILLS,
+      goal: 5,
+      better: "lower",
+      detail: { memoryMiB: 128 },
+    };
+    yield {
+      bench: "repair",
+      name: "guest-pause",
+      unit: "ms",
+      value: median(pauseMs),
+      p99: quantile(pauseMs, 0.99),
+      n: pauseMs.length,
+      goal: 20,
+      better: "lower",
+    };
   } finally {
     await installation.stop();
   }

@@ -11,10 +11,28 @@ export async function* log(): AsyncGenerator<Figure> {
     const guest = await installation.boot();
     await guest.protectedNow();
     await delay(5_000);
-    yield { bench: "log", name: "idle", unit: "bytes/s", value: await rate(guest), n: SAMPLES, goal: 125, better: "lower", detail: { goalIs: "1 kbit/s" } };
+    yield {
+      bench: "log",
+      name: "idle",
+      unit: "bytes/s",
+      value: await rate(guest),
+      n: SAMPLES,
+      goal: 125,
+      better: "lower",
+      detail: { goalIs: "1 kbit/s" },
+    };
     await guest.console.type("while :; do :; done &\n");
     await delay(5_000);
-    yield { bench: "log", name: "cpu-bound", unit: "bytes/s", value: await rate(guest), n: SAMPLES, goal: 6250, better: "lower", detail: { goalIs: "50 kbit/s" } };
+    yield {
+      bench: "log",
+      name: "cpu-bound",
+      unit: "bytes/s",
+      value: await rate(guest),
+      n: SAMPLES,
+      goal: 6250,
+      better: "lower",
+      detail: { goalIs: "50 kbit/s" },
+    };
     await guest.console.type("kill $!\n");
     await guest.console.type("while :; do echo the quick brown fox; done\n");
     await delay(5_000);

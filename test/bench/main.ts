@@ -3,8 +3,9 @@
  *
  * A bench checks its own result and throws where it is wrong: then there is no line, and the exit status is 1.
  */
-import { boot } from "./boot.ts";
+
 import { type BenchLine, benchLine, type Figure } from "./bench-line.ts";
+import { boot } from "./boot.ts";
 import { failover } from "./failover.ts";
 import { log } from "./log.ts";
 import { memory } from "./memory.ts";
@@ -19,7 +20,9 @@ const table = words.includes("--table");
 const names = words.filter((word) => !word.startsWith("--"));
 const unknown = names.filter((name) => !(name in BENCHES) && !(name in ALIASES));
 if (unknown.length > 0) {
-  process.stderr.write(`Cannot run ${unknown.join(", ")}: the benches are ${[...Object.keys(BENCHES), ...Object.keys(ALIASES)].join(", ")}\n`);
+  process.stderr.write(
+    `Cannot run ${unknown.join(", ")}: the benches are ${[...Object.keys(BENCHES), ...Object.keys(ALIASES)].join(", ")}\n`,
+  );
   process.exit(2);
 }
 const wanted = new Set(names.length === 0 ? Object.keys(BENCHES) : names.map((name) => ALIASES[name] ?? name));
@@ -43,5 +46,7 @@ function print(line: BenchLine): void {
   }
   const tail = line.p99 === undefined ? "" : `  p99 ${line.p99}`;
   const goal = line.goal === undefined ? "" : `  goal ${line.goal} ${line.met ? "met" : "missed"}`;
-  process.stdout.write(`${line.bench.padEnd(12)} ${line.name.padEnd(22)} ${String(line.value).padStart(10)} ${line.unit.padEnd(8)}${tail}  n ${line.n}${goal}\n`);
+  process.stdout.write(
+    `${line.bench.padEnd(12)} ${line.name.padEnd(22)} ${String(line.value).padStart(10)} ${line.unit.padEnd(8)}${tail}  n ${line.n}${goal}\n`,
+  );
 }

@@ -17,7 +17,16 @@ export async function* memory(): AsyncGenerator<Figure> {
     for (const role of ["primary", "backup"] as const) {
       const { pid } = await guest.workerOf(role);
       const goal = Math.round(touched + ALLOWANCE_MIB);
-      yield { bench: "memory", name: role, unit: "MiB", value: residentMiB(pid), n: 1, goal, better: "lower", detail: { guestTouchedMiB: Math.round(touched), memoryMiB: GUEST_MIB } };
+      yield {
+        bench: "memory",
+        name: role,
+        unit: "MiB",
+        value: residentMiB(pid),
+        n: 1,
+        goal,
+        better: "lower",
+        detail: { guestTouchedMiB: Math.round(touched), memoryMiB: GUEST_MIB },
+      };
     }
     guest.console.close();
   } finally {

@@ -25,7 +25,16 @@ export async function* np(): AsyncGenerator<Figure> {
       ratios.push(withFt / without);
       seconds.push(without);
     }
-    yield { bench: "np", name: "cpu-bound", unit: "ratio", value: median(ratios), n: RUNS, goal: 1.02, better: "lower", detail: { command: COMMAND, secondsWithout: Number(median(seconds).toFixed(3)) } };
+    yield {
+      bench: "np",
+      name: "cpu-bound",
+      unit: "ratio",
+      value: median(ratios),
+      n: RUNS,
+      goal: 1.02,
+      better: "lower",
+      detail: { command: COMMAND, secondsWithout: Number(median(seconds).toFixed(3)) },
+    };
     for (const guest of [alone, pair]) guest.console.close();
   } finally {
     await installation.stop();

@@ -51,15 +51,18 @@ test("where its path is too long for a socket, the socket is elsewhere", async (
   leftovers.push(server.connection.host as string);
 });
 
-test.runIf(process.getuid?.() === 0)("where its user cannot get to the folder, it goes elsewhere, says so, and finds itself again", async () => {
-  await chmod(folder, 0o700);
-  const server = await start(join(folder, "postgres"));
-  leftovers.push(server.directory);
-  expect(server.directory.startsWith(folder)).toBe(false);
-  expect(await readFile(join(folder, "postgres", "MOVED"), "utf8")).toContain(server.directory);
-  await ask(server, "CREATE TABLE kept (n integer)");
-  await server.close();
-  const again = await start(join(folder, "postgres"));
-  expect(again.directory).toBe(server.directory);
-  expect(await ask(again, "SELECT count(*)::integer AS rows FROM kept")).toEqual([{ rows: 0 }]);
-});
+test.runIf(process.getuid?.() === 0)(
+  "where its user cannot get to the folder, it goes elsewhere, says so, and finds itself again",
+  async () => {
+    await chmod(folder, 0o700);
+    const server = await start(join(folder, "postgres"));
+    leftovers.push(server.directory);
+    expect(server.directory.startsWith(folder)).toBe(false);
+    expect(await readFile(join(folder, "postgres", "MOVED"), "utf8")).toContain(server.directory);
+    await ask(server, "CREATE TABLE kept (n integer)");
+    await server.close();
+    const again = await start(join(folder, "postgres"));
+    expect(again.directory).toBe(server.directory);
+    expect(await ask(again, "SELECT count(*)::integer AS rows FROM kept")).toEqual([{ rows: 0 }]);
+  },
+);

@@ -14,7 +14,11 @@ test("a control plane that is killed and started again finds the VM, the same re
   await guest.protectedNow();
   await guest.beginStory(40);
   const before = await guest.vm.refresh();
-  const replicas = async () => (await guest.vm.replicas()).filter(({ state }) => state === "live").map(({ id, role }) => `${role} ${id}`).sort();
+  const replicas = async () =>
+    (await guest.vm.replicas())
+      .filter(({ state }) => state === "live")
+      .map(({ id, role }) => `${role} ${id}`)
+      .sort();
   const pair = await replicas();
 
   const controlPlane = at.cluster.services[0];

@@ -16,7 +16,9 @@ beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "understudy-postgres-"));
   postgres = await EmbeddedPostgres.start({ directory: folder, durable: false });
   const { host, port, user, database } = postgres.connection;
-  at = await Installation.start({ env: { DATABASE_URL: `postgres://${user}@localhost/${database}?host=${encodeURIComponent(String(host))}&port=${port}` } });
+  at = await Installation.start({
+    env: { DATABASE_URL: `postgres://${user}@localhost/${database}?host=${encodeURIComponent(String(host))}&port=${port}` },
+  });
 });
 afterAll(async () => {
   await at?.stop();

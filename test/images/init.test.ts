@@ -1,8 +1,8 @@
 /** What the guest runs first. */
 import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
-import { INIT_SCRIPT, INITTAB, PROFILE } from "../../src/images/init.ts";
 import { DEFAULT_CMDLINE, READY_LINE } from "../../src/images/index.ts";
+import { INIT_SCRIPT, INITTAB, PROFILE } from "../../src/images/init.ts";
 
 describe("the guest's init", () => {
   it.each([

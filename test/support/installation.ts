@@ -5,8 +5,8 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { STORY_BEGIN, STORY_SCRIPT } from "../../src/cli/demo/transcript.ts";
 import { StoryConsole, within } from "../../src/cli/demo/story-console.ts";
+import { STORY_BEGIN, STORY_SCRIPT } from "../../src/cli/demo/transcript.ts";
 import { Cluster } from "../../src/cli/up/cluster.ts";
 import { freePorts } from "../../src/cli/up/ports.ts";
 import type { ConsoleStream, Understudy, Vm } from "../../src/sdk/index.ts";
@@ -115,7 +115,10 @@ export class Guest {
     const from = this.console.transcript.length;
     await this.console.type(`${command}\n`);
     await this.expect(/\r\n[^\r\n]*# (\x1b\[6n)?$/, from);
-    return this.console.transcript.slice(from).replace(/^.*?\r\n/, "").replace(/\r\n[^\r\n]*$|^[^\r\n]*# $/, "");
+    return this.console.transcript
+      .slice(from)
+      .replace(/^.*?\r\n/, "")
+      .replace(/\r\n[^\r\n]*$|^[^\r\n]*# $/, "");
   }
 
   /** Starts the guest's count and the client's typing (see `transcript.ts`). */

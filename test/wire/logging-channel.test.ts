@@ -5,9 +5,9 @@ import { UnderstudyError } from "../../src/base/errors.ts";
 import { bytesToUuid } from "../../src/base/uuid.ts";
 import {
   HANDSHAKE_FRAME_MAX,
-  type LoggingChannelFrame,
   LoggingChannelDecoder,
   LoggingChannelEncoder,
+  type LoggingChannelFrame,
   STATE_PAGES_MAX,
 } from "../../src/wire/logging-channel.ts";
 

@@ -5,7 +5,7 @@
  * gets a line `E` and that byte. A `q` powers it off, a `!` makes it touch memory page after page (one page per byte).
  * Between ticks it waits (WFI), or, where it is `busy`, spins.
  */
-import { KERNEL_BASE, PLIC_BASE, UART_BASE, UART_INTERRUPT, FINISHER_BASE, FINISHER_POWEROFF } from "../../src/isa/memory-map.ts";
+import { FINISHER_BASE, FINISHER_POWEROFF, KERNEL_BASE, PLIC_BASE, UART_BASE, UART_INTERRUPT } from "../../src/isa/memory-map.ts";
 
 const X = { zero: 0, ra: 1, t0: 5, t1: 6, t2: 7, s0: 8, s1: 9, a0: 10, s2: 18, s3: 19, s4: 20, s5: 21, s6: 22, s7: 23 } as const;
 type Register = keyof typeof X;

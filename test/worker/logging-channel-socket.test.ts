@@ -1,5 +1,5 @@
-import { connect, createServer, type Server, type Socket } from "node:net";
 import { once } from "node:events";
+import { connect, createServer, type Server, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import type { LoggingChannelMessage } from "../../src/hypervisor/messages.ts";
 import { LoggingChannelEncoder } from "../../src/wire/logging-channel.ts";

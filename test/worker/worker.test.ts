@@ -2,9 +2,10 @@
  * Worker processes, real ones: real sockets, real engine threads, a guest of a few instructions; the control plane is
  * scripted. Time-outs are long where a loaded machine must not cause a suspicion that the story does not tell of.
  */
+
+import { once } from "node:events";
 import { appendFileSync, copyFileSync, mkdtempSync, rmSync } from "node:fs";
 import { createServer } from "node:net";
-import { once } from "node:events";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
