@@ -33,7 +33,9 @@ function isInstalled() {
   if (!existsSync(hidden)) return false;
   const wanted = JSON.parse(readFileSync(join(root, "package-lock.json"), "utf8")).packages;
   const present = JSON.parse(readFileSync(hidden, "utf8")).packages;
-  return Object.entries(wanted).every(([path, entry]) => path === "" || entry.optional || entry.peer || present[path]?.version === entry.version);
+  return Object.entries(wanted).every(
+    ([path, entry]) => path === "" || entry.optional || entry.peer || present[path]?.version === entry.version,
+  );
 }
 
 /**
@@ -43,7 +45,10 @@ function isInstalled() {
 function installNpmPackages() {
   if (isInstalled()) return;
   process.stderr.write("understudy: installing npm packages (once)\n");
-  const { status } = spawnSync("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"], { cwd: root, stdio: ["ignore", 2, "inherit"] });
+  const { status } = spawnSync("npm", ["install", "--no-save", "--no-audit", "--no-fund", "--loglevel=error"], {
+    cwd: root,
+    stdio: ["ignore", 2, "inherit"],
+  });
   if (status === 0) return;
   process.stderr.write("understudy: Cannot install the npm packages: see npm's message above\n");
   process.exit(1);
@@ -56,9 +61,13 @@ function installDebianPackages() {
   process.stderr.write(`understudy: installing ${names.join(", ")} with apt\n`);
   const environment = { ...process.env, DEBIAN_FRONTEND: "noninteractive" };
   spawnSync("apt-get", ["update", "-qq"], { stdio: ["ignore", 2, "inherit"], env: environment });
-  const { status } = spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...names], { stdio: ["ignore", 2, "inherit"], env: environment });
+  const { status } = spawnSync("apt-get", ["install", "-y", "-qq", "--no-install-recommends", ...names], {
+    stdio: ["ignore", 2, "inherit"],
+    env: environment,
+  });
   if (status === 0) return;
-  for (const { name, use } of missing) process.stderr.write(`understudy: Cannot install ${name} (${use}): install it by hand and try again\n`);
+  for (const { name, use } of missing)
+    process.stderr.write(`understudy: Cannot install ${name} (${use}): install it by hand and try again\n`);
   process.exit(1);
 }
 

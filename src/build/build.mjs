@@ -41,14 +41,19 @@ export function buildMachine(force = false) {
   if (!force && !isOlder(out, sources)) return false;
   const asc = join(root, "node_modules", "assemblyscript", "bin", "asc.js");
   const beside = join(dist, `machine.${process.pid}.wasm`);
-  execFileSync(process.execPath, [asc, "--config", "src/machine/asconfig.json", "src/machine/index.ts", "-o", beside], { cwd: root, stdio: "inherit" });
+  execFileSync(process.execPath, [asc, "--config", "src/machine/asconfig.json", "src/machine/index.ts", "-o", beside], {
+    cwd: root,
+    stdio: "inherit",
+  });
   renameSync(beside, out);
   return true;
 }
 
 export async function buildBundles(force = false) {
   const sources = newest(src);
-  const stale = Object.entries(BUNDLES).filter(([name, entry]) => existsSync(join(root, entry)) && (force || isOlder(join(dist, `${name}.mjs`), sources)));
+  const stale = Object.entries(BUNDLES).filter(
+    ([name, entry]) => existsSync(join(root, entry)) && (force || isOlder(join(dist, `${name}.mjs`), sources)),
+  );
   if (stale.length === 0) return false;
   await build({
     absWorkingDir: root,
