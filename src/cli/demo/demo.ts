@@ -210,7 +210,6 @@ class Stage {
   }
 
   guest(line: string): void {
-    // biome-ignore lint/suspicious/noControlCharactersInRegex: a guest's escape sequences would move our cursor.
     const plain = line.replace(/\x1b\[[0-9;?]*[A-Za-z]|[\x00-\x08\x0b-\x1f]/g, "");
     print(this.shell, this.colours ? `          \x1b[2m| ${plain}\x1b[0m` : `          | ${plain}`);
   }
