@@ -26,6 +26,7 @@ export interface MachineAbi {
   takePage(from: number): number;
   endTake(): void;
   pagesLeft(): number;
+  isZeroPage(page: number): number;
   firstPage(): number;
   alwaysEnd(): number;
   stateEndPage(): number;

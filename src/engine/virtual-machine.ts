@@ -298,10 +298,13 @@ export class VirtualMachine {
 
   /** A page as its number, whether it holds anything, and its 4096 bytes if it does. */
   private capturePage(writer: ByteWriter, page: number): void {
-    const bytes = new Uint8Array(this.memory.buffer, page * PAGE, PAGE);
-    const empty = isZero(bytes);
+    const empty = this.machine.isZeroPage(page) !== 0;
     writer.u32(page).u8(empty ? 0 : 1);
-    if (!empty) writer.bytes(bytes);
+    if (!empty) writer.bytes(this.pageBytes(page));
+  }
+
+  private pageBytes(page: number): Uint8Array {
+    return new Uint8Array(this.memory.buffer, page * PAGE, PAGE);
   }
 
   endCapture(): void {
@@ -319,9 +322,12 @@ export class VirtualMachine {
       const page = reader.u32();
       const full = reader.u8();
       if (!this.isStatePage(page) || full > 1) {
-        throw new UnderstudyError("malformed_state", `Cannot apply page ${page}: a machine with ${this.ramBytes} bytes of memory has no such state`);
+        throw new UnderstudyError(
+          "malformed_state",
+          `Cannot apply page ${page}: a machine with ${this.ramBytes} bytes of memory has no such state`,
+        );
       }
-      const target = new Uint8Array(this.memory.buffer, page * PAGE, PAGE);
+      const target = this.pageBytes(page);
       if (full === 1) target.set(reader.bytes(PAGE));
       else target.fill(0);
       this.machine.written(page * PAGE, PAGE);
@@ -330,7 +336,9 @@ export class VirtualMachine {
 
   private isStatePage(page: number): boolean {
     const machine = this.machine;
-    return (page >= machine.firstPage() && page < machine.stateEndPage()) || (page >= machine.ramFirstPage() && page < machine.ramEndPage());
+    return (
+      (page >= machine.firstPage() && page < machine.stateEndPage()) || (page >= machine.ramFirstPage() && page < machine.ramEndPage())
+    );
   }
 
   /** After the last `applyState`: drops what was cached of the state before. */
@@ -342,11 +350,9 @@ export class VirtualMachine {
   snapshot(): Uint8Array {
     const writer = new ByteWriter(MIB);
     writer.u32(SNAPSHOT_MAGIC).u32(this.machine.layoutVersion()).u64(BigInt(this.ramBytes));
-    for (let page = this.machine.firstPage(); page < this.machine.ramEndPage(); page++) {
-      if (!this.isStatePage(page)) continue;
-      const bytes = new Uint8Array(this.memory.buffer, page * PAGE, PAGE);
-      if (!isZero(bytes)) writer.u32(page).u8(1).bytes(bytes);
-    }
+    this.forEachPage((page) => {
+      writer.u32(page).u8(1).bytes(this.pageBytes(page));
+    });
     return writer.take();
   }
 
@@ -368,7 +374,10 @@ export class VirtualMachine {
     }
     const ram = reader.u64();
     if (ram !== BigInt(this.ramBytes)) {
-      throw new UnderstudyError("snapshot_memory_mismatch", `Cannot restore the machine: the snapshot has ${ram} bytes of memory, this one ${this.ramBytes}`);
+      throw new UnderstudyError(
+        "snapshot_memory_mismatch",
+        `Cannot restore the machine: the snapshot has ${ram} bytes of memory, this one ${this.ramBytes}`,
+      );
     }
     const pages = reader.bytes(reader.remaining);
     this.clear();
@@ -377,14 +386,20 @@ export class VirtualMachine {
   }
 
   private clear(): void {
+    this.forEachPage((page) => {
+      this.pageBytes(page).fill(0);
+      this.machine.written(page * PAGE, PAGE);
+    });
+  }
+
+  /** Every page of state that is not zeros, in order. */
+  private forEachPage(action: (page: number) => void): void {
     const machine = this.machine;
-    for (const [from, to] of [[machine.firstPage(), machine.stateEndPage()], [machine.ramFirstPage(), machine.ramEndPage()]] as const) {
-      for (let page = from; page < to; page++) {
-        const bytes = new Uint8Array(this.memory.buffer, page * PAGE, PAGE);
-        if (isZero(bytes)) continue;
-        bytes.fill(0);
-        machine.written(page * PAGE, PAGE);
-      }
+    for (const [from, to] of [
+      [machine.firstPage(), machine.stateEndPage()],
+      [machine.ramFirstPage(), machine.ramEndPage()],
+    ] as const) {
+      for (let page = from; page < to; page++) if (machine.isZeroPage(page) === 0) action(page);
     }
   }
 }
@@ -395,12 +410,6 @@ function kernelMemory(kernel: Uint8Array): number {
   const isImage = kernel.length >= 64 && view.getUint32(56, true) === 0x05435352; // "RSC\x05"
   if (!isImage) throw new UnderstudyError("unsupported_kernel", "Cannot load the kernel: it is not a flat RISC-V Image");
   return Math.max(Number(view.getBigUint64(16, true)), kernel.length);
-}
-
-function isZero(page: Uint8Array): boolean {
-  const words = new BigUint64Array(page.buffer, page.byteOffset, page.length / 8);
-  for (let i = 0; i < words.length; i++) if (words[i] !== 0n) return false;
-  return true;
 }
 
 function alignDown(value: number, to: number): number {

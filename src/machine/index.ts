@@ -223,6 +223,15 @@ export function pagesLeft(): u32 {
   return count;
 }
 
+/** Whether a page holds nothing but zeros. */
+export function isZeroPage(page: u32): bool {
+  const end = (page + 1) << PAGE_SHIFT;
+  for (let at = page << PAGE_SHIFT; at < end; at += 32) {
+    if ((load<u64>(at) | load<u64>(at, 8) | load<u64>(at, 16) | load<u64>(at, 24)) != 0) return false;
+  }
+  return true;
+}
+
 export function firstPage(): u32 {
   return FIRST_PAGE;
 }
