@@ -124,6 +124,8 @@ async function stream(
   raw.writeHead(200, {
     "content-type": "text/event-stream; charset=utf-8",
     "cache-control": "no-store",
+    // A stream ends with its connection: kept alive, it would hold up a control plane that stops.
+    connection: "close",
     "x-accel-buffering": "no",
     "request-id": request.id,
   });
