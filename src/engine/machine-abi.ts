@@ -2,7 +2,7 @@
 export interface MachineAbi {
   setUp(ramBytes: bigint): number;
   bootSupervisor(entry: bigint, deviceTree: bigint): void;
-  bootMachine(entry: bigint, deviceTree: bigint): void;
+  bootMachine(entry: bigint, deviceTree: bigint, handover: bigint): void;
   beginEpoch(time: bigint, rate: number): void;
   queueInput(offset: bigint, length: number): number;
   inputRoom(): number;
@@ -12,6 +12,7 @@ export interface MachineAbi {
   waiting(): number;
   wakeTime(): bigint;
   halted(): number;
+  finisherValue(): number;
   consoleEnd(): bigint;
   consoleRing(): number;
   consoleRingSize(): number;
@@ -20,6 +21,9 @@ export interface MachineAbi {
   ramOffset(): number;
   registers(): number;
   programCounter(): bigint;
+  setTracing(on: number): void;
+  tracedProgramCounter(): bigint;
+  tracedInstruction(): number;
   written(address: number, length: number): void;
   stateHash(): bigint;
   beginTransfer(): number;

@@ -4,7 +4,7 @@
  * All state is in that memory, in pages that this class can copy out, put back and hash; nothing that matters is in a
  * field here. Wasm's u64 results arrive as signed bigints and are made unsigned at the border.
  *
- *   created --loadLinux / loadProgram / restore / applyState+finishRestore--> ready --run--> ready | halted
+ *   created --loadLinux / loadFirmware / loadElf / loadProgram / restore / applyState+finishRestore--> ready --run--> ready | halted
  */
 import { assert } from "../base/assert.ts";
 import { ByteReader, ByteWriter } from "../base/bytes.ts";
@@ -12,6 +12,7 @@ import { UnderstudyError } from "../base/errors.ts";
 import { bytesToUuid, uuidToBytes } from "../base/uuid.ts";
 import { KERNEL_BASE, RAM_BASE } from "../isa/memory-map.ts";
 import { deviceTree } from "./device-tree.ts";
+import { type ElfSymbols, isElf, type MemoryRange, readElf } from "./elf.ts";
 import type { ClockSample, EpochEnd, EpochInput, GuestHalt } from "./epoch.ts";
 import type { MachineAbi } from "./machine-abi.ts";
 
@@ -31,6 +32,24 @@ export interface LinuxBoot {
   readonly rngSeed?: Uint8Array;
 }
 
+export interface FirmwareBoot {
+  /** M-mode firmware, such as OpenSBI's `fw_dynamic`: an ELF file, or flat at the start of RAM. */
+  readonly firmware: Uint8Array;
+  /** A flat RISC-V Image that the firmware is told to enter; null: it looks after itself. */
+  readonly kernel?: Uint8Array | null;
+  readonly initramfs?: Uint8Array | null;
+  readonly cmdline: string;
+  /** 32 bytes; zeros where not given. */
+  readonly rngSeed?: Uint8Array;
+}
+
+/** An instruction that has retired. */
+export interface TracedInstruction {
+  readonly programCounter: bigint;
+  /** Its bits; below 2^16 where it is compressed. */
+  readonly bits: number;
+}
+
 /** Input that one `beginEpoch` may carry in one piece. */
 export const EPOCH_INPUT_MAX = 4096;
 
@@ -41,6 +60,12 @@ const SLICE = 100_000n;
 const SNAPSHOT_MAGIC = 0x53_54_53_55; // "USTS"
 const DEVICE_TREE_ROOM = 64 * 1024;
 
+/** OpenSBI's `struct fw_dynamic_info`, version 2: where firmware finds what comes next (OpenSBI, docs/firmware/fw_dynamic.md). */
+const FW_DYNAMIC_MAGIC = 0x4942534fn; // "OSBI"
+const FW_DYNAMIC_VERSION = 2n;
+const FW_DYNAMIC_NEXT_MODE_S = 1n;
+
+const MEMORY_MIB_MAX = 2048;
 const NEVER = 0xffff_ffff_ffff_ffffn;
 const HALTS: readonly (GuestHalt | null)[] = [null, "poweroff", "reboot", "panic"];
 
@@ -54,8 +79,14 @@ export class VirtualMachine {
   /** Where the next `captureState` goes on in its pass. */
   private captureAt = 0;
 
-  /** @throws {UnderstudyError} `out_of_memory` where the host cannot give the guest its RAM */
+  /** @throws {UnderstudyError} `memory_size_unsupported`; `out_of_memory` where the host cannot give the guest its RAM */
   constructor(module: WebAssembly.Module, config: VirtualMachineConfig) {
+    if (!Number.isInteger(config.memoryMiB) || config.memoryMiB < 1 || config.memoryMiB > MEMORY_MIB_MAX) {
+      throw new UnderstudyError(
+        "memory_size_unsupported",
+        `Cannot make a machine with ${config.memoryMiB} MiB of memory: it has a whole number of them, 1 to ${MEMORY_MIB_MAX}`,
+      );
+    }
     this.ramBytes = config.memoryMiB * MIB;
     this.stopFlag = config.stopFlag ?? new Int32Array(1);
     this.memory = new WebAssembly.Memory({ initial: 16, maximum: 65536 });
@@ -93,6 +124,12 @@ export class VirtualMachine {
     return HALTS[this.machine.halted()] ?? null;
   }
 
+  /** What the guest stored to the finisher to end itself; null: it did not end, or otherwise. */
+  get finisherValue(): number | null {
+    const value = this.machine.finisherValue() >>> 0;
+    return value === 0 ? null : value;
+  }
+
   /** Console bytes ever written; the byte at offset N is the same on every replica. */
   get consoleEnd(): bigint {
     return unsigned(this.machine.consoleEnd());
@@ -115,7 +152,17 @@ export class VirtualMachine {
 
   /** A copy of x0..x31. */
   registers(): BigUint64Array {
-    return new BigUint64Array(this.memory.buffer, this.machine.registers(), 32).slice();
+    return this.allRegisters().slice(0, 32);
+  }
+
+  /** A copy of x0..x31 and f0..f31. */
+  allRegisters(): BigUint64Array {
+    return new BigUint64Array(this.memory.buffer, this.machine.registers(), 64).slice();
+  }
+
+  /** Whether [address, address + length) is in guest RAM. */
+  hasRam(address: number, length: number): boolean {
+    return address >= RAM_BASE && address + length <= RAM_BASE + this.ramBytes;
   }
 
   /**
@@ -165,44 +212,126 @@ export class VirtualMachine {
    * @throws {UnderstudyError} `guest_too_large` where they do not fit
    */
   loadLinux(boot: LinuxBoot): void {
-    const kernelBytes = kernelMemory(boot.kernel);
-    const top = RAM_BASE + this.ramBytes;
-    const treeAt = top - DEVICE_TREE_ROOM;
-    const initramfsBytes = boot.initramfs?.length ?? 0;
-    const initramfsAt = alignDown(treeAt - initramfsBytes, PAGE);
-    if (initramfsAt < KERNEL_BASE + kernelBytes) {
+    const kernelEnd = this.loadKernel(boot.kernel);
+    const deviceTreeAt = this.loadDeviceTree(boot, kernelEnd, 0);
+    this.machine.bootSupervisor(BigInt(KERNEL_BASE), BigInt(deviceTreeAt));
+  }
+
+  /**
+   * Puts firmware into RAM, and what it is to start, and the hart at its entry, in M mode. As on QEMU's `virt`: a0 is the hart,
+   * a1 the device tree, a2 OpenSBI's `fw_dynamic_info`. The machine answers no SBI call then.
+   *
+   * @throws {UnderstudyError} `guest_too_large` where it does not fit, and as `readElf` does
+   */
+  loadFirmware(boot: FirmwareBoot): void {
+    const { kernel = null } = boot;
+    const room = { start: RAM_BASE, end: kernel === null ? RAM_BASE + this.ramBytes : KERNEL_BASE };
+    const firmware = isElf(boot.firmware) ? this.placeElf(boot.firmware, room) : this.placeFlat(boot.firmware, room.end);
+    const end = kernel === null ? firmware.end : this.loadKernel(kernel);
+    const deviceTreeAt = this.loadDeviceTree(boot, end, PAGE);
+    const informationAt = deviceTreeAt - PAGE;
+    const information = new ByteWriter().u64(FW_DYNAMIC_MAGIC).u64(FW_DYNAMIC_VERSION);
+    information
+      .u64(BigInt(kernel === null ? 0 : KERNEL_BASE))
+      .u64(FW_DYNAMIC_NEXT_MODE_S)
+      .u64(0n)
+      .u64(0n);
+    this.writeRam(informationAt, information.take());
+    this.machine.bootMachine(BigInt(firmware.entry), BigInt(deviceTreeAt), BigInt(informationAt));
+  }
+
+  /**
+   * Puts a program that has the machine to itself where it is linked, and the hart at its entry, in M mode.
+   *
+   * @throws {UnderstudyError} as `readElf` does
+   */
+  loadElf(file: Uint8Array): { readonly entry: number; readonly symbols: ElfSymbols } {
+    const { entry, symbols } = this.placeElf(file, { start: RAM_BASE, end: RAM_BASE + this.ramBytes });
+    this.machine.bootMachine(BigInt(entry), 0n, 0n);
+    return { entry, symbols };
+  }
+
+  private placeElf(file: Uint8Array, room: MemoryRange): { entry: number; symbols: ElfSymbols; end: number } {
+    const { entry, segments, symbols } = readElf(file, room);
+    let end = room.start;
+    for (const { address, bytes, memoryBytes } of segments) {
+      const memory = new Uint8Array(memoryBytes);
+      memory.set(bytes);
+      this.writeRam(address, memory);
+      end = address + memoryBytes;
+    }
+    return { entry, symbols, end };
+  }
+
+  private placeFlat(bytes: Uint8Array, limit: number): { entry: number; end: number } {
+    const end = RAM_BASE + bytes.length;
+    if (end > limit) {
+      throw new UnderstudyError("guest_too_large", `Cannot load firmware of ${bytes.length} bytes: it has room for ${limit - RAM_BASE}`);
+    }
+    this.writeRam(RAM_BASE, bytes);
+    return { entry: RAM_BASE, end };
+  }
+
+  /** @returns the end of the memory that the kernel takes */
+  private loadKernel(kernel: Uint8Array): number {
+    const bytes = kernelMemory(kernel);
+    if (bytes > RAM_BASE + this.ramBytes - KERNEL_BASE) {
       throw new UnderstudyError(
         "guest_too_large",
-        `Cannot load a kernel of ${kernelBytes} bytes and an initramfs of ${initramfsBytes} bytes: the VM has ${this.ramBytes} bytes of memory`,
+        `Cannot load a kernel that needs ${bytes} bytes: the VM has ${this.ramBytes} bytes of memory`,
+      );
+    }
+    this.writeRam(KERNEL_BASE, kernel);
+    return KERNEL_BASE + bytes;
+  }
+
+  /**
+   * Puts a device tree at the end of RAM, with room for firmware to add to it, and the initramfs before it.
+   *
+   * @param taken end of what is in RAM already
+   * @param between bytes to leave free before the device tree
+   */
+  private loadDeviceTree(boot: Omit<LinuxBoot, "kernel"> | FirmwareBoot, taken: number, between: number): number {
+    const { initramfs = null } = boot;
+    const treeAt = RAM_BASE + this.ramBytes - DEVICE_TREE_ROOM;
+    const initramfsAt = alignDown(treeAt - between - (initramfs?.length ?? 0), PAGE);
+    if (initramfsAt < taken) {
+      throw new UnderstudyError(
+        "guest_too_large",
+        `Cannot load an initramfs of ${initramfs?.length ?? 0} bytes and a device tree of ${DEVICE_TREE_ROOM} behind ` +
+          `${taken - RAM_BASE} bytes of kernel and firmware: the VM has ${this.ramBytes} bytes of memory`,
       );
     }
     const tree = deviceTree({
       ramBytes: this.ramBytes,
       cmdline: boot.cmdline,
-      initramfs: boot.initramfs ? { start: initramfsAt, end: initramfsAt + initramfsBytes } : null,
+      initramfs: initramfs && { start: initramfsAt, end: initramfsAt + initramfs.length },
       rngSeed: boot.rngSeed ?? new Uint8Array(32),
     });
     if (tree.length > DEVICE_TREE_ROOM) {
       throw new UnderstudyError("guest_too_large", `Cannot use a device tree of ${tree.length} bytes: it has room for ${DEVICE_TREE_ROOM}`);
     }
-    this.writeRam(KERNEL_BASE, boot.kernel);
-    if (boot.initramfs) this.writeRam(initramfsAt, boot.initramfs);
+    if (initramfs) this.writeRam(initramfsAt, initramfs);
     this.writeRam(treeAt, tree);
-    this.machine.bootSupervisor(BigInt(KERNEL_BASE), BigInt(treeAt));
+    return treeAt;
   }
 
   /** Puts a flat program at the start of RAM and the hart there, in M mode, without firmware. */
   loadProgram(program: Uint8Array): void {
     this.writeRam(RAM_BASE, program);
-    this.machine.bootMachine(BigInt(RAM_BASE), 0n);
+    this.machine.bootMachine(BigInt(RAM_BASE), 0n, 0n);
   }
 
   private ramAddress(address: number, length: number): number {
-    assert(address >= RAM_BASE && address + length <= RAM_BASE + this.ramBytes, `[${address}, +${length}) is RAM`);
+    assert(this.hasRam(address, length), `[${address}, +${length}) is RAM`);
     return address - RAM_BASE + this.machine.ramOffset();
   }
 
-  private writeRam(address: number, bytes: Uint8Array): void {
+  /**
+   * Puts bytes into guest RAM at a physical address, between two runs. A guest that runs on sees them at once, so this is for
+   * a host that is no part of a pair: no log has it.
+   */
+  writeRam(address: number, bytes: Uint8Array): void {
     const at = this.ramAddress(address, bytes.length);
     new Uint8Array(this.memory.buffer, at, bytes.length).set(bytes);
     this.machine.written(at, bytes.length);
@@ -253,6 +382,21 @@ export class VirtualMachine {
       if (Atomics.load(this.stopFlag, 0) !== 0) return "stopped";
       if (this.machine.consoleEnd() !== outputStart) return "output";
     }
+  }
+
+  /**
+   * Runs one instruction, through whatever traps come before it. The run is the same as one by `run`.
+   *
+   * @returns the instruction, or why none retired
+   */
+  step(): TracedInstruction | EpochEnd {
+    const { machine } = this;
+    const instant = this.instant;
+    machine.setTracing(1);
+    const end = this.run(instant + 1n, true);
+    machine.setTracing(0);
+    if (this.instant === instant) return end;
+    return { programCounter: unsigned(machine.tracedProgramCounter()), bits: machine.tracedInstruction() >>> 0 };
   }
 
   // --- state ----------------------------------------------------------------------------------------------------------

@@ -7,18 +7,18 @@
 import { IRQ_MTI, IRQ_STI } from "../isa/causes";
 import { PRIV_S } from "../isa/status-bits";
 import { inputRoom as roomForInput, queueInput as queue } from "./devices/input-queue";
-import { run as runUntil } from "./hart/execute";
+import { run as runUntil, tracedBits, tracedPc, traceInstructions } from "./hart/execute";
 import { modeChanged } from "./hart/mmu";
 import { flushAllTlbs, flushWriteTlb, forgetTranslations } from "./hart/tlb";
 import { MENVCFG_STCE } from "./hart/trap";
 import { ALWAYS_END, FIRST_PAGE, mayHoldData, rehash, updateHash } from "./hash";
 import {
   CLOCK_INSTANT, CLOCK_RATE, CLOCK_TIME, CONSOLE_END, CONSOLE_RING, CONSOLE_RING_SIZE, EXCHANGE, HALTED, INPUT_SESSIONS,
-  INSTRET, LAYOUT_MAGIC, LAYOUT_VERSION, MCOUNTEREN, MEDELEG, MENVCFG, MIDELEG, MIE, MTIMECMP, MTIME_OFFSET, PAGE_SHIFT, PC,
+  INSTRET, LAYOUT_MAGIC, LAYOUT_VERSION, MCOUNTEREN, MEDELEG, MENVCFG, MIDELEG, MIE, MTIMECMP, MTIME_OFFSET, PAGE_SHIFT, PAGE_SIZE, PC,
   PRIV, RAM_OFFSET, RESERVATION, SBI_ENABLED, SCOUNTEREN, STATE_END, STATE_MAGIC, STIMECMP, TRAP_INSTANT, WAITING, X,
 } from "./layout";
 import {
-  DIRTY_TRANSFER, dirtyMap, endPage, forgetAllDecoded, linearBytes, markDirty, setUpRam,
+  beforeWalkerWrite, DIRTY_TRANSFER, dirtyMap, endPage, forgetAllDecoded, linearBytes, setUpRam, tableIndex,
 } from "./ram";
 
 /** Delegated to S mode where the machine is the firmware: every exception but ecall from S, which never traps. */
@@ -64,13 +64,14 @@ export function bootSupervisor(entry: u64, deviceTree: u64): void {
   modeChanged();
 }
 
-/** Readies the hart to enter firmware or a bare-metal program at `entry` in M mode. */
-export function bootMachine(entry: u64, deviceTree: u64): void {
+/** Readies the hart to enter firmware or a bare-metal program at `entry` in M mode; `handover` goes to a2, as QEMU's `virt` does it. */
+export function bootMachine(entry: u64, deviceTree: u64, handover: u64): void {
   store<u64>(SBI_ENABLED, 0);
   store<u64>(PRIV, 3);
   store<u64>(PC, entry);
   store<u64>(X + 80, 0);
   store<u64>(X + 88, deviceTree);
+  store<u64>(X + 96, handover);
   modeChanged();
 }
 
@@ -127,6 +128,11 @@ export function halted(): u32 {
   return load<u32>(HALTED);
 }
 
+/** What the guest stored to the finisher to end itself; 0: it did not. */
+export function finisherValue(): u32 {
+  return load<u32>(HALTED, 4);
+}
+
 export function consoleEnd(): u64 {
   return load<u64>(CONSOLE_END);
 }
@@ -160,10 +166,30 @@ export function programCounter(): u64 {
   return load<u64>(PC);
 }
 
-/** The host has written [address, address + length). */
+/** Notes the next instruction of each pass: all of them, where `run` is called for one at a time. */
+export function setTracing(on: bool): void {
+  traceInstructions(on);
+}
+
+/** Where the last pass began: the instruction that retired, where `run` was called for one. */
+export function tracedProgramCounter(): u64 {
+  return tracedPc;
+}
+
+/** Its bits; the upper half is 0 where it is compressed. */
+export function tracedInstruction(): u32 {
+  return tracedBits;
+}
+
+/** The host has written [address, address + length): state, or RAM with code and page tables in it. */
 export function written(address: u32, length: u32): void {
-  if (length == 0) return;
-  for (let page = address >> PAGE_SHIFT; page <= (address + length - 1) >> PAGE_SHIFT; page++) markDirty(page << PAGE_SHIFT);
+  const end = address + length;
+  for (let at = address; at < end; ) {
+    const next = min(end, (at & ~(PAGE_SIZE - 1)) + PAGE_SIZE);
+    beforeWalkerWrite(at, next - at);
+    if (load<u32>(tableIndex + ((at >> PAGE_SHIFT) << 2)) != 0) forgetTranslations();
+    at = next;
+  }
 }
 
 /** State hash at this instant. */

@@ -13,7 +13,7 @@
  */
 export const LAYOUT_MAGIC: u32 = 0x59_44_53_55; // "USDY"
 /** Raise it with every change of what a byte of state means. */
-export const LAYOUT_VERSION: u32 = 1;
+export const LAYOUT_VERSION: u32 = 2;
 
 export const PAGE_SHIFT: u32 = 12;
 export const PAGE_SIZE: u32 = 4096;
@@ -79,7 +79,7 @@ export const STATE_MAGIC: u32 = DEVICE; // u32 magic, u32 version
 export const RAM_BYTES: u32 = DEVICE + 8;
 /** 1: the machine answers SBI calls itself; 0: firmware in the guest does. */
 export const SBI_ENABLED: u32 = DEVICE + 16;
-/** 0 runs; otherwise 1 poweroff, 2 reboot, 3 panic. */
+/** Low half: 0 runs; otherwise 1 poweroff, 2 reboot, 3 panic. High half: what the guest stored to the finisher, if that ended it. */
 export const HALTED: u32 = DEVICE + 24;
 /** The clock rule of the running epoch: time = CLOCK_TIME + ((INSTRET - CLOCK_INSTANT) * CLOCK_RATE) >> 24. */
 export const CLOCK_TIME: u32 = DEVICE + 32;

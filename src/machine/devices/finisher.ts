@@ -9,7 +9,11 @@ export const HALT_PANIC: u64 = 3;
 export function finisherWrite(offset: u32, value: u32): void {
   if (offset != 0) return;
   const code = value & 0xffff;
-  if (code == FINISHER_POWEROFF) store<u64>(HALTED, HALT_POWEROFF);
-  else if (code == FINISHER_REBOOT) store<u64>(HALTED, HALT_REBOOT);
-  else if (code == FINISHER_FAIL) store<u64>(HALTED, HALT_PANIC);
+  if (code == FINISHER_POWEROFF) halt(HALT_POWEROFF, value);
+  else if (code == FINISHER_REBOOT) halt(HALT_REBOOT, value);
+  else if (code == FINISHER_FAIL) halt(HALT_PANIC, value);
+}
+
+function halt(how: u64, value: u32): void {
+  store<u64>(HALTED, how | (<u64>value << 32));
 }

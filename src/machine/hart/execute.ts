@@ -86,8 +86,26 @@ export function run(until: u64): u32 {
       continue;
     }
     const target = min(until, min(nextTimerInstant(instant), instant + PASS_MAX));
+    if (tracing) noteInstruction();
     execute(instant, target);
   }
+}
+
+/** For tracers, no state: where the last pass began, and the instruction there. */
+export let tracedPc: u64 = 0;
+export let tracedBits: u32 = 0;
+let tracing: bool = false;
+
+export function traceInstructions(on: bool): void {
+  tracing = on;
+}
+
+/** Fetches as `execute` is about to, so it changes nothing that would not be changed; a fault is left to that. */
+function noteInstruction(): void {
+  tracedPc = load<u64>(PC);
+  tracedBits = fetchHalf(tracedPc);
+  if (faultCause < 0 && (tracedBits & 3) == 3) tracedBits |= fetchHalf(tracedPc + 2) << 16;
+  clearFault();
 }
 
 /** Leaves `execute` with everything stored. */
