@@ -12,6 +12,9 @@ export interface Figure {
   readonly n: number;
   readonly goal?: number;
   readonly better: "lower" | "higher";
+  /** Compared with QEMU's translator, plain, and counting instructions as we do; above 1 ours is faster. */
+  readonly ratioToQemu?: number;
+  readonly ratioToQemuIcount?: number;
   /** Whatever makes the figure readable: counts, conditions, a second unit. */
   readonly detail?: Readonly<Record<string, number | string>>;
 }
@@ -23,12 +26,14 @@ export interface BenchLine extends Figure {
 }
 
 export function benchLine(figure: Figure): BenchLine {
-  const { goal, value, better } = figure;
+  const { goal, value, better, p99, ratioToQemu, ratioToQemuIcount } = figure;
   const met = goal === undefined ? {} : { met: better === "lower" ? value <= goal : value >= goal };
   return {
     ...figure,
     value: rounded(value),
-    ...(figure.p99 === undefined ? {} : { p99: rounded(figure.p99) }),
+    ...(p99 === undefined ? {} : { p99: rounded(p99) }),
+    ...(ratioToQemu === undefined ? {} : { ratioToQemu: rounded(ratioToQemu) }),
+    ...(ratioToQemuIcount === undefined ? {} : { ratioToQemuIcount: rounded(ratioToQemuIcount) }),
     ...met,
     cores: availableParallelism(),
     node: process.version,

@@ -6,13 +6,14 @@
 
 import { type BenchLine, benchLine, type Figure } from "./bench-line.ts";
 import { boot } from "./boot.ts";
+import { engine } from "./engine.ts";
 import { failover } from "./failover.ts";
 import { log } from "./log.ts";
 import { memory } from "./memory.ts";
 import { np } from "./np.ts";
 
 /** What a name on the command line runs; a bench may print figures of several names, measured in one run. */
-const BENCHES: Readonly<Record<string, () => AsyncIterable<Figure>>> = { boot, failover, log, np, memory };
+const BENCHES: Readonly<Record<string, () => AsyncIterable<Figure>>> = { boot, engine, failover, log, np, memory };
 const ALIASES: Readonly<Record<string, string>> = { interpreter: "boot", repair: "failover" };
 
 const words = process.argv.slice(2);
@@ -45,8 +46,9 @@ function print(line: BenchLine): void {
     return;
   }
   const tail = line.p99 === undefined ? "" : `  p99 ${line.p99}`;
+  const ratios = line.ratioToQemu === undefined ? "" : `  x${line.ratioToQemu} of QEMU, x${line.ratioToQemuIcount} of icount`;
   const goal = line.goal === undefined ? "" : `  goal ${line.goal} ${line.met ? "met" : "missed"}`;
   process.stdout.write(
-    `${line.bench.padEnd(12)} ${line.name.padEnd(22)} ${String(line.value).padStart(10)} ${line.unit.padEnd(8)}${tail}  n ${line.n}${goal}\n`,
+    `${line.bench.padEnd(12)} ${line.name.padEnd(22)} ${String(line.value).padStart(10)} ${line.unit.padEnd(8)}${tail}${ratios}  n ${line.n}${goal}\n`,
   );
 }
