@@ -54,6 +54,8 @@ export interface TracedInstruction {
 export const EPOCH_INPUT_MAX = 4096;
 
 const PAGE = 4096;
+/** Of a captured page: its number, and whether its bytes follow. */
+const PAGE_HEADER = 5;
 const MIB = 1024 * 1024;
 /** Instructions between two looks at the stop flag and the output: about half a millisecond. */
 const SLICE = 100_000n;
@@ -458,11 +460,12 @@ export class VirtualMachine {
   /**
    * Puts captured pages in their place.
    *
-   * @throws {UnderstudyError} `malformed_state` for a page that is no state of a machine of this size
+   * @throws {UnderstudyError} `malformed_state` for a page that is no state of a machine of this size, or not all there
    */
   applyState(pages: Uint8Array): void {
     const reader = new ByteReader(pages);
     while (reader.remaining > 0) {
+      if (reader.remaining < PAGE_HEADER) throw truncated(reader.remaining, PAGE_HEADER);
       const page = reader.u32();
       const full = reader.u8();
       if (!this.isStatePage(page) || full > 1) {
@@ -471,6 +474,7 @@ export class VirtualMachine {
           `Cannot apply page ${page}: a machine with ${this.ramBytes} bytes of memory has no such state`,
         );
       }
+      if (reader.remaining < full * PAGE) throw truncated(reader.remaining, PAGE);
       const target = this.pageBytes(page);
       if (full === 1) target.set(reader.bytes(PAGE));
       else target.fill(0);
@@ -554,6 +558,10 @@ function kernelMemory(kernel: Uint8Array): number {
   const isImage = kernel.length >= 64 && view.getUint32(56, true) === 0x05435352; // "RSC\x05"
   if (!isImage) throw new UnderstudyError("unsupported_kernel", "Cannot load the kernel: it is not a flat RISC-V Image");
   return Math.max(Number(view.getBigUint64(16, true)), kernel.length);
+}
+
+function truncated(left: number, wanted: number): UnderstudyError {
+  return new UnderstudyError("malformed_state", `Cannot apply a page: ${left} bytes are left of ${wanted}`);
 }
 
 function alignDown(value: number, to: number): number {
