@@ -18,7 +18,8 @@ const ExitCode = { Ok: 0, Error: 1, Usage: 2, NotFound: 3, Conflict: 4, Timeout:
 type ExitCode = (typeof ExitCode)[keyof typeof ExitCode];
 
 export interface Ending {
-  readonly code: ExitCode;
+  /** One of `ExitCode`, or the code of a program that ran here. */
+  readonly code: number;
   /** Null: everything was said already. */
   readonly message: string | null;
 }
@@ -30,8 +31,20 @@ export class UsageError extends UnderstudyError {
   }
 }
 
+/** A program that ran in this process ended, and how: its code is ours. */
+export class ProgramEnding extends Error {
+  readonly code: number;
+
+  constructor(code: number, message: string) {
+    super(message);
+    this.name = "ProgramEnding";
+    this.code = code;
+  }
+}
+
 export function endingOf(error: unknown): Ending {
   if (error instanceof CommanderError) return { code: error.exitCode === 0 ? ExitCode.Ok : ExitCode.Usage, message: null };
+  if (error instanceof ProgramEnding) return { code: error.code, message: `understudy: ${error.message}` };
   if (!(error instanceof UnderstudyError)) {
     const text = error instanceof Error ? (error.stack ?? error.message) : String(error);
     return { code: ExitCode.Error, message: `understudy: ${text}` };

@@ -7,6 +7,7 @@ import { addEvents } from "./events.ts";
 import { endingOf } from "./exit-code.ts";
 import { addImageLs } from "./image-ls.ts";
 import { addImagePull } from "./image-pull.ts";
+import { addMachineRun } from "./machine-run.ts";
 import { addSetup } from "./setup.ts";
 import { note, type Shell } from "./shell.ts";
 
@@ -62,6 +63,8 @@ function createProgram(shell: Shell): Command {
   const image = program.command("image").description("guest images");
   addImagePull(image, shell);
   addImageLs(image, shell);
+  const machine = program.command("machine").description("the virtual machine by itself, without the service");
+  addMachineRun(machine, shell);
   addEvents(program, shell);
   addVersion(program, shell);
   return program;

@@ -1,7 +1,18 @@
 /** The device tree that the guest boots with, as a flattened blob (Devicetree Specification 0.4, chapter 5). */
 import {
-  CLINT_BASE, CLINT_SIZE, FINISHER_BASE, FINISHER_POWEROFF, FINISHER_REBOOT, FINISHER_SIZE, PLIC_BASE, PLIC_SIZE, PLIC_SOURCES,
-  RAM_BASE, UART_BASE, UART_INTERRUPT, UART_SIZE,
+  CLINT_BASE,
+  CLINT_SIZE,
+  FINISHER_BASE,
+  FINISHER_POWEROFF,
+  FINISHER_REBOOT,
+  FINISHER_SIZE,
+  PLIC_BASE,
+  PLIC_SIZE,
+  PLIC_SOURCES,
+  RAM_BASE,
+  UART_BASE,
+  UART_INTERRUPT,
+  UART_SIZE,
 } from "../isa/memory-map.ts";
 import { TIMEBASE_HZ } from "./epoch.ts";
 
@@ -50,11 +61,17 @@ class FlattenedTree {
 
   /** Pairs of cells: 64-bit values. */
   longs(name: string, ...values: number[]): void {
-    this.property(name, values.flatMap((value) => [...bigEndian(Math.floor(value / 2 ** 32)), ...bigEndian(value % 2 ** 32)]));
+    this.property(
+      name,
+      values.flatMap((value) => [...bigEndian(Math.floor(value / 2 ** 32)), ...bigEndian(value % 2 ** 32)]),
+    );
   }
 
   text(name: string, ...values: string[]): void {
-    this.property(name, values.flatMap((value) => [...ascii(value), 0]));
+    this.property(
+      name,
+      values.flatMap((value) => [...ascii(value), 0]),
+    );
   }
 
   flag(name: string): void {

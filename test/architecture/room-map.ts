@@ -20,6 +20,6 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   worker: { imports: ["base", "isa", "engine", "hypervisor", "wire", "images"], types: [], packages: "any" },
   control: { imports: ["base", "wire", "images"], types: [], packages: "any" },
   sdk: { imports: ["base", "wire"], types: [], packages: "any" },
-  cli: { imports: ["base", "sdk", "images"], types: [], packages: "any" },
+  cli: { imports: ["base", "engine", "sdk", "images"], types: [], packages: "any" },
   build: { imports: [], types: [], packages: "any" },
 };

@@ -1,0 +1,15 @@
+/** The machine of this build: beside the bundle, or in dist/ where this file itself runs as a source. */
+import { readFileSync } from "node:fs";
+import { fileURLToPath } from "node:url";
+import { UnderstudyError } from "../base/errors.ts";
+
+/** @throws {UnderstudyError} `build_incomplete` */
+export function machineModule(): WebAssembly.Module {
+  const folder = import.meta.url.endsWith(".ts") ? "../../dist/" : "./";
+  const file = fileURLToPath(new URL(`${folder}machine.wasm`, import.meta.url));
+  try {
+    return new WebAssembly.Module(readFileSync(file));
+  } catch (cause) {
+    throw new UnderstudyError("build_incomplete", `Cannot load the machine from ${file}: build it first with npm run build`, { cause });
+  }
+}

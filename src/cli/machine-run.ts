@@ -1,0 +1,178 @@
+/**
+ * `understudy machine run <file>`: runs a bare-metal test program on the machine, without any service or replication.
+ *
+ * The program's console is stdout, alone. It says how it ended by HTIF (`tohost`) or by the finisher at 0x100000, and the exit
+ * code follows: 0 pass, otherwise the failing test's number, from 1 to 125; 126 where there is no verdict.
+ */
+import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
+import { setImmediate } from "node:timers/promises";
+import { type Command, InvalidArgumentError } from "commander";
+import { UnderstudyError } from "../base/errors.ts";
+import { type BareMetalObserver, type BareMetalOutcome, BareMetalRun, type ChangedRegister } from "../engine/bare-metal-run.ts";
+import type { ElfSymbols } from "../engine/elf.ts";
+import { type TracedInstruction, VirtualMachine } from "../engine/virtual-machine.ts";
+import { ProgramEnding } from "./exit-code.ts";
+import { machineModule } from "./machine-module.ts";
+import { note, type Shell } from "./shell.ts";
+
+interface Options {
+  readonly memory: number;
+  readonly until?: bigint;
+  readonly signature?: string;
+  readonly trace?: string;
+  readonly hashEvery?: bigint;
+}
+
+const NO_VERDICT = 126;
+/** Shells and this command give the codes above it a meaning of their own. */
+const FAILED_MAX = 125;
+/** Instructions between two looks at Ctrl-C: some 50 ms. */
+const TURN = 10_000_000n;
+/** The same for a traced run. */
+const TRACED_TURN = 100_000n;
+const NO_END = 1n << 63n;
+
+export function addMachineRun(machine: Command, shell: Shell): void {
+  machine
+    .command("run")
+    .description("run a bare-metal test program (ELF, RV64, M mode); exits with 0 on pass, with the failing test's number otherwise")
+    .argument("<file>", "ELF file")
+    .option("--memory <size>", "memory from 0x80000000 on: MiB, or with a suffix M or G", parseMemory, 128)
+    .option("--until <n>", "stop after so many instructions, with exit code 126", parseCount)
+    .option("--signature <file>", "write the words from begin_signature to end_signature there, in hex, one a line")
+    .option("--trace <file>", "write pc, instruction and changed registers of each retired instruction there")
+    .option("--hash-every <n>", "write instant and hash of all state to stderr, every so many instructions", parseCount)
+    .action(async (file: string, options: Options) => {
+      const vm = new VirtualMachine(machineModule(), { memoryMiB: options.memory });
+      try {
+        await runProgram(vm, file, options, shell);
+      } catch (error) {
+        if (!(error instanceof UnderstudyError)) throw error;
+        throw new ProgramEnding(NO_VERDICT, error.message);
+      }
+    });
+}
+
+async function runProgram(vm: VirtualMachine, file: string, options: Options, shell: Shell): Promise<void> {
+  const { symbols } = vm.loadElf(readProgram(file));
+  const range = options.signature === undefined ? null : signatureRange(vm, symbols);
+  const trace = options.trace === undefined ? null : new TraceFile(options.trace);
+  const observer: BareMetalObserver = {
+    output: (bytes) => shell.stdout.write(bytes),
+    ...(trace && { retired: (instruction, changed) => trace.write(instruction, changed) }),
+  };
+  try {
+    const run = new BareMetalRun(vm, symbols, observer);
+    await runToEnd(run, vm, options, shell);
+    const { outcome } = run;
+    if (options.signature !== undefined && range !== null && outcome !== null && outcome.kind !== "no-verdict") {
+      writeFileSync(options.signature, signatureLines(vm.readRam(range.start, range.end - range.start)));
+    }
+    finish(outcome, vm);
+  } finally {
+    trace?.close();
+  }
+}
+
+async function runToEnd(run: BareMetalRun, vm: VirtualMachine, { until, hashEvery, trace }: Options, shell: Shell): Promise<void> {
+  const end = until ?? NO_END;
+  const turn = trace === undefined ? TURN : TRACED_TURN;
+  let pause = turn;
+  while (run.outcome === null && vm.instant < end) {
+    const hashAt = hashEvery === undefined ? end : (vm.instant / hashEvery + 1n) * hashEvery;
+    run.to([hashAt, pause, end].reduce((a, b) => (a < b ? a : b)));
+    if (hashEvery !== undefined && vm.instant === hashAt) note(shell, `${vm.instant} ${vm.hash().toString(16).padStart(16, "0")}`);
+    if (vm.instant < pause) continue;
+    pause = vm.instant + turn;
+    await setImmediate();
+    shell.signal.throwIfAborted();
+  }
+}
+
+/** @throws {ProgramEnding} unless the program passed */
+function finish(outcome: BareMetalOutcome | null, vm: VirtualMachine): void {
+  const where = `at instant ${vm.instant}, pc 0x${vm.programCounter.toString(16)}`;
+  if (outcome === null) throw new ProgramEnding(NO_VERDICT, `The program still runs ${where}`);
+  if (outcome.kind === "no-verdict") throw new ProgramEnding(NO_VERDICT, `The program ${outcome.why}, ${where}`);
+  if (outcome.kind === "failed") {
+    const code = outcome.test > BigInt(FAILED_MAX) ? FAILED_MAX : Math.max(1, Number(outcome.test));
+    throw new ProgramEnding(code, `Test ${outcome.test} failed, ${where}`);
+  }
+}
+
+function readProgram(file: string): Uint8Array {
+  try {
+    return readFileSync(file);
+  } catch (cause) {
+    throw new UnderstudyError("file_unreadable", `Cannot read ${file}: ${(cause as Error).message}`, { cause });
+  }
+}
+
+function signatureRange(vm: VirtualMachine, { beginSignature, endSignature }: ElfSymbols): { start: number; end: number } {
+  if (beginSignature === null || endSignature === null) {
+    throw new UnderstudyError("signature_missing", "Cannot write a signature: the program lacks begin_signature or end_signature");
+  }
+  const length = endSignature - beginSignature;
+  if (length < 0 || length % 4 !== 0 || !vm.hasRam(beginSignature, length)) {
+    throw new UnderstudyError(
+      "signature_missing",
+      `Cannot write a signature of ${length} bytes at 0x${beginSignature.toString(16)}: it is whole words in memory`,
+    );
+  }
+  return { start: beginSignature, end: endSignature };
+}
+
+function signatureLines(bytes: Uint8Array): string {
+  const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
+  let lines = "";
+  for (let at = 0; at < bytes.length; at += 4) lines += `${view.getUint32(at, true).toString(16).padStart(8, "0")}\n`;
+  return lines;
+}
+
+/** One line an instruction: `pc bits`, and `register=value` for each that it changed, all in hex. */
+class TraceFile {
+  private readonly file: number;
+  private lines = "";
+
+  constructor(path: string) {
+    try {
+      this.file = openSync(path, "w");
+    } catch (cause) {
+      throw new UnderstudyError("file_unwritable", `Cannot write ${path}: ${(cause as Error).message}`, { cause });
+    }
+  }
+
+  write({ programCounter, bits }: TracedInstruction, changed: readonly ChangedRegister[]): void {
+    const digits = (bits & 3) === 3 ? 8 : 4;
+    this.lines += `${word(programCounter)} ${bits.toString(16).padStart(digits, "0")}`;
+    for (const { name, value } of changed) this.lines += ` ${name}=${word(value)}`;
+    this.lines += "\n";
+    if (this.lines.length > 1 << 16) this.flush();
+  }
+
+  close(): void {
+    this.flush();
+    closeSync(this.file);
+  }
+
+  private flush(): void {
+    writeSync(this.file, this.lines);
+    this.lines = "";
+  }
+}
+
+function word(value: bigint): string {
+  return value.toString(16).padStart(16, "0");
+}
+
+function parseMemory(text: string): number {
+  const [, digits, suffix] = /^(\d+)([MG]?)$/i.exec(text) ?? [];
+  const size = Number(digits) * (suffix?.toUpperCase() === "G" ? 1024 : 1);
+  if (digits === undefined || size < 1 || size > 2048) throw new InvalidArgumentError("It is from 1M to 2G, such as 128M.");
+  return size;
+}
+
+function parseCount(text: string): bigint {
+  if (!/^\d{1,18}$/.test(text) || BigInt(text) === 0n) throw new InvalidArgumentError("It is a number of instructions, 1 or more.");
+  return BigInt(text);
+}
