@@ -4,7 +4,7 @@ import { Prng } from "../../src/base/prng.ts";
 import { fixture, GuestRun } from "./guest-run.ts";
 
 /** Rows of the README's table. */
-const LOOPS = [...new TextDecoder().decode(fixture("loops/README.md")).matchAll(/^\| (\w+) \| ([\d,]+) \| ([0-9a-f]{16}) \|/gm)].map(
+const LOOPS = [...new TextDecoder().decode(fixture("loops/README.md")).matchAll(/^\| (\w+) +\| +([\d,]+) +\| ([0-9a-f]{16}) +\|/gm)].map(
   ([, name, retired, checksum]) => ({ name: name!, retired: BigInt(retired!.replaceAll(",", "")), checksum: checksum! }),
 );
 
