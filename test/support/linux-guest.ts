@@ -40,9 +40,11 @@ export class LinuxGuest {
   private inputOffset = 0n;
   private pending: EpochInput[] = [];
 
-  constructor(files: LinuxFiles, memoryMiB = 128) {
+  /** @param firmware runs in M mode and boots the kernel; null: the machine is its own firmware */
+  constructor(files: LinuxFiles, memoryMiB = 128, firmware: Uint8Array | null = null) {
     this.vm = new VirtualMachine(machineModule(), { memoryMiB });
-    this.vm.loadLinux(files);
+    if (firmware === null) this.vm.loadLinux(files);
+    else this.vm.loadFirmware({ ...files, firmware });
   }
 
   /** The guest sees it at the start of the next epoch. */
