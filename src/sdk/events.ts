@@ -84,7 +84,7 @@ export class Events {
       let reason = "the stream ended";
       try {
         const body = await this.open(options, cursor, connection.signal);
-        for await (const event of readEvents(body, options.silenceTimeoutMs ?? 45_000)) {
+        for await (const event of readEvents(body, options.silenceTimeoutMs ?? 45_000, connection.signal)) {
           attempt = 0;
           cursor = event.seq;
           if (event.type !== "bookmark") yield event;
@@ -131,9 +131,16 @@ export class Events {
   }
 }
 
-async function* readEvents(body: ReadableStream<Uint8Array>, silenceTimeoutMs: number): AsyncGenerator<UnderstudyEvent, void, undefined> {
+/** @param signal ends the reading by itself: the request's own link to it may have been collected with the request */
+async function* readEvents(
+  body: ReadableStream<Uint8Array>,
+  silenceTimeoutMs: number,
+  signal: AbortSignal,
+): AsyncGenerator<UnderstudyEvent, void, undefined> {
   const parser = new SseParser();
   const reader = body.getReader();
+  const stop = () => void reader.cancel().catch(() => {});
+  signal.addEventListener("abort", stop, { once: true });
   let silence: ReturnType<typeof setTimeout> | undefined;
   try {
     for (;;) {
@@ -151,6 +158,7 @@ async function* readEvents(body: ReadableStream<Uint8Array>, silenceTimeoutMs: n
       }
     }
   } finally {
+    signal.removeEventListener("abort", stop);
     clearTimeout(silence);
     await reader.cancel().catch(() => {});
   }

@@ -20,6 +20,8 @@ test("a stopped primary is replaced after the heartbeat time-out; continued, it 
   try {
     await guest.expectGuestLines(20);
     await guest.protectedAfter(term);
+    // Long enough for the control plane to have given the stopped worker up, too.
+    await guest.expectGuestLines(120);
     process.kill(old.pid, "SIGCONT");
     resumed = true;
     await expect.poll(async () => fencedLines(await at.log(old.name), old.replicaId), { timeout: 30_000 }).toHaveLength(1);

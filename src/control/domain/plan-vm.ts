@@ -93,8 +93,9 @@ function planOther(replica: ReplicaFacts): readonly VmStep[] {
     // Should its worker come back with it, it is a replica that no VM has, and is dropped as such.
     if (replica.link === "lost" || (replica.link === "connected" && replica.report === null))
       return [{ kind: "forget", replicaId: replica.id }];
-    // A former primary finds out by itself that it is fenced, and says so: it is left the time for it.
-    if (replica.stateReason === "superseded" && !replica.broken && replica.fencingGrace) return [];
+    // A former primary finds out by itself that it is fenced, and says so: it is left the time for it. Where its process is
+    // stopped, that time begins when it wakes: an order that waited in its socket would end it before it could look around.
+    if (replica.stateReason === "superseded" && !replica.broken && (replica.link === "silent" || replica.fencingGrace)) return [];
     return dropIfHeard(replica, replica.stateReason ?? "it is no member of the VM");
   }
   if (replica.report === null && replica.link === "connected") {

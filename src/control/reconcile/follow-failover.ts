@@ -39,7 +39,12 @@ export async function followFailover(
   const report = workers.holderOf(failover.toReplica)?.report;
   if (report?.role !== "primary" || report.state === "promoting" || report.promotion === null) return;
   const { detectMs, arbitrateMs, promoteMs, instant, consoleEnd } = report.promotion;
-  const gapMs = { detect: detectMs, arbitrate: arbitrateMs, promote: promoteMs, total: detectMs + arbitrateMs + promoteMs };
+  const gapMs = {
+    detect: toTenths(detectMs),
+    arbitrate: toTenths(arbitrateMs),
+    promote: toTenths(promoteMs),
+    total: toTenths(detectMs + arbitrateMs + promoteMs),
+  };
   const former = replicas.find((replica) => replica.id === failover.fromReplica);
   const formerHeard = former !== undefined && (former.link === "connected" || former.link === "silent");
   // The promotion may have been asked for before we saw the worker's channel close.
@@ -48,4 +53,9 @@ export async function followFailover(
     completeFailover(tx, failover, { gapMs, instant: BigInt(instant), consoleEnd: BigInt(consoleEnd), cause }),
   );
   log.info({ vmId: vm.id, failoverId: failover.id, cause, gapMs, instant, term: failover.term?.toString() }, "failover completed");
+}
+
+/** Milliseconds to a tenth: what is finer is noise of the measurement. */
+function toTenths(ms: number): number {
+  return Math.round(ms * 10) / 10;
 }

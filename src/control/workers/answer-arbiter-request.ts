@@ -49,5 +49,7 @@ function toTermChange({ vmId, replicaId, request }: ArbiterRequest): TermChange 
 /** A primary whose worker still talks to us is cut off from its backup; one that does not is gone. */
 function causeOf(control: ControlPlane, vmId: string, asker: string): "worker_lost" | "connection_lost" {
   const primary = control.workers.primaryOf(vmId);
-  return primary !== null && primary.report.replicaId !== asker ? "connection_lost" : "worker_lost";
+  return primary !== null && primary.report.replicaId !== asker && control.workers.isResponsive(primary.link)
+    ? "connection_lost"
+    : "worker_lost";
 }

@@ -26,13 +26,13 @@ export async function requestFailover(tx: Transaction, order: FailoverOrder): Pr
   const target = vm.synced.find((replica) => order.reachable(replica));
   if (vm.state !== "running" || target === undefined) {
     const current = vm.state === "running" ? vm.protectionState : vm.state;
-    throw new ApiError(
-      "not_protected",
-      `Cannot fail over: it needs protection "protected", the VM is ${current}. Wait with /wait?for=protected`,
-      {
-        details: { currentState: current, allowedStates: ["protected"], retryAfterMs: 1000 },
-      },
-    );
+    const what = vm.state === "running" ? `its protection is "${current}"` : `the VM is ${current}`;
+    // Without a backup to come there is nothing to wait for.
+    const never = vm.protectionState === "off";
+    const advice = never ? 'only a VM that was created with protection mode "lockstep" can' : "wait with /wait?for=protected";
+    throw new ApiError("not_protected", `Cannot fail over: it needs protection "protected", ${what}; ${advice}`, {
+      details: { currentState: current, allowedStates: ["protected"], ...(never ? { retryable: false } : { retryAfterMs: 1000 }) },
+    });
   }
   const operationId = newId("op");
   const [operation] = await tx.db
