@@ -81,7 +81,7 @@ async function buildLoops(folder: string): Promise<Loop[]> {
   await cp(FIXTURES, folder, { recursive: true, filter: (path) => !path.endsWith(".bin") });
   execFileSync("sh", [join(folder, "build.sh")], { stdio: ["ignore", 2, 2] });
   const table = await readFile(join(folder, "README.md"), "utf8");
-  const rows = [...table.matchAll(/^\| (\w+) \| ([\d,]+) \| ([0-9a-f]{16}) \| ([\d,]+) \| ([0-9a-f]{16}) \|/gm)];
+  const rows = [...table.matchAll(/^\| (\w+) +\| +([\d,]+) +\| +([0-9a-f]{16}) +\| +([\d,]+) +\| +([0-9a-f]{16}) +\|/gm)];
   if (rows.length !== 8) throw new Error(`Cannot measure the loops: the table lists ${rows.length}, not 8`);
   return await Promise.all(
     rows.map(async ([, name = "", oneRetired = "", oneSum = "", manyRetired = "", manySum = ""]) => {
