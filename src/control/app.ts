@@ -5,6 +5,7 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController, t
 import { installAuthentication } from "./authenticator.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { makeId } from "./domain/ids.ts";
+import { ApiError } from "./errors/api-error.ts";
 import { installProblems, refuseUnreadable, sendProblem, toApiError } from "./errors/problem.ts";
 import { describeRoutes, openApiText } from "./openapi.ts";
 import { consoleRoute } from "./routes/console.ts";
@@ -40,6 +41,7 @@ export async function buildApp(control: ControlPlane): Promise<PublicApp> {
   });
   installValidation(app);
   installProblems(app);
+  installBodies(app);
   app.addHook("onRequest", async (request, reply) => {
     reply.header("Request-Id", request.id);
   });
@@ -74,4 +76,17 @@ export async function buildApp(control: ControlPlane): Promise<PublicApp> {
     await v1.register(eventRoutes(control));
   });
   return { app, openApi: document };
+}
+
+/**
+ * JSON, and where a route wants no body, none: some clients announce JSON with every request. A route that does want one is
+ * told of an empty one in words.
+ */
+function installBodies(app: FastifyInstance): void {
+  const parse = app.getDefaultJsonParser("error", "error");
+  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
+    if (body !== "") parse(request, body as string, done);
+    else if (request.routeOptions.schema?.body === undefined) done(null, undefined);
+    else done(new ApiError("malformed_json", "Cannot read the body: it is empty, JSON was announced"));
+  });
 }

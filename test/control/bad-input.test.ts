@@ -75,7 +75,13 @@ const CASES: readonly Case[] = [
     says: /at most 1/,
     pointer: "/spec/machine/vcpus",
   },
-  { what: "a name with an underscore", body: { name: "a_b", spec }, code: "validation_failed", says: /name/, pointer: "/name" },
+  {
+    what: "a name with an underscore",
+    body: { name: "a_b", spec },
+    code: "validation_failed",
+    says: /^Cannot use \/name: wanted is at most 63 lower-case letters, digits and hyphens, a letter first and no hyphen last$/,
+    pointer: "/name",
+  },
   {
     what: "a field that is not known",
     body: { spec, colour: "red" },
@@ -91,7 +97,13 @@ const CASES: readonly Case[] = [
     says: /lockstep, none/,
     pointer: "/spec/protection/mode",
   },
-  { what: "a label key with a space", body: { spec, labels: { "a b": "c" } }, code: "validation_failed", says: /no such field/ },
+  {
+    what: "a label key with a space",
+    body: { spec, labels: { "a b": "c" } },
+    code: "validation_failed",
+    says: /^Cannot use \/labels\/a b: the key of a label is at most 63 letters, digits/,
+    pointer: "/labels/a b",
+  },
   { what: "a body that is not JSON", body: "{spec:", code: "malformed_json", says: /not JSON/ },
   { what: "a body that is a list", body: [], code: "validation_failed", says: /object/ },
   { what: "an empty body", body: "", code: "malformed_json", says: /empty/ },
@@ -150,7 +162,13 @@ const CASES: readonly Case[] = [
     code: "validation_failed",
     says: /at most 60/,
   },
-  { what: "an event cursor that is none", method: "GET", path: "/v1/events?after=now", code: "validation_failed", says: /match/ },
+  {
+    what: "an event cursor that is none",
+    method: "GET",
+    path: "/v1/events?after=now",
+    code: "validation_failed",
+    says: /wanted is a whole number from 0 on/,
+  },
   {
     what: "no token",
     method: "GET",
@@ -209,6 +227,17 @@ describe("a caller that sends", () => {
     expect([status, body.code]).toEqual([409, "name_taken"]);
     const { body: list } = await control.get<{ items: unknown[] }>("/v1/vms");
     expect(list.items).toHaveLength(1);
+  });
+
+  test("nothing, and announces it as JSON, is served where no body is wanted", async () => {
+    await control.createVm("unwanted", "none");
+    const { status, body } = await control.call<Problem>("DELETE", "/v1/vms/unwanted", "", { "content-type": "application/json" });
+    expect([status, body.code]).toEqual([202, undefined]);
+  });
+
+  test("a body where none is wanted, and it is not JSON, is told so", async () => {
+    const { status, body } = await control.call<Problem>("DELETE", "/v1/vms/unwanted", "{", { "content-type": "application/json" });
+    expect([status, body.code]).toEqual([400, "malformed_json"]);
   });
 
   test("a request id, gets it back", async () => {

@@ -3,7 +3,9 @@ import type { Socket } from "node:net";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { UnderstudyError } from "../../base/errors.ts";
 import { isDatabaseUnavailable } from "../db/unavailable.ts";
+import { wantedFor } from "../schemas/patterned.ts";
 import type { Problem } from "../schemas/problem.ts";
+import { LABEL_KEY_WANTED } from "../schemas/scalars.ts";
 import { ApiError, type FieldError } from "./api-error.ts";
 import { ERROR_TABLE, isErrorCode } from "./error-codes.ts";
 
@@ -48,8 +50,6 @@ export function toApiError(error: unknown, request?: FastifyRequest): ApiError {
   switch (code) {
     case "FST_ERR_CTP_INVALID_JSON_BODY":
       return new ApiError("malformed_json", "Cannot read the body: it is not JSON");
-    case "FST_ERR_CTP_EMPTY_JSON_BODY":
-      return new ApiError("malformed_json", "Cannot read the body: it is empty, JSON was announced");
     case "FST_ERR_CTP_BODY_TOO_LARGE":
       return new ApiError("payload_too_large", "Cannot take the body: it is over 1 MiB");
     case "FST_ERR_CTP_INVALID_MEDIA_TYPE":
@@ -144,8 +144,9 @@ function fieldErrors(issue: SchemaIssue, prefix: string): FieldError[] {
     case "additionalProperties":
       return (additionalProperties ?? []).map((name) => ({
         pointer: `${at}/${name}`,
-        code: "unknown_field",
-        message: "there is no such field",
+        ...(at.endsWith("/labels")
+          ? { code: "bad_format", message: `the key of a label is ${LABEL_KEY_WANTED}` }
+          : { code: "unknown_field", message: "there is no such field" }),
       }));
     case "minimum":
       return [
@@ -164,10 +165,15 @@ function fieldErrors(issue: SchemaIssue, prefix: string): FieldError[] {
     case "enum":
       return [{ pointer: at, code: "not_allowed", message: `it is not one of ${(allowedValues ?? []).join(", ")}` }];
     case "pattern":
-      return [{ pointer: at, code: "bad_format", message: `it does not match ${String(pattern)}` }];
+      return [{ pointer: at, code: "bad_format", message: patternAdvice(String(pattern)) }];
     default:
       return [{ pointer: at, code: issue.keyword, message: issue.message ?? "it is not what was wanted" }];
   }
+}
+
+function patternAdvice(pattern: string): string {
+  const wanted = wantedFor(pattern);
+  return wanted === null ? `it does not match ${pattern}` : `wanted is ${wanted}`;
 }
 
 function memoryAdvice(limit: number | undefined): string {

@@ -9,6 +9,7 @@ import type { PreparedAttachment } from "../consoles/console-hub.ts";
 import type { ControlPlane } from "../control-plane.ts";
 import { readVmRow } from "../db/queries/read-vm.ts";
 import { ApiError } from "../errors/api-error.ts";
+import { patterned } from "../schemas/patterned.ts";
 import { words } from "../schemas/scalars.ts";
 import { VmPath } from "./parameters.ts";
 
@@ -39,15 +40,13 @@ export const consoleRoute =
           {
             mode: Type.Optional(words(["read", "write"] as const, { default: "read" })),
             from: Type.Optional(
-              Type.String({
-                pattern: "^(start|end|tail:(0|[1-9][0-9]{0,9})|0|[1-9][0-9]{0,18})$",
+              patterned("^(start|end|tail:(0|[1-9][0-9]{0,9})|0|[1-9][0-9]{0,18})$", "start, end, tail:BYTES or an offset", {
                 default: "end",
                 description: "Offset in the VM's output, `start` (the oldest that is held), `end`, or `tail:<bytes>`",
               }),
             ),
             inputSession: Type.Optional(
-              Type.String({
-                pattern: "^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$",
+              patterned("^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$", "a UUID in lower case", {
                 description: "UUID of the input session to open or resume; made by the service where it is left out",
               }),
             ),
