@@ -87,7 +87,7 @@ test("the tree is formatted and free of what the linter knows", async () => {
 
 test("README's room table is the room map", () => {
   const readme = readFileSync(join(root, "README.md"), "utf8");
-  const rows = [...readme.matchAll(/^\| `([a-z]+)` \| [^|]* \| ([^|]*) \|$/gm)].map(([, room, may]) => [room, (may ?? "").trim()]);
+  const rows = [...readme.matchAll(/^\| `([a-z]+)` +\| [^|]* \| ([^|]*) \|$/gm)].map(([, room, may]) => [room, (may ?? "").trim()]);
   const names = (rooms: readonly string[]) => rooms.map((room) => `\`${room}\``).join(", ");
   const wanted = Object.entries(ROOMS).map(([room, { imports, types, packages }]) => {
     const parts = [
