@@ -113,7 +113,14 @@ const PHANDLE_PLIC = 2;
 const PHANDLE_FINISHER = 3;
 
 /** Every extension named here is there, and none besides: kernel and C library act on the list. */
-const ISA_EXTENSIONS = ["i", "m", "a", "f", "d", "c", "zicntr", "zicsr", "zifencei", "sstc"];
+const ISA_EXTENSIONS = ["i", "m", "a", "f", "d", "c", "zicntr", "zicsr", "zifencei", "zihintpause", "zba", "zbb", "zbs", "sstc"];
+
+/** The same in one word: single letters, then the others. */
+function isaString(): string {
+  const letters = ISA_EXTENSIONS.filter((name) => name.length === 1);
+  const names = ISA_EXTENSIONS.filter((name) => name.length > 1);
+  return [`rv64${letters.join("")}`, ...names].join("_");
+}
 
 export function deviceTree(config: DeviceTreeConfig): Uint8Array {
   const tree = new FlattenedTree();
@@ -145,7 +152,7 @@ export function deviceTree(config: DeviceTreeConfig): Uint8Array {
         tree.text("status", "okay");
         tree.text("compatible", "riscv");
         tree.text("mmu-type", "riscv,sv39");
-        tree.text("riscv,isa", "rv64imafdc_zicntr_zicsr_zifencei_sstc");
+        tree.text("riscv,isa", isaString());
         tree.text("riscv,isa-base", "rv64i");
         tree.text("riscv,isa-extensions", ...ISA_EXTENSIONS);
         tree.node("interrupt-controller", () => {

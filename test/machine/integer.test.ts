@@ -1,4 +1,4 @@
-/** RV64IM's arithmetic, comparisons and branches against their definitions on unbounded integers. */
+/** The arithmetic, comparisons and branches of RV64IM, Zba, Zbb and Zbs against their definitions on unbounded integers. */
 import { expect, test } from "vitest";
 import { Prng } from "../../src/base/prng.ts";
 import { FINISHER_BASE, FINISHER_POWEROFF } from "../../src/isa/memory-map.ts";
@@ -21,6 +21,26 @@ const truth = (x: boolean) => (x ? 1n : 0n);
 /** A quotient rounded to zero and its remainder, with the results that RISC-V gives where there are none. */
 const divide = (a: bigint, b: bigint) => (b === 0n ? -1n : a / b);
 const remainder = (a: bigint, b: bigint) => (b === 0n ? a : a % b);
+
+const smaller = (a: bigint, b: bigint) => (a < b ? a : b);
+const larger = (a: bigint, b: bigint) => (a > b ? a : b);
+/** Rotates the low `width` bits right. */
+const rotated = (width: bigint) => (a: bigint, by: bigint) => {
+  const value = BigInt.asUintN(Number(width), a);
+  return (value >> (by % width)) | (value << (width - (by % width)));
+};
+const rotated64 = rotated(64n);
+const rotated32 = (a: bigint, by: bigint) => word(rotated(32n)(a, by));
+/** The low `width` bits, highest first. */
+const digits = (a: bigint, width: number) => BigInt.asUintN(width, a).toString(2).padStart(width, "0");
+const leadingZeros = (width: number) => (a: bigint) => BigInt(`${digits(a, width)}1`.indexOf("1"));
+const trailingZeros = (width: number) => (a: bigint) => BigInt(width - 1 - `1${digits(a, width)}`.lastIndexOf("1") + 1);
+const population = (width: number) => (a: bigint) => BigInt(digits(a, width).replaceAll("0", "").length);
+/** The eight bytes, lowest first, each by a function, in an order. */
+const bytewise = (a: bigint, change: (byte: bigint) => bigint, reverse: boolean) => {
+  const bytes = Array.from({ length: 8 }, (_, index) => change((a >> BigInt(8 * index)) & 0xffn));
+  return (reverse ? bytes.reverse() : bytes).reduce((sum, byte, index) => sum | (byte << BigInt(8 * index)), 0n);
+};
 
 interface Operation {
   readonly name: string;
@@ -63,11 +83,55 @@ const REGISTER: Operation[] = [
   register("divuw", 0x3b, 1, 5, (a, b) => word(divide(unsignedWord(a), unsignedWord(b)))),
   register("remw", 0x3b, 1, 6, (a, b) => word(remainder(word(a), word(b)))),
   register("remuw", 0x3b, 1, 7, (a, b) => word(remainder(unsignedWord(a), unsignedWord(b)))),
+  ...[1n, 2n, 3n].flatMap((by) => [
+    register(`sh${by}add`, 0x33, 0x10, Number(by) * 2, (a, b) => (a << by) + b),
+    register(`sh${by}add.uw`, 0x3b, 0x10, Number(by) * 2, (a, b) => (unsignedWord(a) << by) + b),
+  ]),
+  register("add.uw", 0x3b, 0x04, 0, (a, b) => unsignedWord(a) + b),
+  register("andn", 0x33, 0x20, 7, (a, b) => a & ~b),
+  register("orn", 0x33, 0x20, 6, (a, b) => a | ~b),
+  register("xnor", 0x33, 0x20, 4, (a, b) => ~(a ^ b)),
+  register("min", 0x33, 0x05, 4, (a, b) => smaller(signed(a), signed(b))),
+  register("minu", 0x33, 0x05, 5, smaller),
+  register("max", 0x33, 0x05, 6, (a, b) => larger(signed(a), signed(b))),
+  register("maxu", 0x33, 0x05, 7, larger),
+  register("rol", 0x33, 0x30, 1, (a, b) => rotated64(a, 64n - (b & 63n))),
+  register("ror", 0x33, 0x30, 5, (a, b) => rotated64(a, b & 63n)),
+  register("rolw", 0x3b, 0x30, 1, (a, b) => rotated32(a, 32n - (b & 31n))),
+  register("rorw", 0x3b, 0x30, 5, (a, b) => rotated32(a, b & 31n)),
+  register("bclr", 0x33, 0x24, 1, (a, b) => a & ~(1n << (b & 63n))),
+  register("bext", 0x33, 0x24, 5, (a, b) => (a >> (b & 63n)) & 1n),
+  register("binv", 0x33, 0x34, 1, (a, b) => a ^ (1n << (b & 63n))),
+  register("bset", 0x33, 0x14, 1, (a, b) => a | (1n << (b & 63n))),
+];
+
+/** An operation on a1 alone, whose funct12 is part of its name. */
+function unary(name: string, opcode: number, funct12: number, funct3: number, result: (a: bigint) => bigint): Operation {
+  return { name, bits: (funct12 << 20) | (A1 << 15) | (funct3 << 12) | (A0 << 7) | opcode, result };
+}
+
+const UNARY: Operation[] = [
+  unary("clz", 0x13, 0x600, 1, leadingZeros(64)),
+  unary("ctz", 0x13, 0x601, 1, trailingZeros(64)),
+  unary("cpop", 0x13, 0x602, 1, population(64)),
+  unary("sext.b", 0x13, 0x604, 1, (a) => BigInt.asIntN(8, a)),
+  unary("sext.h", 0x13, 0x605, 1, (a) => BigInt.asIntN(16, a)),
+  unary("zext.h", 0x3b, 0x080, 4, (a) => a & 0xffffn),
+  unary("orc.b", 0x13, 0x287, 5, (a) => bytewise(a, (byte) => (byte === 0n ? 0n : 0xffn), false)),
+  unary("rev8", 0x13, 0x6b8, 5, (a) => bytewise(a, (byte) => byte, true)),
+  unary("clzw", 0x1b, 0x600, 1, leadingZeros(32)),
+  unary("ctzw", 0x1b, 0x601, 1, trailingZeros(32)),
+  unary("cpopw", 0x1b, 0x602, 1, population(32)),
 ];
 
 function immediate(name: string, opcode: number, funct3: number, value: number, result: (a: bigint, imm: bigint) => bigint): Operation {
   const bits = ((value & 0xfff) << 20) | (A1 << 15) | (funct3 << 12) | (A0 << 7) | opcode;
   return { name: `${name} ${value}`, bits, result: (a) => result(a, BigInt(value)) };
+}
+
+/** A shift amount below what else is in the immediate. */
+function shift(name: string, opcode: number, funct3: number, upper: number, amount: number, result: (a: bigint, by: bigint) => bigint) {
+  return { ...immediate(name, opcode, funct3, upper | amount, (a) => result(a, BigInt(amount))), name: `${name} ${amount}` };
 }
 
 const IMMEDIATE: Operation[] = [
@@ -83,12 +147,19 @@ const IMMEDIATE: Operation[] = [
   ...[0, 1, 31, 32, 63].flatMap((value) => [
     immediate("slli", 0x13, 1, value, (a, imm) => a << imm),
     immediate("srli", 0x13, 5, value, (a, imm) => a >> imm),
-    { ...immediate("srai", 0x13, 5, value | 0x400, (a) => signed(a) >> BigInt(value)), name: `srai ${value}` },
+    shift("srai", 0x13, 5, 0x400, value, (a, imm) => signed(a) >> imm),
+    shift("rori", 0x13, 5, 0x600, value, rotated64),
+    shift("slli.uw", 0x1b, 1, 0x080, value, (a, imm) => unsignedWord(a) << imm),
+    shift("bclri", 0x13, 1, 0x480, value, (a, imm) => a & ~(1n << imm)),
+    shift("bexti", 0x13, 5, 0x480, value, (a, imm) => (a >> imm) & 1n),
+    shift("binvi", 0x13, 1, 0x680, value, (a, imm) => a ^ (1n << imm)),
+    shift("bseti", 0x13, 1, 0x280, value, (a, imm) => a | (1n << imm)),
   ]),
   ...[0, 1, 17, 31].flatMap((value) => [
     immediate("slliw", 0x1b, 1, value, (a, imm) => word(a << imm)),
     immediate("srliw", 0x1b, 5, value, (a, imm) => word(unsignedWord(a) >> imm)),
-    { ...immediate("sraiw", 0x1b, 5, value | 0x400, (a) => word(a) >> BigInt(value)), name: `sraiw ${value}` },
+    shift("sraiw", 0x1b, 5, 0x400, value, (a, imm) => word(a) >> imm),
+    shift("roriw", 0x1b, 5, 0x600, value, rotated32),
   ]),
 ];
 
@@ -185,6 +256,12 @@ test("operations on two registers", () =>
   check(
     REGISTER,
     REGISTER.map(({ bits }) => [bits >>> 0]),
+  ));
+
+test("operations on one register", () =>
+  check(
+    UNARY,
+    UNARY.map(({ bits }) => [bits >>> 0]),
   ));
 
 test("operations on a register and an immediate", () =>

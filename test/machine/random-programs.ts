@@ -13,6 +13,10 @@ const CSRS = [
   0x300, 0x304, 0x306, 0x340, 0x341, 0x344, 0xb00, 0xb02, 0xc00, 0xc01, 0xc02, 0xf14, 0x180,
 ];
 
+/** funct7 of operations on two registers, and of shifts by an immediate: those of I and M twice, then Zba, Zbb, Zbs. */
+const REGISTER_FUNCTIONS = [0, 0, 1, 1, 0x20, 0x20, 0x04, 0x05, 0x10, 0x14, 0x24, 0x30, 0x34];
+const LEFT_FUNCTIONS = [0, 0, 0x04, 0x14, 0x24, 0x30, 0x34];
+const RIGHT_FUNCTIONS = [0, 0x20, 0x24, 0x30, 0x14, 0x35];
 const ALU_OPCODES = [0x13, 0x1b, 0x33, 0x3b];
 const AMO_FUNCTIONS = [0x00, 0x01, 0x02, 0x03, 0x03, 0x04, 0x08, 0x0c, 0x10, 0x14, 0x18, 0x1c];
 /** ecall, ebreak, mret, sret, wfi, sfence.vma, sfence.vma of an address. */
@@ -49,9 +53,9 @@ class Generator {
   }
 
   private funct7(opcode: number, funct3: number): number {
-    if (opcode === 0x33 || opcode === 0x3b) return this.pick([0, 0, 1, 1, 0x20]);
-    if (funct3 === 1) return this.below(opcode === 0x13 ? 2 : 1);
-    if (funct3 === 5) return this.pick([0, 0x20]);
+    if (opcode === 0x33 || opcode === 0x3b) return this.pick(REGISTER_FUNCTIONS);
+    if (funct3 === 1) return this.pick(LEFT_FUNCTIONS) | this.below(opcode === 0x13 ? 2 : 1);
+    if (funct3 === 5) return this.pick(RIGHT_FUNCTIONS);
     return this.below(128);
   }
 

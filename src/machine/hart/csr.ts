@@ -32,8 +32,8 @@ const SUPERVISOR_INTERRUPTS: u64 = (1 << IRQ_SSI) | (1 << IRQ_STI) | (1 << IRQ_S
 const ALL_INTERRUPTS: u64 = 0xaaa;
 /** Every exception but ecall from M. */
 const DELEGABLE: u64 = 0xb3ff;
-/** RV64IMAFDC with S and U. */
-const MISA: u64 = 0x8000_0000_0014_112d;
+/** RV64IMAFDCB with S and U. */
+const MISA: u64 = 0x8000_0000_0014_112f;
 const ASID_MASK: u64 = 0xffff << 44;
 
 /** Set where an access is refused: the instruction is illegal. */

@@ -105,15 +105,16 @@ function decodeFull(entry: u32, bits: u32, offset: u32): void {
       switch (funct3) {
         case 0: op = Op.Addi; break;
         case 1:
-          if (bits >> 26 != 0) { illegal(entry, bits); return; }
-          op = Op.Slli; imm = immI & 63; break;
+          op = shiftLeftImmediate(bits);
+          if (op == 0) { illegal(entry, bits); return; }
+          imm = immI & 63;
+          break;
         case 2: op = Op.Slti; break;
         case 3: op = Op.Sltiu; break;
         case 4: op = Op.Xori; break;
         case 5:
-          if (bits >> 26 == 0) op = Op.Srli;
-          else if (bits >> 26 == 0x10) op = Op.Srai;
-          else { illegal(entry, bits); return; }
+          op = shiftRightImmediate(bits);
+          if (op == 0) { illegal(entry, bits); return; }
           imm = immI & 63;
           break;
         case 6: op = Op.Ori; break;
@@ -127,50 +128,14 @@ function decodeFull(entry: u32, bits: u32, offset: u32): void {
       if (funct3 == 1 && funct7 == 0) { put(entry, Op.Slliw, xd(rd), xs(rs1), SLOT_X, <i32>rs2); return; }
       if (funct3 == 5 && funct7 == 0) { put(entry, Op.Srliw, xd(rd), xs(rs1), SLOT_X, <i32>rs2); return; }
       if (funct3 == 5 && funct7 == 0x20) { put(entry, Op.Sraiw, xd(rd), xs(rs1), SLOT_X, <i32>rs2); return; }
+      if (funct3 == 1 && bits >> 26 == 0x02) { put(entry, Op.SlliUw, xd(rd), xs(rs1), SLOT_X, immI & 63); return; }
+      if (funct3 == 5 && funct7 == 0x30) { put(entry, Op.Roriw, xd(rd), xs(rs1), SLOT_X, <i32>rs2); return; }
+      if (funct3 == 1 && funct7 == 0x30 && rs2 < 3) { put(entry, Op.Clzw + rs2, xd(rd), xs(rs1), SLOT_X, 0); return; }
       break;
     }
-    case 0x33: {
-      let op: u32 = 0;
-      if (funct7 == 1) op = Op.Mul + funct3;
-      else if (funct7 == 0) {
-        switch (funct3) {
-          case 0: op = Op.Add; break;
-          case 1: op = Op.Sll; break;
-          case 2: op = Op.Slt; break;
-          case 3: op = Op.Sltu; break;
-          case 4: op = Op.Xor; break;
-          case 5: op = Op.Srl; break;
-          case 6: op = Op.Or; break;
-          default: op = Op.And; break;
-        }
-      } else if (funct7 == 0x20) {
-        if (funct3 == 0) op = Op.Sub;
-        else if (funct3 == 5) op = Op.Sra;
-      }
-      if (op == 0) break;
-      put(entry, op, xd(rd), xs(rs1), xs(rs2), 0);
-      return;
-    }
+    case 0x33:
     case 0x3b: {
-      let op: u32 = 0;
-      if (funct7 == 1) {
-        switch (funct3) {
-          case 0: op = Op.Mulw; break;
-          case 4: op = Op.Divw; break;
-          case 5: op = Op.Divuw; break;
-          case 6: op = Op.Remw; break;
-          case 7: op = Op.Remuw; break;
-        }
-      } else if (funct7 == 0) {
-        switch (funct3) {
-          case 0: op = Op.Addw; break;
-          case 1: op = Op.Sllw; break;
-          case 5: op = Op.Srlw; break;
-        }
-      } else if (funct7 == 0x20) {
-        if (funct3 == 0) op = Op.Subw;
-        else if (funct3 == 5) op = Op.Sraw;
-      }
+      const op = opcode == 0x33 ? registerOp(funct7, funct3) : wordRegisterOp(funct7, funct3, rs2);
       if (op == 0) break;
       put(entry, op, xd(rd), xs(rs1), xs(rs2), 0);
       return;
@@ -221,6 +186,84 @@ function decodeFull(entry: u32, bits: u32, offset: u32): void {
       return;
   }
   illegal(entry, bits);
+}
+
+/** OP: the funct7 and funct3 of an operation on two registers; 0: there is none. */
+function registerOp(funct7: u32, funct3: u32): u32 {
+  switch (funct7) {
+    case 0x00:
+      switch (funct3) {
+        case 0: return Op.Add;
+        case 1: return Op.Sll;
+        case 2: return Op.Slt;
+        case 3: return Op.Sltu;
+        case 4: return Op.Xor;
+        case 5: return Op.Srl;
+        case 6: return Op.Or;
+        default: return Op.And;
+      }
+    case 0x01: return Op.Mul + funct3;
+    case 0x05: return funct3 >= 4 ? Op.Min + (funct3 - 4) : 0;
+    case 0x10: return funct3 == 2 ? Op.Sh1add : funct3 == 4 ? Op.Sh2add : funct3 == 6 ? Op.Sh3add : 0;
+    case 0x14: return funct3 == 1 ? Op.Bset : 0;
+    case 0x20:
+      switch (funct3) {
+        case 0: return Op.Sub;
+        case 4: return Op.Xnor;
+        case 5: return Op.Sra;
+        case 6: return Op.Orn;
+        case 7: return Op.Andn;
+        default: return 0;
+      }
+    case 0x24: return funct3 == 1 ? Op.Bclr : funct3 == 5 ? Op.Bext : 0;
+    case 0x30: return funct3 == 1 ? Op.Rol : funct3 == 5 ? Op.Ror : 0;
+    case 0x34: return funct3 == 1 ? Op.Binv : 0;
+  }
+  return 0;
+}
+
+/** OP-32. */
+function wordRegisterOp(funct7: u32, funct3: u32, rs2: u32): u32 {
+  switch (funct7) {
+    case 0x00: return funct3 == 0 ? Op.Addw : funct3 == 1 ? Op.Sllw : funct3 == 5 ? Op.Srlw : 0;
+    case 0x01: return funct3 == 0 ? Op.Mulw : funct3 >= 4 ? Op.Divw + (funct3 - 4) : 0;
+    case 0x04: return funct3 == 0 ? Op.AddUw : funct3 == 4 && rs2 == 0 ? Op.ZextH : 0;
+    case 0x10: return funct3 == 2 ? Op.Sh1addUw : funct3 == 4 ? Op.Sh2addUw : funct3 == 6 ? Op.Sh3addUw : 0;
+    case 0x20: return funct3 == 0 ? Op.Subw : funct3 == 5 ? Op.Sraw : 0;
+    case 0x30: return funct3 == 1 ? Op.Rolw : funct3 == 5 ? Op.Rorw : 0;
+  }
+  return 0;
+}
+
+/** OP-IMM, funct3 1: by the six or twelve bits above the shift amount. */
+function shiftLeftImmediate(bits: u32): u32 {
+  switch (bits >> 20) {
+    case 0x600: return Op.Clz;
+    case 0x601: return Op.Ctz;
+    case 0x602: return Op.Cpop;
+    case 0x604: return Op.SextB;
+    case 0x605: return Op.SextH;
+  }
+  switch (bits >> 26) {
+    case 0x00: return Op.Slli;
+    case 0x0a: return Op.Bseti;
+    case 0x12: return Op.Bclri;
+    case 0x1a: return Op.Binvi;
+  }
+  return 0;
+}
+
+/** OP-IMM, funct3 5. */
+function shiftRightImmediate(bits: u32): u32 {
+  if (bits >> 20 == 0x287) return Op.OrcB;
+  if (bits >> 20 == 0x6b8) return Op.Rev8;
+  switch (bits >> 26) {
+    case 0x00: return Op.Srli;
+    case 0x10: return Op.Srai;
+    case 0x12: return Op.Bexti;
+    case 0x18: return Op.Rori;
+  }
+  return 0;
 }
 
 function decodeCompressed(entry: u32, bits: u32, offset: u32): void {

@@ -60,6 +60,16 @@ abstract class E {
   /** TLB entry of a virtual address in a mode's set, relative to TLB_READ, TLB_WRITE or TLB_EXEC. */
   // @ts-ignore: decorator
   @inline static slot(set: u32, va: u64): u32 { return set + (<u32>(va >> 8) & 0xff0); }
+  /** Each byte that is not 0 becomes 0xff. */
+  // @ts-ignore: decorator
+  @inline static orCombine(x: u64): u64 {
+    return (((((x & 0x7f7f7f7f7f7f7f7f) + 0x7f7f7f7f7f7f7f7f) | x) >> 7) & 0x0101010101010101) * 0xff;
+  }
+  // @ts-ignore: decorator
+  @inline static reverse(x: u64): u64 {
+    const pairs = ((x >> 8) & 0x00ff00ff00ff00ff) | ((x & 0x00ff00ff00ff00ff) << 8);
+    return rotl(((pairs >> 16) & 0x0000ffff0000ffff) | ((pairs & 0x0000ffff0000ffff) << 16), 32);
+  }
 }
 
 /**
@@ -943,6 +953,206 @@ function hot(): void {
         continue;
       case Op.Mulw:
         E.rd(at, word(E.a(at) * E.b(at)));
+        at += 16;
+        left--;
+        continue;
+      case Op.AddUw:
+        E.rd(at, E.b(at) + (E.a(at) & 0xffffffff));
+        at += 16;
+        left--;
+        continue;
+      case Op.Sh1add:
+        E.rd(at, E.b(at) + (E.a(at) << 1));
+        at += 16;
+        left--;
+        continue;
+      case Op.Sh2add:
+        E.rd(at, E.b(at) + (E.a(at) << 2));
+        at += 16;
+        left--;
+        continue;
+      case Op.Sh3add:
+        E.rd(at, E.b(at) + (E.a(at) << 3));
+        at += 16;
+        left--;
+        continue;
+      case Op.Sh1addUw:
+        E.rd(at, E.b(at) + ((E.a(at) & 0xffffffff) << 1));
+        at += 16;
+        left--;
+        continue;
+      case Op.Sh2addUw:
+        E.rd(at, E.b(at) + ((E.a(at) & 0xffffffff) << 2));
+        at += 16;
+        left--;
+        continue;
+      case Op.Sh3addUw:
+        E.rd(at, E.b(at) + ((E.a(at) & 0xffffffff) << 3));
+        at += 16;
+        left--;
+        continue;
+      case Op.SlliUw:
+        E.rd(at, (E.a(at) & 0xffffffff) << <u64>E.imm(at));
+        at += 16;
+        left--;
+        continue;
+      case Op.Andn:
+        E.rd(at, E.a(at) & ~E.b(at));
+        at += 16;
+        left--;
+        continue;
+      case Op.Orn:
+        E.rd(at, E.a(at) | ~E.b(at));
+        at += 16;
+        left--;
+        continue;
+      case Op.Xnor:
+        E.rd(at, ~(E.a(at) ^ E.b(at)));
+        at += 16;
+        left--;
+        continue;
+      case Op.Min:
+        E.rd(at, <i64>E.a(at) < <i64>E.b(at) ? E.a(at) : E.b(at));
+        at += 16;
+        left--;
+        continue;
+      case Op.Minu:
+        E.rd(at, E.a(at) < E.b(at) ? E.a(at) : E.b(at));
+        at += 16;
+        left--;
+        continue;
+      case Op.Max:
+        E.rd(at, <i64>E.a(at) < <i64>E.b(at) ? E.b(at) : E.a(at));
+        at += 16;
+        left--;
+        continue;
+      case Op.Maxu:
+        E.rd(at, E.a(at) < E.b(at) ? E.b(at) : E.a(at));
+        at += 16;
+        left--;
+        continue;
+      case Op.Rol:
+        E.rd(at, rotl(E.a(at), E.b(at)));
+        at += 16;
+        left--;
+        continue;
+      case Op.Ror:
+        E.rd(at, rotr(E.a(at), E.b(at)));
+        at += 16;
+        left--;
+        continue;
+      case Op.Rolw:
+        E.rd(at, <u64>(<i64>rotl(<i32>E.a(at), <i32>E.b(at))));
+        at += 16;
+        left--;
+        continue;
+      case Op.Rorw:
+        E.rd(at, <u64>(<i64>rotr(<i32>E.a(at), <i32>E.b(at))));
+        at += 16;
+        left--;
+        continue;
+      case Op.Rori:
+        E.rd(at, rotr(E.a(at), <u64>E.imm(at)));
+        at += 16;
+        left--;
+        continue;
+      case Op.Roriw:
+        E.rd(at, <u64>(<i64>rotr(<i32>E.a(at), load<i32>(at, 4))));
+        at += 16;
+        left--;
+        continue;
+      case Op.Clz:
+        E.rd(at, clz(E.a(at)));
+        at += 16;
+        left--;
+        continue;
+      case Op.Ctz:
+        E.rd(at, ctz(E.a(at)));
+        at += 16;
+        left--;
+        continue;
+      case Op.Cpop:
+        E.rd(at, popcnt(E.a(at)));
+        at += 16;
+        left--;
+        continue;
+      case Op.SextB:
+        E.rd(at, <u64>(<i64>(<i8>E.a(at))));
+        at += 16;
+        left--;
+        continue;
+      case Op.SextH:
+        E.rd(at, <u64>(<i64>(<i16>E.a(at))));
+        at += 16;
+        left--;
+        continue;
+      case Op.ZextH:
+        E.rd(at, E.a(at) & 0xffff);
+        at += 16;
+        left--;
+        continue;
+      case Op.OrcB:
+        E.rd(at, E.orCombine(E.a(at)));
+        at += 16;
+        left--;
+        continue;
+      case Op.Rev8:
+        E.rd(at, E.reverse(E.a(at)));
+        at += 16;
+        left--;
+        continue;
+      case Op.Clzw:
+        E.rd(at, <u64>clz(<u32>E.a(at)));
+        at += 16;
+        left--;
+        continue;
+      case Op.Ctzw:
+        E.rd(at, <u64>ctz(<u32>E.a(at)));
+        at += 16;
+        left--;
+        continue;
+      case Op.Cpopw:
+        E.rd(at, <u64>popcnt(<u32>E.a(at)));
+        at += 16;
+        left--;
+        continue;
+      case Op.Bclr:
+        E.rd(at, E.a(at) & ~(<u64>1 << (E.b(at) & 63)));
+        at += 16;
+        left--;
+        continue;
+      case Op.Bext:
+        E.rd(at, (E.a(at) >> (E.b(at) & 63)) & 1);
+        at += 16;
+        left--;
+        continue;
+      case Op.Binv:
+        E.rd(at, E.a(at) ^ (<u64>1 << (E.b(at) & 63)));
+        at += 16;
+        left--;
+        continue;
+      case Op.Bset:
+        E.rd(at, E.a(at) | (<u64>1 << (E.b(at) & 63)));
+        at += 16;
+        left--;
+        continue;
+      case Op.Bclri:
+        E.rd(at, E.a(at) & ~(<u64>1 << <u64>E.imm(at)));
+        at += 16;
+        left--;
+        continue;
+      case Op.Bexti:
+        E.rd(at, (E.a(at) >> <u64>E.imm(at)) & 1);
+        at += 16;
+        left--;
+        continue;
+      case Op.Binvi:
+        E.rd(at, E.a(at) ^ (<u64>1 << <u64>E.imm(at)));
+        at += 16;
+        left--;
+        continue;
+      case Op.Bseti:
+        E.rd(at, E.a(at) | (<u64>1 << <u64>E.imm(at)));
         at += 16;
         left--;
         continue;

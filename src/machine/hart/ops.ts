@@ -26,6 +26,10 @@ export const enum Op {
   Addiw, Slliw, Srliw, Sraiw, Addw, Subw, Sllw, Srlw, Sraw,
   Mul, Mulh, Mulhsu, Mulhu, Div, Divu, Rem, Remu,
   Mulw, Divw, Divuw, Remw, Remuw,
+  AddUw, Sh1add, Sh2add, Sh3add, Sh1addUw, Sh2addUw, Sh3addUw, SlliUw, // Zba
+  Andn, Orn, Xnor, Min, Minu, Max, Maxu, Rol, Ror, Rolw, Rorw, Rori, Roriw, // Zbb
+  Clz, Ctz, Cpop, SextB, SextH, ZextH, OrcB, Rev8, Clzw, Ctzw, Cpopw,
+  Bclr, Bext, Binv, Bset, Bclri, Bexti, Binvi, Bseti, // Zbs
   Fence, FenceI,
   Ecall, Ebreak, Mret, Sret, Wfi, SfenceVma,
   Csr, // imm = the instruction's bits
