@@ -1,4 +1,8 @@
-/** How the tests run: each file in its own process, several at a time; dist/ is built once before them. */
+/**
+ * How the tests run: each file in its own process, several at a time; dist/ is built once before them.
+ *
+ * The time-outs end what hangs. No test's verdict hangs on them: a host that is ten times slower is within them.
+ */
 import { fileURLToPath } from "node:url";
 import { defineConfig } from "vitest/config";
 
@@ -8,7 +12,7 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     pool: "forks",
     globalSetup: ["test/support/build.ts"],
-    testTimeout: 120_000,
-    hookTimeout: 180_000,
+    testTimeout: 300_000,
+    hookTimeout: 300_000,
   },
 });

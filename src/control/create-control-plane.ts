@@ -65,6 +65,7 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
     start: async () => {
       await feed.start();
       await parts.images.refresh();
+      workers.open();
       reconciler.start();
     },
     beginStopping: () => {

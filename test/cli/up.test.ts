@@ -12,6 +12,9 @@ import { guestImageStore } from "../support/guest-image.ts";
 
 const PROGRAM = fileURLToPath(new URL("../../dist/understudy.mjs", import.meta.url));
 
+/** A loaded machine's pauses are no failures: the story has its own. */
+const PATIENT = { UNDERSTUDY_HEARTBEAT_TIMEOUT_MS: "30000", UNDERSTUDY_MAX_LAG_MS: "60000" };
+
 /** The program as a process, and what it says. */
 class Running {
   readonly process: ChildProcess;
@@ -23,7 +26,7 @@ class Running {
   constructor(argv: readonly string[], imageStore: string) {
     this.process = spawn(process.execPath, [PROGRAM, ...argv], {
       stdio: ["ignore", "pipe", "pipe"],
-      env: { ...process.env, UNDERSTUDY_IMAGE_STORE: imageStore, UNDERSTUDY_TOKEN: "", UNDERSTUDY_API_URL: "" },
+      env: { ...process.env, ...PATIENT, UNDERSTUDY_IMAGE_STORE: imageStore, UNDERSTUDY_TOKEN: "", UNDERSTUDY_API_URL: "" },
     });
     this.process.stdout?.on("data", (data: Buffer) => this.heard(() => (this.stdout += data.toString())));
     this.process.stderr?.on("data", (data: Buffer) => this.heard(() => (this.stderr += data.toString())));

@@ -4,7 +4,8 @@ import { changeTerm } from "../../src/control/db/queries/change-term.ts";
 import { readVmRow } from "../../src/control/db/queries/read-vm.ts";
 import type { TermChange } from "../../src/control/domain/term-change.ts";
 import type { Failover, Vm } from "../../src/control/schemas/vm.ts";
-import { ControlUnderTest } from "./support/control-under-test.ts";
+import type { ControlSettings } from "../../src/control/settings.ts";
+import { ControlUnderTest, IMPATIENT } from "./support/control-under-test.ts";
 import { TestPostgres } from "./support/database.ts";
 
 let postgres: TestPostgres;
@@ -14,12 +15,19 @@ beforeAll(async () => {
   postgres = await TestPostgres.start();
 });
 afterAll(() => postgres.stop());
-beforeEach(async () => {
-  control = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
+beforeEach(() => start());
+afterEach(() => control.close());
+
+async function start(settings: Partial<ControlSettings> = {}): Promise<void> {
+  control = await ControlUnderTest.start({ connection: await postgres.newDatabase(), settings });
   await control.join("one");
   await control.join("two");
-});
-afterEach(() => control.close());
+}
+
+async function startAnew(settings: Partial<ControlSettings>): Promise<void> {
+  await control.close();
+  await start(settings);
+}
 
 const change = (request: TermChange) =>
   changeTerm(control.parts.database, request, { cause: "worker_lost", isReachable: (id) => control.parts.workers.holderOf(id) !== null });
@@ -188,6 +196,7 @@ describe("a primary that dies", () => {
   });
 
   test("whose backup sees nothing is told to take over once its channel has been closed for too long", async () => {
+    await startAnew(IMPATIENT);
     const { vm, primary, backup, backupId } = await control.protectedVm("demo");
     primary.kill();
     expect((await backup.order("promote")).replicaId).toBe(backupId);

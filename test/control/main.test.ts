@@ -137,7 +137,7 @@ describe("with the embedded database", () => {
     process.kill((await process_.line("embedded database started"))["pid"] as number, "SIGKILL");
     await process_.line("the embedded database ended");
     await process_.line("the embedded database is ready");
-    await expect.poll(async () => (await fetch(`${url}/readyz`)).status, { timeout: 30_000 }).toBe(200);
+    await expect.poll(async () => (await fetch(`${url}/readyz`)).status, { timeout: 240_000 }).toBe(200);
   });
 
   test("refuses a folder that another one runs on", async () => {

@@ -1,7 +1,8 @@
 /** The VM resource through the real API, on a real Postgres, with scripted workers. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Vm } from "../../src/control/schemas/vm.ts";
-import { ControlUnderTest } from "./support/control-under-test.ts";
+import type { ControlSettings } from "../../src/control/settings.ts";
+import { ControlUnderTest, IMPATIENT } from "./support/control-under-test.ts";
 import { TestPostgres } from "./support/database.ts";
 
 let postgres: TestPostgres;
@@ -11,10 +12,17 @@ beforeAll(async () => {
   postgres = await TestPostgres.start();
 });
 afterAll(() => postgres.stop());
-beforeEach(async () => {
-  control = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
-});
+beforeEach(() => start());
 afterEach(() => control.close());
+
+async function start(settings: Partial<ControlSettings> = {}): Promise<void> {
+  control = await ControlUnderTest.start({ connection: await postgres.newDatabase(), settings });
+}
+
+async function startAnew(settings: Partial<ControlSettings>): Promise<void> {
+  await control.close();
+  await start(settings);
+}
 
 describe("create", () => {
   test("answers 201 with the VM in provisioning, its place and its operation", async () => {
@@ -193,6 +201,7 @@ describe("delete", () => {
   });
 
   test("works where the worker is gone", async () => {
+    await startAnew(IMPATIENT);
     const one = await control.join("one");
     await control.createVm("demo", "none");
     const vm = await control.waitFor("demo", "running");
@@ -202,6 +211,7 @@ describe("delete", () => {
   });
 
   test("a worker that comes back with a deleted VM's replica is told to drop it", async () => {
+    await startAnew(IMPATIENT);
     const one = await control.join("one");
     await control.createVm("demo", "none");
     const vm = await control.waitFor("demo", "running");
@@ -214,6 +224,7 @@ describe("delete", () => {
   });
 
   test("a worker that loses its channel while it is told to drop does not hold the deletion up", async () => {
+    await startAnew(IMPATIENT);
     const one = await control.join("one");
     await control.createVm("demo", "none");
     const vm = await control.waitFor("demo", "running");
@@ -267,6 +278,7 @@ describe("the guest", () => {
   });
 
   test("whose every replica is lost fails its VM", async () => {
+    await startAnew(IMPATIENT);
     const one = await control.join("one");
     await control.createVm("demo", "none");
     await control.waitFor("demo", "running");

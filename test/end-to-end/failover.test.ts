@@ -50,7 +50,7 @@ test(`${KILLS} kills of the primary's process at random instants leave a transcr
   expect(failovers.filter(({ state }) => state === "completed").length).toBe(KILLS);
   console.close();
   await (await guest.vm.delete()).result();
-}, 600_000);
+}, 1_800_000);
 
 test("a failover that is asked for moves the guest to the backup, and its console goes on", async () => {
   const guest = await at.boot({ name: "moved" });

@@ -5,7 +5,7 @@ import { Installation } from "../support/installation.ts";
 
 let at: Installation;
 beforeAll(async () => {
-  at = await Installation.start();
+  at = await Installation.start({ env: { UNDERSTUDY_HEARTBEAT_TIMEOUT_MS: "2000" } });
 });
 afterAll(async () => await at?.stop());
 
@@ -24,7 +24,7 @@ test("a stopped primary is replaced after the heartbeat time-out; continued, it 
     await guest.expectGuestLines(120);
     process.kill(old.pid, "SIGCONT");
     resumed = true;
-    await expect.poll(async () => fencedLines(await at.log(old.name), old.replicaId), { timeout: 30_000 }).toHaveLength(1);
+    await expect.poll(async () => fencedLines(await at.log(old.name), old.replicaId), { timeout: 240_000 }).toHaveLength(1);
     // The guest's story goes on under the new primary while the old one is awake.
     await guest.expectGuestLines(20);
   } finally {

@@ -20,7 +20,11 @@ export interface InstallationOptions {
   readonly imageStore?: string;
 }
 
-const STEP_MS = 90_000;
+/** What hangs ends here; a host that is ten times slower does not. */
+const STEP_MS = 240_000;
+
+/** Silence and lag are no reason for a failover, unless the story is about them: a loaded machine has its own pauses. */
+const PATIENT = { UNDERSTUDY_HEARTBEAT_TIMEOUT_MS: "30000", UNDERSTUDY_MAX_LAG_MS: "60000" };
 
 export class Installation {
   readonly cluster: Cluster;
@@ -46,7 +50,7 @@ export class Installation {
       internalListen: { host: "127.0.0.1", port: internal },
       imageStore,
       workers: options.workers ?? 3,
-      env: { ...process.env, ...options.env },
+      env: { ...process.env, ...PATIENT, ...options.env },
       signal: abort.signal,
       onNote: (text) => notes.push(text),
     });

@@ -170,7 +170,7 @@ export class ScriptedControlPlane {
   }
 
   /** Waits until `test` holds; it is looked at whenever a worker says something. */
-  async until(what: string, test: () => boolean, timeoutMs = 20_000): Promise<void> {
+  async until(what: string, test: () => boolean, timeoutMs = 240_000): Promise<void> {
     if (test()) return;
     let timeout: NodeJS.Timeout | undefined;
     await new Promise<void>((resolve, reject) => {

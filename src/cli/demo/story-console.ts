@@ -64,6 +64,11 @@ export class StoryConsole {
     return this.acknowledgedLines;
   }
 
+  /** Of the byte that comes next. */
+  get offset(): bigint {
+    return this.next;
+  }
+
   /** Chunks that did not begin where the one before ended. */
   get problems(): readonly string[] {
     return this.offsetProblems;

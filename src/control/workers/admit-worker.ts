@@ -124,10 +124,15 @@ function stillThere(control: ControlPlane, link: WorkerLink): Promise<boolean> {
   link.ping();
   return new Promise((resolve) => {
     const deadline = performance.now() + 1000;
+    let overdue = false;
     const look = (): void => {
       if (link.lastHeardMs > heardMs) resolve(control.workers.link(link.worker.id) === link);
-      else if (control.workers.link(link.worker.id) !== link || performance.now() > deadline) resolve(false);
-      else setTimeout(look, 20);
+      else if (control.workers.link(link.worker.id) !== link || overdue) resolve(false);
+      else {
+        // This process may have been stopped for a while: what has arrived meanwhile is read before the last look.
+        overdue = performance.now() > deadline;
+        setTimeout(() => setImmediate(look), 20);
+      }
     };
     look();
   });

@@ -28,7 +28,8 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
   /** When the channel of a worker closed. */
   private readonly awaySince = new Map<string, number>();
   private readonly lastReports = new Map<string, LastReport>();
-  private readonly startedMs = performance.now();
+  /** Since when workers may come. */
+  private startedMs = performance.now();
   private readonly settings: ControlSettings;
   private readonly pinger: NodeJS.Timeout;
 
@@ -39,7 +40,12 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
     this.pinger.unref();
   }
 
-  /** Workers have had the time to come back after this process started. */
+  /** From now on workers are let in: their time to come back begins here, however long it took to get so far. */
+  open(): void {
+    this.startedMs = performance.now();
+  }
+
+  /** Workers have not yet had the time to come back after this process started. */
   get booting(): boolean {
     return performance.now() - this.startedMs < this.settings.bootGraceMs;
   }
