@@ -1,12 +1,5 @@
 /** Debian's kernel as the judge of machine and engine: it boots, answers, and does the same thing every time. */
-import { execFile } from "node:child_process";
-import { mkdtemp, rm, writeFile } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import { fileURLToPath } from "node:url";
-import { promisify } from "node:util";
 import { expect, test } from "vitest";
-import { Prng } from "../../src/base/prng.ts";
 import { READY_LINE } from "../../src/images/index.ts";
 import { LinuxGuest, linuxFiles } from "../support/linux-guest.ts";
 
@@ -33,43 +26,6 @@ test("two fresh machines with the same inputs at the same instants have equal ha
   expect(first.hashes.length).toBeGreaterThan(30);
   expect(new Set(first.hashes).size).toBe(first.hashes.length);
   expect(second).toEqual(first);
-});
-
-test("a boot that is run in pieces of random length reaches the hash of a boot in one piece", () => {
-  const seed = 20261123;
-  const prng = new Prng(seed);
-  const whole = new LinuxGuest(files);
-  const pieces = new LinuxGuest(files);
-  const rate = 1 << 20;
-  for (const guest of [whole, pieces]) guest.vm.beginEpoch({ time: 0n, rate }, []);
-  for (const instant of [1_000_000n, 30_000_000n, 120_000_000n]) {
-    while (whole.vm.run(instant, true) === "output");
-    while (pieces.vm.instant < instant) {
-      const step = BigInt(prng.between(1, prng.between(1, 200_000)));
-      pieces.vm.run(pieces.vm.instant + step < instant ? pieces.vm.instant + step : instant, true);
-    }
-    expect([instant, pieces.vm.hash().toString(16)], `seed ${seed}`).toEqual([instant, whole.vm.hash().toString(16)]);
-  }
-});
-
-test("a snapshot restored in another process continues to the same hash", async () => {
-  const guest = new LinuxGuest(files);
-  while (guest.vm.instant < 150_000_000n) guest.epoch(1_000_000n);
-  const folder = await mkdtemp(join(tmpdir(), "understudy-snapshot-"));
-  try {
-    const file = join(folder, "snapshot");
-    await writeFile(file, guest.vm.snapshot());
-    const clock = { time: guest.vm.time, rate: 1 << 20 };
-    const end = guest.vm.instant + 60_000_000n;
-    const child = fileURLToPath(new URL("../support/continue-snapshot.ts", import.meta.url));
-    const tsx = fileURLToPath(new URL("../../node_modules/tsx/dist/cli.mjs", import.meta.url));
-    const there = promisify(execFile)(process.execPath, [tsx, child, file, "128", String(clock.time), String(clock.rate), String(end)]);
-    guest.vm.beginEpoch(clock, []);
-    while (guest.vm.run(end, true) === "output");
-    expect((await there).stdout.trim()).toBe(guest.vm.hash().toString(16));
-  } finally {
-    await rm(folder, { recursive: true });
-  }
 });
 
 test("a transfer in chunks, while the guest runs on, leaves the receiver with the sender's hash", () => {

@@ -23,11 +23,16 @@ const AMO_FUNCTIONS = [0x00, 0x01, 0x02, 0x03, 0x03, 0x04, 0x08, 0x0c, 0x10, 0x1
 const SYSTEM = [0x00000073, 0x00100073, 0x30200073, 0x10200073, 0x10500073, 0x12000073, 0x12090073];
 const FLOAT_FUNCTIONS = [0x00, 0x01, 0x02, 0x03, 0x04, 0x05, 0x08, 0x0b, 0x14, 0x18, 0x1a, 0x1c, 0x1e];
 
+/** What most of its instructions are: anything, or floating-point arithmetic. */
+export type Flavour = "mixed" | "float";
+
 class Generator {
   private readonly prng: Prng;
+  private readonly flavour: Flavour;
 
-  constructor(prng: Prng) {
+  constructor(prng: Prng, flavour: Flavour) {
     this.prng = prng;
+    this.flavour = flavour;
   }
 
   private below(limit: number): number {
@@ -61,7 +66,8 @@ class Generator {
 
   /** One instruction: its bits, and how many bytes it has. */
   instruction(): { readonly bits: number; readonly length: 2 | 4 } {
-    const kind = this.below(100);
+    // Floating point, and what brings new numbers to it.
+    const kind = this.flavour === "float" && this.below(4) !== 0 ? 84 + this.below(6) : this.below(100);
     if (kind < 26) return { bits: this.compressed(), length: 2 };
     return { bits: this.full(kind) >>> 0, length: 4 };
   }
@@ -149,13 +155,13 @@ class Generator {
 }
 
 /** A program of random instructions that ends with nobody's help but the one's who runs it. */
-export function randomProgram(prng: Prng): Uint8Array {
+export function randomProgram(prng: Prng, flavour: Flavour = "mixed"): Uint8Array {
   const frame = fixture("programs/random-frame.bin");
   const image = new Uint8Array(CODE_OFFSET + 2 * CODE_BYTES);
   image.set(frame);
   const view = new DataView(image.buffer);
   view.setBigUint64(SEED_OFFSET, prng.u64(), true);
-  const generator = new Generator(prng);
+  const generator = new Generator(prng, flavour);
   for (let at = CODE_OFFSET; at < CODE_OFFSET + CODE_BYTES; ) {
     const { bits, length } = generator.instruction();
     if (at + length > CODE_OFFSET + CODE_BYTES) break;

@@ -4,16 +4,14 @@
  *     CACHE/packages/…deb              Debian's package, downloaded once
  *     CACHE/images-<hash of the room>/ a store, made again whenever the code that makes images changes
  *
- * CACHE is `UNDERSTUDY_TEST_CACHE`, or a folder of the system's place for temporary files. A lock makes test files that
- * run at the same time wait for one of them.
+ * A lock makes test files that run at the same time wait for one of them.
  */
-import { spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { mkdtemp, readdir, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { DEBIAN_PACKAGE, type ImageManifest, ImageStore, pullDebian } from "../../src/images/index.ts";
+import { testCache, whileLocked } from "./test-cache.ts";
 
 export interface GuestImageStore {
   /** A store for reading: tests that write to one make their own. */
@@ -64,31 +62,10 @@ function packages(): string {
   return join(testCache(), "packages");
 }
 
-function testCache(): string {
-  return process.env.UNDERSTUDY_TEST_CACHE || join(tmpdir(), "understudy-test-cache");
-}
-
 /** Changes when the code changes that decides what is in an image. */
 async function hashOfRoom(): Promise<string> {
   const hash = createHash("sha256");
   for (const name of (await readdir(ROOM)).filter((name) => name.endsWith(".ts")).sort())
     hash.update(name).update(await readFile(join(ROOM, name)));
   return hash.digest("hex").slice(0, 12);
-}
-
-/** The kernel's lock on a file, held by `flock`: it blocks without polling, and dies with its holder. */
-async function whileLocked<Result>(path: string, action: () => Promise<Result>): Promise<Result> {
-  const holder = spawn("flock", ["--exclusive", path, "sh", "-c", "echo locked; cat"], { stdio: ["pipe", "pipe", "inherit"] });
-  const closed = new Promise<void>((resolve) => holder.once("close", () => resolve()));
-  await new Promise<void>((resolve, reject) => {
-    holder.once("error", reject);
-    holder.stdout.once("data", () => resolve());
-    holder.once("close", (status) => reject(new Error(`Cannot lock ${path}: flock ended with status ${status}`)));
-  });
-  try {
-    return await action();
-  } finally {
-    holder.stdin.end();
-    await closed;
-  }
 }

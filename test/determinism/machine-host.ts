@@ -1,0 +1,74 @@
+/** A place where a machine runs: this process or another one, under this Node or another. The same story is told of all of them. */
+import type { ClockSample, EpochEnd, EpochInput, GuestHalt } from "../../src/engine/epoch.ts";
+import { VirtualMachine } from "../../src/engine/virtual-machine.ts";
+import { machineModule } from "../support/machine-module.ts";
+
+/** What there is to know about a machine between two runs. */
+export interface Position {
+  readonly instant: bigint;
+  readonly time: bigint;
+  readonly wakeTime: bigint | null;
+  readonly halt: GuestHalt | null;
+}
+
+export interface Run extends Position {
+  readonly end: Exclude<EpochEnd, "output">;
+  /** What the guest printed meanwhile. */
+  readonly output: string;
+}
+
+export interface MachineHost {
+  readonly name: string;
+  /** Becomes the machine of that snapshot. */
+  restore(snapshot: Uint8Array): Promise<Position>;
+  snapshot(): Promise<Uint8Array>;
+  beginEpoch(clock: ClockSample, inputs: readonly EpochInput[]): Promise<void>;
+  run(until: bigint): Promise<Run>;
+  hash(): Promise<string>;
+}
+
+const module = machineModule();
+
+/** A machine in this process. */
+export class LocalMachine implements MachineHost {
+  readonly name: string;
+  private readonly vm: VirtualMachine;
+
+  constructor(memoryMiB: number, name = `this process, Node ${process.versions.node}`) {
+    this.name = name;
+    this.vm = new VirtualMachine(module, { memoryMiB });
+  }
+
+  async restore(snapshot: Uint8Array): Promise<Position> {
+    this.vm.restore(snapshot);
+    return this.position();
+  }
+
+  async snapshot(): Promise<Uint8Array> {
+    return this.vm.snapshot();
+  }
+
+  async beginEpoch(clock: ClockSample, inputs: readonly EpochInput[]): Promise<void> {
+    this.vm.beginEpoch(clock, inputs);
+  }
+
+  async run(until: bigint): Promise<Run> {
+    const { vm } = this;
+    let output = "";
+    for (;;) {
+      const read = vm.consoleEnd;
+      const end = vm.run(until, true);
+      output += new TextDecoder("latin1").decode(vm.readConsole(read));
+      if (end !== "output") return { ...this.position(), end, output };
+    }
+  }
+
+  async hash(): Promise<string> {
+    return this.vm.hash().toString(16);
+  }
+
+  private position(): Position {
+    const { instant, time, wakeTime, halt } = this.vm;
+    return { instant, time, wakeTime, halt };
+  }
+}
