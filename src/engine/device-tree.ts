@@ -113,7 +113,14 @@ const PHANDLE_PLIC = 2;
 const PHANDLE_FINISHER = 3;
 
 /** Every extension named here is there, and none besides: kernel and C library act on the list. */
-const ISA_EXTENSIONS = ["i", "m", "a", "f", "d", "c", "zicntr", "zicsr", "zifencei", "zihintpause", "zba", "zbb", "zbs", "sstc"];
+const ISA_EXTENSIONS = [
+  ...["i", "m", "a", "f", "d", "c"],
+  ...["zicbom", "zicbop", "zicboz", "zicntr", "zicsr", "zifencei", "zihintpause", "zihpm", "zba", "zbb", "zbs"],
+  ...["sstc", "svadu"], // not svade: A and D are set by hardware from the start
+];
+
+/** Bytes that one operation on a cache block concerns. */
+const CACHE_BLOCK = 64;
 
 /** The same in one word: single letters, then the others. */
 function isaString(): string {
@@ -151,10 +158,11 @@ export function deviceTree(config: DeviceTreeConfig): Uint8Array {
         tree.cells("reg", 0);
         tree.text("status", "okay");
         tree.text("compatible", "riscv");
-        tree.text("mmu-type", "riscv,sv39");
+        tree.text("mmu-type", "riscv,sv48");
         tree.text("riscv,isa", isaString());
         tree.text("riscv,isa-base", "rv64i");
         tree.text("riscv,isa-extensions", ...ISA_EXTENSIONS);
+        for (const kind of ["cbom", "cbop", "cboz"]) tree.cells(`riscv,${kind}-block-size`, CACHE_BLOCK);
         tree.node("interrupt-controller", () => {
           tree.cells("#interrupt-cells", 1);
           tree.flag("interrupt-controller");

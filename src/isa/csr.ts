@@ -37,6 +37,7 @@ export const CSR_MHPMEVENT3 = 0x323;
 export const CSR_CYCLE = 0xc00;
 export const CSR_TIME = 0xc01;
 export const CSR_INSTRET = 0xc02;
+export const CSR_HPMCOUNTER3 = 0xc03;
 export const CSR_MVENDORID = 0xf11;
 export const CSR_MARCHID = 0xf12;
 export const CSR_MIMPID = 0xf13;

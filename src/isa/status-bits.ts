@@ -32,3 +32,28 @@ export const PTE_U = 16;
 export const PTE_G = 32;
 export const PTE_A = 64;
 export const PTE_D = 128;
+
+/** menvcfg and senvcfg. */
+export const ENVCFG_FIOM = 0x1;
+export const ENVCFG_CBIE_SHIFT = 4;
+export const ENVCFG_CBIE = 0x30;
+export const ENVCFG_CBCFE = 0x40;
+export const ENVCFG_CBZE = 0x80;
+export const MENVCFG_ADUE_SHIFT = 61;
+export const MENVCFG_STCE_SHIFT = 63;
+
+/** A PMP entry's configuration. */
+export const PMP_R = 1;
+export const PMP_W = 2;
+export const PMP_X = 4;
+export const PMP_RWX = 7;
+export const PMP_A = 0x18;
+export const PMP_TOR = 0x08;
+export const PMP_NA4 = 0x10;
+export const PMP_NAPOT = 0x18;
+export const PMP_L = 0x80;
+
+/** mcountinhibit, mcounteren and scounteren: which counter a bit is. */
+export const COUNTER_CYCLE = 0;
+export const COUNTER_TIME = 1;
+export const COUNTER_INSTRET = 2;

@@ -5,12 +5,13 @@
  * in `setUp`. Addresses are linear, times are ticks of 100 ns, instants are retired instructions.
  */
 import { IRQ_MTI, IRQ_STI } from "../isa/causes";
-import { PRIV_S } from "../isa/status-bits";
+import { ENVCFG_CBCFE, ENVCFG_CBIE, ENVCFG_CBZE, PRIV_S } from "../isa/status-bits";
 import { inputRoom as roomForInput, queueInput as queue } from "./devices/input-queue";
+import { MENVCFG_ADUE, MENVCFG_STCE } from "./hart/csr-legal";
 import { run as runUntil, tracedBits, tracedPc, traceInstructions } from "./hart/execute";
 import { modeChanged } from "./hart/mmu";
+import { openPmp, pmpChanged } from "./hart/pmp";
 import { flushAllTlbs, flushWriteTlb, forgetTranslations } from "./hart/tlb";
-import { MENVCFG_STCE } from "./hart/trap";
 import { ALWAYS_END, FIRST_PAGE, mayHoldData, rehash, updateHash } from "./hash";
 import {
   CLOCK_INSTANT, CLOCK_RATE, CLOCK_TIME, CONSOLE_END, CONSOLE_RING, CONSOLE_RING_SIZE, EXCHANGE, HALTED, INPUT_SESSIONS,
@@ -43,6 +44,8 @@ export function setUp(ramBytes: u64): u32 {
   store<u64>(RESERVATION, -1);
   store<u64>(TRAP_INSTANT, -1);
   store<u64>(PRIV, 3);
+  store<u64>(MENVCFG, MENVCFG_ADUE);
+  pmpChanged();
   flushAllTlbs();
   modeChanged();
   return 0;
@@ -55,10 +58,12 @@ export function bootSupervisor(entry: u64, deviceTree: u64): void {
   store<u64>(PC, entry);
   store<u64>(MEDELEG, SBI_MEDELEG);
   store<u64>(MIDELEG, SBI_MIDELEG);
-  store<u64>(MCOUNTEREN, 7);
+  store<u64>(MCOUNTEREN, 0xffffffff);
   // As OpenSBI leaves it: Linux without a PMU driver never sets it, and the vDSO reads the time in U mode.
   store<u64>(SCOUNTEREN, 7);
-  store<u64>(MENVCFG, MENVCFG_STCE);
+  // And as the device tree says it: Svadu, and operations on cache blocks.
+  store<u64>(MENVCFG, MENVCFG_STCE | MENVCFG_ADUE | ENVCFG_CBIE | ENVCFG_CBCFE | ENVCFG_CBZE);
+  openPmp();
   store<u64>(X + 80, 0);
   store<u64>(X + 88, deviceTree);
   modeChanged();
@@ -282,6 +287,7 @@ export function ramEndPage(): u32 {
 export function restored(): void {
   forgetAllDecoded();
   forgetTranslations();
+  pmpChanged();
   modeChanged();
 }
 

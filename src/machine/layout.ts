@@ -13,7 +13,7 @@
  */
 export const LAYOUT_MAGIC: u32 = 0x59_44_53_55; // "USDY"
 /** Raise it with every change of what a byte of state means. */
-export const LAYOUT_VERSION: u32 = 2;
+export const LAYOUT_VERSION: u32 = 3;
 
 export const PAGE_SHIFT: u32 = 12;
 export const PAGE_SIZE: u32 = 4096;
@@ -62,9 +62,9 @@ export const STVAL: u32 = CSR + 184;
 export const STIMECMP: u32 = CSR + 192;
 export const SATP: u32 = CSR + 200;
 export const FCSR: u32 = CSR + 208;
-/** mcycle and minstret = INSTRET + these. */
-export const MCYCLE_OFFSET: u32 = CSR + 216;
-export const MINSTRET_OFFSET: u32 = CSR + 224;
+/** mcycle and minstret = INSTRET + these; where mcountinhibit stops them, these alone. */
+export const MCYCLE_BASE: u32 = CSR + 216;
+export const MINSTRET_BASE: u32 = CSR + 224;
 /** Reservation of LR: linear address of what it loaded, or -1. */
 export const RESERVATION: u32 = CSR + 232;
 /** Instant and number of the traps taken since the last instruction retired: the guard against a hart that only traps. */
@@ -126,15 +126,17 @@ export const TLB_END: u32 = TLB_EXEC + TLB_BYTES * TLB_MODES;
 /** The linear pages that the walker has read page tables from: u32 each (hart/tlb.ts). */
 export const TABLE_PAGES: u32 = TLB_END;
 export const TABLE_PAGES_MAX: u32 = 1024;
+/** The active ranges of PMP, each start u64, end u64, configuration u32 (hart/pmp.ts). */
+export const PMP_RANGES: u32 = TABLE_PAGES + TABLE_PAGES_MAX * 4;
+export const PMP_RANGE: u32 = 24;
 /** Where the host puts bytes for the machine: an input session's id and its bytes. */
 export const EXCHANGE: u32 = 0xf0000;
 export const EXCHANGE_SIZE: u32 = 0x2000;
 /**
- * The decoded entry of an instruction that crosses a page, made anew each time it runs, and a PageEnd entry behind it: as if
- * it were the last entry of a decode table that begins at STRADDLE_TABLE.
+ * The decoded entry of an instruction that runs alone, made anew each time it runs, and PageEnd entries where the next one would
+ * be: it crosses a page, or its page is not one to PMP.
  */
-export const STRADDLE_ENTRY: u32 = 0xf8000;
-export const STRADDLE_TABLE: u32 = STRADDLE_ENTRY - 4094 * 4;
+export const LONE_ENTRY: u32 = 0xf8000;
 
 export const RAM_OFFSET: u32 = 0x100000;
 

@@ -6,7 +6,7 @@
 import { RAM_BASE } from "../isa/memory-map";
 import { Op } from "./hart/ops";
 import { flushWriteTlb, tableWritten } from "./hart/tlb";
-import { DECODE_ENTRY, DECODE_TABLE, DECODE_TABLES, PAGE_SHIFT, RAM_BYTES, RAM_OFFSET, STRADDLE_ENTRY } from "./layout";
+import { DECODE_ENTRY, DECODE_TABLE, DECODE_TABLES, LONE_ENTRY, PAGE_SHIFT, RAM_BYTES, RAM_OFFSET } from "./layout";
 
 /** A page was written since the hash last covered it. */
 export const DIRTY_HASH: u8 = 1;
@@ -48,7 +48,8 @@ export function setUpRam(bytes: u64): void {
   tableIndex = codeIndex + endPage * 4;
   dirtyMap = tableIndex + endPage * 4;
   tableOwners = (dirtyMap + endPage + 15) & ~15;
-  store<u8>(STRADDLE_ENTRY + 2 * DECODE_ENTRY, Op.PageEnd);
+  store<u8>(LONE_ENTRY + DECODE_ENTRY, Op.PageEnd);
+  store<u8>(LONE_ENTRY + 2 * DECODE_ENTRY, Op.PageEnd);
   decodeTables = (tableOwners + DECODE_TABLES * 4 + 15) & ~15;
 }
 

@@ -61,6 +61,19 @@ test("a guest that powers off is halted, and says so", () => {
   expect(guest.vm.run(guest.vm.instant + 1n, true)).toBe("halted");
 });
 
+test("the kernel finds the hart that the device tree describes: four-level paging, and each extension", () => {
+  const guest = new LinuxGuest(files);
+  guest.runUntil(READY_LINE);
+  guest.type("cat /proc/cpuinfo; dmesg | grep -i -e warn -e invalid -e block-size; echo all'' told\n");
+  guest.runUntil("all told");
+  const said = guest.transcript;
+  expect(said).toMatch(/^mmu\s+: sv48\r$/m);
+  expect(said.match(/^isa\s+: (\S+)\r$/m)?.[1]?.split("_")).toEqual(
+    expect.arrayContaining(["rv64imafdc", "zicbom", "zicboz", "zicntr", "zihintpause", "zihpm", "zba", "zbb", "zbs", "sstc"]),
+  );
+  expect(said.slice(said.indexOf("uarch"))).not.toMatch(/warn|invalid|block-size/i);
+});
+
 test("an idle guest waits, and wakes by its timer or by input", () => {
   const guest = new LinuxGuest(files);
   guest.runUntil(READY_LINE);

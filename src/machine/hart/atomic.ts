@@ -3,8 +3,9 @@
  * instruction stream alone (machine pitfall 8).
  */
 import { RESERVATION, SLOTS, TLB_READ, TLB_WRITE } from "../layout";
-import { beforeWrite, hostAddress, isWatched, markDirty } from "../ram";
-import { ACCESS_READ, ACCESS_WRITE, dataSet, faultCause, translateAtomic } from "./mmu";
+import { hostAddress } from "../ram";
+import { ACCESS_READ, ACCESS_WRITE, dataSet, faultCause, fillData, readyWrite, translateAtomic } from "./mmu";
+import { wholePage } from "./pmp";
 
 const LR: u32 = 0x02;
 const SC: u32 = 0x03;
@@ -16,15 +17,8 @@ function atomicHost(address: u64, size: u32, access: u32): u32 {
   const physical = translateAtomic(address, size, access);
   if (faultCause >= 0) return 0;
   const host = hostAddress(physical);
-  if (access == ACCESS_WRITE) {
-    if (isWatched(host)) {
-      beforeWrite(host, size);
-      return host;
-    }
-    markDirty(host);
-  }
-  store<u64>(entry, address & ~<u64>0xfff);
-  store<u32>(entry, host - <u32>address, 8);
+  if (access == ACCESS_WRITE) readyWrite(address, host, size);
+  else if (wholePage) fillData(TLB_READ, address, host);
   return host;
 }
 

@@ -1,5 +1,6 @@
 /** Decodes one instruction, compressed or not, into its 8-byte entry (see ops.ts). Unprivileged Architecture, RV64GC. */
 import { SLOT_F, SLOT_SINK, SLOT_X } from "../layout";
+import { isCacheBlockOperation } from "./cache-block";
 import { Op } from "./ops";
 
 function xd(register: u32): u32 {
@@ -31,10 +32,12 @@ export function decode(entry: u32, bits: u32, offset: u32): void {
   }
 }
 
-/** Decodes a full-length instruction that crosses a page into `entry`: whatever it jumps to counts as far. */
-export function decodeCrossing(entry: u32, bits: u32): void {
-  decodeFull(entry, bits, FAR_AWAY);
-  if (load<u8>(entry) == Op.Jalr) store<u8>(entry, Op.JalrFar);
+/** Decodes an instruction that runs alone: whatever it jumps to counts as far. */
+export function decodeAlone(entry: u32, bits: u32): void {
+  decode(entry, bits, FAR_AWAY);
+  const op = <i32>load<u8>(entry);
+  if (op == Op.Jalr) store<u8>(entry, Op.JalrFar);
+  else if (op == Op.CJalr) store<u8>(entry, Op.CJalrFar);
 }
 
 /** An offset from which no target is in the page. */
@@ -143,6 +146,10 @@ function decodeFull(entry: u32, bits: u32, offset: u32): void {
     case 0x0f:
       if (funct3 == 0) { put(entry, Op.Fence, SLOT_SINK, SLOT_X, SLOT_X, 0); return; }
       if (funct3 == 1) { put(entry, Op.FenceI, SLOT_SINK, SLOT_X, SLOT_X, 0); return; }
+      if (funct3 == 2 && rd == 0 && isCacheBlockOperation(bits >> 20)) {
+        put(entry, Op.Cbo, SLOT_SINK, xs(rs1), SLOT_X, <i32>bits);
+        return;
+      }
       break;
     case 0x73: {
       if (funct3 == 0) {

@@ -8,7 +8,8 @@
  *   slowStep()   executes that one entry
  *
  * `n` counts the instructions left, so at every point retired = target - n. A trapping instruction does not retire.
- * `ip` is the address of the present entry; entries of 8 bytes stand for halfwords, so pc = page + (ip - table) / 4.
+ * `ip` is the address of the present entry; entries of 8 bytes stand for halfwords, so pc = page + (ip - table) / 4. An
+ * instruction that runs alone (LONE_ENTRY) is a page of its own.
  */
 import {
   CAUSE_BREAKPOINT, CAUSE_ECALL_FROM_M, CAUSE_ECALL_FROM_S, CAUSE_ECALL_FROM_U, CAUSE_ILLEGAL_INSTRUCTION,
@@ -16,15 +17,14 @@ import {
 import { MSTATUS_TSR, MSTATUS_TVM, MSTATUS_TW, PRIV_M, PRIV_S, PRIV_U } from "../../isa/status-bits";
 import { setInstant } from "../devices/clint";
 import {
-  CONSOLE_END, CONSOLE_RING_SIZE, HALTED, INSTRET, MIE, MSTATUS, PC, PRIV, SBI_ENABLED, SLOTS, STRADDLE_ENTRY, STRADDLE_TABLE, TLB_EXEC,
-  TLB_READ, TLB_WRITE, WAITING, X,
+  CONSOLE_END, CONSOLE_RING_SIZE, HALTED, INSTRET, LONE_ENTRY, MIE, MSTATUS, PC, PRIV, SBI_ENABLED, SLOTS, TLB_EXEC, TLB_READ, TLB_WRITE, WAITING, X,
 } from "../layout";
 import { pageOfTable } from "../ram";
 import { sbiCall } from "../sbi";
 import { executeAmo } from "./atomic";
-import { csrIllegal, floatDirty, floatOff, interruptsChanged, modifiedValue, readCsr, writeCsr } from "./csr";
-import { CSR_SATP } from "../../isa/csr";
-import { decode, decodeCrossing } from "./decode";
+import { executeCacheBlock } from "./cache-block";
+import { csrIllegal, fetchChanged, floatDirty, floatOff, interruptsChanged, modifiedValue, readCsr, writeCsr } from "./csr";
+import { decode, decodeAlone } from "./decode";
 import { executeFloat } from "./float-execute";
 import { div, divu, mulh, mulhsu, mulhu, rem, remu, word } from "./integer";
 import {
@@ -137,7 +137,7 @@ function raiseFault(pc: u64, retired: u64): void {
   raise(pc, retired, cause, faultAddress);
 }
 
-/** The decode table for fetching at `pc`; 0 with a fault. */
+/** The decode table for fetching at `pc`; 0 with a fault, or where its page is not one to PMP. */
 function enter(pc: u64): u32 {
   const entry = TLB_EXEC + execSet + (<u32>(pc >> 8) & 0xff0);
   if (load<u64>(entry) == (pc & ~<u64>0xfff)) return load<u32>(entry, 8);
@@ -154,13 +154,15 @@ function decodeAt(ip: u32, table: u32): void {
   else decode(ip, load<u32>(host), offset);
 }
 
-/** Decodes the instruction at `pc`, whose second half is on the next page, into STRADDLE_ENTRY; false with a fault. */
-function decodeStraddle(pc: u64): bool {
-  const low = fetchHalf(pc);
+/** Decodes the instruction at `pc` into LONE_ENTRY; false with a fault, of the half that has it. */
+function decodeLone(pc: u64): bool {
+  let bits = fetchHalf(pc);
   if (faultCause >= 0) return false;
-  const high = fetchHalf(pc + 2);
-  if (faultCause >= 0) return false;
-  decodeCrossing(STRADDLE_ENTRY, low | (high << 16));
+  if ((bits & 3) == 3) {
+    bits |= fetchHalf(pc + 2) << 16;
+    if (faultCause >= 0) return false;
+  }
+  decodeAlone(LONE_ENTRY, bits);
   return true;
 }
 
@@ -223,8 +225,7 @@ function executeCsr(e: u32, instant: u64): u32 {
     const before = modifiedValue(number, old);
     writeCsr(number, kind == 1 ? source : kind == 2 ? before | source : before & ~source, instant);
     if (csrIllegal) return 1;
-    // After a write to satp the next instruction is fetched through the new table.
-    if (interruptsChanged || number == CSR_SATP) again = 2;
+    if (interruptsChanged || fetchChanged) again = 2;
   }
   E.rd(e, old);
   return again;
@@ -303,12 +304,21 @@ function pcNow(): u64 {
 /** Continues at `pc`; false with the fault raised. */
 function goTo(pc: u64, target: u64): bool {
   table = enter(pc);
-  if (table == 0) {
+  if (table == 0) return goToLone(pc, target);
+  page = pc & ~<u64>0xfff;
+  ip = table + ((<u32>pc & 0xfff) << 2);
+  return true;
+}
+
+/** Continues at `pc` with that instruction alone. */
+function goToLone(pc: u64, target: u64): bool {
+  if (faultCause >= 0 || !decodeLone(pc)) {
     raiseFault(pc, target - n);
     return false;
   }
-  page = pc & ~<u64>0xfff;
-  ip = table + ((<u32>pc & 0xfff) << 2);
+  page = pc;
+  table = LONE_ENTRY;
+  ip = LONE_ENTRY;
   return true;
 }
 
@@ -1185,13 +1195,7 @@ function slowStep(target: u64): bool {
       decodeAt(e, table);
       return true;
     case Op.Straddle:
-      if (!decodeStraddle(pc)) {
-        raiseFault(pc, retired);
-        return false;
-      }
-      ip = STRADDLE_ENTRY;
-      table = STRADDLE_TABLE;
-      return true;
+      return goToLone(pc, target);
     case Op.PageEnd:
       return goTo(pc, target);
     case Op.Illegal:
@@ -1202,9 +1206,10 @@ function slowStep(target: u64): bool {
       return jump(pc + E.imm(e), target);
     case Op.Jalr:
     case Op.JalrFar:
-    case Op.CJalr: {
+    case Op.CJalr:
+    case Op.CJalrFar: {
       const to = (E.a(e) + E.imm(e)) & ~<u64>1;
-      E.rd(e, pc + (op == Op.CJalr ? 2 : 4));
+      E.rd(e, pc + (op == Op.CJalr || op == Op.CJalrFar ? 2 : 4));
       return jump(to, target);
     }
     case Op.JumpFar:
@@ -1270,6 +1275,9 @@ function slowStep(target: u64): bool {
       leave(pc + 4, retired + 1);
       return false;
     }
+    case Op.Cbo:
+      if (!executeCacheBlock(load<u32>(e, 4) >> 20, E.a(e))) return illegal(e, pc, retired);
+      return finishAccess(accessOutcome(), pc, 4, target);
     case Op.Amo:
       executeAmo(e);
       return finishAccess(accessOutcome(), pc, 4, target);

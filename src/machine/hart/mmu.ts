@@ -1,9 +1,9 @@
 /**
- * Address translation (Sv39; the Privileged Architecture's "Virtual Address Translation Process") and the slow paths of
- * loads, stores and fetches: TLB misses, misaligned accesses, devices.
+ * Address translation (Sv39 and Sv48; the Privileged Architecture's "Virtual Address Translation Process"), protection of
+ * physical memory, and the slow paths of loads, stores and fetches: TLB misses, misaligned accesses, devices.
  *
- * The walker sets A and D itself (as with Svadu), which is a write to guest memory like any other: it dirties the page and
- * undecodes code there.
+ * Where menvcfg.ADUE says so (Svadu) the walker sets A and D itself, which is a write to guest memory like any other: it dirties
+ * the page and undecodes code there. Else (Svade) an access that would set one is a page fault.
  */
 import {
   CAUSE_INSTRUCTION_ACCESS_FAULT, CAUSE_INSTRUCTION_PAGE_FAULT, CAUSE_LOAD_ACCESS_FAULT, CAUSE_LOAD_MISALIGNED, CAUSE_LOAD_PAGE_FAULT,
@@ -11,11 +11,13 @@ import {
 } from "../../isa/causes";
 import {
   MSTATUS_MPP, MSTATUS_MPP_SHIFT, MSTATUS_MPRV, MSTATUS_MXR, MSTATUS_SUM, PRIV_M, PRIV_S, PRIV_U, PTE_A, PTE_D, PTE_R,
-  PTE_U, PTE_V, PTE_W, PTE_X, SATP_BARE, SATP_MODE_SHIFT,
+  PTE_U, PTE_V, PTE_W, PTE_X, SATP_BARE, SATP_MODE_SHIFT, SATP_SV48,
 } from "../../isa/status-bits";
 import { accessRefused, deviceRead, deviceWrite } from "../devices/bus";
-import { MSTATUS, PRIV, SATP, TLB_BYTES, TLB_EXEC, TLB_READ, TLB_WRITE } from "../layout";
+import { MENVCFG, MSTATUS, PRIV, SATP, TLB_BYTES, TLB_EXEC, TLB_READ, TLB_WRITE } from "../layout";
 import { beforeWalkerWrite, beforeWrite, decodeTableOf, hostAddress, isRam, isWatched, markDirty, tableEvicted } from "../ram";
+import { MENVCFG_ADUE } from "./csr-legal";
+import { pmpAllows, wholePage } from "./pmp";
 import { ANY_TABLE, flushExecTlb, LAST_TABLE, makeRoomForWalk, noteTable } from "./tlb";
 
 export const ACCESS_READ: u32 = 0;
@@ -63,22 +65,45 @@ function fault(access: u32, address: u64, page: bool): u64 {
   return 0;
 }
 
-/** Physical address of a virtual one, or a fault. */
-export function translate(address: u64, access: u32): u64 {
+/** Nothing answers there in that way: an access fault. */
+export function refuseAccess(access: u32, address: u64): void {
+  fault(access, address, false);
+}
+
+/** What faulted counts as a store to `address`. */
+export function storeFaultInstead(address: u64): void {
+  const page = faultCause == CAUSE_LOAD_PAGE_FAULT || faultCause == CAUSE_STORE_PAGE_FAULT;
+  fault(ACCESS_WRITE, address, page);
+}
+
+/** The mode whose access `translate` was last asked about: of loads and stores it is MPP's with MPRV. */
+let accessPrivilege: u32 = PRIV_M;
+
+/** Physical address of [address, address + size), which is in one page, or a fault: of the page tables, or of PMP. */
+export function physicalOf(address: u64, size: u32, access: u32): u64 {
+  const physical = translate(address, access);
+  if (faultCause >= 0) return 0;
+  return pmpAllows(physical, size, access, accessPrivilege) ? physical : fault(access, address, false);
+}
+
+function translate(address: u64, access: u32): u64 {
   const mstatus = load<u64>(MSTATUS);
   let privilege = load<i32>(PRIV);
   if (access != ACCESS_EXEC) privilege = dataPrivilege(privilege, mstatus);
+  accessPrivilege = privilege;
   const satp = load<u64>(SATP);
-  if (privilege == PRIV_M || satp >> SATP_MODE_SHIFT == SATP_BARE) return address;
-  if (<u64>(<i64>(address << 25) >> 25) != address) return fault(access, address, true);
+  const mode = satp >> SATP_MODE_SHIFT;
+  if (privilege == PRIV_M || mode == SATP_BARE) return address;
+  const unused: u64 = mode == SATP_SV48 ? 16 : 25;
+  if (<u64>(<i64>(address << unused) >> unused) != address) return fault(access, address, true);
   makeRoomForWalk();
   let table = (satp & 0xfffffffffff) << 12;
-  let level: i32 = 2;
+  let level: i32 = mode == SATP_SV48 ? 3 : 2;
   while (true) {
     const at = table + (((address >> (12 + <u64>level * 9)) & 511) << 3);
-    if (!isRam(at, 8)) return fault(access, address, false);
+    if (!isRam(at, 8) || !pmpAllows(at, 8, ACCESS_READ, PRIV_S)) return fault(access, address, false);
     const host = hostAddress(at);
-    noteTable(host, level == 0 ? LAST_TABLE | (<u32>(address >> 21) & 0x3ffff) : ANY_TABLE);
+    noteTable(host, level == 0 ? LAST_TABLE | (<u32>(address >> 21) & 0x7ffffff) : ANY_TABLE);
     const pte = load<u64>(host);
     if ((pte & PTE_V) == 0 || (pte & (PTE_R | PTE_W)) == PTE_W || pte >> 54 != 0) return fault(access, address, true);
     if ((pte & (PTE_R | PTE_X)) == 0) {
@@ -98,6 +123,8 @@ export function translate(address: u64, access: u32): u64 {
     if ((base & offsetMask) != 0) return fault(access, address, true); // misaligned superpage
     const wanted = pte | PTE_A | (access == ACCESS_WRITE ? PTE_D : 0);
     if (wanted != pte) {
+      if ((load<u64>(MENVCFG) & MENVCFG_ADUE) == 0) return fault(access, address, true);
+      if (!pmpAllows(at, 8, ACCESS_WRITE, PRIV_S)) return fault(access, address, false);
       beforeWalkerWrite(host, 8);
       store<u64>(host, wanted);
     }
@@ -109,19 +136,24 @@ export function translate(address: u64, access: u32): u64 {
 export function slowLoad(address: u64, size: u32): u64 {
   const misaligned = (<u32>address & (size - 1)) != 0;
   if (misaligned && (<u32>address & 0xfff) + size > 4096) return loadAcrossPages(address, size);
-  const physical = translate(address, ACCESS_READ);
+  const physical = physicalOf(address, size, ACCESS_READ);
   if (faultCause >= 0) return 0;
   if (isRam(physical, size)) {
     const host = hostAddress(physical);
-    const entry = TLB_READ + dataSet + (<u32>(address >> 8) & 0xff0);
-    store<u64>(entry, address & ~<u64>0xfff);
-    store<u32>(entry, host - <u32>address, 8);
+    if (wholePage) fillData(TLB_READ, address, host);
     return loadBytes(host, size);
   }
   if (misaligned) return fault(ACCESS_READ, address, false);
   deviceTouched = true;
   const value = deviceRead(physical, size);
   return accessRefused ? fault(ACCESS_READ, address, false) : value;
+}
+
+/** Caches a translation for reads (TLB_READ) or writes (TLB_WRITE), of a page that is one to PMP. */
+export function fillData(tlb: u32, address: u64, host: u32): void {
+  const entry = tlb + dataSet + (<u32>(address >> 8) & 0xff0);
+  store<u64>(entry, address & ~<u64>0xfff);
+  store<u32>(entry, host - <u32>address, 8);
 }
 
 function loadBytes(host: u32, size: u32): u64 {
@@ -143,11 +175,11 @@ let secondPart: u32 = 0;
 function findParts(address: u64, size: u32, access: u32): u32 {
   const second = (address + size) & ~<u64>0xfff;
   const head = <u32>(second - address);
-  let physical = translate(address, access);
+  let physical = physicalOf(address, head, access);
   if (faultCause >= 0) return 0;
   if (!isRam(physical, head)) return <u32>fault(access, address, false);
   firstPart = hostAddress(physical);
-  physical = translate(second, access);
+  physical = physicalOf(second, size - head, access);
   if (faultCause >= 0) return 0;
   if (!isRam(physical, size - head)) return <u32>fault(access, second, false);
   secondPart = hostAddress(physical);
@@ -170,6 +202,16 @@ function storeAcrossPages(address: u64, size: u32, value: u64): void {
   for (let i: u32 = 0; i < size; i++) store<u8>(i < head ? firstPart + i : secondPart + i - head, <u8>(value >> (i << 3)));
 }
 
+/** Must precede a write of [host, host + size) in the page of `address`, just found by `physicalOf`; caches what it may. */
+export function readyWrite(address: u64, host: u32, size: u32): void {
+  if (isWatched(host)) {
+    beforeWrite(host, size);
+    return;
+  }
+  markDirty(host);
+  if (wholePage) fillData(TLB_WRITE, address, host);
+}
+
 /** A store the write TLB did not serve; check `faultCause`. */
 export function slowStore(address: u64, size: u32, value: u64): void {
   const misaligned = (<u32>address & (size - 1)) != 0;
@@ -177,17 +219,11 @@ export function slowStore(address: u64, size: u32, value: u64): void {
     storeAcrossPages(address, size, value);
     return;
   }
-  const physical = translate(address, ACCESS_WRITE);
+  const physical = physicalOf(address, size, ACCESS_WRITE);
   if (faultCause >= 0) return;
   if (isRam(physical, size)) {
     const host = hostAddress(physical);
-    if (isWatched(host)) beforeWrite(host, size);
-    else {
-      markDirty(host);
-      const entry = TLB_WRITE + dataSet + (<u32>(address >> 8) & 0xff0);
-      store<u64>(entry, address & ~<u64>0xfff);
-      store<u32>(entry, host - <u32>address, 8);
-    }
+    readyWrite(address, host, size);
     if (size == 8) store<u64>(host, value);
     else if (size == 4) store<u32>(host, <u32>value);
     else if (size == 2) store<u16>(host, <u16>value);
@@ -202,14 +238,18 @@ export function slowStore(address: u64, size: u32, value: u64): void {
   if (!deviceWrite(physical, size, value)) fault(ACCESS_WRITE, address, false);
 }
 
-/** The decode table of the page that holds `address`, for fetching; 0 with a fault. Fills the exec TLB. */
+/**
+ * The decode table of the page that holds `address`, for fetching, which goes into the exec TLB; 0 with a fault, or without
+ * one where the page is not one to PMP.
+ */
 export function fetchTable(address: u64): u32 {
-  const physical = translate(address, ACCESS_EXEC);
+  const physical = physicalOf(address, 2, ACCESS_EXEC);
   if (faultCause >= 0) return 0;
   if (!isRam(physical, 2)) {
     fault(ACCESS_EXEC, address, false);
     return 0;
   }
+  if (!wholePage) return 0;
   const table = decodeTableOf(hostAddress(physical));
   if (tableEvicted) flushExecTlb();
   const entry = TLB_EXEC + execSet + (<u32>(address >> 8) & 0xff0);
@@ -220,7 +260,7 @@ export function fetchTable(address: u64): u32 {
 
 /** The halfword at `address`, for decoding; check `faultCause`. */
 export function fetchHalf(address: u64): u32 {
-  const physical = translate(address, ACCESS_EXEC);
+  const physical = physicalOf(address, 2, ACCESS_EXEC);
   if (faultCause >= 0) return 0;
   if (!isRam(physical, 2)) {
     fault(ACCESS_EXEC, address, false);
@@ -236,7 +276,7 @@ export function translateAtomic(address: u64, size: u32, access: u32): u64 {
     faultAddress = address;
     return 0;
   }
-  const physical = translate(address, access);
+  const physical = physicalOf(address, size, access);
   if (faultCause >= 0) return 0;
   if (!isRam(physical, size)) return fault(access, address, false);
   return physical;

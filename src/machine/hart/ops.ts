@@ -31,13 +31,14 @@ export const enum Op {
   Clz, Ctz, Cpop, SextB, SextH, ZextH, OrcB, Rev8, Clzw, Ctzw, Cpopw,
   Bclr, Bext, Binv, Bset, Bclri, Bexti, Binvi, Bseti, // Zbs
   Fence, FenceI,
+  Cbo, // imm = the instruction's bits
   Ecall, Ebreak, Mret, Sret, Wfi, SfenceVma,
   Csr, // imm = the instruction's bits
   Amo, // imm = funct5, and the size in bytes << 8
   Float, // imm = the instruction's bits
   Flw, Fld, Fsw, Fsd,
   // compressed
-  CLoadImmediate, CJalr, CBeq, CBne, CBeqFar, CBneFar,
+  CLoadImmediate, CJalr, CJalrFar, CBeq, CBne, CBeqFar, CBneFar,
   CLw, CLd, CSw, CSd, CFld, CFsd,
   CAddi, CAndi, CSlli, CSrli, CSrai,
   CAdd, CSub, CXor, COr, CAnd,

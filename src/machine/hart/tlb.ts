@@ -13,7 +13,7 @@ import { PTE_V } from "../../isa/status-bits";
 import { PAGE_SHIFT, TABLE_PAGES, TABLE_PAGES_MAX, TLB_BYTES, TLB_END, TLB_EXEC, TLB_MODES, TLB_READ, TLB_WRITE } from "../layout";
 import { tableIndex } from "../ram";
 
-/** What a page of RAM is to the walker, in tableIndex: a table of 4 KiB leaves for one 2 MiB of addresses, whose VPN[2:1] is in the low bits; */
+/** What a page of RAM is to the walker, in tableIndex: a table of 4 KiB leaves for one 2 MiB of addresses, whose VPN[3:1] is in the low bits; */
 export const LAST_TABLE: u32 = 0x8000_0000;
 /** or a table of a higher level, or one of several places. */
 export const ANY_TABLE: u32 = 0x4000_0000;
@@ -55,7 +55,7 @@ export function forgetTranslations(): void {
 
 /** Before a walk, so that what it notes stays noted. */
 export function makeRoomForWalk(): void {
-  if (tablePages + 3 > TABLE_PAGES_MAX) forgetTranslations();
+  if (tablePages + 4 > TABLE_PAGES_MAX) forgetTranslations();
 }
 
 /** The walker reads a page table entry at `host`. */
@@ -83,7 +83,7 @@ export function tableWritten(use: u32, host: u32, size: u32): void {
       return;
     }
     const vpn = (<u64>(use & ~LAST_TABLE) << 9) | <u64>((at & 0xfff) >> 3);
-    dropPage(<u64>((<i64>vpn << 37) >> 25));
+    dropPage(<u64>((<i64>vpn << 28) >> 16));
   }
   if (++tableWrites == TABLE_WRITES_MAX) forgetTranslations();
 }

@@ -11,9 +11,8 @@ import {
   HALTED, INSTRET, MCAUSE, MEDELEG, MENVCFG, MEPC, MIDELEG, MIE, MIP_SOFT, MSIP, MSTATUS, MTIMECMP, MTVAL, MTVEC, PC, PRIV,
   RESERVATION, SCAUSE, SEPC, STIMECMP, STVAL, STVEC, TRAP_INSTANT, TRAP_RUN,
 } from "../layout";
+import { MENVCFG_STCE } from "./csr-legal";
 import { modeChanged } from "./mmu";
-
-export const MENVCFG_STCE: u64 = 1 << 63;
 
 /** A hart that takes so many traps without retiring an instruction will never do anything else. */
 const TRAP_RUN_LIMIT: u64 = 1024;
