@@ -50,7 +50,7 @@ export function addImagePull(image: Command, shell: Shell): void {
 
 export function addImageSourceOptions(command: Command): void {
   command
-    .option("--mirror <url>", "Debian mirror for the guest image, instead of those that apt is set up with")
+    .option("--mirror <url>", "Debian mirror for the guest image, instead of those that apt is set up with (UNDERSTUDY_DEBIAN_MIRROR)")
     .option("--package <file>", "make the guest image of this Debian package: nothing is downloaded")
     .option("--kernel <file>", "make the guest image of this RISC-V kernel and --initrd: nothing is downloaded")
     .option("--initrd <file>", "Debian's netboot initrd, or an initramfs with an /init");
@@ -70,12 +70,13 @@ interface PullOptions {
 
 /** @throws {UsageError} for options that do not go together; {UnderstudyError} as `src/images` says */
 export async function pullImage({ name, source, store, shell }: PullOptions): Promise<ImageManifest> {
-  const { mirror, kernel, initrd } = source;
+  const { kernel, initrd } = source;
   if ((kernel === undefined) !== (initrd === undefined))
     throw new UsageError("Cannot make an image: --kernel and --initrd are given together or not at all");
-  const sources = [mirror, source.package, kernel].filter((given) => given !== undefined);
+  const sources = [source.mirror, source.package, kernel].filter((given) => given !== undefined);
   if (sources.length > 1)
     throw new UsageError("Cannot make an image of several sources: give one of --mirror, --package, and --kernel with --initrd");
+  const mirror = source.mirror ?? (shell.env.UNDERSTUDY_DEBIAN_MIRROR || undefined);
   const progress = progressPrinter(shell);
   const { signal } = shell;
   try {

@@ -1,10 +1,11 @@
 /**
  * Finds Debian mirrors in the system's own apt configuration: one-line files (`*.list`) and deb822 files (`*.sources`).
+ * A system that is no Debian names none there, but may know Debian all the same: python-apt's templates of distributions.
  *
  * A candidate only has to look like Debian's archive: apt checks the signature of what it finds there, and a wrong guess
  * costs a failed download, so all candidates are kept, the likeliest first.
  *
- * @see sources.list(5)
+ * @see sources.list(5), and the package python-apt-common for the templates
  */
 import { readdir, readFile } from "node:fs/promises";
 import { join } from "node:path";
@@ -51,6 +52,21 @@ export function debianMirrors(sources: readonly AptSource[]): string[] {
     }
   }
   return [...new Set([...likely, ...possible])];
+}
+
+/**
+ * Where python-apt's template of Debian says that its archive is, each once.
+ *
+ * @param text stanzas such as `Suite: {series}`, `BaseURI: …`, `Component: main`
+ */
+export function mirrorsOfTemplate(text: string): string[] {
+  const mirrors: string[] = [];
+  for (const stanza of text.split(/\n[ \t]*\n/)) {
+    const field = (name: string) => new RegExp(`^${name}:[ \t]*(\\S+)`, "m").exec(stanza)?.[1] ?? "";
+    const mirror = field("BaseURI").replace(/\/+$/, "");
+    if (/^(\{series\}|[a-z]+)$/.test(field("Suite")) && /\/debian$/.test(mirror) && USABLE_URI.test(mirror)) mirrors.push(mirror);
+  }
+  return [...new Set(mirrors)];
 }
 
 /** `deb [options] URI suite component …`, one a line, `#` to the end of the line is a remark. */

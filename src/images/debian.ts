@@ -4,11 +4,11 @@
  *
  *     apt: mirror's index, signature, package -> deb: `linux`, `initrd.gz` -> import: small initramfs, store, manifest
  */
-import { copyFile, mkdir, mkdtemp, rename, rm } from "node:fs/promises";
+import { copyFile, mkdir, mkdtemp, readFile, rename, rm } from "node:fs/promises";
 import { basename, join } from "node:path";
 import { UnderstudyError } from "../base/errors.ts";
 import { type DownloadedPackage, downloadPackage, PACKAGE_FILE } from "./apt.ts";
-import { debianMirrors, readAptSources } from "./apt-sources.ts";
+import { debianMirrors, mirrorsOfTemplate, readAptSources } from "./apt-sources.ts";
 import { extractDeb } from "./deb.ts";
 import { type ImageProgress, storeImage } from "./import.ts";
 import type { ImageManifest } from "./manifest.ts";
@@ -19,7 +19,7 @@ export const DEBIAN_SUITE = "trixie";
 
 export interface PullOptions {
   readonly store: ImageStore;
-  /** A mirror of Debian's archive; by default those that the system's apt configuration names. */
+  /** A mirror of Debian's archive; by default those that the system's apt configuration names, or its python-apt. */
   readonly mirror?: string;
   readonly keyring?: string;
   /** The package's file, if it is here already: nothing is downloaded, and no signature checked. */
@@ -28,6 +28,8 @@ export interface PullOptions {
   readonly keepPackageIn?: string;
   /** Where the system's apt configuration is. */
   readonly aptDir?: string;
+  /** Where python-apt has its templates of distributions. */
+  readonly templateDir?: string;
   readonly name?: string;
   readonly cmdline?: string;
   readonly onProgress?: (progress: ImageProgress) => void;
@@ -103,11 +105,16 @@ async function mirrorsFor(options: PullOptions): Promise<string[]> {
   const sources = await readAptSources(aptDir);
   const mirrors = debianMirrors(sources);
   if (mirrors.length > 0) return mirrors;
+  const template = await readFile(join(options.templateDir ?? "/usr/share/python-apt/templates", "Debian.info"), "utf8").catch(() => "");
+  const known = mirrorsOfTemplate(template);
+  if (known.length > 0) return known;
+  const why = sources.length === 0 ? `${aptDir} names no package sources` : `the package sources in ${aptDir} are not Debian's`;
   throw new UnderstudyError(
     "mirror_unknown",
-    sources.length === 0
-      ? `Cannot tell where Debian's archive is: ${aptDir} names no package sources; give a mirror of Debian's archive with --mirror URL, or the installer's files with --kernel FILE --initrd FILE`
-      : `Cannot tell where Debian's archive is: the package sources in ${aptDir} are not Debian's; give a mirror of Debian's archive with --mirror URL`,
+    `Cannot tell where Debian's archive is: ${why}; do one of these, then start again: ` +
+      `"apt-get install python-apt-common", which knows where it is; ` +
+      `set UNDERSTUDY_DEBIAN_MIRROR, or give --mirror URL, with a mirror of Debian's archive (a URL that ends in /debian); ` +
+      `give the installer's files with --kernel FILE --initrd FILE`,
   );
 }
 

@@ -3,7 +3,7 @@ import { mkdir, mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { describe, expect, it } from "vitest";
-import { debianMirrors, parseDeb822Sources, parseOneLineSources, readAptSources } from "../../src/images/apt-sources.ts";
+import { debianMirrors, mirrorsOfTemplate, parseDeb822Sources, parseOneLineSources, readAptSources } from "../../src/images/apt-sources.ts";
 
 describe("one-line sources", () => {
   const cases: readonly [string, string, string[]][] = [
@@ -63,6 +63,32 @@ describe("deb822 sources", () => {
   ];
   it.each(cases)("%s", (_name, text, mirrors) => {
     expect(debianMirrors(parseDeb822Sources(text))).toEqual(mirrors);
+  });
+});
+
+describe("python-apt's template of Debian", () => {
+  const stanza = (suite: string, uri: string) => `Suite: ${suite}\nRepositoryType: deb\nBaseURI: ${uri}\nMatchURI: x\nComponent: main\n`;
+  const cases: readonly [string, string, string[]][] = [
+    [
+      "one archive for several releases",
+      stanza("{series}", "https://m.example/debian/").repeat(2).replace("\nSuite", "\n\nSuite"),
+      ["https://m.example/debian"],
+    ],
+    [
+      "releases by name",
+      `${stanza("sid", "https://m.example/debian")}\n${stanza("woody", "http://old.example/debian/")}`,
+      ["https://m.example/debian", "http://old.example/debian"],
+    ],
+    [
+      "security and updates",
+      `${stanza("{series}-security", "https://s.example/")}\n${stanza("{series}-updates", "https://m.example/debian/")}`,
+      [],
+    ],
+    ["something that apt cannot fetch", stanza("{series}", "cdrom:/debian"), []],
+    ["nothing", "", []],
+  ];
+  it.each(cases)("%s", (_name, text, mirrors) => {
+    expect(mirrorsOfTemplate(text)).toEqual(mirrors);
   });
 });
 

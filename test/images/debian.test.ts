@@ -209,19 +209,33 @@ describe("a pull", () => {
     await expectEmpty(failed);
   });
 
-  it("on a system whose package sources are not Debian's asks for a mirror", async () => {
+  it("on a system whose package sources are not Debian's says what to type", async () => {
     const aptDir = await mkdtemp(join(folder, "apt-"));
     await writeFile(join(aptDir, "sources.list"), "deb http://mirror.example/ubuntu noble main universe\n");
     const failed = await newStore();
-    expect(await problem(pullDebian({ store: failed, aptDir }))).toMatchObject({
+    expect(await problem(pullDebian({ store: failed, aptDir, templateDir: join(folder, "absent") }))).toMatchObject({
       code: "mirror_unknown",
-      message: expect.stringMatching(/--mirror URL/),
+      message: expect.stringMatching(/"apt-get install python-apt-common".*UNDERSTUDY_DEBIAN_MIRROR.*--mirror URL/),
+    });
+    await expectEmpty(failed);
+  });
+
+  it("on such a system takes the mirror that its python-apt knows", async () => {
+    const aptDir = await mkdtemp(join(folder, "apt-"));
+    await writeFile(join(aptDir, "sources.list"), "deb http://mirror.example/ubuntu noble main universe\n");
+    await writeFile(join(aptDir, "Debian.info"), "Suite: {series}\nBaseURI: http://127.0.0.1:9/debian/\nComponent: main\n");
+    const failed = await newStore();
+    expect(await problem(pullDebian({ store: failed, aptDir, templateDir: aptDir }))).toMatchObject({
+      code: "image_download_failed",
+      message: expect.stringMatching(/127\.0\.0\.1:9/),
     });
     await expectEmpty(failed);
   });
 
   it("on a system without apt configuration names the other way too", async () => {
-    const result = await problem(pullDebian({ store: await newStore(), aptDir: join(folder, "absent") }));
+    const result = await problem(
+      pullDebian({ store: await newStore(), aptDir: join(folder, "absent"), templateDir: join(folder, "absent") }),
+    );
     expect(result).toMatchObject({ code: "mirror_unknown", message: expect.stringMatching(/--kernel FILE --initrd FILE/) });
   });
 

@@ -49,7 +49,9 @@ export async function debianPackage(): Promise<string> {
 
 async function pull(store: ImageStore): Promise<ImageManifest> {
   const packagePath = await findPackage();
-  return await pullDebian(packagePath === null ? { store, keepPackageIn: packages() } : { store, packagePath });
+  if (packagePath !== null) return await pullDebian({ store, packagePath });
+  const mirror = process.env.UNDERSTUDY_DEBIAN_MIRROR || undefined;
+  return await pullDebian({ store, keepPackageIn: packages(), ...(mirror === undefined ? {} : { mirror }) });
 }
 
 async function findPackage(): Promise<string | null> {
