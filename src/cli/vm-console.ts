@@ -1,17 +1,22 @@
 /**
  * `understudy vm console <vm>`: the console in this terminal, over failovers and disconnects.
  *
- * In a terminal, keys go to the guest one by one and Ctrl-] leaves. Where stdin is a file or a pipe, its bytes are typed, and
- * the command ends once all of them are acknowledged and the guest has been quiet for a second.
+ * In a terminal, keys go to the guest one by one and Ctrl-] leaves; the history is shown without what would make the terminal
+ * answer. Where stdin is a file or a pipe, its bytes are typed, and the command ends once all of them are acknowledged and the
+ * guest has been quiet for a second, or for `--quiet`. A guest that has never written anything still boots, and is waited for longer.
  */
 import { type Command, InvalidArgumentError } from "commander";
 import type { AttachOptions, ConsoleStream } from "../sdk/index.ts";
 import { VmDeletedError } from "../sdk/index.ts";
 import { connect } from "./connection.ts";
+import { parseInteger } from "./output.ts";
 import { note, type Shell } from "./shell.ts";
+import { HistoryFilter } from "./terminal-queries.ts";
 
 const ESCAPE = 0x1d;
-const QUIET_MS = 1_000;
+const QUIET_SECONDS = 1;
+/** So many times as long for the first byte of a guest. */
+const BOOT_FACTOR = 30;
 
 type From = NonNullable<AttachOptions["from"]>;
 
@@ -19,6 +24,7 @@ interface Options {
   readonly readOnly?: boolean;
   readonly from: From;
   readonly takeover?: boolean;
+  readonly quiet: number;
 }
 
 export function addVmConsole(vm: Command, shell: Shell): void {
@@ -28,6 +34,12 @@ export function addVmConsole(vm: Command, shell: Shell): void {
     .option("--read-only", "only watch")
     .option("--from <where>", "start, end, tail:BYTES, or an offset", parseFrom, "start" as From)
     .option("--takeover", "take the right to write from whoever has it")
+    .option(
+      "--quiet <seconds>",
+      "typing from a pipe, leave once the guest has been silent for so long",
+      parseInteger(1, 86_400),
+      QUIET_SECONDS,
+    )
     .action(async (name: string, options: Options, command: Command) => {
       const found = await connect(command, shell).vms.get(name, { signal: shell.signal });
       const console = await found.console.attach({
@@ -39,7 +51,7 @@ export function addVmConsole(vm: Command, shell: Shell): void {
         signal: shell.signal,
       });
       try {
-        await attachTerminal(console, shell, name);
+        await attachTerminal(console, shell, name, options.quiet * 1000);
       } catch (error) {
         if (!(error instanceof VmDeletedError)) throw error;
         notice(shell, `${name} was deleted`);
@@ -49,7 +61,7 @@ export function addVmConsole(vm: Command, shell: Shell): void {
     });
 }
 
-async function attachTerminal(console: ConsoleStream, shell: Shell, name: string): Promise<void> {
+async function attachTerminal(console: ConsoleStream, shell: Shell, name: string, quietMs: number): Promise<void> {
   const { stdin, stdout } = shell;
   const interactive = stdin.isTTY === true && console.mode === "write";
   console.on("reconnecting", ({ attempt, reason }) => {
@@ -66,7 +78,8 @@ async function attachTerminal(console: ConsoleStream, shell: Shell, name: string
   const restartQuiet = () => {
     if (!typedAll) return;
     if (quiet !== null) clearTimeout(quiet);
-    quiet = setTimeout(() => console.close(), QUIET_MS);
+    const boots = console.offset === 0n && console.hello.outEnd === 0n;
+    quiet = setTimeout(() => console.close(), boots ? BOOT_FACTOR * quietMs : quietMs);
   };
   let inputFailure: unknown = null;
   const type = (bytes: Uint8Array) =>
@@ -96,8 +109,12 @@ async function attachTerminal(console: ConsoleStream, shell: Shell, name: string
     if (!interactive) stdin.on("end", onEnd);
   }
   try {
-    for await (const { data } of console) {
-      if (!stdout.write(data)) await new Promise((resolve) => stdout.once("drain", resolve));
+    const historyEnd = interactive ? console.hello.outEnd : 0n;
+    const history = new HistoryFilter();
+    for await (const { offset, data } of console) {
+      const old = offset >= historyEnd ? 0 : Math.min(data.length, Number(historyEnd - offset));
+      const shown = [history.push(data.subarray(0, old)), ...(old < data.length ? [history.end(), data.subarray(old)] : [])];
+      if (!stdout.write(Buffer.concat(shown))) await new Promise((resolve) => stdout.once("drain", resolve));
       restartQuiet();
     }
     if (inputFailure !== null) throw inputFailure;

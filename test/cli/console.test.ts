@@ -1,6 +1,6 @@
 /** `vm console` against the scripted console server: keys, pipes, the escape, notices. */
 import type { Server } from "node:http";
-import { afterEach, describe, expect, it } from "vitest";
+import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Prng } from "../../src/base/prng.ts";
 import { ScriptedConsoleServer } from "../sdk/scripted-console-server.ts";
 import { CapturedShell } from "./captured-shell.ts";
@@ -8,7 +8,10 @@ import { vmResource } from "./scripted-api.ts";
 
 const servers: ScriptedConsoleServer[] = [];
 
+beforeEach(() => void vi.spyOn(globalThis, "setTimeout"));
+
 afterEach(async () => {
+  vi.restoreAllMocks();
   for (const server of servers.splice(0)) await server.close();
 });
 
@@ -23,6 +26,11 @@ async function start(terminal: boolean): Promise<{ server: ScriptedConsoleServer
   const modes: boolean[] = [];
   if (terminal) Object.assign(shell.stdin, { isTTY: true, setRawMode: (raw: boolean) => modes.push(raw) });
   return { server, shell, modes };
+}
+
+/** Every delay that was waited for since the test began. */
+function timeouts(): (number | undefined)[] {
+  return vi.mocked(setTimeout).mock.calls.map(([, delayMs]) => delayMs);
 }
 
 function typed(server: ScriptedConsoleServer): string {
@@ -57,6 +65,17 @@ describe("vm console in a terminal", () => {
     await shell.shows("term 2: worker_lost, gap 12.0 ms");
     shell.stdin.write("\x1d");
     expect((await done).code).toBe(0);
+  });
+
+  it("shows the history without its questions, which the terminal would answer into the guest, and asks those that come", async () => {
+    const { server, shell } = await start(true);
+    server.print("# \x1b[6n\x1b[32mls\x1b[0m\r\n# \x1b[6");
+    const done = shell.run("vm", "console", "demo");
+    await shell.shows("ls\x1b[0m\r\n# ");
+    server.print("n now \x1b[6n");
+    await shell.shows("now \x1b[6n");
+    shell.stdin.write("\x1d");
+    expect((await done).stdout).toBe("# \x1b[32mls\x1b[0m\r\n# \x1b[6n now \x1b[6n");
   });
 
   it("types nothing with --read-only", async () => {
@@ -94,8 +113,31 @@ describe("vm console in a pipe", () => {
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "Linux\r\n", stderr: "" });
   });
 
+  it("does not take the silence of a guest that has never written anything for its last word", async () => {
+    const { server, shell } = await start(false);
+    const done = shell.run("vm", "console", "demo");
+    shell.stdin.end("early\n");
+    await server.until(() => typed(server) === "early\n");
+    await vi.waitFor(() => expect(timeouts()).toContain(30_000));
+    expect(timeouts()).not.toContain(1_000);
+    server.print("booted\r\n");
+    expect(await done).toMatchObject({ code: 0, stdout: "booted\r\n" });
+  });
+
+  it("waits for a silence as long as it is told to", async () => {
+    const { server, shell } = await start(false);
+    server.print("# ");
+    const done = shell.run("vm", "console", "demo", "--quiet", "3");
+    shell.stdin.end("x\n");
+    await server.until(() => typed(server) === "x\n");
+    expect(await done).toMatchObject({ code: 0, stdout: "# " });
+    expect(timeouts()).toContain(3_000);
+    expect(timeouts()).not.toContain(1_000);
+  });
+
   it("types bytes beyond ASCII as they are: an escape character is no escape here", async () => {
     const { server, shell } = await start(false);
+    server.print("# ");
     const done = shell.run("vm", "console", "demo");
     shell.stdin.end("a\x1db\u00e9\n");
     expect((await done).code).toBe(0);

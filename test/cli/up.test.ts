@@ -1,5 +1,6 @@
 /** `understudy up` and `understudy demo` as users run them: the bundle, real processes, the real guest. */
 import { type ChildProcess, spawn } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -110,6 +111,7 @@ describe("understudy up", () => {
     );
     expect(await samePort.ended).toBe(1);
     expect(samePort.stderr).toContain(`Cannot start the API on 127.0.0.1:${api}: the port is in use`);
+    expect(existsSync(join(folder, "other"))).toBe(false);
     expect(await areRunning(children)).toEqual([true, true, true, true]);
 
     // Ctrl-C.

@@ -102,13 +102,14 @@ export class Cluster {
    */
   static async start(options: ClusterOptions): Promise<Cluster> {
     const directory = new DataDirectory(options.dataDirectory);
+    // Nobody runs on a folder that is not there, so nobody's orphans hold the addresses: it is not made for nothing.
+    if (!(await directory.exists())) await assertAddressesFree(options);
     await directory.prepare();
     const lock = await InstanceLock.acquire(directory.lockFile);
     let cluster: Cluster | null = null;
     try {
       await endOrphans(lock, options.onNote);
-      await assertFree(options.listen, "the API", "--listen");
-      await assertFree(options.internalListen, "the workers' entrance", "--internal-listen");
+      await assertAddressesFree(options);
       options.signal.throwIfAborted();
       await options.beforeStart?.(directory);
       options.signal.throwIfAborted();
@@ -227,6 +228,11 @@ class EarlyFailure {
   end(): void {
     for (const unsubscribe of this.subscriptions) unsubscribe();
   }
+}
+
+async function assertAddressesFree({ listen, internalListen }: ClusterOptions): Promise<void> {
+  await assertFree(listen, "the API", "--listen");
+  await assertFree(internalListen, "the workers' entrance", "--internal-listen");
 }
 
 async function lastLines(file: string, count: number): Promise<string> {

@@ -40,6 +40,13 @@ export class DataDirectory {
     return join(this.path, "logs", `${service}.log`);
   }
 
+  async exists(): Promise<boolean> {
+    return await stat(this.path).then(
+      () => true,
+      () => false,
+    );
+  }
+
   /** Makes what is missing; what is there stays. */
   async prepare(): Promise<void> {
     await this.guard(async () => {

@@ -3,7 +3,8 @@
  *
  *     attached --credit, bytes--> sending --credit used up, or the socket is full--> waiting --ACK, drained--> sending
  *        |                                                                             '-- slowConsumerMs --> closed 4408
- *        '-- malformed frame --> closed 4400
+ *        |-- malformed frame --> closed 4400
+ *        '-- twice a full socket of messages --> closed 4408, without a word where it takes none
  */
 import type { WebSocket } from "ws";
 import { UnderstudyError } from "../../base/errors.ts";
@@ -75,8 +76,11 @@ export class ConsoleClient {
     this.pump();
   }
 
+  /** A client that reads nothing is let go before its messages fill the memory: their number has no credit of its own. */
   tell(message: ConsoleServerMessage): void {
-    if (this.socket.readyState === this.socket.OPEN) this.socket.send(JSON.stringify(message));
+    if (this.socket.readyState !== this.socket.OPEN) return;
+    if (this.socket.bufferedAmount > 2 * SOCKET_BUFFER_MAX) this.cutOff();
+    else this.socket.send(JSON.stringify(message));
   }
 
   close(code: number, reason: string): void {
@@ -157,8 +161,12 @@ export class ConsoleClient {
 
   private stall(): void {
     this.stalled ??= setTimeout(() => {
-      this.close(4408, "slow consumer: come back with from=<next offset>");
+      this.cutOff();
     }, this.options.slowConsumerMs);
+  }
+
+  private cutOff(): void {
+    this.close(4408, "slow consumer: come back with from=<next offset>");
   }
 
   private unstall(): void {
