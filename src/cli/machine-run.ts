@@ -1,22 +1,28 @@
 /**
- * `understudy machine run <file>`: runs a bare-metal test program on the machine, without any service or replication.
+ * `understudy machine run <file>`: runs a bare-metal test program, or firmware, on the machine, without any service or replication.
  *
  * The program's console is stdout, alone. It says how it ended by HTIF (`tohost`) or by the finisher at 0x100000, and the exit
  * code follows: 0 pass, otherwise the failing test's number, from 1 to 125; 126 where there is no verdict.
  */
 import { closeSync, openSync, readFileSync, writeFileSync, writeSync } from "node:fs";
 import { setImmediate } from "node:timers/promises";
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import { UnderstudyError } from "../base/errors.ts";
 import { type BareMetalObserver, type BareMetalOutcome, BareMetalRun, type ChangedRegister } from "../engine/bare-metal-run.ts";
 import type { ElfSymbols } from "../engine/elf.ts";
 import { type TracedInstruction, VirtualMachine } from "../engine/virtual-machine.ts";
+import { readKernel } from "../images/index.ts";
 import { ProgramEnding } from "./exit-code.ts";
 import { machineModule } from "./machine-module.ts";
 import { note, type Shell } from "./shell.ts";
 
 interface Options {
   readonly memory: number;
+  readonly engine: "interpreter";
+  readonly flat?: true;
+  readonly kernel?: string;
+  readonly initrd?: string;
+  readonly append: string;
   readonly until?: bigint;
   readonly signature?: string;
   readonly trace?: string;
@@ -35,13 +41,18 @@ const NO_END = 1n << 63n;
 export function addMachineRun(machine: Command, shell: Shell): void {
   machine
     .command("run")
-    .description("run a bare-metal test program (ELF, RV64, M mode); exits with 0 on pass, with the failing test's number otherwise")
+    .description("run a bare-metal program (RV64, M mode); exits with 0 on pass, with the failing test's number otherwise")
     .argument("<file>", "ELF file")
+    .option("--flat", "the file is no ELF file, but the bytes from 0x80000000 on")
     .option("--memory <size>", "memory from 0x80000000 on: MiB, or with a suffix M or G", parseMemory, 128)
     .option("--until <n>", "stop after so many instructions, with exit code 126", parseCount)
     .option("--signature <file>", "write the words from begin_signature to end_signature there, in hex, one a line")
     .option("--trace <file>", "write pc, instruction and changed registers of each retired instruction there")
     .option("--hash-every <n>", "write instant and hash of all state to stderr, every so many instructions", parseCount)
+    .addOption(new Option("--engine <engine>", "what executes the instructions").choices(["interpreter"]).default("interpreter"))
+    .option("--kernel <file>", "kernel that the program, such as OpenSBI's fw_dynamic, is told to enter at 0x80200000")
+    .option("--initrd <file>", "initramfs that the device tree names")
+    .option("--append <text>", "kernel command line in the device tree", "")
     .action(async (file: string, options: Options) => {
       const vm = new VirtualMachine(machineModule(), { memoryMiB: options.memory });
       try {
@@ -54,7 +65,13 @@ export function addMachineRun(machine: Command, shell: Shell): void {
 }
 
 async function runProgram(vm: VirtualMachine, file: string, options: Options, shell: Shell): Promise<void> {
-  const { symbols } = vm.loadElf(readProgram(file));
+  const { symbols } = vm.loadFirmware({
+    firmware: readInput(file),
+    format: options.flat ? "flat" : "elf",
+    kernel: options.kernel === undefined ? null : (await readKernel(readInput(options.kernel), shell.signal)).image,
+    initramfs: options.initrd === undefined ? null : readInput(options.initrd),
+    cmdline: options.append,
+  });
   const range = options.signature === undefined ? null : signatureRange(vm, symbols);
   const trace = options.trace === undefined ? null : new TraceFile(options.trace);
   const observer: BareMetalObserver = {
@@ -66,7 +83,7 @@ async function runProgram(vm: VirtualMachine, file: string, options: Options, sh
     await runToEnd(run, vm, options, shell);
     const { outcome } = run;
     if (options.signature !== undefined && range !== null && outcome !== null && outcome.kind !== "no-verdict") {
-      writeFileSync(options.signature, signatureLines(vm.readRam(range.start, range.end - range.start)));
+      writeSignature(options.signature, signatureLines(vm.readRam(range.start, range.end - range.start)));
     }
     finish(outcome, vm);
   } finally {
@@ -100,12 +117,24 @@ function finish(outcome: BareMetalOutcome | null, vm: VirtualMachine): void {
   }
 }
 
-function readProgram(file: string): Uint8Array {
+function readInput(file: string): Uint8Array {
   try {
     return readFileSync(file);
   } catch (cause) {
     throw new UnderstudyError("file_unreadable", `Cannot read ${file}: ${(cause as Error).message}`, { cause });
   }
+}
+
+function writeSignature(path: string, lines: string): void {
+  try {
+    writeFileSync(path, lines);
+  } catch (cause) {
+    throw unwritable(path, cause);
+  }
+}
+
+function unwritable(path: string, cause: unknown): UnderstudyError {
+  return new UnderstudyError("file_unwritable", `Cannot write ${path}: ${(cause as Error).message}`, { cause });
 }
 
 function signatureRange(vm: VirtualMachine, { beginSignature, endSignature }: ElfSymbols): { start: number; end: number } {
@@ -138,7 +167,7 @@ class TraceFile {
     try {
       this.file = openSync(path, "w");
     } catch (cause) {
-      throw new UnderstudyError("file_unwritable", `Cannot write ${path}: ${(cause as Error).message}`, { cause });
+      throw unwritable(path, cause);
     }
   }
 

@@ -51,7 +51,9 @@ class FlattenedTree {
       this.stringOffsets.set(name, offset);
       this.strings.push(...ascii(name), 0);
     }
-    this.words.push(...bigEndian(PROPERTY), ...bigEndian(value.length), ...bigEndian(offset), ...value);
+    this.words.push(...bigEndian(PROPERTY), ...bigEndian(value.length), ...bigEndian(offset));
+    // One by one: a command line may be longer than a call has arguments.
+    for (const byte of value) this.words.push(byte);
     this.pad();
   }
 

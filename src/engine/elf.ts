@@ -23,6 +23,8 @@ export interface ElfSymbols {
   readonly endSignature: number | null;
 }
 
+export const NO_SYMBOLS: ElfSymbols = { tohost: null, fromhost: null, beginSignature: null, endSignature: null };
+
 export interface ElfProgram {
   readonly entry: number;
   /** In order of their addresses. */

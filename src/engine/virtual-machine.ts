@@ -4,7 +4,7 @@
  * All state is in that memory, in pages that this class can copy out, put back and hash; nothing that matters is in a
  * field here. Wasm's u64 results arrive as signed bigints and are made unsigned at the border.
  *
- *   created --loadLinux / loadFirmware / loadElf / loadProgram / restore / applyState+finishRestore--> ready --run--> ready | halted
+ *   created --loadLinux / loadFirmware / loadProgram / restore / applyState+finishRestore--> ready --run--> ready | halted
  */
 import { assert } from "../base/assert.ts";
 import { ByteReader, ByteWriter } from "../base/bytes.ts";
@@ -12,7 +12,7 @@ import { UnderstudyError } from "../base/errors.ts";
 import { bytesToUuid, uuidToBytes } from "../base/uuid.ts";
 import { KERNEL_BASE, RAM_BASE } from "../isa/memory-map.ts";
 import { deviceTree } from "./device-tree.ts";
-import { type ElfSymbols, isElf, type MemoryRange, readElf } from "./elf.ts";
+import { type ElfSymbols, isElf, type MemoryRange, NO_SYMBOLS, readElf } from "./elf.ts";
 import type { ClockSample, EpochEnd, EpochInput, GuestHalt } from "./epoch.ts";
 import type { MachineAbi } from "./machine-abi.ts";
 
@@ -33,14 +33,22 @@ export interface LinuxBoot {
 }
 
 export interface FirmwareBoot {
-  /** M-mode firmware, such as OpenSBI's `fw_dynamic`: an ELF file, or flat at the start of RAM. */
+  /** What has the machine to itself, in M mode: a test program, or firmware such as OpenSBI's `fw_dynamic`. */
   readonly firmware: Uint8Array;
+  /** An ELF file, or bytes for the start of RAM; told by how it begins where this is left out. */
+  readonly format?: "elf" | "flat" | undefined;
   /** A flat RISC-V Image that the firmware is told to enter; null: it looks after itself. */
   readonly kernel?: Uint8Array | null;
   readonly initramfs?: Uint8Array | null;
   readonly cmdline: string;
   /** 32 bytes; zeros where not given. */
   readonly rngSeed?: Uint8Array;
+}
+
+/** Where a program that has the machine to itself was put. */
+export interface LoadedProgram {
+  readonly entry: number;
+  readonly symbols: ElfSymbols;
 }
 
 /** An instruction that has retired. */
@@ -220,15 +228,15 @@ export class VirtualMachine {
   }
 
   /**
-   * Puts firmware into RAM, and what it is to start, and the hart at its entry, in M mode. As on QEMU's `virt`: a0 is the hart,
-   * a1 the device tree, a2 OpenSBI's `fw_dynamic_info`. The machine answers no SBI call then.
+   * Puts a test program or firmware into RAM, with what it is to start, and the hart at its entry, in M mode. As on QEMU's `virt`:
+   * a0 is the hart, a1 the device tree, a2 OpenSBI's `fw_dynamic_info`. The machine answers no SBI call then.
    *
    * @throws {UnderstudyError} `guest_too_large` where it does not fit, and as `readElf` does
    */
-  loadFirmware(boot: FirmwareBoot): void {
-    const { kernel = null } = boot;
+  loadFirmware(boot: FirmwareBoot): LoadedProgram {
+    const { kernel = null, format = isElf(boot.firmware) ? "elf" : "flat" } = boot;
     const room = { start: RAM_BASE, end: kernel === null ? RAM_BASE + this.ramBytes : KERNEL_BASE };
-    const firmware = isElf(boot.firmware) ? this.placeElf(boot.firmware, room) : this.placeFlat(boot.firmware, room.end);
+    const firmware = format === "elf" ? this.placeElf(boot.firmware, room) : this.placeFlat(boot.firmware, room.end);
     const end = kernel === null ? firmware.end : this.loadKernel(kernel);
     const deviceTreeAt = this.loadDeviceTree(boot, end, PAGE);
     const informationAt = deviceTreeAt - PAGE;
@@ -240,20 +248,10 @@ export class VirtualMachine {
       .u64(0n);
     this.writeRam(informationAt, information.take());
     this.machine.bootMachine(BigInt(firmware.entry), BigInt(deviceTreeAt), BigInt(informationAt));
+    return firmware;
   }
 
-  /**
-   * Puts a program that has the machine to itself where it is linked, and the hart at its entry, in M mode.
-   *
-   * @throws {UnderstudyError} as `readElf` does
-   */
-  loadElf(file: Uint8Array): { readonly entry: number; readonly symbols: ElfSymbols } {
-    const { entry, symbols } = this.placeElf(file, { start: RAM_BASE, end: RAM_BASE + this.ramBytes });
-    this.machine.bootMachine(BigInt(entry), 0n, 0n);
-    return { entry, symbols };
-  }
-
-  private placeElf(file: Uint8Array, room: MemoryRange): { entry: number; symbols: ElfSymbols; end: number } {
+  private placeElf(file: Uint8Array, room: MemoryRange): LoadedProgram & { readonly end: number } {
     const { entry, segments, symbols } = readElf(file, room);
     let end = room.start;
     for (const { address, bytes, memoryBytes } of segments) {
@@ -265,13 +263,13 @@ export class VirtualMachine {
     return { entry, symbols, end };
   }
 
-  private placeFlat(bytes: Uint8Array, limit: number): { entry: number; end: number } {
+  private placeFlat(bytes: Uint8Array, limit: number): LoadedProgram & { readonly end: number } {
     const end = RAM_BASE + bytes.length;
     if (end > limit) {
       throw new UnderstudyError("guest_too_large", `Cannot load firmware of ${bytes.length} bytes: it has room for ${limit - RAM_BASE}`);
     }
     this.writeRam(RAM_BASE, bytes);
-    return { entry: RAM_BASE, end };
+    return { entry: RAM_BASE, symbols: NO_SYMBOLS, end };
   }
 
   /** @returns the end of the memory that the kernel takes */

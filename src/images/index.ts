@@ -2,5 +2,6 @@
 export { DEBIAN_PACKAGE, DEBIAN_SUITE, type PullOptions, pullDebian } from "./debian.ts";
 export { DEFAULT_CMDLINE, type ImageProgress, type ImportOptions, importImage } from "./import.ts";
 export { READY_LINE } from "./init.ts";
+export { readKernel } from "./kernel-image.ts";
 export { type BlobReference, type ImageManifest, type ImageSource, imageId } from "./manifest.ts";
 export { ImageStore } from "./store.ts";

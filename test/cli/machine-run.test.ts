@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 import { afterAll, expect, test } from "vitest";
+import { openSbi, openSbiFile } from "../support/opensbi.ts";
 import { runCli } from "./captured-shell.ts";
 
 const folder = await mkdtemp(join(tmpdir(), "understudy-machine-run-"));
@@ -24,6 +25,11 @@ test("a program that passes exits with 0, its bytes are stdout in order, and its
   const outcome = await runMachine("htif-pass", "--signature", signature);
   expect(outcome).toEqual({ code: 0, stdout: "console\nwritten\nu\n", stderr: "" });
   expect(await readFile(signature, "utf8")).toBe("0badcafe\n00000008\n00000007\nffffffff\n");
+});
+
+test("a signature that cannot be written is no pass", async () => {
+  const outcome = await runMachine("htif-pass", "--signature", join(folder, "no", "such", "folder"));
+  expect(outcome).toMatchObject({ code: 126, stderr: expect.stringMatching(/^understudy: Cannot write .*no such file or directory/) });
 });
 
 test("a failing test's number is the exit code", async () => {
@@ -53,12 +59,52 @@ test("neither tracing nor hashing changes what happens", async () => {
   expect(seldom.stderr.trimEnd().split("\n")).toEqual(hashes.filter((line) => Number(line.split(" ")[0]) % 7000 === 0));
 });
 
+test("a flat image runs from 0x80000000 on, where it is said to be one", async () => {
+  const image = join(folder, "flat.bin");
+  // lui t0, 0x100; lui t1, 0x5; addi t1, t1, 0x555; sw t1, 0(t0): the finisher's pass.
+  await writeFile(image, new Uint8Array(new Uint32Array([0x001002b7, 0x00005337, 0x55530313, 0x0062a023]).buffer));
+  expect(await runCli(["machine", "run", image, "--flat"])).toEqual({ code: 0, stdout: "", stderr: "" });
+  expect(await runCli(["machine", "run", image])).toMatchObject({ code: 126, stderr: expect.stringContaining("does not begin as one") });
+});
+
+const firmware = openSbi();
+const FIRMWARE: readonly [name: string, ...options: string[]][] = [
+  ["fw_dynamic.elf"],
+  ["fw_dynamic.bin", "--flat", "--memory", "2G"],
+  ["fw_jump.elf"],
+  ["fw_jump.bin", "--flat"],
+];
+
+for (const [name, ...options] of FIRMWARE) {
+  test.skipIf(firmware === null)(`OpenSBI's ${name} finds its device tree, and enters a kernel in S mode`, async () => {
+    const kernel = join(folder, "kernel");
+    await writeFile(kernel, passingKernel());
+    const { code, stdout, stderr } = await runCli(["machine", "run", openSbiFile(name), "--kernel", kernel, ...options]);
+    expect(stdout).toMatch(/Platform Name +: understudy,virt/);
+    expect(stdout).toMatch(/Domain0 Next Address +: 0x0000000080200000/);
+    expect([code, stderr]).toEqual([0, ""]);
+  });
+}
+
+/** A flat Image whose code is the finisher's pass. */
+function passingKernel(): Uint8Array {
+  const image = new DataView(new ArrayBuffer(128));
+  image.setUint32(0, 0x0400006f, true); // j 64
+  image.setBigUint64(8, 0x200000n, true);
+  image.setBigUint64(16, 128n, true);
+  image.setUint32(56, 0x05435352, true);
+  for (const [index, word] of [0x001002b7, 0x00005337, 0x55530313, 0x0062a023].entries()) image.setUint32(64 + 4 * index, word, true);
+  return new Uint8Array(image.buffer);
+}
+
 const withoutVerdict: readonly [what: string, name: string, options: readonly string[], message: string][] = [
   ["still runs when --until is over", "spins", ["--until", "12345"], "The program still runs at instant 12345"],
   ["waits for nothing, once its timer has come", "waits", [], "waits for an interrupt that nothing can raise"],
   ["only traps", "traps", [], "only traps"],
   ["asks for a device that is not there", "unknown-request", [], "Cannot serve the request 0x4200000000000000"],
   ["has no signature", "spins", ["--signature", join(folder, "none")], "lacks begin_signature or end_signature"],
+  ["is to enter a kernel that is not there", "spins", ["--kernel", join(folder, "no-kernel")], "Cannot read"],
+  ["is to enter what is no kernel", "spins", ["--kernel", fixture("README.md")], "Cannot use the kernel: it has no RISC-V image header"],
   ["cannot be traced there", "finisher-pass", ["--trace", join(folder, "no", "such", "folder")], "Cannot write"],
 ];
 
@@ -67,6 +113,15 @@ for (const [what, name, options, message] of withoutVerdict) {
     expect(await runMachine(name, ...options)).toMatchObject({ code: 126, stdout: "", stderr: expect.stringContaining(message) });
   });
 }
+
+test("what does not fit into memory has no verdict, and is told by name", async () => {
+  const initrd = join(folder, "initrd");
+  await writeFile(initrd, new Uint8Array(1 << 20));
+  const initramfs = await runMachine("spins", "--memory", "1M", "--initrd", initrd);
+  expect(initramfs).toMatchObject({ code: 126, stderr: expect.stringContaining("Cannot load an initramfs of 1048576 bytes") });
+  const tree = await runMachine("spins", "--append", "x".repeat(100_000));
+  expect(tree).toMatchObject({ code: 126, stderr: expect.stringContaining("Cannot use a device tree of") });
+});
 
 test("a file that is no program has no verdict either, and no signature is written over", async () => {
   const signature = join(folder, "kept");
@@ -89,10 +144,11 @@ test("sizes and counts that cannot be are refused as usage", async () => {
     ["--memory", "64K"],
     ["--until", "0"],
     ["--hash-every", "often"],
+    ["--engine", "jit"],
   ]) {
     expect(await runMachine("finisher-pass", ...options), options.join(" ")).toMatchObject({ code: 2, stdout: "" });
   }
-  expect(await runMachine("finisher-pass", "--memory", "1M")).toMatchObject({ code: 0 });
+  expect(await runMachine("finisher-pass", "--memory", "1M", "--engine", "interpreter")).toMatchObject({ code: 0 });
 });
 
 test("the built program does it too", async () => {

@@ -11,6 +11,10 @@ import { machineModule } from "../support/machine-module.ts";
 const module = machineModule();
 const MEMORY = { start: 0x8000_0000, end: 0x8000_0000 + 8 * 1024 * 1024 };
 
+function load(vm: VirtualMachine, file: Uint8Array) {
+  return vm.loadFirmware({ firmware: file, format: "elf", cmdline: "" });
+}
+
 function fixture(name: string): Uint8Array {
   return Uint8Array.from(readFileSync(fileURLToPath(new URL(`../fixtures/bare-metal/${name}.elf`, import.meta.url))));
 }
@@ -64,7 +68,8 @@ function sectionOfType(view: DataView, type: number): number {
 test("a program is put where it is linked, zeros behind what is in the file, and the hart at its entry", () => {
   const vm = new VirtualMachine(module, { memoryMiB: 8 });
   vm.writeRam(0x8000_2000, Uint8Array.of(9, 9, 9, 9, 9));
-  const { entry, symbols } = vm.loadElf(
+  const { entry, symbols } = load(
+    vm,
     elfOf(
       [
         { address: 0x8000_2000n, bytes: [1, 2], memoryBytes: 4 },
@@ -87,7 +92,7 @@ test("a program's symbols are where the linker put them", () => {
   expect(fromhost).toBe(Number(tohost) + 64);
   expect(Number(endSignature) - Number(beginSignature)).toBe(16);
   const vm = new VirtualMachine(module, { memoryMiB: 8 });
-  vm.loadElf(fixture("htif-pass"));
+  load(vm, fixture("htif-pass"));
   expect([...vm.readRam(Number(beginSignature), 4)]).toEqual([0xfe, 0xca, 0xad, 0x0b]);
 });
 
@@ -161,7 +166,7 @@ for (const [what, file, code, message] of bad) {
   test(`${what} is refused as ${code}, and nothing is written`, () => {
     const vm = new VirtualMachine(module, { memoryMiB: 8 });
     const before = vm.hash();
-    const error = caught(() => vm.loadElf(file));
+    const error = caught(() => load(vm, file));
     expect(error).toBeInstanceOf(UnderstudyError);
     expect(error).toMatchObject({ code, message: expect.stringMatching(message) });
     expect(vm.hash()).toBe(before);

@@ -61,6 +61,8 @@ test("firmware, kernel, initramfs or device tree that do not fit are refused by 
     { firmware: loop, kernel: grown(kernel, 7 << 20), cmdline: "" },
     { firmware: loop, kernel, initramfs: new Uint8Array(6 << 20), cmdline: "" },
     { firmware: loop, kernel, cmdline: "x".repeat(1 << 16) },
+    { firmware: loop, cmdline: "x".repeat(1 << 18) },
+    { firmware: loop, initramfs: new Uint8Array(8 << 20), cmdline: "" },
   ];
   for (const [index, boot] of cases.entries()) {
     const vm = new VirtualMachine(machineModule(), { memoryMiB: 8 });

@@ -11,6 +11,11 @@ export interface OpenSbi {
   readonly elf: Uint8Array;
 }
 
+/** Path of one of the package's files, such as `fw_jump.elf`. */
+export function openSbiFile(name: string): string {
+  return `${FOLDER}/${name}`;
+}
+
 /** Null, and a word on stderr, where the package is not there and cannot be installed. */
 export function openSbi(): OpenSbi | null {
   if (!existsSync(`${FOLDER}/fw_dynamic.bin`)) spawnSync(process.execPath, [SETUP, "--tests"], { stdio: ["ignore", 2, 2] });

@@ -39,7 +39,7 @@ export function addDemo(program: Command, shell: Shell): void {
     .command("demo")
     .description("tell the story in one go: boot Debian in a protected VM, kill -9 the primary's process twice, check the transcript")
     .option("--kills <count>", "how often the primary's process is killed", parseInteger(1, 1000), 2)
-    .option("--memory <MiB>", "memory of the guest", parseInteger(96, 4096), 128)
+    .option("--memory <MiB>", "memory of the guest", parseInteger(96, 2048), 128)
     .option("--store <dir>", "folder of the image store (UNDERSTUDY_IMAGE_STORE, default .understudy/images)")
     .option("--keep", "keep the installation's folder, with its logs, afterwards");
   addImageSourceOptions(command);
