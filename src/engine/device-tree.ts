@@ -10,9 +10,17 @@ import {
   PLIC_SIZE,
   PLIC_SOURCES,
   RAM_BASE,
+  RTC_BASE,
+  RTC_INTERRUPT,
+  RTC_SIZE,
   UART_BASE,
   UART_INTERRUPT,
   UART_SIZE,
+  VIRTIO_BASE,
+  VIRTIO_CONSOLE_SLOT,
+  VIRTIO_INTERRUPT,
+  VIRTIO_RNG_SLOT,
+  VIRTIO_STRIDE,
 } from "../isa/memory-map.ts";
 import { TIMEBASE_HZ } from "./epoch.ts";
 
@@ -192,6 +200,22 @@ function devices(tree: FlattenedTree): void {
     tree.cells("interrupt-parent", PHANDLE_PLIC);
     tree.cells("clock-frequency", 3_686_400);
   });
+  tree.node(`rtc@${RTC_BASE.toString(16)}`, () => {
+    tree.text("compatible", "google,goldfish-rtc");
+    tree.longs("reg", RTC_BASE, RTC_SIZE);
+    tree.cells("interrupts", RTC_INTERRUPT);
+    tree.cells("interrupt-parent", PHANDLE_PLIC);
+  });
+  // Empty slots are there too, but nobody need look for what they have not.
+  for (const slot of [VIRTIO_CONSOLE_SLOT, VIRTIO_RNG_SLOT]) {
+    const base = VIRTIO_BASE + slot * VIRTIO_STRIDE;
+    tree.node(`virtio_mmio@${base.toString(16)}`, () => {
+      tree.text("compatible", "virtio,mmio");
+      tree.longs("reg", base, VIRTIO_STRIDE);
+      tree.cells("interrupts", VIRTIO_INTERRUPT + slot);
+      tree.cells("interrupt-parent", PHANDLE_PLIC);
+    });
+  }
   tree.node(`test@${FINISHER_BASE.toString(16)}`, () => {
     tree.text("compatible", "sifive,test1", "sifive,test0", "syscon");
     tree.longs("reg", FINISHER_BASE, FINISHER_SIZE);

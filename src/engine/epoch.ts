@@ -23,7 +23,9 @@ export interface ClockSample {
 }
 
 /** Something from the environment that the guest sees at the start of an epoch. Closed: a new kind is a compile error until handled. */
-export type EpochInput = {
+export type EpochInput = ConsoleInput | EntropyInput | WallClockInput;
+
+export interface ConsoleInput {
   readonly kind: "console";
   /** Canonical lower-case UUID of the input session. */
   readonly inputSession: string;
@@ -31,7 +33,27 @@ export type EpochInput = {
   readonly offset: bigint;
   /** 1..4096 bytes. */
   readonly bytes: Uint8Array;
-};
+}
+
+/** What the guest's outstanding request for random bytes is done with. */
+export interface EntropyInput {
+  readonly kind: "entropy";
+  /** 1..256 bytes, no more than the request takes. */
+  readonly bytes: Uint8Array;
+}
+
+/** What time it is in the world: the guest's real-time clock shows it from now on, and goes on with guest time. */
+export interface WallClockInput {
+  readonly kind: "wallClock";
+  /** Nanoseconds since 1970, below 2^63. */
+  readonly unixNs: bigint;
+}
+
+/** Of one `EntropyInput`. */
+export const ENTROPY_BYTES_MAX = 256;
+
+/** Bound of `WallClockInput.unixNs`: the year 2262. */
+export const WALL_CLOCK_END_NS = 2n ** 63n;
 
 /**
  * Why a run stopped.

@@ -1,11 +1,16 @@
 /** What the machine's .wasm exports (src/machine/index.ts): u64 as bigint, u32 as number, booleans as 0 or 1. */
 export interface MachineAbi {
   setUp(ramBytes: bigint): number;
-  bootSupervisor(entry: bigint, deviceTree: bigint): void;
+  bootSupervisor(entry: bigint, deviceTree: bigint, warmRebootIsPanic: number): void;
   bootMachine(entry: bigint, deviceTree: bigint, handover: bigint): void;
   beginEpoch(time: bigint, rate: number): void;
   queueInput(offset: bigint, length: number): number;
   inputRoom(): number;
+  setWallClock(unixNs: bigint): void;
+  wallOffset(): bigint;
+  entropyWanted(): number;
+  provideEntropy(length: number): number;
+  transmitting(): number;
   run(until: bigint): number;
   instant(): bigint;
   time(): bigint;

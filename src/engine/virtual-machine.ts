@@ -6,14 +6,22 @@
  *
  *   created --loadLinux / loadFirmware / loadProgram / restore / applyState+finishRestore--> ready --run--> ready | halted
  */
-import { assert } from "../base/assert.ts";
+import { assert, unreachable } from "../base/assert.ts";
 import { ByteReader, ByteWriter } from "../base/bytes.ts";
 import { UnderstudyError } from "../base/errors.ts";
 import { bytesToUuid, uuidToBytes } from "../base/uuid.ts";
 import { KERNEL_BASE, RAM_BASE } from "../isa/memory-map.ts";
 import { deviceTree } from "./device-tree.ts";
 import { type ElfSymbols, isElf, type MemoryRange, NO_SYMBOLS, readElf } from "./elf.ts";
-import type { ClockSample, EpochEnd, EpochInput, GuestHalt } from "./epoch.ts";
+import {
+  type ClockSample,
+  type ConsoleInput,
+  ENTROPY_BYTES_MAX,
+  type EpochEnd,
+  type EpochInput,
+  type GuestHalt,
+  WALL_CLOCK_END_NS,
+} from "./epoch.ts";
 import type { MachineAbi } from "./machine-abi.ts";
 
 export interface VirtualMachineConfig {
@@ -156,6 +164,24 @@ export class VirtualMachine {
     return this.machine.inputRoom();
   }
 
+  /** Wall clock that the log has given the guest, ns since 1970 = 100 * `time` + this; may be negative. */
+  get wallOffsetNs(): bigint {
+    return BigInt.asIntN(64, this.machine.wallOffset());
+  }
+
+  /** Random bytes that the guest has asked for and can be given with the next epoch; 0: none. */
+  get entropyWanted(): number {
+    return this.machine.entropyWanted();
+  }
+
+  /**
+   * After a run that ended for output: the guest has sent so much at once that the machine is in the middle of an instant.
+   * No epoch can end here: take the output and run on to the same limit.
+   */
+  get transmitting(): boolean {
+    return this.machine.transmitting() !== 0;
+  }
+
   get programCounter(): bigint {
     return unsigned(this.machine.programCounter());
   }
@@ -224,7 +250,7 @@ export class VirtualMachine {
   loadLinux(boot: LinuxBoot): void {
     const kernelEnd = this.loadKernel(boot.kernel);
     const deviceTreeAt = this.loadDeviceTree(boot, kernelEnd, 0);
-    this.machine.bootSupervisor(BigInt(KERNEL_BASE), BigInt(deviceTreeAt));
+    this.machine.bootSupervisor(BigInt(KERNEL_BASE), BigInt(deviceTreeAt), panicsAreWarmReboots(boot.cmdline) ? 1 : 0);
   }
 
   /**
@@ -351,19 +377,44 @@ export class VirtualMachine {
   }
 
   private inject(input: EpochInput): void {
+    switch (input.kind) {
+      case "console":
+        this.injectConsole(input);
+        return;
+      case "entropy": {
+        const { length } = input.bytes;
+        assert(length >= 1 && length <= ENTROPY_BYTES_MAX, `entropy is 1 to ${ENTROPY_BYTES_MAX} bytes, not ${length}`);
+        this.exchange(length).set(input.bytes);
+        assert(this.machine.provideEntropy(length) !== 0, `the guest has asked for ${length} bytes of entropy`);
+        return;
+      }
+      case "wallClock":
+        assert(input.unixNs >= 0n && input.unixNs < WALL_CLOCK_END_NS, `a wall clock of ${input.unixNs} ns is in this age`);
+        this.machine.setWallClock(input.unixNs);
+        return;
+      default:
+        unreachable(input);
+    }
+  }
+
+  private injectConsole(input: ConsoleInput): void {
     assert(input.bytes.length <= EPOCH_INPUT_MAX, `an input has at most ${EPOCH_INPUT_MAX} bytes, this one ${input.bytes.length}`);
-    const exchange = new Uint8Array(this.memory.buffer, this.machine.exchange(), 16 + EPOCH_INPUT_MAX);
+    const exchange = this.exchange(16 + EPOCH_INPUT_MAX);
     exchange.set(uuidToBytes(input.inputSession));
     exchange.set(input.bytes, 16);
     const queued = this.machine.queueInput(input.offset, input.bytes.length);
     assert(queued >= 0, `input ${input.inputSession} at ${input.offset} follows what was delivered, and has room`);
   }
 
+  private exchange(length: number): Uint8Array {
+    return new Uint8Array(this.memory.buffer, this.machine.exchange(), length);
+  }
+
   /**
    * Runs to exactly the instant asked for, unless the guest waits or halts first.
    *
    * @param exact false: also stop soon after console output came or the stop flag was set. True: stop for output only when
-   *   the ring must be read before more may come (`output`); then call again
+   *   the ring must be read before more may come (`output`); then call again. While `transmitting`, call again in any case
    */
   run(untilInstant: bigint, exact: boolean): EpochEnd {
     const outputStart = this.machine.consoleEnd();
@@ -556,6 +607,11 @@ function kernelMemory(kernel: Uint8Array): number {
   const isImage = kernel.length >= 64 && view.getUint32(56, true) === 0x05435352; // "RSC\x05"
   if (!isImage) throw new UnderstudyError("unsupported_kernel", "Cannot load the kernel: it is not a flat RISC-V Image");
   return Math.max(Number(view.getBigUint64(16, true)), kernel.length);
+}
+
+/** The command line tells Linux to make a panic a warm reboot; everything else then is a cold one (kernel-parameters.txt, `reboot=`). */
+function panicsAreWarmReboots(cmdline: string): boolean {
+  return cmdline.split(/\s+/).includes("reboot=panic_warm");
 }
 
 function truncated(left: number, wanted: number): UnderstudyError {

@@ -30,7 +30,6 @@ import type {
   BackupFailure,
   EpochRecord,
   ExecutionPoint,
-  InputSessionTable,
   LoggingChannelMessage,
   ReplicaConfig,
   ReplicaId,
@@ -39,6 +38,7 @@ import type {
 } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
 import { JOINING_PATIENCE, type PrimaryStart } from "./primary.ts";
+import { WallClock } from "./wall-clock.ts";
 
 type Phase = "waiting" | "receiving" | "verifying" | "following" | "promoting";
 
@@ -62,6 +62,8 @@ export class Backup {
   private stateHash: bigint | null = null;
   private sessions = new InputSessions();
   private inputRoom = 0;
+  private entropyWanted = 0;
+  private readonly wallClock = new WallClock();
 
   private point = NOTHING_YET;
   private log: EpochRecord[] = [];
@@ -120,11 +122,14 @@ export class Backup {
       case "epochEnded":
         this.epochEnded(input, nowUs);
         return;
+      case "wallClock":
+        this.wallClock.told(input.unixUs, nowUs);
+        return;
       case "stateApplied":
         this.stateApplied(nowUs);
         return;
       case "stateHashed":
-        this.stateHashed(input.stateHash, input.inputSessions, input.inputRoom, nowUs);
+        this.stateHashed(input, nowUs);
         return;
       case "arbiterAnswered":
         this.arbiterAnswered(input.request, input.outcome, input.term, nowUs);
@@ -136,6 +141,8 @@ export class Backup {
         if (input.timer.kind === "silence") this.armSilence();
         if (input.timer.kind === "askAgain") this.arbitration.askAgain();
         return;
+      case "entropyDrawn":
+        throw new InvariantViolation("a backup never draws entropy");
       case "stateCaptured":
         throw new InvariantViolation(`a backup's engine does not answer "${input.kind}"`);
       default:
@@ -280,15 +287,18 @@ export class Backup {
     this.proceed(nowUs);
   }
 
-  private stateHashed(stateHash: bigint, inputSessions: InputSessionTable, inputRoom: number, nowUs: number): void {
+  private stateHashed(hashed: Extract<ReplicaInput, { kind: "stateHashed" }>, nowUs: number): void {
+    const { stateHash } = hashed;
     this.engine.end("verifyState");
     assert(this.phase === "verifying" && this.primary !== null, "a state is verified before it is followed");
     if (stateHash !== this.stateHash) {
       this.fail("state_mismatch", this.point.epoch, stateHash);
       return;
     }
-    this.sessions = new InputSessions(inputSessions);
-    this.inputRoom = inputRoom;
+    this.sessions = new InputSessions(hashed.inputSessions);
+    this.inputRoom = hashed.inputRoom;
+    this.entropyWanted = hashed.entropyWanted;
+    this.wallClock.stateHas(hashed.wallOffsetNs);
     this.phase = "following";
     this.send({ kind: "stateVerified", epoch: this.point.epoch });
     this.watch(this.primary, nowUs);
@@ -298,7 +308,10 @@ export class Backup {
   /** Rules P5 and P6: an epoch runs when its record is here, with the primary's clock and inputs, to the primary's instant. */
   private execute(record: EpochRecord, nowUs: number): void {
     assert(record.epoch === this.point.epoch, `epoch ${record.epoch} is executed where ${this.point.epoch} is due`);
-    for (const input of record.inputs) this.sessions.delivered(input);
+    for (const input of record.inputs) {
+      if (input.kind === "console") this.sessions.delivered(input);
+      else if (input.kind === "wallClock") this.wallClock.delivered(input, record.clock.time);
+    }
     this.engine.begin("runEpoch");
     this.executing = { record, startedUs: nowUs };
     this.outbox.emit({
@@ -331,6 +344,7 @@ export class Backup {
       consoleEnd: ended.consoleEnd,
     };
     this.inputRoom = ended.inputRoom;
+    this.entropyWanted = ended.entropyWanted;
     this.applied = record.epoch;
     this.guestHalt = ended.halt;
     if (this.log.length === 0 && this.receivedInstant - this.toldInstant > LAG_WORTH_TELLING) this.acknowledge();
@@ -426,6 +440,8 @@ export class Backup {
         point: this.point,
         sessions: this.sessions,
         inputRoom: this.inputRoom,
+        entropyWanted: this.entropyWanted,
+        wallClock: this.wallClock,
         pacing: this.pacing,
         guestHalt: this.guestHalt,
         promotion: {

@@ -7,11 +7,11 @@
  * are delivered, the least recently used one is forgotten.
  */
 import { assert } from "../base/assert.ts";
-import type { EpochInput } from "../engine/epoch.ts";
+import type { ConsoleInput } from "../engine/epoch.ts";
 import type { InputSessionTable } from "./messages.ts";
 
 export const INPUT_SESSIONS_MAX = 64;
-/** Of one `EpochInput`. */
+/** Of one `ConsoleInput`. */
 export const INPUT_BYTES_MAX = 4096;
 /** Bytes that wait for the guest or for acks; more are refused. */
 export const INPUT_BUFFER_BYTES = 64 * 1024;
@@ -30,7 +30,7 @@ export class InputSessions {
     return this.table.get(inputSession);
   }
 
-  delivered(input: EpochInput): void {
+  delivered(input: ConsoleInput): void {
     const next = this.table.get(input.inputSession);
     assert((next ?? 0n) === input.offset, `input session ${input.inputSession} goes on at ${next ?? 0n}, not at ${input.offset}`);
     if (next === undefined && this.table.size >= INPUT_SESSIONS_MAX) {
@@ -90,8 +90,8 @@ export class InputBuffer {
    * @param roomBytes what the machine can take now; the rest stays
    * @returns `expired`: sessions whose bytes waited while 64 others were used, refused instead of delivered
    */
-  take(roomBytes: number): { readonly inputs: readonly EpochInput[]; readonly expired: readonly string[] } {
-    const inputs: EpochInput[] = [];
+  take(roomBytes: number): { readonly inputs: readonly ConsoleInput[]; readonly expired: readonly string[] } {
+    const inputs: ConsoleInput[] = [];
     const expired = new Set<string>();
     const left: Chunk[] = [];
     let room = roomBytes;
@@ -107,7 +107,7 @@ export class InputBuffer {
       }
       const fits = Math.min(room, chunk.bytes.length);
       for (let at = 0; at < fits; at += INPUT_BYTES_MAX) {
-        const input: EpochInput = {
+        const input: ConsoleInput = {
           kind: "console",
           inputSession: chunk.inputSession,
           offset: chunk.offset + BigInt(at),

@@ -112,8 +112,13 @@ export type TimerId =
   | { readonly kind: "askAgain" }; // repeat an arbiter request that was not answered
 
 export type ReplicaInput =
-  /** The first input of every replica, once: the engine is ready. A new primary runs its first epoch. */
+  /** The first input of every replica but for `wallClock`, once: the engine is ready. A new primary runs its first epoch. */
   | { readonly kind: "started" }
+  /**
+   * What the host's real-time clock says, microseconds since 1970. Before `started` for a guest that is to know from its first
+   * instruction, and about once a second from then on; it makes nothing happen by itself.
+   */
+  | { readonly kind: "wallClock"; readonly unixUs: number }
   | { readonly kind: "message"; readonly peer: ReplicaId; readonly message: LoggingChannelMessage }
   /** On a primary: a backup was dialled for pairing, transfer the state to it. On a backup: its primary dialled. */
   | { readonly kind: "channelOpened"; readonly peer: ReplicaId }
@@ -129,6 +134,8 @@ export type ReplicaInput =
       readonly halt: GuestHalt | null;
       /** Free bytes of the machine's console input ring: at most so many are delivered with the next epoch. */
       readonly inputRoom: number;
+      /** Random bytes that the guest waits for and can be given with the next epoch; 0: none. */
+      readonly entropyWanted: number;
       /** The hash at `endInstant`, if `runEpoch` asked for it. */
       readonly stateHash: bigint | null;
     }
@@ -143,7 +150,17 @@ export type ReplicaInput =
   /** The answer to `applyState`. */
   | { readonly kind: "stateApplied"; readonly bytes: number }
   /** The answer to `verifyState`. */
-  | { readonly kind: "stateHashed"; readonly stateHash: bigint; readonly inputSessions: InputSessionTable; readonly inputRoom: number }
+  | {
+      readonly kind: "stateHashed";
+      readonly stateHash: bigint;
+      readonly inputSessions: InputSessionTable;
+      readonly inputRoom: number;
+      readonly entropyWanted: number;
+      /** The guest's wall clock, nanoseconds since 1970 = 100 * guest time + this. */
+      readonly wallOffsetNs: bigint;
+    }
+  /** The answer to `drawEntropy`. */
+  | { readonly kind: "entropyDrawn"; readonly bytes: Uint8Array }
   | { readonly kind: "arbiterAnswered"; readonly request: ArbiterRequest; readonly outcome: ArbiterOutcome; readonly term: bigint }
   /** An operator asks this backup to take over (planned, test and forced failover alike). */
   | { readonly kind: "promotionRequested" }
@@ -172,6 +189,8 @@ export type Effect =
       readonly inputs: readonly EpochInput[];
       readonly wantHash: boolean;
     }
+  /** Primary, between epochs: the guest waits for so many random bytes, 1..256. Answered by exactly one `entropyDrawn` with them. */
+  | { readonly kind: "drawEntropy"; readonly bytes: number }
   /** Primary: make the running epoch end soon; answered by its `epochEnded`. Harmless when none runs. */
   | { readonly kind: "endEpochEarly" }
   /** Primary, between epochs. First call for a peer starts from all pages. `final`: all that is left, and the hash. */

@@ -8,7 +8,7 @@
  * down before memory runs out.
  */
 import { assert } from "../base/assert.ts";
-import type { EpochInput } from "../engine/epoch.ts";
+import type { ConsoleInput, EpochInput } from "../engine/epoch.ts";
 import type { ReplicaId } from "./messages.ts";
 
 interface Outstanding {
@@ -58,7 +58,7 @@ export class OutputCommit {
     assert(epoch === this.nextEpoch, `epoch ${epoch} is recorded where ${this.nextEpoch} was due`);
     this.nextEpoch += 1n;
     this.outstanding.push({ epoch, consoleEnd, inputs, recordedUs: nowUs });
-    for (const input of inputs) this.undurable += input.bytes.length;
+    for (const input of consoleInputs(inputs)) this.undurable += input.bytes.length;
   }
 
   /** A member enters the wait set; what is recorded before now does not wait for it. */
@@ -88,7 +88,7 @@ export class OutputCommit {
       if (epoch > upTo) break;
       count++;
       this.committedEnd = consoleEnd;
-      for (const { inputSession, offset, bytes } of inputs) {
+      for (const { inputSession, offset, bytes } of consoleInputs(inputs)) {
         this.undurable -= bytes.length;
         inputNext.set(inputSession, offset + BigInt(bytes.length));
       }
@@ -107,7 +107,15 @@ export class OutputCommit {
 
   /** Offset below which the session's bytes are committed, given the offset below which they are in some record. */
   durableInput(inputSession: string, recorded: bigint): bigint {
-    for (const { inputs } of this.outstanding) for (const input of inputs) if (input.inputSession === inputSession) return input.offset;
+    for (const { inputs } of this.outstanding) {
+      const first = consoleInputs(inputs).find((input) => input.inputSession === inputSession);
+      if (first !== undefined) return first.offset;
+    }
     return recorded;
   }
+}
+
+/** What clients typed, of all that an epoch delivers: only that is acknowledged to anybody. */
+export function consoleInputs(inputs: readonly EpochInput[]): readonly ConsoleInput[] {
+  return inputs.filter((input) => input.kind === "console");
 }

@@ -44,8 +44,9 @@ import type {
   TimerId,
 } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
-import { OutputCommit } from "./output-commit.ts";
+import { consoleInputs, OutputCommit } from "./output-commit.ts";
 import { StateTransfer } from "./state-transfer.ts";
+import type { WallClock } from "./wall-clock.ts";
 
 /** Console output that may wait for acks before the guest has to. */
 const UNRELEASED_BYTES = 64n * 1024n;
@@ -79,10 +80,19 @@ export interface PrimaryStart {
   readonly point: ExecutionPoint;
   readonly sessions: InputSessions;
   readonly inputRoom: number;
+  readonly entropyWanted: number;
+  readonly wallClock: WallClock;
   readonly pacing: EpochPacing;
   readonly guestHalt: GuestHalt | null;
   readonly promotion: ReplicaStatus["promotion"];
 }
+
+/** Random bytes for the guest: nobody draws them but the primary, and only for a request of the guest's. */
+type Entropy =
+  | { readonly kind: "notWanted" }
+  | { readonly kind: "wanted"; readonly bytes: number }
+  | { readonly kind: "asked"; readonly bytes: number }
+  | { readonly kind: "drawn"; readonly bytes: Uint8Array };
 
 interface RunningEpoch {
   readonly clock: ClockSample;
@@ -96,6 +106,8 @@ export class Primary {
   private term: bigint;
   private point: ExecutionPoint;
   private inputRoom: number;
+  private entropy: Entropy;
+  private readonly wallClock: WallClock;
   private guestHalt: GuestHalt | null;
   private clock: GuestClock | null = null;
   private running: RunningEpoch | null = null;
@@ -125,6 +137,8 @@ export class Primary {
     this.term = start.term;
     this.point = start.point;
     this.inputRoom = start.inputRoom;
+    this.entropy = wanted(start.entropyWanted);
+    this.wallClock = start.wallClock;
     this.guestHalt = start.guestHalt;
     this.promotion = start.promotion;
     this.pacing = start.pacing;
@@ -187,6 +201,12 @@ export class Primary {
       case "epochEnded":
         this.epochEnded(input, nowUs);
         return;
+      case "wallClock":
+        this.wallClock.told(input.unixUs, nowUs);
+        return;
+      case "entropyDrawn":
+        this.entropyDrawn(input.bytes, nowUs);
+        return;
       case "stateCaptured":
         this.stateCaptured(input, nowUs);
         return;
@@ -248,7 +268,7 @@ export class Primary {
 
   inputNext(inputSession: string): bigint {
     // The running epoch's inputs are delivered, but no record holds them yet.
-    const running = this.running?.inputs.find((input) => input.inputSession === inputSession);
+    const running = consoleInputs(this.running?.inputs ?? []).find((input) => input.inputSession === inputSession);
     const recorded = running?.offset ?? this.inputs.sessions.next(inputSession) ?? 0n;
     return this.commit.durableInput(inputSession, recorded);
   }
@@ -260,7 +280,7 @@ export class Primary {
     if (this.clock === null || !this.engine.idle || this.guestHalt !== null || this.outbox.haltReason !== null) return;
     const { wakeTime, waiting } = this.point;
     const woken = wakeTime !== null && this.clock.now(nowUs) + slackTicks >= wakeTime;
-    const awake = !waiting || woken || (!this.inputs.empty && this.inputRoom > 0);
+    const awake = !waiting || woken || (!this.inputs.empty && this.inputRoom > 0) || this.entropy.kind !== "notWanted";
     const runs = awake && !this.mustWait(nowUs);
     const capture = this.transfer?.next(this.point.epoch, runs) ?? null;
     if (this.transfer !== null && capture !== null) {
@@ -284,18 +304,37 @@ export class Primary {
   }
 
   private runEpoch(notBefore: bigint, nowUs: number): void {
-    const { inputs, expired } = this.inputs.take(this.inputRoom);
+    const { entropy } = this;
+    if (entropy.kind === "wanted" || entropy.kind === "asked") {
+      // The next epoch brings the bytes: it is not begun without them.
+      if (entropy.kind === "wanted") this.outbox.emit({ kind: "drawEntropy", bytes: entropy.bytes });
+      this.entropy = { kind: "asked", bytes: entropy.bytes };
+      return;
+    }
+    const { inputs: typed, expired } = this.inputs.take(this.inputRoom);
     for (const inputSession of expired) {
       this.outbox.emit({ kind: "refuseInput", inputSession, inputNext: 0n, code: "input_session_expired" });
     }
     let time = this.guestTime(nowUs);
     if (time < notBefore) time = notBefore;
+    const wallClock = this.wallClock.correction(time, nowUs);
+    const inputs: EpochInput[] = [];
+    if (wallClock !== null) inputs.push(wallClock);
+    if (entropy.kind === "drawn") inputs.push({ kind: "entropy", bytes: entropy.bytes });
+    inputs.push(...typed);
     const clock: ClockSample = { time, rate: this.pacing.rate() };
     const limitInstant = this.point.instant + this.pacing.epochLength();
     const wantHash = this.hashes.due(time);
     this.engine.begin("runEpoch");
     this.running = { clock, inputs, limitInstant, startedUs: nowUs, endAsked: false };
     this.outbox.emit({ kind: "runEpoch", epoch: this.point.epoch, limitInstant, exact: false, clock, inputs, wantHash });
+  }
+
+  private entropyDrawn(bytes: Uint8Array, nowUs: number): void {
+    assert(this.entropy.kind === "asked", "entropy comes where it was asked for");
+    assert(bytes.length === this.entropy.bytes, `${this.entropy.bytes} bytes of entropy were asked for, not ${bytes.length}`);
+    this.entropy = { kind: "drawn", bytes };
+    this.proceed(nowUs);
   }
 
   /** Lag control: real time passes, what the guest sees does not depend on it. */
@@ -344,6 +383,7 @@ export class Primary {
       consoleEnd: ended.consoleEnd,
     };
     this.inputRoom = ended.inputRoom;
+    this.entropy = wanted(ended.entropyWanted);
     this.guestHalt = ended.halt;
     this.commit.append(epoch, ended.consoleEnd, running.inputs, nowUs);
     this.hashes.sent(record);
@@ -383,7 +423,7 @@ export class Primary {
       return;
     }
     let undurable = this.commit.undurableInputBytes;
-    for (const input of this.running?.inputs ?? []) undurable += input.bytes.length;
+    for (const input of consoleInputs(this.running?.inputs ?? [])) undurable += input.bytes.length;
     const verdict = this.inputs.offer(inputSession, offset, bytes, undurable);
     switch (verdict.kind) {
       case "refused":
@@ -664,4 +704,8 @@ export class Primary {
     const deadline = this.detector.deadlineUs();
     if (deadline !== null) this.outbox.arm("silence", deadline);
   }
+}
+
+function wanted(bytes: number): Entropy {
+  return bytes === 0 ? { kind: "notWanted" } : { kind: "wanted", bytes };
 }

@@ -15,6 +15,7 @@ import { INPUT_RING_BYTES, InputSessions } from "./input-buffer.ts";
 import type { Effect, HaltReason, Replica, ReplicaConfig, ReplicaInput, ReplicaState, ReplicaStatus } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
 import { Primary } from "./primary.ts";
+import { WallClock } from "./wall-clock.ts";
 
 /**
  * The only replica of a new VM, before its first instruction.
@@ -28,6 +29,8 @@ export function createPrimary(config: ReplicaConfig, term: bigint): Replica {
     point: { epoch: 0n, instant: 0n, time: 0n, wakeTime: null, waiting: false, consoleEnd: 0n },
     sessions: new InputSessions(),
     inputRoom: INPUT_RING_BYTES,
+    entropyWanted: 0,
+    wallClock: new WallClock(),
     pacing: new EpochPacing(config.epochTargetMs),
     guestHalt: null,
     promotion: null,
@@ -60,8 +63,10 @@ class EitherRole implements Replica {
     assert(nowUs >= this.lastNowUs, `time does not go back from ${this.lastNowUs} to ${nowUs}`);
     this.lastNowUs = nowUs;
     if (this.halted) return [];
-    assert(this.started === (input.kind !== "started"), `"started" is the first input, and only the first: now "${input.kind}"`);
-    this.started = true;
+    if (input.kind === "started") {
+      assert(!this.started, `"started" is the first input, and only the first`);
+      this.started = true;
+    } else assert(this.started || input.kind === "wallClock", `"started" is the first input, not "${input.kind}"`);
 
     if (input.kind === "timeout") this.outbox.fired(input.timer.kind);
     this.role.suspect(nowUs);

@@ -7,6 +7,9 @@
 import { IRQ_MTI, IRQ_STI } from "../isa/causes";
 import { ENVCFG_CBCFE, ENVCFG_CBIE, ENVCFG_CBZE, PRIV_S } from "../isa/status-bits";
 import { inputRoom as roomForInput, queueInput as queue } from "./devices/input-queue";
+import { setWallClock as setWall, ticksToInterrupt } from "./devices/rtc";
+import { transmitting as consoleTransmitting } from "./devices/virtio-console";
+import { entropyWanted as wantedEntropy, provideEntropy as provide } from "./devices/virtio-rng";
 import { MENVCFG_ADUE, MENVCFG_STCE } from "./hart/csr-legal";
 import { run as runUntil, tracedBits, tracedPc, traceInstructions } from "./hart/execute";
 import { modeChanged } from "./hart/mmu";
@@ -16,7 +19,8 @@ import { ALWAYS_END, FIRST_PAGE, mayHoldData, rehash, updateHash } from "./hash"
 import {
   CLOCK_INSTANT, CLOCK_RATE, CLOCK_TIME, CONSOLE_END, CONSOLE_RING, CONSOLE_RING_SIZE, EXCHANGE, HALTED, INPUT_SESSIONS,
   INSTRET, LAYOUT_MAGIC, LAYOUT_VERSION, MCOUNTEREN, MEDELEG, MENVCFG, MIDELEG, MIE, MTIMECMP, MTIME_OFFSET, PAGE_SHIFT, PAGE_SIZE, PC,
-  PRIV, RAM_OFFSET, RESERVATION, SBI_ENABLED, SCOUNTEREN, STATE_END, STATE_MAGIC, STIMECMP, TRAP_INSTANT, WAITING, X,
+  PRIV, RAM_OFFSET, RESERVATION, SBI_ENABLED, SCOUNTEREN, STATE_END, STATE_MAGIC, STIMECMP, TRAP_INSTANT, WAITING, WALL_OFFSET,
+  WARM_REBOOT_IS_PANIC, X,
 } from "./layout";
 import {
   beforeWalkerWrite, DIRTY_TRANSFER, dirtyMap, endPage, forgetAllDecoded, linearBytes, setUpRam, tableIndex,
@@ -51,9 +55,14 @@ export function setUp(ramBytes: u64): u32 {
   return 0;
 }
 
-/** Readies the hart to enter a supervisor at `entry`, with the machine as its firmware (RISC-V boot protocol: a0 hart, a1 device tree). */
-export function bootSupervisor(entry: u64, deviceTree: u64): void {
+/**
+ * Readies the hart to enter a supervisor at `entry`, with the machine as its firmware (RISC-V boot protocol: a0 hart, a1 device tree).
+ *
+ * @param warmRebootIsPanic the supervisor is told to make a panic a warm reboot, and nothing else one
+ */
+export function bootSupervisor(entry: u64, deviceTree: u64, warmRebootIsPanic: bool): void {
   store<u64>(SBI_ENABLED, 1);
+  store<u64>(WARM_REBOOT_IS_PANIC, warmRebootIsPanic);
   store<u64>(PRIV, PRIV_S);
   store<u64>(PC, entry);
   store<u64>(MEDELEG, SBI_MEDELEG);
@@ -96,6 +105,31 @@ export function inputRoom(): u32 {
   return roomForInput();
 }
 
+/** The log says that it is `unixNs` now, nanoseconds since 1970; after `beginEpoch`. */
+export function setWallClock(unixNs: u64): void {
+  setWall(unixNs, load<u64>(INSTRET));
+}
+
+/** Wall clock, ns since 1970 = 100 * `time()` + this, modulo 2^64. */
+export function wallOffset(): u64 {
+  return load<u64>(WALL_OFFSET);
+}
+
+/** Bytes that the guest's outstanding request for entropy can take; 0: there is none. */
+export function entropyWanted(): u32 {
+  return wantedEntropy();
+}
+
+/** Entropy from the log, at EXCHANGE. @returns false: nobody wants so many bytes */
+export function provideEntropy(length: u32): bool {
+  return provide(EXCHANGE, length);
+}
+
+/** In the middle of an instant, after a run that stopped for output: run again before looking at anything but the console. */
+export function transmitting(): bool {
+  return consoleTransmitting();
+}
+
 /** @returns why it stopped: 0 limit, 1 waiting, 2 output, 3 halted */
 export function run(until: u64): u32 {
   return runUntil(until);
@@ -114,18 +148,21 @@ export function waiting(): bool {
   return load<u64>(WAITING) != 0;
 }
 
-/** Clock time at which a timer ends the hart's wait; all ones: none will. */
+/** Clock time at which a timer or the RTC's alarm ends the hart's wait; all ones: none will. */
 export function wakeTime(): u64 {
+  const ticks = min(ticksToTimer(), ticksToInterrupt(load<u64>(INSTRET)));
+  const now = time();
+  return ticks < u64.MAX_VALUE - now ? now + ticks : u64.MAX_VALUE;
+}
+
+function ticksToTimer(): u64 {
   const enabled = load<u64>(MIE);
   let wake = u64.MAX_VALUE;
   if ((enabled & (1 << IRQ_STI)) != 0 && (load<u64>(MENVCFG) & MENVCFG_STCE) != 0) wake = load<u64>(STIMECMP);
   if ((enabled & (1 << IRQ_MTI)) != 0) wake = min(wake, load<u64>(MTIMECMP));
   if (wake == u64.MAX_VALUE) return wake;
-  const now = time();
-  const guestNow = now + load<u64>(MTIME_OFFSET);
-  if (wake <= guestNow) return now;
-  const ticks = wake - guestNow;
-  return ticks < u64.MAX_VALUE - now ? now + ticks : u64.MAX_VALUE;
+  const guestNow = time() + load<u64>(MTIME_OFFSET);
+  return wake <= guestNow ? 0 : wake - guestNow;
 }
 
 /** 0 runs, 1 powered off, 2 rebooted, 3 panicked. */

@@ -4,7 +4,7 @@
  *
  *   0x0000  scratch (not state): what is written to x0, the decoder's straddle entry
  *   0x1000  STATE  hart page: x, f, CSRs        always sent, always hashed
- *   0x2000         device page: UART, PLIC, CLINT, SBI, clock rule, console counters
+ *   0x2000         device page: UART, PLIC, CLINT, RTC, virtio, SBI, clock rule, console counters
  *   0x3000         input sessions
  *   0x10000        console input queue, 64 KiB
  *   0x40000        console output ring, 256 KiB
@@ -13,7 +13,7 @@
  */
 export const LAYOUT_MAGIC: u32 = 0x59_44_53_55; // "USDY"
 /** Raise it with every change of what a byte of state means. */
-export const LAYOUT_VERSION: u32 = 3;
+export const LAYOUT_VERSION: u32 = 4;
 
 export const PAGE_SHIFT: u32 = 12;
 export const PAGE_SIZE: u32 = 4096;
@@ -95,6 +95,10 @@ export const INPUT_HEAD: u32 = DEVICE + 88;
 export const INPUT_TAIL: u32 = DEVICE + 96;
 /** +1 at each delivery: orders input sessions by use. */
 export const INPUT_SEQUENCE: u32 = DEVICE + 104;
+/** Which port console input goes to: 0 the UART, 1 the virtio console (devices/console.ts). */
+export const KEYBOARD: u32 = DEVICE + 112;
+/** 1: the command line makes a panic a warm reboot and nothing else one, so SBI's warm reboot is a panic (sbi.ts). */
+export const WARM_REBOOT_IS_PANIC: u32 = DEVICE + 120;
 export const UART: u32 = DEVICE + 128; // bytes: see devices/uart.ts
 export const PLIC_PRIORITY: u32 = DEVICE + 0x100; // 96 x u32
 export const PLIC_LEVEL: u32 = DEVICE + 0x300; // 3 x u32: lines as the devices drive them
@@ -102,6 +106,12 @@ export const PLIC_PENDING: u32 = DEVICE + 0x310; // 3 x u32
 export const PLIC_CLAIMED: u32 = DEVICE + 0x320; // 3 x u32
 export const PLIC_ENABLE: u32 = DEVICE + 0x330; // 2 contexts x 4 x u32
 export const PLIC_THRESHOLD: u32 = DEVICE + 0x350; // 2 x u32
+/** Wall clock, ns since 1970 = 100 * clock time + this, as the log's last word on it made it. */
+export const WALL_OFFSET: u32 = DEVICE + 0x380;
+/** What the wall clock showed when it was set last: it never shows less. */
+export const WALL_FLOOR: u32 = DEVICE + 0x388;
+export const RTC: u32 = DEVICE + 0x390; // see devices/rtc.ts
+export const VIRTIO: u32 = DEVICE + 0x400; // one slot of 0x100 a device: see devices/virtio-mmio.ts
 
 // --- input sessions --------------------------------------------------------------------------------------------------
 export const INPUT_SESSIONS: u32 = 0x3000; // 64 x { id 16 bytes, next u64, lastUse u64 (0: free) }
@@ -132,6 +142,8 @@ export const PMP_RANGE: u32 = 24;
 /** Where the host puts bytes for the machine: an input session's id and its bytes. */
 export const EXCHANGE: u32 = 0xf0000;
 export const EXCHANGE_SIZE: u32 = 0x2000;
+/** The buffers of the descriptor chain at hand: { linear address u32, length u32 } each (devices/virtqueue.ts). */
+export const SEGMENTS: u32 = 0xf2000;
 /**
  * The decoded entry of an instruction that runs alone, made anew each time it runs, and PageEnd entries where the next one would
  * be: it crosses a page, or its page is not one to PMP.

@@ -3,9 +3,10 @@
  * SRST, DBCN and the legacy console calls. Anything else is SBI_ERR_NOT_SUPPORTED, never a trap.
  */
 import { IRQ_SSI, IRQ_STI } from "../isa/causes";
-import { consoleRead, consoleWrite, uartUpdate } from "./devices/uart";
+import { consoleRead, consoleWrite } from "./devices/console";
+import { uartUpdate } from "./devices/uart";
 import { HALT_PANIC, HALT_POWEROFF, HALT_REBOOT } from "./devices/finisher";
-import { HALTED, MIP_SOFT, STIMECMP, X } from "./layout";
+import { HALTED, MIP_SOFT, STIMECMP, WARM_REBOOT_IS_PANIC, X } from "./layout";
 import { beforeWrite, hostAddress, isRam } from "./ram";
 
 const SUCCESS: i64 = 0;
@@ -104,9 +105,18 @@ function hartState(call: u64): i64 {
   return ERR_NOT_SUPPORTED;
 }
 
+const RESET_SHUTDOWN: u64 = 0;
+const RESET_WARM_REBOOT: u64 = 2;
+const REASON_SYSTEM_FAILURE: u64 = 1;
+
+/**
+ * A panic is what has the reason for it. Linux never gives one; but with `panic=-1 reboot=panic_warm` on its command line a
+ * panic asks for a warm reboot, and a reboot that was wanted for a cold one, as it does by default.
+ */
 function systemReset(kind: u64, reason: u64): i64 {
-  if (kind > 2 || reason > 1) return ERR_INVALID_PARAM;
-  store<u64>(HALTED, kind == 0 ? (reason == 1 ? HALT_PANIC : HALT_POWEROFF) : HALT_REBOOT);
+  if (kind > RESET_WARM_REBOOT || reason > REASON_SYSTEM_FAILURE) return ERR_INVALID_PARAM;
+  const panicked = reason == REASON_SYSTEM_FAILURE || (kind == RESET_WARM_REBOOT && load<u64>(WARM_REBOOT_IS_PANIC) != 0);
+  store<u64>(HALTED, panicked ? HALT_PANIC : kind == RESET_SHUTDOWN ? HALT_POWEROFF : HALT_REBOOT);
   return SUCCESS;
 }
 

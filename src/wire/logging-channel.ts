@@ -20,6 +20,13 @@
  *     0x22  stateVerified  epoch varint
  *     0x23  backupFailed   reason u8, epoch varint, hash u64
  *
+ * An input of an epoch is a kind and what it has:
+ *
+ *     0x00  console        input session 16 bytes, offset varint, bytes blob
+ *     0x01  console        of the same session as the one before
+ *     0x02  entropy        bytes blob
+ *     0x03  wallClock      nanoseconds since 1970 varint
+ *
  * Encoder and decoder of a direction keep the last term, epoch, clock, instant and input session, and what can be told
  * from them is left out ([..]) or sent as a difference: an idle pair's traffic is mostly heartbeats of 2 bytes and
  * records of about 10. The transport is ordered and reliable, so both ends agree; whatever does not decode closes the
@@ -29,10 +36,10 @@ import { assert, unreachable } from "../base/assert.ts";
 import { ByteReader, ByteWriter } from "../base/bytes.ts";
 import { UnderstudyError } from "../base/errors.ts";
 import { bytesToUuid, uuidToBytes } from "../base/uuid.ts";
-import type { ClockSample, EpochInput } from "../engine/epoch.ts";
+import type { ClockSample, ConsoleInput, EpochInput } from "../engine/epoch.ts";
 import type { BackupFailure, EpochRecord, ExecutionPoint, LoggingChannelMessage } from "../hypervisor/messages.ts";
 
-export const LOGGING_CHANNEL_PROTOCOL = 1;
+export const LOGGING_CHANNEL_PROTOCOL = 2;
 
 /** `statePages` carries at most this many bytes; every other message is far smaller. */
 export const STATE_PAGES_MAX = 2 * 1024 * 1024;
@@ -45,6 +52,9 @@ export const HANDSHAKE_FRAME_MAX = 2048;
 
 const TEXT_MAX = 256;
 const INPUT_BYTES_MAX = 4096;
+const ENTROPY_BYTES_MAX = 256;
+/** Nanoseconds since 1970 that a wall clock stays below. */
+const WALL_CLOCK_END_NS = 2n ** 63n;
 
 /** Why the dialled worker will not have the connection. */
 export type ChannelRefusal = "bad_secret" | "unknown_replica" | "engine_mismatch" | "protocol_mismatch";
@@ -98,6 +108,8 @@ const ACK_FLAGS = 0x03;
 
 const INPUT_CONSOLE = 0x00;
 const INPUT_CONSOLE_SAME_SESSION = 0x01;
+const INPUT_ENTROPY = 0x02;
+const INPUT_WALL_CLOCK = 0x03;
 
 const POINT_WAITING = 0x01;
 const POINT_HAS_WAKE = 0x02;
@@ -213,6 +225,22 @@ export class LoggingChannelEncoder {
   }
 
   private input(input: EpochInput): void {
+    switch (input.kind) {
+      case "console":
+        this.consoleInput(input);
+        return;
+      case "entropy":
+        this.writer.u8(INPUT_ENTROPY).blob(input.bytes);
+        return;
+      case "wallClock":
+        this.writer.u8(INPUT_WALL_CLOCK).varint(input.unixNs);
+        return;
+      default:
+        unreachable(input);
+    }
+  }
+
+  private consoleInput(input: ConsoleInput): void {
     const { writer, state } = this;
     assert(input.bytes.length >= 1 && input.bytes.length <= INPUT_BYTES_MAX, `an input of ${input.bytes.length} bytes is not 1..4096`);
     if (input.inputSession === state.inputSession) {
@@ -372,6 +400,17 @@ export class LoggingChannelDecoder {
 
   private input(reader: ByteReader): EpochInput {
     const kind = reader.u8();
+    if (kind === INPUT_ENTROPY) {
+      const bytes = reader.blob();
+      if (bytes.length < 1 || bytes.length > ENTROPY_BYTES_MAX)
+        throw malformed(`entropy has ${bytes.length} bytes, 1..${ENTROPY_BYTES_MAX} are allowed`);
+      return { kind: "entropy", bytes };
+    }
+    if (kind === INPUT_WALL_CLOCK) {
+      const unixNs = reader.varint();
+      if (unixNs >= WALL_CLOCK_END_NS) throw malformed(`a wall clock of ${unixNs} ns is beyond its bound`);
+      return { kind: "wallClock", unixNs };
+    }
     if (kind === INPUT_CONSOLE) this.state.inputSession = bytesToUuid(reader.bytes(16));
     else if (kind !== INPUT_CONSOLE_SAME_SESSION) throw malformed(`an input of kind ${kind} is not defined`);
     const { inputSession } = this.state;

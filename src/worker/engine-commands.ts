@@ -55,6 +55,7 @@ export type EngineReply =
       readonly consoleEnd: bigint;
       readonly halt: GuestHalt | null;
       readonly inputRoom: number;
+      readonly entropyWanted: number;
       readonly stateHash: bigint | null;
     }
   /** `parts` are each within the bound of a `statePages` message. */
@@ -73,6 +74,8 @@ export type EngineReply =
       readonly stateHash: bigint;
       readonly inputSessions: InputSessionTable;
       readonly inputRoom: number;
+      readonly entropyWanted: number;
+      readonly wallOffsetNs: bigint;
       /** What the machine's own ring holds. */
       readonly console: ConsoleOutput;
     };

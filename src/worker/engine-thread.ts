@@ -74,6 +74,8 @@ function execute(command: EngineCommand): EngineReply {
         stateHash: machine.hash(),
         inputSessions: machine.inputSessions(),
         inputRoom: machine.inputRoom,
+        entropyWanted: machine.entropyWanted,
+        wallOffsetNs: machine.wallOffsetNs,
         console: { offset, bytes },
       };
     }
@@ -88,8 +90,9 @@ function runEpoch(command: Extract<EngineCommand, { kind: "runEpoch" }>): Engine
   const startedMs = performance.now();
   let reason = machine.run(command.limitInstant, command.exact);
   drainConsole(console);
-  // An exact run stops for output only where the ring in the machine's state is full: the epoch itself goes on.
-  while (reason === "output" && (command.exact || (printing && mayWait(startedMs)))) {
+  // An exact run stops for output only where the ring in the machine's state is full: the epoch itself goes on. So it does, on
+  // either side, in the middle of what the guest has sent at once.
+  while (reason === "output" && (command.exact || machine.transmitting || (printing && mayWait(startedMs)))) {
     reason = machine.run(command.limitInstant, command.exact);
     drainConsole(console);
   }
@@ -104,6 +107,7 @@ function runEpoch(command: Extract<EngineCommand, { kind: "runEpoch" }>): Engine
     consoleEnd: machine.consoleEnd,
     halt: machine.halt,
     inputRoom: machine.inputRoom,
+    entropyWanted: machine.entropyWanted,
     stateHash: command.wantHash ? machine.hash() : null,
   };
 }

@@ -132,6 +132,11 @@ export class ReplicaDriver {
     return this.core.inputNext(inputSession);
   }
 
+  /** About once a second, so that a guest's clock follows the host's when somebody sets that. */
+  tellWallClock(): void {
+    if (this.state === "started") this.feed({ kind: "wallClock", unixUs: Date.now() * 1000 });
+  }
+
   requestPromotion(): void {
     this.feed({ kind: "promotionRequested" });
   }
@@ -194,6 +199,7 @@ export class ReplicaDriver {
     if (this.state !== "starting") return;
     this.state = "started";
     this.options.events.onReportChanged();
+    this.tellWallClock();
     this.feed({ kind: "started" });
   }
 
@@ -232,6 +238,9 @@ export class ReplicaDriver {
       case "runEpoch":
         this.pairing.guestRuns();
         this.engine.post(runCommand(effect));
+        return;
+      case "drawEntropy":
+        this.feed({ kind: "entropyDrawn", bytes: randomBytes(effect.bytes) });
         return;
       case "endEpochEarly":
         this.engine.endEpochEarly();
@@ -314,10 +323,12 @@ export class ReplicaDriver {
       case "stateApplied":
         this.feed(reply);
         return;
-      case "stateHashed":
+      case "stateHashed": {
         this.history.reset(reply.console.offset, reply.console.bytes);
-        this.feed({ kind: "stateHashed", stateHash: reply.stateHash, inputSessions: reply.inputSessions, inputRoom: reply.inputRoom });
+        const { console: _, ...input } = reply;
+        this.feed(input);
         return;
+      }
       default:
         unreachable(reply);
     }

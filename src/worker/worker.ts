@@ -286,7 +286,11 @@ export class Worker {
   }
 
   private reportRunning(): void {
-    for (const [replicaId, { driver }] of this.replicas) if (driver.running) this.sendReport(replicaId);
+    for (const [replicaId, { driver }] of this.replicas) {
+      if (!driver.running) continue;
+      driver.tellWallClock();
+      this.sendReport(replicaId);
+    }
   }
 
   private sendReport(replicaId: string): void {

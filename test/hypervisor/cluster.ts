@@ -103,6 +103,8 @@ interface State {
 class Process {
   readonly replica: Replica;
   readonly clockOffsetUs: number;
+  /** By how much the host's real-time clock is wrong. */
+  wallErrorUs: number;
   /** Instructions per microsecond of its engine. */
   readonly speed: number;
   alive = true;
@@ -127,6 +129,7 @@ class Process {
   ) {
     this.replica = create({ replicaId: id, ...config });
     this.clockOffsetUs = random.between(0, 1_000_000_000);
+    this.wallErrorUs = random.between(-2_000_000, 2_000_000);
     this.speed = random.between(20, 300);
   }
 
@@ -134,6 +137,9 @@ class Process {
     return this.alive && this.halted === null;
   }
 }
+
+/** When the simulation begins, on a clock that is right. */
+const UNIX_EPOCH_US = 1_700_000_000_000_000;
 
 const SESSIONS = ["00000000-0000-4000-8000-000000000001", "00000000-0000-4000-8000-000000000002"];
 
@@ -234,6 +240,10 @@ export class Cluster {
     return this.random.between(1, count) === 1;
   }
 
+  private chance(bytes: number): Uint8Array {
+    return Uint8Array.from({ length: bytes }, () => this.random.between(0, 255));
+  }
+
   private oneOf<T>(list: readonly T[]): T | undefined {
     return list.length === 0 ? undefined : list[this.random.between(0, list.length - 1)];
   }
@@ -241,8 +251,13 @@ export class Cluster {
   private start(create: (config: ReplicaConfig) => Replica): Process {
     const process = new Process(`rep_${this.nextId++}`, create, CONFIG, this.random);
     this.processes.set(process.id, process);
+    this.tellWallClock(process);
     this.post(process, "shell", { kind: "started" });
     return process;
+  }
+
+  private tellWallClock(process: Process): void {
+    this.post(process, "shell", { kind: "wallClock", unixUs: UNIX_EPOCH_US + this.nowUs + process.wallErrorUs });
   }
 
   /** An input for a process: now, or when it is continued. */
@@ -292,6 +307,10 @@ export class Cluster {
         );
         return;
       }
+      case "drawEntropy":
+        // The shell answers at once, but after the effects of this step.
+        this.agenda.add(this.nowUs, () => this.post(process, "shell", { kind: "entropyDrawn", bytes: this.chance(effect.bytes) }));
+        return;
       case "endEpochEarly": {
         const operation = process.operation;
         if (operation?.run == null) return;
@@ -326,6 +345,8 @@ export class Cluster {
           stateHash: process.guest.hash(),
           inputSessions: new Map(process.guest.sessions),
           inputRoom: process.guest.inputRoom,
+          entropyWanted: process.guest.entropyWanted,
+          wallOffsetNs: process.guest.wallOffsetNs,
         }));
         return;
       case "releaseOutput":
@@ -395,6 +416,7 @@ export class Cluster {
       consoleEnd: process.guest.consoleEnd,
       halt: process.guest.halt,
       inputRoom: process.guest.inputRoom,
+      entropyWanted: process.guest.entropyWanted,
       stateHash: wantHash ? process.guest.hash() : null,
     };
   }

@@ -1,11 +1,18 @@
 /**
  * A guest small enough to be obviously deterministic, with everything that the protocol cares about: it counts, reads the
- * clock, prints, consumes input, waits for its timer, powers off.
+ * clock, prints, consumes input, waits for its timer, asks for entropy, powers off.
  *
  * It acts at every 5000th instruction. What it prints is a sequence of pairs: `tag, byte`, where tag 0 is its own chatter
  * (a function of all of its past, clock readings included) and tag n echoes a byte of input session n.
  */
-import { CLOCK_RATE_INSTRUCTIONS, type ClockSample, type EpochEnd, type EpochInput, type GuestHalt } from "../../src/engine/epoch.ts";
+import {
+  CLOCK_RATE_INSTRUCTIONS,
+  type ClockSample,
+  type ConsoleInput,
+  type EpochEnd,
+  type EpochInput,
+  type GuestHalt,
+} from "../../src/engine/epoch.ts";
 
 const QUANTUM = 5000n;
 /** Consuming this byte powers the guest off. */
@@ -36,6 +43,9 @@ export class ModelGuest {
   waiting = false;
   wakeTime: bigint | null = null;
   halt: GuestHalt | null = null;
+  entropyWanted = 0;
+  /** As the machine's: wall clock in ns = 100 * guest time + this. */
+  wallOffsetNs = 0n;
   readonly sessions = new Map<string, bigint>();
   private readonly ring: (readonly [session: number, byte: number])[] = [];
   private mixed = 0x9e37_79b9_7f4a_7c15n;
@@ -52,6 +62,8 @@ export class ModelGuest {
     copy.waiting = this.waiting;
     copy.wakeTime = this.wakeTime;
     copy.halt = this.halt;
+    copy.entropyWanted = this.entropyWanted;
+    copy.wallOffsetNs = this.wallOffsetNs;
     for (const [session, next] of this.sessions) copy.sessions.set(session, next);
     copy.ring.push(...this.ring);
     copy.mixed = this.mixed;
@@ -63,7 +75,17 @@ export class ModelGuest {
     const add = (value: bigint) => {
       hash = BigInt.asUintN(64, (hash ^ value) * 0x100_0000_01b3n);
     };
-    for (const value of [this.instant, this.time, this.consoleEnd, this.wakeTime ?? -1n, BigInt(this.ring.length)]) add(value);
+    for (const value of [
+      this.instant,
+      this.time,
+      this.consoleEnd,
+      this.wakeTime ?? -1n,
+      BigInt(this.ring.length),
+      BigInt(this.entropyWanted),
+      this.wallOffsetNs,
+    ]) {
+      add(value);
+    }
     add(BigInt(this.waiting));
     for (const [session, next] of this.sessions) add(BigInt(sessionNumber(session)) + (next << 8n));
     return hash;
@@ -73,8 +95,8 @@ export class ModelGuest {
     if (clock.time < this.time) throw new Error(`guest time goes back from ${this.time} to ${clock.time}`);
     if (this.halt !== null) throw new Error("a guest that powered off is run again");
     const start = this.instant;
-    for (const input of inputs) this.deliver(input);
-    if (this.waiting && (inputs.length > 0 || (this.wakeTime !== null && this.wakeTime <= clock.time))) {
+    for (const input of inputs) this.deliver(input, clock.time);
+    if (this.waiting && (inputs.some(({ kind }) => kind !== "wallClock") || (this.wakeTime !== null && this.wakeTime <= clock.time))) {
       this.waiting = false;
       this.wakeTime = null;
     }
@@ -97,7 +119,25 @@ export class ModelGuest {
     return { instant: this.instant, reason, time: this.time, output };
   }
 
-  private deliver({ inputSession, offset, bytes }: EpochInput): void {
+  private deliver(input: EpochInput, time: bigint): void {
+    switch (input.kind) {
+      case "console":
+        this.type(input);
+        return;
+      case "wallClock":
+        this.wallOffsetNs = input.unixNs - time * 100n;
+        return;
+      case "entropy":
+        if (input.bytes.length !== this.entropyWanted) {
+          throw new Error(`${input.bytes.length} bytes of entropy are delivered where ${this.entropyWanted} are wanted`);
+        }
+        this.entropyWanted = 0;
+        for (const byte of input.bytes) this.mixed = BigInt.asUintN(64, (this.mixed ^ BigInt(byte)) * 0x100_0000_01b3n);
+        return;
+    }
+  }
+
+  private type({ inputSession, offset, bytes }: ConsoleInput): void {
     const next = this.sessions.get(inputSession);
     if ((next ?? 0n) !== offset) throw new Error(`session ${inputSession} goes on at ${next ?? 0n}, delivered is ${offset}`);
     if (bytes.length > this.inputRoom) throw new Error(`${bytes.length} bytes are delivered into a ring with room for ${this.inputRoom}`);
@@ -119,7 +159,11 @@ export class ModelGuest {
     }
     const choice = Number(this.mixed & 0xffn);
     if (choice < 40) output.push(0, Number((this.mixed >> 8n) & 0xffn));
-    else if (choice < 48) {
+    else if (choice < 43) {
+      // Its driver waits for the bytes; it may have other things to do meanwhile, or not.
+      this.entropyWanted = 1 + Number((this.mixed >> 8n) & 0x3fn);
+      this.waiting = choice < 42;
+    } else if (choice < 48) {
       this.waiting = true;
       this.wakeTime = choice < 47 ? now + 10_000n * (1n + ((this.mixed >> 16n) & 0xfn)) : now + 1_000_000n;
     }

@@ -23,6 +23,7 @@ const ended: ReplicaInput = {
   consoleEnd: 0n,
   halt: null,
   inputRoom: 65536,
+  entropyWanted: 0,
   stateHash: null,
 };
 
@@ -98,14 +99,17 @@ test("what a stranger sends or closes is not heard", () => {
 
 test("a backup knows the input sessions that came with the state", () => {
   const backup = verifying();
-  backup.step({ kind: "stateHashed", stateHash: 9n, inputSessions: new Map([["s", 12n]]), inputRoom: 65536 }, 1);
+  backup.step(
+    { kind: "stateHashed", stateHash: 9n, inputSessions: new Map([["s", 12n]]), inputRoom: 65536, entropyWanted: 0, wallOffsetNs: 0n },
+    1,
+  );
   expect(backup.inputNext("s")).toBe(12n);
   expect(backup.inputNext("t")).toBe(0n);
 });
 
 test("a promoted replica says how long detection, arbitration and promotion took", () => {
   const backup = verifying();
-  backup.step({ kind: "stateHashed", stateHash: 9n, inputSessions: new Map(), inputRoom: 65536 }, 1000);
+  backup.step({ kind: "stateHashed", stateHash: 9n, inputSessions: new Map(), inputRoom: 65536, entropyWanted: 0, wallOffsetNs: 0n }, 1000);
   backup.step({ kind: "message", peer: "rep_a", message: { kind: "epoch", term: 3n, record } }, 2000);
   backup.step({ kind: "timeout", timer: { kind: "silence" } }, 302_001);
   backup.step({ kind: "arbiterAnswered", request: { kind: "promote", term: 3n }, outcome: "granted", term: 4n }, 305_001);

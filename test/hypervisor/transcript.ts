@@ -221,6 +221,11 @@ class Player {
     match = /^types (\d+) bytes at (\d+) of (s\d+)$/.exec(text);
     if (match !== null) return deviceInput(match[3] as string, match[2] as string, new Uint8Array(Number(match[1])).fill(0x61));
 
+    match = /^wall clock says (\d+(?:\.\d+)?)s$/.exec(text);
+    if (match !== null) return { kind: "wallClock", unixUs: Math.round(Number(match[1]) * 1e6) };
+    match = /^entropy ((?:[0-9a-f]{2})+)$/.exec(text);
+    if (match !== null) return { kind: "entropyDrawn", bytes: Uint8Array.from(Buffer.from(match[1] as string, "hex")) };
+
     match = /^epoch ended at (\d+)((?:, [^,]+)*)$/.exec(text);
     if (match !== null) return this.epochEnded(actor, BigInt(match[1] as string), words(match[2] as string));
 
@@ -232,14 +237,15 @@ class Player {
       return { kind: "stateCaptured", peer, bytes, pagesLeft: Number(match[2]), stateHash: hash(match[3]) };
     }
     if (text === "applied") return { kind: "stateApplied", bytes: actor.applying };
-    match = /^hashed (\w+)((?:, s\d+ at \d+)*)$/.exec(text);
+    match = /^hashed (\w+)((?:, s\d+ at \d+)*)(?:, wall clock (\d+)s)?$/.exec(text);
     if (match !== null) {
+      const wallOffsetNs = BigInt(match[3] ?? 0) * 1_000_000_000n;
       const inputSessions = new Map<string, bigint>();
       for (const word of words(match[2] as string)) {
         const [name, , next] = word.split(" ") as [string, string, string];
         inputSessions.set(sessionUuid(name), BigInt(next));
       }
-      return { kind: "stateHashed", stateHash: hash(match[1]) ?? 0n, inputSessions, inputRoom: 65536 };
+      return { kind: "stateHashed", stateHash: hash(match[1]) ?? 0n, inputSessions, inputRoom: 65536, entropyWanted: 0, wallOffsetNs };
     }
 
     match = /^arbiter (?:(grants|refuses, it is) term (\d+)|is unavailable)(?: to (goSolo|addBackup|promote) of term (\d+))?$/.exec(text);
@@ -270,15 +276,17 @@ class Player {
       halt: null as GuestHalt | null,
       stateHash: null as bigint | null,
       inputRoom: 65536,
+      entropyWanted: 0,
     };
     for (const word of rest) {
       const [first, ...more] = word.split(" ") as [string, ...string[]];
       const value = more.at(-1) ?? "";
-      if (word === "wfi" || word === "stopped" || word === "output") ended.reason = word;
+      if (word === "limit" || word === "wfi" || word === "stopped" || word === "output") ended.reason = word;
       else if (first === "wakes") ended.wakeTime = BigInt(value);
       else if (first === "console") actor.consoleEnd = BigInt(value);
       else if (first === "hash") ended.stateHash = hash(value);
       else if (first === "room") ended.inputRoom = Number(value);
+      else if (first === "wants") ended.entropyWanted = Number(value);
       else if (first === "halted") {
         ended.reason = "halted";
         ended.halt = value as GuestHalt;
@@ -305,8 +313,15 @@ function hex(value: bigint): string {
 }
 
 function tellInput(input: EpochInput): string {
+  if (input.kind === "wallClock") return `wall clock ${seconds(input.unixNs)}s`;
+  if (input.kind === "entropy") return `entropy ${[...input.bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
   const what = input.bytes.length <= 16 ? `"${new TextDecoder().decode(input.bytes)}"` : `${input.bytes.length} bytes`;
   return `${what} at ${input.offset} of ${sessionName(input.inputSession)}`;
+}
+
+/** Nanoseconds as seconds, to the microsecond. */
+function seconds(ns: bigint): string {
+  return `${ns / 1_000_000_000n}.${((ns % 1_000_000_000n) / 1000n).toString().padStart(6, "0")}`;
 }
 
 function tellInputs(inputs: readonly EpochInput[]): string {
@@ -364,6 +379,8 @@ function tellEffect(effect: Effect, actor: Actor): string {
       const rest = `${tellInputs(effect.inputs)}${effect.wantHash ? ", and hash" : ""}`;
       return `run epoch ${effect.epoch} to ${to}, clock ${effect.clock.time}${rest}`;
     }
+    case "drawEntropy":
+      return `draw ${effect.bytes} bytes of entropy`;
     case "endEpochEarly":
       return "end the epoch early";
     case "captureState": {

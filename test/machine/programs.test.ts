@@ -16,6 +16,7 @@ const PROGRAMS: Record<string, string> = {
   paging: "Sv39 translates, refuses, and sets A and D",
   "plic-uart": "the UART's registers and interrupt, and the PLIC's priorities, thresholds, claims and completions",
   pmp: "PMP decides by the first entry that matches, over loads, stores, fetches and page walks",
+  rtc: "the RTC tells the time, takes another, and its alarm interrupts when it should",
   privilege: "delegation, vectors, the stack of modes, TSR, TVM and TW",
   sbi: "a supervisor without firmware gets its answers from the machine",
   "self-modifying": "code that was written by any means runs after fence.i",

@@ -21,12 +21,16 @@ const point = fc.record({ epoch: u64, instant: u64, time: u64, wakeTime: optiona
 
 /** Few sessions, so that the short form is used too. */
 const inputs = fc.array(
-  fc.record({
-    kind: fc.constant("console" as const),
-    inputSession: fc.oneof(fc.constant("00000000-0000-4000-8000-000000000001"), uuid),
-    offset: u64,
-    bytes: bytes(1, 80),
-  }),
+  fc.oneof(
+    fc.record({
+      kind: fc.constant("console" as const),
+      inputSession: fc.oneof(fc.constant("00000000-0000-4000-8000-000000000001"), uuid),
+      offset: u64,
+      bytes: bytes(1, 80),
+    }),
+    fc.record({ kind: fc.constant("entropy" as const), bytes: bytes(1, 256) }),
+    fc.record({ kind: fc.constant("wallClock" as const), unixNs: fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }) }),
+  ),
   { maxLength: 4 },
 );
 
@@ -184,6 +188,17 @@ describe("a stream that is not the logging channel's", () => {
     { name: "an input without a session", bytes: frameOf(0x11, 0, 0, 0, 0x01, 0, 1, 65), says: /names no input session/ },
     { name: "an input of an unknown kind", bytes: frameOf(0x11, 0, 0, 0, 0x05), says: /input of kind 5/ },
     { name: "an empty input", bytes: frameOf(0x11, 0, 0, 0, 0, ...new Array<number>(16).fill(1), 0, 0), says: /has 0 bytes/ },
+    { name: "entropy of no bytes", bytes: frameOf(0x11, 0, 0, 0, 0x02, 0), says: /entropy has 0 bytes/ },
+    {
+      name: "more entropy than anybody asks for",
+      bytes: frameOf(0x11, 0, 0, 0, 0x02, 0x81, 0x02, ...new Array<number>(257).fill(1)),
+      says: /257/,
+    },
+    {
+      name: "a wall clock beyond its age",
+      bytes: frameOf(0x11, 0, 0, 0, 0x03, ...new Array<number>(9).fill(0xff), 1),
+      says: /beyond its bound/,
+    },
     { name: "an unknown failure", bytes: frameOf(0x23, 9, 0, 0, 0, 0, 0, 0, 0, 0, 0), says: /failure of kind 9/ },
     { name: "an unknown refusal", bytes: frameOf(0x03, 1, 65), says: /refusal "A"/ },
     { name: "a text that is not ASCII", bytes: frameOf(0x03, 1, 0xc3), says: /not printable ASCII/ },

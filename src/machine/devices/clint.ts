@@ -6,10 +6,15 @@
  */
 import { CLOCK_INSTANT, CLOCK_RATE, CLOCK_TIME, MSIP, MTIMECMP, MTIME_OFFSET } from "../layout";
 
+/** Clock time at an instant of the running epoch, ticks of 100 ns: what the log counts, whatever firmware stored to mtime. */
+export function clockAt(instant: u64): u64 {
+  const since = instant - load<u64>(CLOCK_INSTANT);
+  return load<u64>(CLOCK_TIME) + ((since * load<u64>(CLOCK_RATE)) >> 24);
+}
+
 /** Guest time at an instant of the running epoch, ticks of 100 ns. */
 export function timeAt(instant: u64): u64 {
-  const since = instant - load<u64>(CLOCK_INSTANT);
-  return load<u64>(CLOCK_TIME) + ((since * load<u64>(CLOCK_RATE)) >> 24) + load<u64>(MTIME_OFFSET);
+  return clockAt(instant) + load<u64>(MTIME_OFFSET);
 }
 
 /**
@@ -17,20 +22,30 @@ export function timeAt(instant: u64): u64 {
  * from 0. u64.MAX where that is 2^38 ticks away or more.
  */
 export function nextChange(time: u64, instant: u64): u64 {
-  const rate = load<u64>(CLOCK_RATE);
   const current = timeAt(instant);
-  const ticks = current < time ? time - current : 0 - current;
+  return instantAfter(current < time ? time - current : 0 - current, instant);
+}
+
+/** The first instant that is `ticks` of guest time after `instant`; u64.MAX where that is none, or 2^38 ticks or more. */
+export function instantAfter(ticks: u64, instant: u64): u64 {
+  const rate = load<u64>(CLOCK_RATE);
   if (rate == 0 || ticks - 1 >= (<u64>1 << 38) - 1) return u64.MAX_VALUE;
   const start = load<u64>(CLOCK_INSTANT);
   const since = (((instant - start) * rate) >> 24) + ticks;
   return start + ((since << 24) + rate - 1) / rate;
 }
 
-let now: u64 = 0;
+/** The instant of the access that is being served. */
+export let now: u64 = 0;
 
-/** Tells the device what instant it is: before each access that may read the time. */
+/** Tells the devices what instant it is: before each access that may read the time. */
 export function setInstant(instant: u64): void {
   now = instant;
+}
+
+/** msip has words; mtimecmp and mtime have doublewords too, as on QEMU. */
+export function clintHas(offset: u32, size: u32): bool {
+  return size == 4 || (size == 8 && offset >= 0x4000);
 }
 
 export function clintRead(offset: u32, size: u32): u64 {

@@ -1,17 +1,17 @@
 /**
- * Console input as the log delivers it: sessions that know their next offset, and the queue that the UART reads.
+ * Console input as the log delivers it: sessions that know their next offset, and the queue that the console's ports read.
  *
  * The table is part of the state, so a promoted backup knows exactly which input the guest has been given. 64 sessions;
  * the one least recently delivered to makes room.
  */
 import {
-  INPUT_HEAD, INPUT_RING, INPUT_RING_SIZE, INPUT_SEQUENCE, INPUT_SESSION_COUNT, INPUT_SESSION_SIZE, INPUT_SESSIONS, INPUT_TAIL,
+  INPUT_HEAD, INPUT_RING, INPUT_RING_SIZE, INPUT_SEQUENCE, INPUT_SESSION_COUNT, INPUT_SESSION_SIZE, INPUT_SESSIONS,
 } from "../layout";
 import { markDirty } from "../ram";
-import { uartUpdate } from "./uart";
+import { inputChanged, inputWaiting } from "./console";
 
 export function inputRoom(): u32 {
-  return INPUT_RING_SIZE - <u32>(load<u64>(INPUT_HEAD) - load<u64>(INPUT_TAIL));
+  return INPUT_RING_SIZE - inputWaiting();
 }
 
 /** The session's entry, or the one that a new session would take. */
@@ -61,6 +61,6 @@ export function queueInput(id: u32, offset: u64, bytes: u32, length: u32): i32 {
   }
   store<u64>(INPUT_HEAD, head);
   store<u64>(entry, offset + length, 16);
-  uartUpdate();
+  inputChanged();
   return <i32>(length - <u32>skip);
 }

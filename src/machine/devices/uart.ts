@@ -1,15 +1,14 @@
 /**
- * 16550A UART: the guest's console.
+ * 16550A UART: the first port to the guest's console (devices/console.ts).
  *
- * Output is never busy: a byte stored to THR is in the console ring at once, numbered by CONSOLE_END. Input comes from the
- * input queue, which is filled at epoch starts only; the receive FIFO the guest sees is that queue. In loopback it is
- * disconnected from both: what the guest sends comes back to it, and the console's input waits outside.
+ * Output is never busy: a byte stored to THR is in the console's output at once. Input comes from the input queue, which is
+ * filled at epoch starts only; the receive FIFO the guest sees is that queue. So no time passes between characters: what is
+ * below the FIFO's trigger level has already timed out, and interrupts with the identification that says so. In loopback the
+ * port is disconnected from the console: what the guest sends comes back to it, and input waits outside.
  */
 import { UART_INTERRUPT } from "../../isa/memory-map";
-import {
-  CONSOLE_END, CONSOLE_RING, CONSOLE_RING_SIZE, INPUT_HEAD, INPUT_RING, INPUT_RING_SIZE, INPUT_TAIL, UART,
-} from "../layout";
-import { markDirty } from "../ram";
+import { UART } from "../layout";
+import { consoleRead, consoleWrite, hasKeyboard, inputWaiting, takeKeyboard, UART_PORT } from "./console";
 import { plicSetLevel } from "./plic";
 
 const IER: u32 = UART;
@@ -27,20 +26,40 @@ const LOOPED_BYTES: u32 = UART + 9;
 
 const LOOPED_MAX: u32 = 16;
 const MCR_LOOP: u32 = 0x10;
+const IER_RECEIVED: u8 = 1;
+/** What of FCR is kept: FIFOs on, and the receiver's trigger level. */
+const FCR_FIFO: u32 = 1;
+const FCR_KEPT: u32 = 0xc1;
+const IIR_RECEIVED: u32 = 0x04;
+const IIR_TIMEOUT: u32 = 0x0c;
 
 function loopback(): bool {
   return (load<u8>(MCR) & MCR_LOOP) != 0;
 }
 
 function inputAvailable(): bool {
-  return load<u8>(LOOPED) != 0 || (!loopback() && load<u64>(INPUT_HEAD) != load<u64>(INPUT_TAIL));
+  return received() != 0;
+}
+
+/** Bytes in the receive FIFO. */
+function received(): u32 {
+  return <u32>load<u8>(LOOPED) + (loopback() || !hasKeyboard(UART_PORT) ? 0 : inputWaiting());
+}
+
+/** Identification of received data: at the trigger level, or less than that and no more coming. */
+function receivedIdentification(): u32 {
+  const fcr = <u32>load<u8>(FCR);
+  if ((fcr & FCR_FIFO) == 0) return IIR_RECEIVED;
+  const level = fcr >> 6;
+  const trigger: u32 = level == 0 ? 1 : level == 1 ? 4 : level == 2 ? 8 : 14;
+  return received() >= trigger ? IIR_RECEIVED : IIR_TIMEOUT;
 }
 
 /** Reads RBR: 0 where nothing was received. */
 function receive(): u32 {
   const looped = load<u8>(LOOPED);
   if (looped == 0) {
-    const byte = loopback() ? -1 : consoleRead();
+    const byte = loopback() || !hasKeyboard(UART_PORT) ? -1 : consoleRead();
     return byte < 0 ? 0 : byte;
   }
   const byte = load<u8>(LOOPED_BYTES);
@@ -63,24 +82,6 @@ export function uartUpdate(): void {
   plicSetLevel(UART_INTERRUPT, ((ier & 1) != 0 && inputAvailable()) || ((ier & 2) != 0 && load<u8>(THRE_PENDING) != 0));
 }
 
-/** Appends a byte to the console's output. */
-export function consoleWrite(byte: u32): void {
-  const end = load<u64>(CONSOLE_END);
-  const at = CONSOLE_RING + (<u32>end & (CONSOLE_RING_SIZE - 1));
-  store<u8>(at, <u8>byte);
-  markDirty(at);
-  store<u64>(CONSOLE_END, end + 1);
-}
-
-/** Takes a byte of console input, or -1. */
-export function consoleRead(): i32 {
-  const tail = load<u64>(INPUT_TAIL);
-  if (tail == load<u64>(INPUT_HEAD)) return -1;
-  const byte = load<u8>(INPUT_RING + (<u32>tail & (INPUT_RING_SIZE - 1)));
-  store<u64>(INPUT_TAIL, tail + 1);
-  return byte;
-}
-
 export function uartRead(offset: u32): u64 {
   const dlab = (load<u8>(LCR) & 0x80) != 0;
   let value: u32 = 0;
@@ -92,9 +93,9 @@ export function uartRead(offset: u32): u64 {
     case 1:
       return dlab ? load<u8>(DLM) : load<u8>(IER);
     case 2: {
-      const fifo: u32 = (load<u8>(FCR) & 1) != 0 ? 0xc0 : 0;
+      const fifo: u32 = (load<u8>(FCR) & <u8>FCR_FIFO) != 0 ? 0xc0 : 0;
       const ier = load<u8>(IER);
-      if ((ier & 1) != 0 && inputAvailable()) value = 0x04 | fifo;
+      if ((ier & 1) != 0 && inputAvailable()) value = receivedIdentification() | fifo;
       else if ((ier & 2) != 0 && load<u8>(THRE_PENDING) != 0) {
         value = 0x02 | fifo;
         store<u8>(THRE_PENDING, 0);
@@ -129,7 +130,10 @@ export function uartWrite(offset: u32, value: u32): void {
         return;
       }
       if (loopback()) sendBack(value);
-      else consoleWrite(value);
+      else {
+        consoleWrite(value);
+        if ((load<u8>(IER) & IER_RECEIVED) != 0) takeKeyboard(UART_PORT);
+      }
       store<u8>(THRE_PENDING, 1);
       break;
     case 1:
@@ -144,7 +148,7 @@ export function uartWrite(offset: u32, value: u32): void {
     case 2:
       // A FIFO reset takes only what was looped back: what is queued has not arrived in the FIFO yet, and acknowledged input
       // is never lost.
-      store<u8>(FCR, <u8>(value & 1));
+      store<u8>(FCR, <u8>(value & FCR_KEPT));
       if ((value & 2) != 0) memory.fill(LOOPED, 0, LOOPED_MAX + 1);
       break;
     case 3:

@@ -16,6 +16,8 @@ import {
 } from "../../isa/causes";
 import { MSTATUS_TSR, MSTATUS_TVM, MSTATUS_TW, PRIV_M, PRIV_S, PRIV_U } from "../../isa/status-bits";
 import { setInstant } from "../devices/clint";
+import { pollAlarm } from "../devices/rtc";
+import { transmit } from "../devices/virtio-console";
 import {
   CONSOLE_END, CONSOLE_RING_SIZE, HALTED, INSTRET, LONE_ENTRY, MIE, MSTATUS, PC, PRIV, SBI_ENABLED, SLOTS, TLB_EXEC, TLB_READ, TLB_WRITE, WAITING, X,
 } from "../layout";
@@ -82,9 +84,12 @@ export function run(until: u64): u32 {
   while (true) {
     if (load<u64>(HALTED) != 0) return STOP_HALTED;
     const instant = load<u64>(INSTRET);
+    setInstant(instant);
+    // Both belong to this instant: whoever stops at it sees them done.
+    pollAlarm(instant);
+    if (!transmit(outputStart + OUTPUT_PRESSURE)) return STOP_OUTPUT;
     if (instant >= until) return STOP_LIMIT;
     if (load<u64>(CONSOLE_END) - outputStart >= OUTPUT_PRESSURE) return STOP_OUTPUT;
-    setInstant(instant);
     const pending = pendingInterrupts(instant);
     if (load<u64>(WAITING) != 0) {
       if ((pending & load<u64>(MIE)) == 0) return STOP_WFI;

@@ -7,6 +7,7 @@ import {
 import { nextChange, timeAt } from "../devices/clint";
 import { HALT_PANIC } from "../devices/finisher";
 import { plicInterrupts } from "../devices/plic";
+import { alarmInstant } from "../devices/rtc";
 import {
   HALTED, INSTRET, MCAUSE, MEDELEG, MENVCFG, MEPC, MIDELEG, MIE, MIP_SOFT, MSIP, MSTATUS, MTIMECMP, MTVAL, MTVEC, PC, PRIV,
   RESERVATION, SCAUSE, SEPC, STIMECMP, STVAL, STVEC, TRAP_INSTANT, TRAP_RUN,
@@ -105,9 +106,9 @@ export function pendingInterrupts(instant: u64): u64 {
   return mip;
 }
 
-/** The first instant after `instant` at which a timer line changes by itself. */
+/** The first instant after `instant` at which a timer line changes by itself, or the RTC's alarm goes off. */
 export function nextTimerInstant(instant: u64): u64 {
-  const machine = nextChange(load<u64>(MTIMECMP), instant);
+  const machine = min(nextChange(load<u64>(MTIMECMP), instant), alarmInstant(instant));
   return (load<u64>(MENVCFG) & MENVCFG_STCE) != 0 ? min(machine, nextChange(load<u64>(STIMECMP), instant)) : machine;
 }
 

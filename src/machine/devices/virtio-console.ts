@@ -1,0 +1,111 @@
+/**
+ * virtio console (device 3), one port: the guest's `hvc0`, a second way to the VM's one console (devices/console.ts).
+ *
+ * Output is taken where the guest notifies, before its next instruction: between two instructions, but not in the middle of
+ * one, because it may be more than the console's ring holds and must be read by the host meanwhile. Input is put into the
+ * buffers of the receive queue as it comes, while this port has the keyboard.
+ */
+import { VIRTIO_CONSOLE_SLOT } from "../../isa/memory-map";
+import { CONSOLE_END } from "../layout";
+import { consoleAppend, consoleWrite, hasKeyboard, inputWaiting, takeInput, takeKeyboard, UART_PORT, VIRTIO_PORT } from "./console";
+import { uartUpdate } from "./uart";
+import { isLive, needsReset, ownState, queueAt, usedInterrupt } from "./virtio-mmio";
+import {
+  beforeDeviceWrite, bufferAt, bufferLength, buffers, BROKEN, complete, EMPTY, nextChain, QUEUE_READY, readable, readBuffers, writable,
+} from "./virtqueue";
+
+export const CONSOLE_DEVICE: u32 = 3;
+/** VIRTIO_CONSOLE_F_EMERG_WRITE */
+export const CONSOLE_FEATURES: u64 = 1 << 2;
+export const CONSOLE_QUEUES: u32 = 2;
+
+const RECEIVE: u32 = 0;
+const TRANSMIT: u32 = 1;
+const EMERGENCY_WRITE: u32 = 8;
+
+/** A chain with more output than this is broken: with a full queue of such, a notification is 4 MiB of work. */
+const CHAIN_MAX: u64 = 64 * 1024;
+
+/** 1: output was announced and is not taken yet. */
+function announced(): u32 {
+  return ownState(VIRTIO_CONSOLE_SLOT);
+}
+
+export function consoleNotified(queue: u32): void {
+  if (queue == TRANSMIT) store<u32>(announced(), 1);
+  else receive();
+}
+
+export function consoleReset(): void {
+  takeKeyboard(UART_PORT);
+}
+
+/** Whether output was announced and not taken yet: nobody may look at the machine now, it is in the middle of an instant. */
+export function transmitting(): bool {
+  return load<u32>(announced()) != 0;
+}
+
+/**
+ * Takes the output that was announced.
+ *
+ * @param limit stop where the console has come to so many bytes; a chain more is possible
+ * @returns false: stopped, call again before the next instruction
+ */
+export function transmit(limit: u64): bool {
+  const queue = queueAt(VIRTIO_CONSOLE_SLOT, TRANSMIT);
+  let interrupts = false;
+  while (load<u32>(announced()) != 0) {
+    if (load<u64>(CONSOLE_END) >= limit) break;
+    const found = nextChain(queue);
+    if (found == EMPTY) store<u32>(announced(), 0);
+    else if (found == BROKEN || readable > CHAIN_MAX) giveUp();
+    else {
+      for (let i: u32 = 0; i < readBuffers(); i++) consoleAppend(bufferAt(i), bufferLength(i));
+      const sent = readable != 0;
+      if (complete(queue, 0)) interrupts = true;
+      if (sent && load<u32>(queueAt(VIRTIO_CONSOLE_SLOT, RECEIVE), QUEUE_READY) != 0) takeKeyboard(VIRTIO_PORT);
+    }
+  }
+  if (interrupts) usedInterrupt(VIRTIO_CONSOLE_SLOT);
+  return load<u32>(announced()) == 0;
+}
+
+/** Puts waiting input into the guest's buffers, where this port has the keyboard. */
+export function receive(): void {
+  if (!hasKeyboard(VIRTIO_PORT) || !isLive(VIRTIO_CONSOLE_SLOT)) return;
+  const queue = queueAt(VIRTIO_CONSOLE_SLOT, RECEIVE);
+  let interrupts = false;
+  while (inputWaiting() != 0) {
+    const found = nextChain(queue);
+    if (found == EMPTY) break;
+    if (found == BROKEN || writable == 0) {
+      giveUp();
+      break;
+    }
+    let written: u32 = 0;
+    for (let i = readBuffers(); i < buffers() && inputWaiting() != 0; i++) {
+      const part = min(inputWaiting(), bufferLength(i));
+      beforeDeviceWrite(bufferAt(i), part);
+      takeInput(bufferAt(i), part);
+      written += part;
+    }
+    if (complete(queue, written)) interrupts = true;
+  }
+  if (interrupts) usedInterrupt(VIRTIO_CONSOLE_SLOT);
+  uartUpdate();
+}
+
+function giveUp(): void {
+  store<u32>(announced(), 0);
+  needsReset(VIRTIO_CONSOLE_SLOT);
+  takeKeyboard(UART_PORT);
+}
+
+/** Size unknown, one port; whatever else there is reads 0. */
+export function consoleConfigRead(offset: u32, size: u32): u32 {
+  return offset == 4 && size == 4 ? 1 : 0;
+}
+
+export function consoleConfigWrite(offset: u32, size: u32, value: u32): void {
+  if (offset == EMERGENCY_WRITE && size == 4) consoleWrite(value & 0xff);
+}
