@@ -24,6 +24,7 @@ export const DEFAULT_CMDLINE = [
   "earlycon=sbi",
   "loglevel=6",
   "panic=-1",
+  "reboot=panic_warm",
   "cryptomgr.notests",
   "initcall_blacklist=jent_mod_init,load_system_certificate_list",
 ].join(" ");

@@ -12,13 +12,15 @@ describe("the guest's init", () => {
     expect(spawnSync("sh", ["-n"], { input: script, encoding: "utf8" })).toMatchObject({ status: 0, stderr: "" });
   });
 
-  it("prints the ready line once, after the mounts and right before it hands over to busybox", () => {
+  it("prints the ready line once, after the mounts and before it loads drivers and hands over to busybox", () => {
     const lines = INIT_SCRIPT.trimEnd().split("\n");
     expect(lines[0]).toBe("#!/bin/sh");
     expect(INIT_SCRIPT.split(READY_LINE)).toHaveLength(2);
-    expect(lines.at(-2)).toBe(`echo '${READY_LINE}'`);
+    const ready = lines.indexOf(`echo '${READY_LINE}'`);
     expect(lines.at(-1)).toBe("exec busybox init");
     expect(lines.indexOf("mount -a")).toBeGreaterThan(0);
+    expect(ready).toBeGreaterThan(lines.indexOf("mount -a"));
+    expect(lines.findIndex((line) => line.includes("modprobe"))).toBeGreaterThan(ready);
   });
 
   it("prints it in one piece, with no line that could be taken for it", () => {
