@@ -82,7 +82,7 @@ async function rawConnection(): Promise<{ socket: Socket; rejected: Promise<Erro
 describe("a logging channel over TCP", () => {
   test("says who it is, then carries messages both ways in order", async () => {
     const { primary, backup, hello: said } = await pair();
-    expect(said).toEqual({ kind: "hello", protocol: 1, ...hello });
+    expect(said).toEqual({ kind: "hello", protocol: 2, ...hello });
     const down: LoggingChannelMessage[] = Array.from({ length: 200 }, (_, i) => ({ kind: "heartbeat", term: BigInt(i) }));
     const up: LoggingChannelMessage[] = Array.from({ length: 50 }, (_, i) => ({ kind: "stateReceived", bytes: i }));
     for (const message of down) primary.channel.send(message);
