@@ -8,6 +8,8 @@ export interface Position {
   readonly instant: bigint;
   readonly time: bigint;
   readonly wakeTime: bigint | null;
+  /** Random bytes that the guest has asked for. */
+  readonly entropyWanted: number;
   readonly halt: GuestHalt | null;
 }
 
@@ -68,7 +70,7 @@ export class LocalMachine implements MachineHost {
   }
 
   private position(): Position {
-    const { instant, time, wakeTime, halt } = this.vm;
-    return { instant, time, wakeTime, halt };
+    const { instant, time, wakeTime, entropyWanted, halt } = this.vm;
+    return { instant, time, wakeTime, entropyWanted, halt };
   }
 }

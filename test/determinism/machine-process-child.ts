@@ -1,7 +1,7 @@
 /** The other side of machine-process.ts. Argument: MiB of the machine's memory. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { LocalMachine, type Position } from "./machine-host.ts";
-import type { Answer, PackedPosition, Question } from "./machine-process.ts";
+import { type Answer, type PackedPosition, type Question, unpackedInput } from "./machine-process.ts";
 
 const machine = new LocalMachine(Number(process.argv[2]));
 
@@ -17,11 +17,7 @@ async function answer(question: Question): Promise<Answer> {
       writeFileSync(question.path, await machine.snapshot());
       return { done: true };
     case "beginEpoch": {
-      const inputs = question.inputs.map(
-        ([inputSession, offset, bytes]) =>
-          ({ kind: "console", inputSession, offset: BigInt(offset), bytes: Uint8Array.from(Buffer.from(bytes, "base64")) }) as const,
-      );
-      await machine.beginEpoch({ time: BigInt(question.time), rate: question.rate }, inputs);
+      await machine.beginEpoch({ time: BigInt(question.time), rate: question.rate }, question.inputs.map(unpackedInput));
       return { done: true };
     }
     case "run": {
@@ -33,6 +29,6 @@ async function answer(question: Question): Promise<Answer> {
   }
 }
 
-function packed({ instant, time, wakeTime, halt }: Position): PackedPosition {
-  return { instant: String(instant), time: String(time), wakeTime: wakeTime === null ? null : String(wakeTime), halt };
+function packed({ instant, time, wakeTime, entropyWanted, halt }: Position): PackedPosition {
+  return { instant: String(instant), time: String(time), wakeTime: wakeTime === null ? null : String(wakeTime), entropyWanted, halt };
 }

@@ -16,13 +16,40 @@ export type Question =
   | { readonly kind: "run"; readonly until: string }
   | { readonly kind: "hash" };
 
-/** Of the console: session, offset, bytes in base64. */
-type PackedInput = readonly [session: string, offset: string, bytes: string];
+/** Bytes in base64, a wall clock in nanoseconds. */
+type PackedInput =
+  | readonly ["console", inputSession: string, offset: string, bytes: string]
+  | readonly ["entropy", bytes: string]
+  | readonly ["wallClock", unixNs: string];
+
+function packedInput(input: EpochInput): PackedInput {
+  switch (input.kind) {
+    case "console":
+      return ["console", input.inputSession, String(input.offset), Buffer.from(input.bytes).toString("base64")];
+    case "entropy":
+      return ["entropy", Buffer.from(input.bytes).toString("base64")];
+    case "wallClock":
+      return ["wallClock", String(input.unixNs)];
+  }
+}
+
+export function unpackedInput(packed: PackedInput): EpochInput {
+  const bytes = (base64: string) => Uint8Array.from(Buffer.from(base64, "base64"));
+  switch (packed[0]) {
+    case "console":
+      return { kind: "console", inputSession: packed[1], offset: BigInt(packed[2]), bytes: bytes(packed[3]) };
+    case "entropy":
+      return { kind: "entropy", bytes: bytes(packed[1]) };
+    case "wallClock":
+      return { kind: "wallClock", unixNs: BigInt(packed[1]) };
+  }
+}
 
 export interface PackedPosition {
   readonly instant: string;
   readonly time: string;
   readonly wakeTime: string | null;
+  readonly entropyWanted: number;
   readonly halt: Position["halt"];
 }
 
@@ -87,10 +114,7 @@ export class MachineProcess implements MachineHost {
   }
 
   async beginEpoch({ time, rate }: ClockSample, inputs: readonly EpochInput[]): Promise<void> {
-    const packed = inputs.map(
-      ({ inputSession, offset, bytes }) => [inputSession, String(offset), Buffer.from(bytes).toString("base64")] as const,
-    );
-    await this.ask({ kind: "beginEpoch", time: String(time), rate, inputs: packed });
+    await this.ask({ kind: "beginEpoch", time: String(time), rate, inputs: inputs.map(packedInput) });
   }
 
   async run(until: bigint): Promise<Run> {
@@ -114,6 +138,6 @@ export class MachineProcess implements MachineHost {
   }
 }
 
-function unpacked({ instant, time, wakeTime, halt }: PackedPosition): Position {
-  return { instant: BigInt(instant), time: BigInt(time), wakeTime: wakeTime === null ? null : BigInt(wakeTime), halt };
+function unpacked({ instant, time, wakeTime, entropyWanted, halt }: PackedPosition): Position {
+  return { instant: BigInt(instant), time: BigInt(time), wakeTime: wakeTime === null ? null : BigInt(wakeTime), entropyWanted, halt };
 }

@@ -3,6 +3,7 @@
  * and of a seed. A story is a list of lines, an instant and the hash of all state each.
  */
 import { Prng } from "../../src/base/prng.ts";
+import type { EpochInput } from "../../src/engine/epoch.ts";
 import { CLOCK_RATE_INSTRUCTIONS } from "../../src/engine/epoch.ts";
 import { VirtualMachine } from "../../src/engine/virtual-machine.ts";
 import { type Flavour, randomProgram } from "../machine/random-programs.ts";
@@ -28,6 +29,9 @@ const LINUX_RATE = Math.trunc(0.2 * CLOCK_RATE_INSTRUCTIONS);
 
 const blank = new VirtualMachine(module, { memoryMiB: PROGRAM_MEMORY_MIB }).snapshot();
 const loader = new VirtualMachine(module, { memoryMiB: PROGRAM_MEMORY_MIB });
+
+/** When the story of a Linux guest begins, in the world. */
+const WALL_CLOCK_NS = 1_700_000_000_000_000_000n;
 
 /** Of the guest's shell. */
 const PROMPT = "# ";
@@ -86,9 +90,15 @@ export async function tellLinux(host: MachineHost, atReset: Uint8Array, environm
   let typedAt: number | null = null;
   while (typedAt === null || !transcript.includes(last, typedAt)) {
     const types = typedAt === null && transcript.includes(PROMPT);
-    const { time, wakeTime } = position;
+    const { time, wakeTime, entropyWanted } = position;
     const clock = { time: wakeTime !== null && wakeTime > time && !types ? wakeTime : time, rate };
-    await host.beginEpoch(clock, types ? [{ kind: "console", inputSession: INPUT_SESSION, offset: 0n, bytes }] : []);
+    const inputs: EpochInput[] = lines.length === 0 ? [{ kind: "wallClock", unixNs: WALL_CLOCK_NS }] : [];
+    // The same for whoever is told the story, and never twice the same in it.
+    const entropy = new Prng(lines.length);
+    if (entropyWanted > 0)
+      inputs.push({ kind: "entropy", bytes: Uint8Array.from({ length: entropyWanted }, () => entropy.between(0, 255)) });
+    if (types) inputs.push({ kind: "console", inputSession: INPUT_SESSION, offset: 0n, bytes });
+    await host.beginEpoch(clock, inputs);
     if (types) typedAt = transcript.length;
     const run = await host.run(position.instant + LINUX_EPOCH_INSTRUCTIONS);
     transcript += run.output;
