@@ -30,3 +30,16 @@ for (const memoryMiB of [96, 128, 512, 2048]) {
     expect(guest.vm.halt).toBe(null);
   });
 }
+
+test("the kernel's own tests of its ciphers pass, in a boot that leaves nothing out", () => {
+  const guest = new LinuxGuest({ ...files, cmdline: "console=ttyS0" });
+  guest.runUntil(READY_LINE);
+  guest.runUntil("# ");
+  guest.type("grep selftest /proc/crypto | sort | uniq -c; dmesg -r; echo $((6*7)) tests\n");
+  guest.runUntil("42 tests");
+  const [, passed] = /(\d+) selftest +: passed/.exec(guest.transcript) ?? [];
+  expect(Number(passed)).toBeGreaterThan(40);
+  // What nobody has written a test for is "unknown".
+  expect(guest.transcript.match(/selftest +: (?!passed|unknown)\w+/g)).toBe(null);
+  expect(complaints(guest.transcript.split("\r\n"))).toEqual([]);
+});

@@ -71,14 +71,15 @@ describe("the whole way", () => {
 
 describe("what is refused", () => {
   it.each([
-    ["an unknown image", { image: "windows" }, ImageNotFoundError],
-    ["too little memory", { image: "debian", machine: { memoryMiB: 8 } }, ValidationFailedError],
-    ["a bad name", { image: "debian", name: "No_Good" }, ValidationFailedError],
-  ])("%s", async (_what, options, errorClass) => {
+    ["an unknown image", { image: "windows" }, ImageNotFoundError, "windows"],
+    ["too little memory", { image: "debian", machine: { memoryMiB: 64 } }, ValidationFailedError, "this kernel needs at least 96 MiB"],
+    ["a bad name", { image: "debian", name: "No_Good" }, ValidationFailedError, "/name"],
+  ])("%s", async (_what, options, errorClass, says) => {
     const ids = async () => (await client.vms.list().all()).map(({ id }) => id);
     const before = await ids();
     const error = await client.vms.create(options).catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(errorClass);
+    expect((error as Error).message).toContain(says);
     expect((error as ValidationFailedError).requestId).toMatch(/^req_/);
     expect(await ids()).toEqual(before);
   });
