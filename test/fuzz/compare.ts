@@ -19,8 +19,9 @@ export function compareResults(program: ProgramRecord, ours: ProgramResult, thei
     if (a === undefined || b === undefined) {
       return { differences: [`trap ${index}: ${a ? describeTrap(a) : "none"}, theirs ${b ? describeTrap(b) : "none"}`], excused };
     }
-    if (TRAP_FIELDS.every((field) => a[field] === b[field])) continue;
+    const same = TRAP_FIELDS.every((field) => a[field] === b[field]);
     const exception = EXCEPTIONS.find(({ excuses }) => excuses(a, b, instructionAt(program, a.epc)));
+    if (exception === undefined && same) continue;
     if (exception === undefined) return { differences: [`trap ${index}: ${describeTrap(a)}, theirs ${describeTrap(b)}`], excused };
     excused.push(exception);
     if (!exception.goesOn) return { differences: [], excused };

@@ -1,5 +1,6 @@
 /**
  * `npm run fuzz -- [--seed N] [--minutes M]`: random programs on our machine and on QEMU until the time is over or one differs.
+ * `npm run fuzz -- --float [--seed N] [--minutes M]`: every instruction that computes with floats, on random operands, the same way.
  * `npm run fuzz -- --program N`: that program, instruction by instruction, to the first that differs.
  * `npm run fuzz -- --exceptions`: what may differ, and why.
  *
@@ -9,6 +10,7 @@ import { parseArgs } from "node:util";
 import { QEMU, requireTools } from "../support/debian-tools.ts";
 import { compareBatch, programNumbers } from "./differential.ts";
 import { EXCEPTIONS, NOT_DRAWN } from "./exceptions.ts";
+import { compareFloats, floatImage } from "./float-cases.ts";
 import { MachineEngine } from "./machine-engine.ts";
 import { randomProgram } from "./program.ts";
 import { QemuEngine } from "./qemu-engine.ts";
@@ -17,15 +19,24 @@ import { findDifference } from "./stepwise.ts";
 const BATCH = 1000;
 /** Of the programs of a batch that differ, so many are looked into. */
 const SHOWN = 3;
+/** Random rows for each shape of operands, and of what differs on them so many. */
+const FLOAT_ROWS = 8000;
+const DIFFERENCES_SHOWN = 20;
 
 const { values } = parseArgs({
-  options: { seed: { type: "string" }, minutes: { type: "string" }, program: { type: "string" }, exceptions: { type: "boolean" } },
+  options: {
+    float: { type: "boolean" },
+    seed: { type: "string" },
+    minutes: { type: "string" },
+    program: { type: "string" },
+    exceptions: { type: "boolean" },
+  },
 });
 
 if (values.exceptions) printExceptions();
 else {
   requireTools(QEMU);
-  process.exitCode = values.program === undefined ? await fuzz() : await show(number("--program", values.program));
+  process.exitCode = values.program !== undefined ? await show(number("--program", values.program)) : await fuzz();
 }
 
 function number(option: string, text: string): bigint {
@@ -37,8 +48,12 @@ function number(option: string, text: string): bigint {
 async function fuzz(): Promise<number> {
   const seed = values.seed === undefined ? BigInt(Math.floor(Math.random() * 2 ** 31)) : number("--seed", values.seed);
   const minutes = Number(number("--minutes", values.minutes ?? "1"));
-  print(`seed=${seed} minutes=${minutes}`);
+  print(`seed=${seed} minutes=${minutes}${values.float ? " float" : ""}`);
   const end = performance.now() + minutes * 60_000;
+  return values.float ? await fuzzFloats(seed, end) : await fuzzPrograms(seed, end);
+}
+
+async function fuzzPrograms(seed: bigint, end: number): Promise<number> {
   const [ours, theirs] = [new MachineEngine(), new QemuEngine()];
   const excused = new Map<string, number>();
   let [programs, traps, parted] = [0, 0, 0];
@@ -61,6 +76,23 @@ async function fuzz(): Promise<number> {
     `${programs} programs agree: ${traps} traps, ${ours.instructions} instructions with those of the frame, ${parted} compared in part`,
   );
   for (const [name, count] of excused) print(`  excused ${name}: ${count}`);
+  return 0;
+}
+
+/** The first batch of a seed has the special values, too. */
+async function fuzzFloats(seed: bigint, end: number): Promise<number> {
+  const [ours, theirs] = [new MachineEngine(), new QemuEngine()];
+  let cases = 0;
+  for (let batch = 0n; performance.now() < end; batch++) {
+    const image = floatImage((seed << 32n) + batch, FLOAT_ROWS, batch === 0n);
+    const [others, own] = await Promise.all([theirs.run(image), ours.run(image)]);
+    cases += image.cases;
+    const differences = compareFloats(image, own, others, DIFFERENCES_SHOWN);
+    if (differences.length === 0) continue;
+    print(`${differences.join("\n")}\nagain: npm run fuzz -- --float --seed ${seed}`);
+    return 1;
+  }
+  print(`${cases} cases agree`);
   return 0;
 }
 
