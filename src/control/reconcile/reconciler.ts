@@ -2,7 +2,8 @@
  * The loop that brings what is to what is wanted: level-triggered, one pass at a time, from the rows and the reports.
  *
  *     idle --kick (a report, a request, a commit) or tick--> pass --read facts--> orders to workers, rows with events --> idle
- *                                                              '-- database down: nothing is decided, the next tick tries again
+ *                     |    ^                                   '-- database down: nothing is decided, the next tick tries again
+ *                     '----' held off while a guest stands still
  *
  * Losing a pass costs a tick, never a decision: nothing is remembered from one to the next but when an order was sent.
  */
@@ -27,6 +28,8 @@ import { followFailover } from "./follow-failover.ts";
 import type { ReconcilerOptions } from "./options.ts";
 import { replicaSpecOf } from "./replica-spec.ts";
 
+/** A backup that lost its primary asks within this, and is live within this of the answer. */
+const HOLD_OFF_MS = 20;
 const TRIM_INTERVAL_MS = 10 * 60 * 1000;
 /** After a backup failed, the next one waits so long; it doubles up to the second number. */
 const BACKOFF_MS = [0, 10_000] as const;
@@ -38,6 +41,8 @@ export class Reconciler {
   private stopped = true;
   private timer: NodeJS.Timeout | null = null;
   private down = false;
+  private notBeforeMs = 0;
+  private readonly promotions = new Set<Promise<unknown>>();
   private trimmedAtMs = Number.NEGATIVE_INFINITY;
   /** Why nobody could be found for a VM's next replica; in memory, as it is found out again at every pass. */
   private readonly refusals = new Map<string, "no_capacity" | "engine_mismatch">();
@@ -50,7 +55,10 @@ export class Reconciler {
     this.options = options;
     const { workers, database } = options;
     workers.on("joined", () => this.kick());
-    workers.on("left", () => this.kick());
+    workers.on("left", () => {
+      this.holdOff();
+      this.kick();
+    });
     workers.on("replicaGone", (_link, replicaId) => {
       // Lost with the database down, it comes again: what is dropped twice is gone twice.
       markReplicaGone(database.db, replicaId).then(
@@ -75,6 +83,22 @@ export class Reconciler {
     await this.running;
   }
 
+  /** A guest stands still until the arbiter has answered and its backup is live: this thread and the database are theirs first. */
+  holdOff(): void {
+    this.notBeforeMs = performance.now() + HOLD_OFF_MS;
+  }
+
+  /** Holds off while `promotion` is decided, and until its guest should be live. */
+  async giveWay<T>(promotion: Promise<T>): Promise<T> {
+    this.promotions.add(promotion);
+    try {
+      return await promotion;
+    } finally {
+      this.promotions.delete(promotion);
+      this.holdOff();
+    }
+  }
+
   /** Asks for a pass soon; many asks are one pass. */
   kick(): void {
     if (this.stopped) return;
@@ -90,6 +114,7 @@ export class Reconciler {
     if (this.timer !== null) clearTimeout(this.timer);
     let settled = true;
     while (this.again && !this.stopped) {
+      await this.heldOff();
       this.again = false;
       try {
         settled = await this.pass();
@@ -107,6 +132,15 @@ export class Reconciler {
     if (this.stopped) return;
     const { tickMs } = this.options.settings;
     this.timer = setTimeout(() => this.kick(), settled ? 4 * tickMs : tickMs);
+  }
+
+  private async heldOff(): Promise<void> {
+    for (;;) {
+      const waitMs = Math.ceil(this.notBeforeMs - performance.now());
+      if (this.promotions.size > 0) await Promise.allSettled(this.promotions);
+      else if (waitMs > 0) await new Promise((resolve) => setTimeout(resolve, waitMs));
+      else return;
+    }
   }
 
   /** @returns true where nothing is on its way */

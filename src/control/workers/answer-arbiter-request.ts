@@ -16,10 +16,11 @@ export async function answerArbiterRequest(control: ControlPlane, link: WorkerLi
   const log = control.log.child({ vmId, replicaId, worker: link.worker.name, request: request.kind, term: request.term });
   const change = toTermChange(message);
   try {
-    const answer = await changeTerm(control.database, change, {
+    const decision = changeTerm(control.database, change, {
       cause: causeOf(control, vmId, replicaId),
       isReachable: (backup) => control.workers.holderOf(backup) !== null,
     });
+    const answer = await (change.kind === "promote" ? control.reconciler.giveWay(decision) : decision);
     log.info(
       { outcome: answer.outcome, termNow: answer.term.toString(), repeated: !answer.changed },
       `arbiter: ${request.kind} ${answer.outcome}`,

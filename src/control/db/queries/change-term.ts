@@ -121,42 +121,44 @@ async function recordPromotion(
   term: bigint,
   { cause }: TermChangeContext,
 ): Promise<void> {
-  // Whoever else was a member holds a state of an older term: of no use to the new primary.
-  await tx.db
-    .update(replicas)
-    .set({ role: "backup", state: "lost", stateReason: "superseded", updatedAt: sql`now()` })
-    .where(
-      sql`${replicas.vmId} = ${vmId} AND ${replicas.id} <> ${asker} AND ${replicas.goneAt} IS NULL AND ${replicas.state} NOT IN ('lost')`,
-    );
-  await tx.db
-    .update(replicas)
-    .set({ role: "primary", state: "promoting", stateReason: null, updatedAt: sql`now()` })
-    .where(eq(replicas.id, asker));
-  // A failover that a user asked for waits here; one that was meant for another replica has lost its object.
-  await tx.db.execute(sql`
-    UPDATE failovers SET state = 'failed', completed_at = now()
-    WHERE vm_id = ${vmId} AND state IN ('pending', 'promoting') AND NOT (state = 'pending' AND to_replica = ${asker})`);
-  const { rows } = await tx.db.execute<{ id: string; cause: string; operation_id: string | null }>(sql`
-    UPDATE failovers SET state = 'promoting', term = ${term}, from_replica = ${formerPrimary}
-    WHERE vm_id = ${vmId} AND state = 'pending' AND to_replica = ${asker}
-    RETURNING id, cause, operation_id`);
-  const planned = rows[0];
-  const failoverId = planned?.id ?? newId("fo");
-  if (planned === undefined) {
-    await tx.db.execute(sql`
+  // Whoever else was a member holds a state of an older term: of no use to the new primary. A failover that a user asked for
+  // waits here; one that was meant for another replica has lost its object. All of it is one statement: the guest stands still.
+  const { rows } = await tx.db.execute<{ id: string; cause: string | null; operation_id: string | null }>(sql`
+    WITH others AS (
+      UPDATE replicas SET role = 'backup', state = 'lost', state_reason = 'superseded', updated_at = now()
+      WHERE vm_id = ${vmId} AND id <> ${asker} AND gone_at IS NULL AND state <> 'lost'
+    ), heir AS (
+      UPDATE replicas SET role = 'primary', state = 'promoting', state_reason = NULL, updated_at = now() WHERE id = ${asker}
+    ), planned AS (
+      UPDATE failovers SET state = 'promoting', term = ${term}, from_replica = ${formerPrimary}
+      WHERE vm_id = ${vmId} AND state = 'pending' AND to_replica = ${asker}
+      RETURNING id, cause, operation_id
+    ), pointless AS (
+      UPDATE failovers SET state = 'failed', completed_at = now()
+      WHERE vm_id = ${vmId} AND state IN ('pending', 'promoting') AND NOT (state = 'pending' AND to_replica = ${asker})
+      RETURNING id
+    ), unasked AS (
+      -- Looks at the pointless ones, so that they are ended before this one begins.
       INSERT INTO failovers (id, vm_id, cause, state, from_replica, to_replica, term)
-      VALUES (${failoverId}, ${vmId}, ${cause}, 'promoting', ${formerPrimary}, ${asker}, ${term})`);
-  }
-  const reason: ProtectionReason = planned === undefined ? cause : "user_action";
-  await tx.db.execute(sql`
-    UPDATE vms SET protection_state = 'failing_over', protection_reason = ${reason}, protection_since = now() WHERE id = ${vmId}`);
+      SELECT ${newId("fo")}::text, ${vmId}::text, ${cause}::text, 'promoting', ${formerPrimary}::text, ${asker}::text, ${term}::bigint
+      FROM (SELECT count(*) FROM pointless) AS ended WHERE NOT EXISTS (SELECT FROM planned)
+      RETURNING id
+    ), protection AS (
+      UPDATE vms SET protection_state = 'failing_over', protection_since = now(),
+        protection_reason = CASE WHEN EXISTS (SELECT FROM planned) THEN 'user_action' ELSE ${cause}::text END
+      WHERE id = ${vmId}
+    )
+    SELECT id, cause, operation_id FROM planned UNION ALL SELECT id, NULL, NULL FROM unasked`);
+  const [failover] = rows;
+  assert(failover !== undefined, "a promotion is a failover");
+  const reason: ProtectionReason = failover.cause === null ? cause : "user_action";
   tx.emit({
     type: "vm.failover.started",
     vmId,
     term,
-    cause: planned?.cause ?? cause,
-    operationId: planned?.operation_id ?? null,
-    data: { failoverId, from: formerPrimary, to: asker },
+    cause: failover.cause ?? cause,
+    operationId: failover.operation_id,
+    data: { failoverId: failover.id, from: formerPrimary, to: asker },
   });
   tx.emit({ type: "vm.protection.changed", vmId, term, cause: reason, data: { state: "failing_over", reason } });
 }
