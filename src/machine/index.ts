@@ -6,8 +6,9 @@
  */
 import { IRQ_MTI, IRQ_STI } from "../isa/causes";
 import { ENVCFG_CBCFE, ENVCFG_CBIE, ENVCFG_CBZE, PRIV_S } from "../isa/status-bits";
+import { ticksToInterrupt } from "./devices/deadlines";
 import { inputRoom as roomForInput, queueInput as queue } from "./devices/input-queue";
-import { setWallClock as setWall, ticksToInterrupt } from "./devices/rtc";
+import { setWallClock as setWall } from "./devices/rtc";
 import { transmitting as consoleTransmitting } from "./devices/virtio-console";
 import { entropyWanted as wantedEntropy, provideEntropy as provide } from "./devices/virtio-rng";
 import { MENVCFG_ADUE, MENVCFG_STCE } from "./hart/csr-legal";
@@ -148,7 +149,7 @@ export function waiting(): bool {
   return load<u64>(WAITING) != 0;
 }
 
-/** Clock time at which a timer or the RTC's alarm ends the hart's wait; all ones: none will. */
+/** Clock time at which a timer or a device's deadline ends the hart's wait; all ones: none will. */
 export function wakeTime(): u64 {
   const ticks = min(ticksToTimer(), ticksToInterrupt(load<u64>(INSTRET)));
   const now = time();

@@ -1,7 +1,7 @@
 /** Debian's kernel as the judge of machine and engine: it boots, answers, and does the same thing every time. */
 import { expect, test } from "vitest";
 import { READY_LINE } from "../../src/images/index.ts";
-import { LinuxGuest, linuxFiles } from "../support/linux-guest.ts";
+import { BOOT_UNIX_MS, LinuxGuest, linuxFiles } from "../support/linux-guest.ts";
 
 const files = await linuxFiles();
 
@@ -87,4 +87,45 @@ test("an idle guest waits, and wakes by its timer or by input", () => {
   const from = guest.transcript.length;
   guest.type("echo woken\n");
   guest.runUntil("\r\nwoken", from);
+});
+
+test("a guest knows the time from its first second, has entropy, and an hvc0 that is the same console", () => {
+  const guest = new LinuxGuest(files);
+  const answer = (command: string): string => {
+    const from = guest.transcript.length;
+    guest.type(`${command}; echo end of ans''wer\n`);
+    guest.runUntil("end of answer\r\n", from);
+    return guest.transcript.slice(from);
+  };
+  guest.runUntil("# ");
+  const shown = Number(/\r\n(\d+)\r\n/.exec(answer("date +%s"))?.[1]) * 1000;
+  const booted = BOOT_UNIX_MS + Number(guest.vm.time / 10_000n);
+  expect(Math.abs(shown - booted)).toBeLessThan(2000);
+  expect(answer("cat /sys/class/rtc/rtc0/name")).toContain("goldfish_rtc");
+
+  const sums = answer("for i in 1 2 3; do head -c 100 /dev/hwrng | sha256sum; done").match(/[0-9a-f]{64}/g) ?? [];
+  expect([sums.length, new Set(sums).size]).toEqual([3, 3]);
+
+  // A program on hvc0 prompts there, so the next line is its; then the shell on ttyS0 prompts again.
+  const from = guest.transcript.length;
+  guest.type("(echo at h''vc0; head -n 1) </dev/hvc0 >/dev/hvc0; echo back at t''tyS0\n");
+  guest.runUntil("at hvc0\r\n", from);
+  guest.type("there and back\n");
+  guest.runUntil("back at ttyS0\r\n", from);
+  expect(guest.transcript.slice(from)).toMatch(/at hvc0\r\nthere and back\r\nthere and back\r\nback at ttyS0/);
+
+  // More than the console's ring holds, through a device that takes it at once.
+  const long = answer("seq 1 60000 >/tmp/many; cat /tmp/many >/dev/hvc0");
+  expect(long).toContain(Array.from({ length: 60_000 }, (_, i) => `${i + 1}\r\n`).join(""));
+});
+
+test.each([
+  ["echo c >/proc/sysrq-trigger", "panic"],
+  ["reboot -f", "reboot"],
+])("a guest that does %s is halted, and it was a %s", (command, halt) => {
+  const guest = new LinuxGuest(files);
+  guest.runUntil("# ");
+  guest.type(`${command}\n`);
+  for (let i = 0; i < 1000 && guest.epoch(1_000_000n); i++);
+  expect(guest.vm.halt).toBe(halt);
 });

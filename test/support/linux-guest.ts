@@ -2,9 +2,10 @@
  * A Debian guest on a bare VirtualMachine: boots it, types at it, without any replication around.
  *
  * The clock rule is fixed, so a run is the same every time: 20 ns of guest time an instruction, and an idle guest's time
- * jumps to its next timer.
+ * jumps to its next timer. It begins at BOOT_UNIX_MS, and what it gets for entropy is always the same.
  */
 import { readFileSync } from "node:fs";
+import { Prng } from "../../src/base/prng.ts";
 import type { EpochInput } from "../../src/engine/epoch.ts";
 import { VirtualMachine } from "../../src/engine/virtual-machine.ts";
 import { ImageStore } from "../../src/images/index.ts";
@@ -12,6 +13,9 @@ import { guestImageStore } from "./guest-image.ts";
 import { machineModule } from "./machine-module.ts";
 
 export const INPUT_SESSION = "00000000-0000-4000-8000-000000000001";
+
+/** What time it is in the world at the guest's first instruction: 14 November 2023, 22:13:20. */
+export const BOOT_UNIX_MS = 1_700_000_000_000;
 
 /** Ticks per 2^24 instructions: 0.2 ticks, 20 ns, each. */
 const RATE = Math.trunc(0.2 * (1 << 24));
@@ -38,7 +42,8 @@ export class LinuxGuest {
   transcript = "";
   private console = 0n;
   private inputOffset = 0n;
-  private pending: EpochInput[] = [];
+  private pending: EpochInput[] = [{ kind: "wallClock", unixNs: BigInt(BOOT_UNIX_MS) * 1_000_000n }];
+  private readonly entropy = new Prng(1);
 
   /** @param firmware runs in M mode and boots the kernel; null: the machine is its own firmware */
   constructor(files: LinuxFiles, memoryMiB = 128, firmware: Uint8Array | null = null) {
@@ -57,6 +62,8 @@ export class LinuxGuest {
   /** One epoch of at most so many instructions; false once the guest has ended itself. */
   epoch(instructions: bigint): boolean {
     const { vm } = this;
+    const wanted = vm.entropyWanted;
+    if (wanted > 0) this.pending.push({ kind: "entropy", bytes: Uint8Array.from({ length: wanted }, () => this.entropy.between(0, 255)) });
     const wake = vm.wakeTime;
     const time = wake !== null && wake > vm.time && this.pending.length === 0 ? wake : vm.time;
     vm.beginEpoch({ time, rate: RATE }, this.pending);

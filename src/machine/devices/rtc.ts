@@ -10,7 +10,7 @@
  */
 import { RTC_INTERRUPT } from "../../isa/memory-map";
 import { RTC, WALL_FLOOR, WALL_OFFSET } from "../layout";
-import { clockAt, instantAfter, now } from "./clint";
+import { clockAt, now } from "./clint";
 import { plicSetLevel } from "./plic";
 
 /** Added to the wall clock: what the guest has set the clock to. */
@@ -40,7 +40,7 @@ export function setWallClock(unixNs: u64, instant: u64): void {
 }
 
 /** Ticks of guest time until the alarm goes off, rounded up; 0: now; u64.MAX: it is not set. */
-function ticksToAlarm(instant: u64): u64 {
+export function ticksToAlarm(instant: u64): u64 {
   if (load<u32>(ALARM_SET) == 0) return u64.MAX_VALUE;
   const shown = rtcAt(instant);
   const alarm = load<u64>(ALARM);
@@ -52,25 +52,15 @@ function ticksToAlarm(instant: u64): u64 {
   return (left + behind + NS_PER_TICK - 1) / NS_PER_TICK;
 }
 
-/** Lets the alarm go off if it is time; before interrupts are looked at. */
-export function pollAlarm(instant: u64): void {
-  if (ticksToAlarm(instant) == 0) goOff();
-}
-
-function goOff(): void {
+export function goOff(): void {
   store<u32>(ALARM_SET, 0);
   store<u32>(INTERRUPT_PENDING, 1);
   updateLine();
 }
 
-/** The first instant after `instant` at which the alarm goes off; it has not at `instant`. */
-export function alarmInstant(instant: u64): u64 {
-  return load<u32>(ALARM_SET) == 0 ? u64.MAX_VALUE : instantAfter(ticksToAlarm(instant), instant);
-}
-
-/** Ticks of guest time until the alarm interrupts; u64.MAX: it will not. */
-export function ticksToInterrupt(instant: u64): u64 {
-  return load<u32>(INTERRUPT_ENABLED) == 0 ? u64.MAX_VALUE : ticksToAlarm(instant);
+/** Whether the guest hears of the alarm when it goes off. */
+export function interruptsByAlarm(): bool {
+  return load<u32>(INTERRUPT_ENABLED) != 0;
 }
 
 function updateLine(): void {
@@ -111,7 +101,7 @@ export function rtcWrite(offset: u32, value: u32): void {
     case 0x08: // sets the alarm: drivers store the upper half first
       store<u32>(ALARM, value);
       store<u32>(ALARM_SET, 1);
-      pollAlarm(now);
+      if (ticksToAlarm(now) == 0) goOff();
       break;
     case 0x0c:
       store<u32>(ALARM, value, 4);

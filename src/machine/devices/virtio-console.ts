@@ -4,9 +4,14 @@
  * Output is taken where the guest notifies, before its next instruction: between two instructions, but not in the middle of
  * one, because it may be more than the console's ring holds and must be read by the host meanwhile. Input is put into the
  * buffers of the receive queue as it comes, while this port has the keyboard.
+ *
+ * That output was taken, the guest is told at most every 0.2 s. Linux has always seen it by then, since it looks for it with
+ * interrupts off, and takes an interrupt with nothing to do for one that nobody cared about: after 100,000 of them with no
+ * more than 0.1 s in between it disables the line. (virtio sets no time for it)
  */
 import { VIRTIO_CONSOLE_SLOT } from "../../isa/memory-map";
 import { CONSOLE_END } from "../layout";
+import { clockAt } from "./clint";
 import { consoleAppend, consoleWrite, hasKeyboard, inputWaiting, takeInput, takeKeyboard, UART_PORT, VIRTIO_PORT } from "./console";
 import { uartUpdate } from "./uart";
 import { isLive, needsReset, ownState, queueAt, usedInterrupt } from "./virtio-mmio";
@@ -26,9 +31,36 @@ const EMERGENCY_WRITE: u32 = 8;
 /** A chain with more output than this is broken: with a full queue of such, a notification is 4 MiB of work. */
 const CHAIN_MAX: u64 = 64 * 1024;
 
-/** 1: output was announced and is not taken yet. */
+/** Ticks of guest time between two interrupts for output that was taken. */
+const TELLING_TICKS: u64 = 2_000_000;
+
+/** u32, 1: output was announced and is not taken yet. */
 function announced(): u32 {
   return ownState(VIRTIO_CONSOLE_SLOT);
+}
+
+/** u32, 1: output was taken, and the guest is to be told. */
+function untold(): u32 {
+  return ownState(VIRTIO_CONSOLE_SLOT) + 4;
+}
+
+/** u64: clock time before which it is not. */
+function tellingTime(): u32 {
+  return ownState(VIRTIO_CONSOLE_SLOT) + 8;
+}
+
+/** Ticks of guest time until the guest is told; 0: now; u64.MAX: there is nothing to tell. */
+export function ticksToTelling(instant: u64): u64 {
+  if (load<u32>(untold()) == 0) return u64.MAX_VALUE;
+  const clock = clockAt(instant);
+  const due = load<u64>(tellingTime());
+  return due <= clock ? 0 : due - clock;
+}
+
+export function tellSent(instant: u64): void {
+  store<u32>(untold(), 0);
+  store<u64>(tellingTime(), clockAt(instant) + TELLING_TICKS);
+  usedInterrupt(VIRTIO_CONSOLE_SLOT);
 }
 
 export function consoleNotified(queue: u32): void {
@@ -53,7 +85,6 @@ export function transmitting(): bool {
  */
 export function transmit(limit: u64): bool {
   const queue = queueAt(VIRTIO_CONSOLE_SLOT, TRANSMIT);
-  let interrupts = false;
   while (load<u32>(announced()) != 0) {
     if (load<u64>(CONSOLE_END) >= limit) break;
     const found = nextChain(queue);
@@ -62,11 +93,10 @@ export function transmit(limit: u64): bool {
     else {
       for (let i: u32 = 0; i < readBuffers(); i++) consoleAppend(bufferAt(i), bufferLength(i));
       const sent = readable != 0;
-      if (complete(queue, 0)) interrupts = true;
+      if (complete(queue, 0)) store<u32>(untold(), 1);
       if (sent && load<u32>(queueAt(VIRTIO_CONSOLE_SLOT, RECEIVE), QUEUE_READY) != 0) takeKeyboard(VIRTIO_PORT);
     }
   }
-  if (interrupts) usedInterrupt(VIRTIO_CONSOLE_SLOT);
   return load<u32>(announced()) == 0;
 }
 
@@ -97,6 +127,7 @@ export function receive(): void {
 
 function giveUp(): void {
   store<u32>(announced(), 0);
+  store<u32>(untold(), 0);
   needsReset(VIRTIO_CONSOLE_SLOT);
   takeKeyboard(UART_PORT);
 }

@@ -16,7 +16,7 @@ import {
 } from "../../isa/causes";
 import { MSTATUS_TSR, MSTATUS_TVM, MSTATUS_TW, PRIV_M, PRIV_S, PRIV_U } from "../../isa/status-bits";
 import { setInstant } from "../devices/clint";
-import { pollAlarm } from "../devices/rtc";
+import { meetDeadlines } from "../devices/deadlines";
 import { transmit } from "../devices/virtio-console";
 import {
   CONSOLE_END, CONSOLE_RING_SIZE, HALTED, INSTRET, LONE_ENTRY, MIE, MSTATUS, PC, PRIV, SBI_ENABLED, SLOTS, TLB_EXEC, TLB_READ, TLB_WRITE, WAITING, X,
@@ -86,8 +86,8 @@ export function run(until: u64): u32 {
     const instant = load<u64>(INSTRET);
     setInstant(instant);
     // Both belong to this instant: whoever stops at it sees them done.
-    pollAlarm(instant);
     if (!transmit(outputStart + OUTPUT_PRESSURE)) return STOP_OUTPUT;
+    meetDeadlines(instant);
     if (instant >= until) return STOP_LIMIT;
     if (load<u64>(CONSOLE_END) - outputStart >= OUTPUT_PRESSURE) return STOP_OUTPUT;
     const pending = pendingInterrupts(instant);

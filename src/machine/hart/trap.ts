@@ -5,9 +5,9 @@ import {
   PRIV_S,
 } from "../../isa/status-bits";
 import { nextChange, timeAt } from "../devices/clint";
+import { nextDeadline } from "../devices/deadlines";
 import { HALT_PANIC } from "../devices/finisher";
 import { plicInterrupts } from "../devices/plic";
-import { alarmInstant } from "../devices/rtc";
 import {
   HALTED, INSTRET, MCAUSE, MEDELEG, MENVCFG, MEPC, MIDELEG, MIE, MIP_SOFT, MSIP, MSTATUS, MTIMECMP, MTVAL, MTVEC, PC, PRIV,
   RESERVATION, SCAUSE, SEPC, STIMECMP, STVAL, STVEC, TRAP_INSTANT, TRAP_RUN,
@@ -106,9 +106,9 @@ export function pendingInterrupts(instant: u64): u64 {
   return mip;
 }
 
-/** The first instant after `instant` at which a timer line changes by itself, or the RTC's alarm goes off. */
+/** The first instant after `instant` at which a timer line changes by itself, or a device has a deadline. */
 export function nextTimerInstant(instant: u64): u64 {
-  const machine = min(nextChange(load<u64>(MTIMECMP), instant), alarmInstant(instant));
+  const machine = min(nextChange(load<u64>(MTIMECMP), instant), nextDeadline(instant));
   return (load<u64>(MENVCFG) & MENVCFG_STCE) != 0 ? min(machine, nextChange(load<u64>(STIMECMP), instant)) : machine;
 }
 
