@@ -152,6 +152,35 @@ describe("idempotency", () => {
   });
 });
 
+describe("a worker that dies while it starts a guest", () => {
+  test("and comes back as another process leaves the VM to be placed again", async () => {
+    const first = await control.join("one", { starts: false });
+    await control.createVm("demo", "none");
+    const { replicaId } = await first.order("createReplica");
+    await control.vmThat("demo", ({ status }) => status.state === "starting");
+    await control.kill(first);
+    const second = await control.join("one");
+    expect((await second.order("createReplica")).replicaId).not.toBe(replicaId);
+    const vm = await control.waitFor("demo", "running");
+    expect(vm.status.term).toBe(1);
+    const { body } = await control.get<{ items: { data: { state: string } }[] }>("/v1/vms/demo/events?types=vm.state.changed");
+    expect(body.items.map(({ data }) => data.state)).toEqual(["starting", "provisioning", "starting", "running"]);
+  });
+
+  test("three times is not given a fourth", async () => {
+    await control.createVm("demo", "none");
+    for (let life = 1; life <= 3; life++) {
+      const worker = await control.join("one", { starts: false });
+      await worker.order("createReplica");
+      await control.vmThat("demo", ({ status }) => status.state === "starting");
+      await control.kill(worker);
+    }
+    await control.join("one");
+    const vm = await control.vmThat("demo", ({ status }) => status.state === "failed");
+    expect(vm.status.stateReason).toBe("all_replicas_lost");
+  });
+});
+
 describe("list", () => {
   test("pages in the order of creation, without holes or repeats", async () => {
     for (const name of ["a", "b", "c", "d", "e"]) await control.createVm(name, "none");

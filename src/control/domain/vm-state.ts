@@ -1,12 +1,13 @@
 /**
  * Life of a VM, derived from what its replicas report.
  *
- *     provisioning -> starting -> running -> stopped (the guest ended itself)
+ *     provisioning <-> starting -> running -> stopped (the guest ended itself)
  *          |             |          |           |
  *          |             '----------+-> failed  |      (no replica is left, or the primary broke)
  *          |             |          |     |     |
  *          '-------------+----------+-----+-----+--> deleting -> deleted
  *
+ * Back to provisioning: the worker's process died before the guest's first instruction, so nobody has seen anything of it.
  * The other states of the contract (pausing, paused, resuming, stopping) have no route yet.
  */
 import type { ReplicaFacts } from "./replica-facts.ts";
@@ -39,9 +40,23 @@ export interface VmStateFacts {
   readonly synced: readonly string[];
   /** Replicas whose memory may still be in use somewhere. */
   readonly replicas: readonly ReplicaFacts[];
+  /** The last that was heard of the primary is that its guest had not begun. */
+  readonly primaryNeverRan: boolean;
   readonly startingForMs: number;
   readonly startDeadlineMs: number;
 }
+
+export const ALL_LOST: VmStateChange = {
+  state: "failed",
+  reason: "all_replicas_lost",
+  message: "Every worker that held a replica of this VM is gone",
+};
+
+const PLACE_AGAIN: VmStateChange = {
+  state: "provisioning",
+  reason: "worker_lost",
+  message: "The worker died before the guest's first instruction: the VM is placed again",
+};
 
 /** A VM in one of these does not come back by itself: no replica of it is wanted. */
 export function isSettled(state: VmState): boolean {
@@ -66,11 +81,13 @@ export function nextVmState(vm: VmStateFacts): VmStateChange | null {
   if (primary === null || primary.state === "lost" || primary.broken) {
     const survivor = vm.replicas.some((replica) => vm.synced.includes(replica.id) && replica.state !== "lost" && !replica.broken);
     if (survivor) return null;
+    // Not there any more, as opposed to only given up: its process is gone for certain, and cannot begin the guest after all.
+    if (primary === null && vm.primaryNeverRan && vm.state !== "running") return PLACE_AGAIN;
     if (primary?.broken) {
       const reason = primary.report?.haltReason ?? "replica_failed";
       return { state: "failed", reason, message: primary.report?.message ?? `The only replica halted: ${reason}` };
     }
-    return { state: "failed", reason: "all_replicas_lost", message: "Every worker that held a replica of this VM is gone" };
+    return ALL_LOST;
   }
   if (primary.report?.state === "live" && vm.state !== "running") return { state: "running", reason: null, message: null };
   if (vm.state === "provisioning") return { state: "starting", reason: null, message: null };

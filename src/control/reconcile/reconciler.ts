@@ -15,14 +15,14 @@ import { recordRepair } from "../db/queries/record-repair.ts";
 import { setWorkerState } from "../db/queries/set-worker-state.ts";
 import { trimHistory } from "../db/queries/trim-history.ts";
 import { markReplicaGone, setReplicaState } from "../db/queries/update-replica.ts";
-import { setProtection, setVmState } from "../db/queries/update-vm.ts";
+import { giveUpPlace, setProtection, setVmState } from "../db/queries/update-vm.ts";
 import type { FailoverRow, ReplicaRow, VmRow } from "../db/schema.ts";
 import { isDatabaseUnavailable } from "../db/unavailable.ts";
 import { place } from "../domain/placement.ts";
 import { planVm, type VmStep } from "../domain/plan-vm.ts";
 import { protectionOf } from "../domain/protection.ts";
 import { isBroken, type ReplicaFacts } from "../domain/replica-facts.ts";
-import { isSettled, nextVmState } from "../domain/vm-state.ts";
+import { ALL_LOST, isSettled, nextVmState } from "../domain/vm-state.ts";
 import type { WorkerState } from "../domain/worker-state.ts";
 import { followFailover } from "./follow-failover.ts";
 import type { ReconcilerOptions } from "./options.ts";
@@ -217,19 +217,23 @@ export class Reconciler {
     if (vm.synced.length > 0) this.backoff.delete(vm.id);
     for (const step of steps) await this.perform(facts, vm, rows, step, nowMs);
 
+    const primary = vm.primaryReplica === null ? null : workers.lastReport(vm.primaryReplica);
     const change = nextVmState({
       state: vm.state,
       desiredState: vm.desiredState,
       primaryReplica: vm.primaryReplica,
       synced: vm.synced,
       replicas,
+      primaryNeverRan: primary?.role === "primary" && primary.state === "syncing",
       startingForMs: Date.now() - vm.stateSince.getTime(),
       startDeadlineMs: settings.startDeadlineMs,
     });
-    const primary = vm.primaryReplica === null ? null : workers.lastReport(vm.primaryReplica);
     if (change !== null) {
       const known = { instant: BigInt(primary?.instant ?? 0), consoleEnd: BigInt(primary?.consoleEnd ?? 0) };
-      const done = await database.transaction((tx) => setVmState(tx, vm, change, known));
+      const done = await database.transaction(async (tx) => {
+        if (change.state !== "provisioning" || (await giveUpPlace(tx, vm))) return await setVmState(tx, vm, change, known);
+        return await setVmState(tx, vm, ALL_LOST, known);
+      });
       if (done) log.info({ vmId: vm.id, from: vm.state, state: change.state, reason: change.reason }, `VM is ${change.state}`);
       // The rest follows from the new state, at once.
       this.again = true;

@@ -38,6 +38,7 @@ describe("the next state", () => {
     primaryReplica: "p",
     synced: [],
     replicas: [P],
+    primaryNeverRan: false,
     startingForMs: 0,
     startDeadlineMs: 1000,
   };
@@ -55,6 +56,14 @@ describe("the next state", () => {
       "failed",
       "start_timeout",
     ]));
+  test("of one whose worker's process is gone before the guest began is provisioning again", () =>
+    check({ state: "starting", replicas: [], primaryNeverRan: true }, ["provisioning", "worker_lost"]));
+  test("of one whose worker only is not heard of, or whose guest may have begun, is failed", () => {
+    const givenUp = replica("p", { state: "lost", link: "lost", report: null });
+    check({ state: "starting", replicas: [givenUp], primaryNeverRan: true }, ["failed", "all_replicas_lost"]);
+    check({ state: "starting", replicas: [] }, ["failed", "all_replicas_lost"]);
+    check({ state: "running", replicas: [], primaryNeverRan: true }, ["failed", "all_replicas_lost"]);
+  });
   test("of one whose guest powered off is stopped", () =>
     check({ replicas: [replica("p", { report: report("primary", "stopped", { guestHalt: "poweroff" }) })] }, [
       "stopped",

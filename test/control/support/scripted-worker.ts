@@ -41,6 +41,8 @@ export interface ScriptedWorkerOptions {
   readonly protocol?: number;
   /** Where `pair` orders are carried out at once. Default: true. */
   readonly pairs?: boolean;
+  /** A primary's guest begins as soon as it is created. Default: true. */
+  readonly starts?: boolean;
   /** Input is acknowledged as it comes. Default: true. */
   readonly acknowledges?: boolean;
 }
@@ -257,7 +259,10 @@ export class ScriptedWorker {
       case "createReplica": {
         const { replicaId, vmId, role, term } = message;
         if (!this.reports.has(replicaId)) {
-          this.reports.set(replicaId, newReport(replicaId, vmId, role, role === "primary" ? "live" : "syncing", term));
+          this.reports.set(
+            replicaId,
+            newReport(replicaId, vmId, role, role === "primary" && this.options.starts !== false ? "live" : "syncing", term),
+          );
         }
         this.report(replicaId);
         return;

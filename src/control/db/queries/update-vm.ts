@@ -59,6 +59,22 @@ export async function setVmState(tx: Transaction, vm: VmRow, change: VmStateChan
   return true;
 }
 
+/** A VM whose guest ends the processes of workers must not go through all of them. */
+const PLACES_MAX = 3;
+
+/**
+ * The VM has no primary again, as when it was created; for a guest that never ran, on a process that is gone.
+ *
+ * @returns false where it is another primary by now, or has been placed too often
+ */
+export async function giveUpPlace(tx: Transaction, vm: VmRow): Promise<boolean> {
+  const { rowCount } = await tx.db.execute(sql`
+    UPDATE vms SET primary_replica = NULL
+    WHERE id = ${vm.id} AND primary_replica = ${vm.primaryReplica} AND term = 1 AND state IN ('provisioning', 'starting')
+      AND (SELECT count(*) FROM replicas WHERE vm_id = ${vm.id}) < ${PLACES_MAX}`);
+  return (rowCount ?? 0) > 0;
+}
+
 /** @returns false where the term has changed since the facts were read */
 export async function setProtection(tx: Transaction, vm: VmRow, protection: Protection): Promise<boolean> {
   const updated = await tx.db
