@@ -1,0 +1,58 @@
+/**
+ * What translated code and the machine know of each other: addresses in the machine's linear memory, the functions that a
+ * region calls, and the form of a region itself (`src/machine/hart/regions.ts` is the other side).
+ *
+ * A region is a function
+ *
+ *     (base: i64, table: i32, set: i32, left: i32, index: i32, key: i64) -> i32
+ *
+ * with base: the page's virtual address; table: its decode table; set: the TLB set of data accesses in the present mode; left:
+ * instructions that may still retire; index: which entry; key: what the page's decode entries say where this region can be
+ * entered, without the entry's index. It stores the program counter it comes to and returns
+ * `left | reason << 30`, with left: what is left now.
+ */
+import { I32, I64 } from "./wasm-builder.ts";
+
+/** Why a region was left. */
+export const EXIT_JUMP = 0;
+/** The instruction at the program counter is the interpreter's: it has not retired. */
+export const EXIT_INTERPRET = 1;
+/** An access touched what the machine must look at before the next instruction. */
+export const EXIT_LOOK_AGAIN = 2;
+
+export const EXIT_REASON_SHIFT = 30;
+
+/** Addresses in the machine's memory. */
+export interface MachineAddresses {
+  /** x0..x31, then f0..f31, 8 bytes each. */
+  readonly registers: number;
+  readonly programCounter: number;
+  readonly mstatus: number;
+  readonly fcsr: number;
+  /** TLBs: entries of 16 bytes, tag u64 and at 8 what makes a linear address of the low half of a virtual one; 256 entries a set. */
+  readonly readTlb: number;
+  readonly writeTlb: number;
+  /** How the last call of `load`, `atomic` or `csr` ended: 0 done, 1 to be interpreted (nothing has changed), 2 done and look again. */
+  readonly outcome: number;
+}
+
+/** Functions of the machine that regions import, in the order of their indices. */
+export const MACHINE_FUNCTIONS = {
+  /** (address, kind: size | 16 where it extends the sign) -> value */
+  load: { index: 0, type: { parameters: [I64, I32], results: [I64] } },
+  /** (address, size, value) -> outcome */
+  store: { index: 1, type: { parameters: [I64, I32, I64], results: [I32] } },
+  /** (funct5 | size << 8, address, operand) -> what was in memory, or SC's answer */
+  atomic: { index: 2, type: { parameters: [I32, I64, I64], results: [I64] } },
+  /** (instruction, source, instructions left before it) -> what was in the CSR */
+  csr: { index: 3, type: { parameters: [I32, I64, I32], results: [I64] } },
+  /** (instruction) -> whether it is legal; its integer operands are in memory, and its result */
+  float: { index: 4, type: { parameters: [I32], results: [I32] } },
+  mulh: { index: 5, type: { parameters: [I64, I64], results: [I64] } },
+  mulhsu: { index: 6, type: { parameters: [I64, I64], results: [I64] } },
+  mulhu: { index: 7, type: { parameters: [I64, I64], results: [I64] } },
+  /** () -> the TLB set of data accesses: after a write to a CSR that may change it */
+  dataSet: { index: 8, type: { parameters: [], results: [I32] } },
+} as const;
+
+export const REGION_TYPE = { parameters: [I64, I32, I32, I32, I32, I64], results: [I32] } as const;

@@ -1,0 +1,702 @@
+/**
+ * Translates regions of guest code into WebAssembly. Bytes to bytes: nothing here knows a machine that runs.
+ *
+ * Guest registers are locals from the entry to the common exit. The control flow is structured by the dominator tree (Ramsey,
+ * "Beyond Relooper", ICFP 2022) under one dispatcher:
+ *
+ *     block $exit
+ *       loop $dispatch                       index says which entry
+ *         block … block  br_table …  end     each entry's block, and what it dominates
+ *       end
+ *     end $exit                              registers go back to memory
+ *
+ * Every block first takes its instructions off `left`, and leaves the region if there are too few: the interpreter executes the
+ * rest, to the exact instant. An instruction that cannot be finished gives back its own and the following ones.
+ */
+import { assert, unreachable } from "../base/assert.ts";
+import { emitAluImmediate, emitAluRegister, emitUnary } from "./arithmetic.ts";
+import { type Block, type ControlFlow, findControlFlow, PAGE_BYTES, successors } from "./control-flow.ts";
+import type { Condition, Instruction } from "./instruction.ts";
+import {
+  EXIT_INTERPRET,
+  EXIT_JUMP,
+  EXIT_LOOK_AGAIN,
+  EXIT_REASON_SHIFT,
+  MACHINE_FUNCTIONS,
+  type MachineAddresses,
+  REGION_TYPE,
+} from "./machine-interface.ts";
+import { FunctionBody, I32, I64, type Label, moduleBytes } from "./wasm-builder.ts";
+
+/** What is to become a region: a page's content, and where the guest enters it often. */
+export interface RegionSource {
+  /** 4096 bytes. */
+  readonly page: Uint8Array;
+  /** 2048 bytes, one a halfword: 0 where no instruction was executed yet, so that what never runs is not translated. */
+  readonly executed: Uint8Array;
+  readonly seeds: readonly number[];
+}
+
+/** What a region is to the machine. */
+export interface RegionShape {
+  /** Offsets in the page at which it can be entered; entry N has index N. NO_ENTRY: nothing would be gained. */
+  readonly entries: readonly number[];
+  /** Ranges [start, end) of the page's bytes that it was made from, ascending. */
+  readonly covered: readonly (readonly [start: number, end: number])[];
+  readonly instructions: number;
+}
+
+/** Of an entry that only the region itself jumps to. */
+export const NO_ENTRY = 0xffff;
+
+export interface TranslatedModule {
+  readonly bytes: Uint8Array;
+  /** `regions[N]` is the module's export `fN`. */
+  readonly regions: readonly RegionShape[];
+}
+
+/** Translates regions into one module. Regions without an instruction to execute are left out: their shape has no entries. */
+export function translateModule(sources: readonly RegionSource[], machine: MachineAddresses): TranslatedModule {
+  const translated = sources.map((source) => new RegionTranslator(source, machine).translate());
+  const imports = Object.entries(MACHINE_FUNCTIONS).map(([name, { type }]) => ({ name, type }));
+  return {
+    bytes: moduleBytes({ imports, type: REGION_TYPE, bodies: translated.map(({ body }) => body) }),
+    regions: translated.map(({ shape }) => shape),
+  };
+}
+
+/** Parameters of a region's function, by index. */
+const BASE = 0;
+const TABLE = 1;
+const SET = 2;
+const LEFT = 3;
+const INDEX = 4;
+const KEY = 5;
+
+const KEY_MASK = 0xffff_ffff_0000_00ffn;
+
+const MSTATUS_FS = 0x6000;
+
+class RegionTranslator {
+  private readonly flow: ControlFlow;
+  private readonly machine: MachineAddresses;
+  private readonly body = new FunctionBody(REGION_TYPE.parameters.length);
+  /** Local of each guest register that the region uses. */
+  private readonly registers = new Map<number, number>();
+  private readonly written = new Set<number>();
+  private readonly address = this.body.local(I64);
+  private readonly value = this.body.local(I64);
+  /** Program counter at the exit, relative to `base`. */
+  private readonly relative = this.body.local(I64);
+  private readonly slot = this.body.local(I32);
+  private readonly outcome = this.body.local(I32);
+  private readonly reason = this.body.local(I32);
+  /** Nonzero: FS is Dirty, so that floating-point instructions have no more to do than their work. */
+  private readonly floatOn: number | null;
+  private exit: Label | null = null;
+  private dispatch: Label | null = null;
+  /** Labels of blocks that can be branched to at present: behind a block's end, or a loop's head. */
+  private readonly labels = new Map<number, Label>();
+  private readonly children: number[][];
+  private readonly entryIndex: ReadonlyMap<number, number>;
+  /** Blocks that more than one way leads to, so that they have a place of their own. */
+  private readonly merges: ReadonlySet<number>;
+  private readonly loops: ReadonlySet<number>;
+
+  constructor(source: RegionSource, machine: MachineAddresses) {
+    this.machine = machine;
+    this.flow = findControlFlow(source.page, source.executed, source.seeds);
+    const { blocks, dominators, entries } = this.flow;
+    this.entryIndex = new Map(entries.map((block, index) => [block, index]));
+    this.children = blocks.map(() => []);
+    dominators.forEach((dominator, block) => {
+      if (dominator >= 0) this.children[dominator]?.push(block);
+    });
+    const { merges, loops } = this.shapes();
+    this.merges = merges;
+    this.loops = loops;
+    this.collectRegisters();
+    const usesFloat = blocks.some(({ instructions }) => instructions.some(({ operation }) => operation.kind.startsWith("float")));
+    this.floatOn = usesFloat ? this.body.local(I32) : null;
+  }
+
+  translate(): { readonly body: FunctionBody; readonly shape: RegionShape } {
+    const { body, flow } = this;
+    const { blocks, entries, dominators } = flow;
+    for (const [register, local] of this.registers)
+      body
+        .i32(0)
+        .memory(0x29, this.machine.registers + register * 8)
+        .set(local);
+    this.loadFloatOn();
+    this.exit = body.block();
+    if (entries.length > 0) {
+      this.dispatch = body.loop();
+      // What several entries lead to is under the dispatcher too.
+      const under = blocks.map((_, index) => index).filter((index) => dominators[index] === -1);
+      this.placeAfter(under, () => {
+        const targets = entries.map((block) => this.label(block));
+        const [fallback] = targets;
+        assert(fallback !== undefined, "there is an entry");
+        if (targets.length === 1) body.branch(fallback);
+        else body.get(INDEX).branchTable(targets, fallback);
+      });
+      body.end();
+    }
+    body.end();
+    for (const register of this.written)
+      body
+        .i32(0)
+        .get(this.register(register))
+        .memory(0x37, this.machine.registers + register * 8);
+    body.i32(0).get(BASE).get(this.relative).op(0x7c).memory(0x37, this.machine.programCounter);
+    body.get(LEFT).get(this.reason).i32(EXIT_REASON_SHIFT).op(0x74).op(0x72);
+    return {
+      body,
+      shape: {
+        entries: entries.map((index) => {
+          const block = blocks[index];
+          return block === undefined || block.instructions.length === 0 ? NO_ENTRY : block.offset;
+        }),
+        covered: covered(blocks),
+        instructions: blocks.reduce((sum, { instructions }) => sum + instructions.length, 0),
+      },
+    };
+  }
+
+  // --- structure ------------------------------------------------------------------------------------------------------
+
+  private shapes(): { merges: Set<number>; loops: Set<number> } {
+    const { blocks, entries, dominators, at } = this.flow;
+    const forward = new Map<number, number>(entries.map((block) => [block, 2]));
+    const loops = new Set<number>();
+    const dominates = (one: number, other: number): boolean => {
+      let block = other;
+      while (block > one) block = dominators[block] ?? -1;
+      return block === one;
+    };
+    blocks.forEach((block, index) => {
+      for (const next of successors(block.end)) {
+        const target = at.get(next);
+        if (target === undefined) continue;
+        if (target > index) forward.set(target, (forward.get(target) ?? 0) + 1);
+        else if (dominates(target, index)) loops.add(target);
+      }
+    });
+    return { merges: new Set([...forward].filter(([, ways]) => ways > 1).map(([block]) => block)), loops };
+  }
+
+  private label(block: number): Label {
+    const label = this.labels.get(block);
+    assert(label !== undefined, "the block's label is open");
+    return label;
+  }
+
+  /** Writes `first` in front of the blocks, which follow in order, each one's label open until it comes. */
+  private placeAfter(blocks: readonly number[], first: () => void): void {
+    const last = blocks.at(-1);
+    if (last === undefined) {
+      first();
+      return;
+    }
+    const label = this.body.block();
+    this.labels.set(last, label);
+    this.placeAfter(blocks.slice(0, -1), first);
+    this.body.end();
+    this.labels.delete(last);
+    this.place(last);
+  }
+
+  /** Writes a block and all that it dominates. */
+  private place(block: number): void {
+    const merging = (this.children[block] ?? []).filter((child) => this.merges.has(child));
+    const write = (): void => this.placeAfter(merging, () => this.writeBlock(block));
+    if (!this.loops.has(block)) {
+      write();
+      return;
+    }
+    const label = this.body.loop();
+    this.labels.set(block, label);
+    write();
+    this.body.end();
+    this.labels.delete(block);
+  }
+
+  /** Goes on at an offset: in the region where that is part of it, else out of it. */
+  private follow(from: number, offset: number): void {
+    const target = this.flow.at.get(offset);
+    if (target === undefined) {
+      this.leave(EXIT_JUMP, offset);
+      return;
+    }
+    const label = this.labels.get(target);
+    if (label !== undefined) {
+      this.body.branch(label);
+      return;
+    }
+    if (target > from && !this.merges.has(target)) {
+      this.place(target);
+      return;
+    }
+    const index = this.entryIndex.get(target);
+    assert(index !== undefined && this.dispatch !== null, "where no label is open, the dispatcher leads to");
+    this.body.i32(index).set(INDEX).branch(this.dispatch);
+  }
+
+  // --- blocks ---------------------------------------------------------------------------------------------------------
+
+  private writeBlock(index: number): void {
+    const block = this.flow.blocks[index];
+    assert(block !== undefined, "the block exists");
+    const { body } = this;
+    const count = block.instructions.length;
+    if (count > 0) {
+      body.get(LEFT).i32(count).op(0x6b).tee(LEFT).i32(0).op(0x48).when(false);
+      this.giveBack(count);
+      this.leave(EXIT_INTERPRET, block.offset);
+      body.end();
+    }
+    for (const [position, instruction] of block.instructions.entries()) this.writeInstruction(instruction, count - position);
+    this.writeEnd(block, index);
+  }
+
+  private writeEnd(block: Block, index: number): void {
+    const { body } = this;
+    const { end } = block;
+    switch (end.kind) {
+      case "fallThrough":
+        this.follow(index, end.next);
+        return;
+      case "jump":
+        this.follow(index, end.target);
+        return;
+      case "branch": {
+        const last = block.instructions.at(-1)?.operation;
+        assert(last?.kind === "branch", "a block that branches ends with a branch");
+        this.writeCondition(last.condition, last.rs1, last.rs2);
+        body.when();
+        this.follow(index, end.taken);
+        body.end();
+        this.follow(index, end.next);
+        return;
+      }
+      case "interpret":
+        this.leave(EXIT_INTERPRET, end.offset);
+        return;
+      case "jumpRegister":
+        this.writeJumpRegister(block);
+        return;
+      default:
+        unreachable(end);
+    }
+  }
+
+  private writeCondition(condition: Condition, rs1: number, rs2: number): void {
+    const { body } = this;
+    if (rs2 === 0 && (condition === "eq" || condition === "ne")) {
+      this.read(rs1);
+      body.op(0x50);
+      if (condition === "ne") body.op(0x45);
+      return;
+    }
+    this.read(rs1);
+    this.read(rs2);
+    body.op({ eq: 0x51, ne: 0x52, lt: 0x53, ltu: 0x54, ge: 0x59, geu: 0x5a }[condition]);
+  }
+
+  /** Where the target is an entry of this region, the dispatcher leads there; else the machine looks for it. */
+  private writeJumpRegister(block: Block): void {
+    const { body } = this;
+    const last = block.instructions.at(-1);
+    assert(last?.operation.kind === "jumpRegister", "a block that jumps through a register ends with such a jump");
+    const { rd, rs1, imm } = last.operation;
+    this.read(rs1);
+    if (imm !== 0) body.i64(imm).op(0x7c);
+    body.i64(-2).op(0x83).get(BASE).op(0x7d).set(this.relative);
+    if (rd !== 0) {
+      body
+        .get(BASE)
+        .i64(last.offset + last.length)
+        .op(0x7c);
+      this.write(rd);
+    }
+    assert(this.dispatch !== null, "a block is under the dispatcher");
+    body.get(this.relative).i64(PAGE_BYTES).op(0x54).when();
+    body.get(TABLE).get(this.relative).op(0xa7).i32(2).op(0x74).op(0x6a).memory(0x29, 0).tee(this.value);
+    body.i64(KEY_MASK).op(0x83).get(KEY).op(0x51).when();
+    body.get(this.value).i64(16).op(0x88).op(0xa7).i32(0xffff).op(0x71).set(INDEX).branch(this.dispatch);
+    body.end();
+    body.end();
+    body.i32(EXIT_JUMP).set(this.reason).branch(this.exitLabel());
+  }
+
+  private exitLabel(): Label {
+    assert(this.exit !== null, "the exit is open");
+    return this.exit;
+  }
+
+  private leave(reason: number, offset: number): void {
+    this.body.i64(offset).set(this.relative).i32(reason).set(this.reason).branch(this.exitLabel());
+  }
+
+  private giveBack(instructions: number): void {
+    if (instructions > 0) this.body.get(LEFT).i32(instructions).op(0x6a).set(LEFT);
+  }
+
+  // --- registers ------------------------------------------------------------------------------------------------------
+
+  private collectRegisters(): void {
+    for (const { instructions } of this.flow.blocks) {
+      for (const { operation } of instructions) {
+        const { reads, writes } = registersOf(operation);
+        for (const register of [...reads, ...writes]) {
+          if (register !== 0 && !this.registers.has(register)) this.registers.set(register, this.body.local(I64));
+        }
+        for (const register of writes) if (register !== 0) this.written.add(register);
+      }
+    }
+  }
+
+  private register(register: number): number {
+    const local = this.registers.get(register);
+    assert(local !== undefined, "every register that is used has a local");
+    return local;
+  }
+
+  private read(register: number): void {
+    if (register === 0) this.body.i64(0);
+    else this.body.get(this.register(register));
+  }
+
+  /** Takes the value from the stack. */
+  private write(register: number): void {
+    if (register === 0) this.body.op(0x1a);
+    else this.body.set(this.register(register));
+  }
+
+  // --- instructions ---------------------------------------------------------------------------------------------------
+
+  /** @param remaining instructions of the block from this one on */
+  private writeInstruction(instruction: Instruction, remaining: number): void {
+    const { body } = this;
+    const { operation, offset } = instruction;
+    switch (operation.kind) {
+      case "nothing":
+      case "branch":
+      case "jumpRegister":
+        return;
+      case "constant":
+        if (operation.rd !== 0) body.i64(operation.value).set(this.register(operation.rd));
+        return;
+      case "auipc":
+        if (operation.rd === 0) return;
+        body
+          .get(BASE)
+          .i64(offset + operation.imm)
+          .op(0x7c)
+          .set(this.register(operation.rd));
+        return;
+      case "jump":
+        if (operation.rd === 0) return;
+        body
+          .get(BASE)
+          .i64(offset + instruction.length)
+          .op(0x7c)
+          .set(this.register(operation.rd));
+        return;
+      case "aluRegister":
+        if (operation.rd === 0) return;
+        emitAluRegister(
+          body,
+          operation.operation,
+          () => this.read(operation.rs1),
+          () => this.read(operation.rs2),
+          this.value,
+        );
+        this.write(operation.rd);
+        return;
+      case "aluImmediate":
+        if (operation.rd === 0) return;
+        emitAluImmediate(body, operation.operation, () => this.read(operation.rs1), operation.imm, this.value);
+        this.write(operation.rd);
+        return;
+      case "unary":
+        if (operation.rd === 0) return;
+        emitUnary(body, operation.operation, () => this.read(operation.rs1), this.value);
+        this.write(operation.rd);
+        return;
+      case "load":
+        this.writeLoad(instruction, operation.rs1, operation.imm, operation.size, operation.signed, remaining);
+        this.write(operation.rd);
+        return;
+      case "store":
+        this.read(operation.rs2);
+        body.set(this.value);
+        this.writeStore(instruction, operation.rs1, operation.imm, operation.size, remaining);
+        return;
+      case "floatLoad":
+        this.leaveUnlessFloatOn(instruction, remaining);
+        body.i32(0);
+        this.writeLoad(instruction, operation.rs1, operation.imm, operation.size, false, remaining);
+        if (operation.size === 4) body.i64(-0x1_0000_0000).op(0x84);
+        body.memory(0x37, this.floatRegister(operation.fd));
+        return;
+      case "floatStore":
+        this.leaveUnlessFloatOn(instruction, remaining);
+        body.i32(0).memory(0x29, this.floatRegister(operation.fs2)).set(this.value);
+        this.writeStore(instruction, operation.rs1, operation.imm, operation.size, remaining);
+        return;
+      case "float":
+        this.writeFloat(instruction, operation.bits, remaining);
+        return;
+      case "atomic":
+        this.writeAtomic(instruction, remaining);
+        return;
+      case "csr":
+        this.writeCsr(instruction, operation.bits, remaining);
+        return;
+      case "interpret":
+        assert(false, "what is interpreted ends its block");
+        return;
+      default:
+        unreachable(operation);
+    }
+  }
+
+  private floatRegister(register: number): number {
+    return this.machine.registers + (32 + register) * 8;
+  }
+
+  /** Leaves `base + offset` in `address` and the TLB entry's address, relative to the TLBs, in `slot`. */
+  private lookUp(rs1: number, imm: number): void {
+    const { body } = this;
+    this.read(rs1);
+    if (imm !== 0) body.i64(imm).op(0x7c);
+    body.tee(this.address).i64(8).op(0x88).op(0xa7).i32(0xff0).op(0x71).get(SET).op(0x6a).tee(this.slot);
+  }
+
+  /** Whether the TLB's tag, whose slot is on the stack, is that of the address: with its low bits, so that only what is aligned hits. */
+  private hits(tlb: number, size: number): void {
+    this.body
+      .memory(0x29, tlb)
+      .get(this.address)
+      .i64(-4096 + size - 1)
+      .op(0x83)
+      .op(0x51);
+  }
+
+  /** Leaves the value on the stack. */
+  private writeLoad(instruction: Instruction, rs1: number, imm: number, size: number, signed: boolean, remaining: number): void {
+    const { body, machine } = this;
+    this.lookUp(rs1, imm);
+    this.hits(machine.readTlb, size);
+    body.when(true, I64);
+    body
+      .get(this.slot)
+      .memory(0x28, machine.readTlb + 8)
+      .get(this.address)
+      .op(0xa7)
+      .op(0x6a);
+    body.memory(loadOpcode(size, signed), 0);
+    body.otherwise();
+    body
+      .get(this.address)
+      .i32(size | (signed && size < 8 ? 16 : 0))
+      .call(MACHINE_FUNCTIONS.load.index);
+    body.i32(0).memory(0x28, machine.outcome).when(false);
+    this.giveBack(remaining);
+    this.leave(EXIT_INTERPRET, instruction.offset);
+    body.end();
+    body.end();
+  }
+
+  /** Stores `value`. */
+  private writeStore(instruction: Instruction, rs1: number, imm: number, size: number, remaining: number): void {
+    const { body, machine } = this;
+    this.lookUp(rs1, imm);
+    this.hits(machine.writeTlb, size);
+    body.when(true);
+    body
+      .get(this.slot)
+      .memory(0x28, machine.writeTlb + 8)
+      .get(this.address)
+      .op(0xa7)
+      .op(0x6a);
+    body.get(this.value).memory({ 1: 0x3c, 2: 0x3d, 4: 0x3e }[size] ?? 0x37, 0);
+    body.otherwise();
+    body.get(this.address).i32(size).get(this.value).call(MACHINE_FUNCTIONS.store.index).tee(this.outcome).when(false);
+    this.leaveByOutcome(instruction, remaining);
+    body.end();
+    body.end();
+  }
+
+  /** Leaves before the instruction where `outcome` is 1, behind it where it is 2. */
+  private leaveByOutcome(instruction: Instruction, remaining: number): void {
+    const { body } = this;
+    body
+      .get(LEFT)
+      .i32(remaining + 1)
+      .op(0x6a)
+      .get(this.outcome)
+      .op(0x6b)
+      .set(LEFT);
+    body.get(this.outcome).i32(1).op(0x6b).i32(instruction.length).op(0x6c).op(0xad);
+    body.i64(instruction.offset).op(0x7c).set(this.relative);
+    body.get(this.outcome).set(this.reason).branch(this.exitLabel());
+  }
+
+  private writeAtomic(instruction: Instruction, remaining: number): void {
+    const { body } = this;
+    const { operation } = instruction;
+    assert(operation.kind === "atomic", "it is an atomic");
+    body.i32(operation.funct5 | (operation.size << 8));
+    this.read(operation.rs1);
+    this.read(operation.rs2);
+    body.call(MACHINE_FUNCTIONS.atomic.index);
+    this.finishCall(instruction, operation.rd, remaining, () => {});
+  }
+
+  /** A call's result is on the stack, its outcome in memory. @param before what to do before the region is left behind it */
+  private finishCall(instruction: Instruction, rd: number, remaining: number, before: () => void): void {
+    const { body, machine } = this;
+    body.set(this.value).i32(0).memory(0x28, machine.outcome).tee(this.outcome).i32(EXIT_INTERPRET).op(0x46).when(false);
+    this.giveBack(remaining);
+    this.leave(EXIT_INTERPRET, instruction.offset);
+    body.end();
+    if (rd !== 0) body.get(this.value).set(this.register(rd));
+    before();
+    body.get(this.outcome).when(false);
+    this.giveBack(remaining - 1);
+    this.leave(EXIT_LOOK_AGAIN, instruction.offset + instruction.length);
+    body.end();
+  }
+
+  private writeCsr(instruction: Instruction, bits: number, remaining: number): void {
+    const { body } = this;
+    const rd = (bits >>> 7) & 31;
+    const rs1 = (bits >>> 15) & 31;
+    body.i32(bits);
+    if (((bits >>> 12) & 7) >= 4) body.i64(rs1);
+    else this.read(rs1);
+    body.get(LEFT);
+    if (remaining > 0) body.i32(remaining).op(0x6a);
+    body.call(MACHINE_FUNCTIONS.csr.index);
+    this.finishCall(instruction, rd, remaining, () => {
+      body.call(MACHINE_FUNCTIONS.dataSet.index).set(SET);
+      this.loadFloatOn();
+    });
+  }
+
+  // --- floating point -------------------------------------------------------------------------------------------------
+
+  private loadFloatOn(): void {
+    if (this.floatOn === null) return;
+    this.body.i32(0).memory(0x28, this.machine.mstatus).i32(MSTATUS_FS).op(0x71).i32(MSTATUS_FS).op(0x46).set(this.floatOn);
+  }
+
+  private leaveUnlessFloatOn(instruction: Instruction, remaining: number): void {
+    const { body } = this;
+    assert(this.floatOn !== null, "the region knows that it uses floating point");
+    body.get(this.floatOn).op(0x45).when(false);
+    this.giveBack(remaining);
+    this.leave(EXIT_INTERPRET, instruction.offset);
+    body.end();
+  }
+
+  private writeFloat(instruction: Instruction, bits: number, remaining: number): void {
+    const { body, machine } = this;
+    this.leaveUnlessFloatOn(instruction, remaining);
+    const { source, destination } = floatIntegers(bits);
+    if (source !== null && source !== 0)
+      body
+        .i32(0)
+        .get(this.register(source))
+        .memory(0x37, machine.registers + source * 8);
+    body.i32(bits).call(MACHINE_FUNCTIONS.float.index).op(0x45).when(false);
+    this.giveBack(remaining);
+    this.leave(EXIT_INTERPRET, instruction.offset);
+    body.end();
+    if (destination !== null && destination !== 0) {
+      body
+        .i32(0)
+        .memory(0x29, machine.registers + destination * 8)
+        .set(this.register(destination));
+    }
+  }
+}
+
+function loadOpcode(size: number, signed: boolean): number {
+  switch (size) {
+    case 1:
+      return signed ? 0x30 : 0x31;
+    case 2:
+      return signed ? 0x32 : 0x33;
+    case 4:
+      return signed ? 0x34 : 0x35;
+  }
+  return 0x29;
+}
+
+/** Integer registers that a floating-point operation reads and writes; null: none. */
+function floatIntegers(bits: number): { readonly source: number | null; readonly destination: number | null } {
+  const funct5 = bits >>> 27;
+  if ((bits & 0x7f) !== 0x53) return { source: null, destination: null };
+  const toInteger = funct5 === 0x14 || funct5 === 0x18 || funct5 === 0x1c;
+  const fromInteger = funct5 === 0x1a || funct5 === 0x1e;
+  return { source: fromInteger ? (bits >>> 15) & 31 : null, destination: toInteger ? (bits >>> 7) & 31 : null };
+}
+
+function registersOf(operation: Instruction["operation"]): { readonly reads: readonly number[]; readonly writes: readonly number[] } {
+  switch (operation.kind) {
+    case "nothing":
+    case "interpret":
+      return { reads: [], writes: [] };
+    case "constant":
+    case "auipc":
+    case "jump":
+      return { reads: [], writes: [operation.rd] };
+    case "aluRegister":
+    case "atomic":
+      return { reads: [operation.rs1, operation.rs2], writes: [operation.rd] };
+    case "aluImmediate":
+    case "unary":
+    case "load":
+    case "jumpRegister":
+      return { reads: [operation.rs1], writes: [operation.rd] };
+    case "store":
+    case "branch":
+      return { reads: [operation.rs1, operation.rs2], writes: [] };
+    case "floatLoad":
+    case "floatStore":
+      return { reads: [operation.rs1], writes: [] };
+    case "float": {
+      const { source, destination } = floatIntegers(operation.bits);
+      return { reads: source === null ? [] : [source], writes: destination === null ? [] : [destination] };
+    }
+    case "csr": {
+      const byRegister = ((operation.bits >>> 12) & 7) < 4;
+      return { reads: byRegister ? [(operation.bits >>> 15) & 31] : [], writes: [(operation.bits >>> 7) & 31] };
+    }
+    default:
+      return unreachable(operation);
+  }
+}
+
+/** Byte ranges of the instructions that the blocks are made from, those that are left to the interpreter included. */
+function covered(blocks: readonly Block[]): (readonly [number, number])[] {
+  const ranges: [number, number][] = [];
+  for (const { offset, instructions, end } of blocks) {
+    const last = instructions.at(-1);
+    let stop = last === undefined ? offset : last.offset + last.length;
+    if (end.kind === "interpret") stop = Math.max(stop, Math.min(end.offset + 4, PAGE_BYTES));
+    ranges.push([offset, stop]);
+  }
+  ranges.sort((a, b) => a[0] - b[0]);
+  const merged: [number, number][] = [];
+  for (const range of ranges) {
+    const last = merged.at(-1);
+    if (last !== undefined && range[0] <= last[1]) last[1] = Math.max(last[1], range[1]);
+    else merged.push([...range]);
+  }
+  return merged;
+}
