@@ -12,19 +12,22 @@ import { setWallClock as setWall } from "./devices/rtc";
 import { transmitting as consoleTransmitting } from "./devices/virtio-console";
 import { entropyWanted as wantedEntropy, provideEntropy as provide } from "./devices/virtio-rng";
 import { MENVCFG_ADUE, MENVCFG_STCE } from "./hart/csr-legal";
-import { run as runUntil, tracedBits, tracedPc, traceInstructions } from "./hart/execute";
-import { modeChanged } from "./hart/mmu";
+import { run as runUntil, sampleEvery, tracedBits, tracedPc, traceInstructions } from "./hart/execute";
+import { executeFloat } from "./hart/float-execute";
+import { mulh, mulhsu, mulhu } from "./hart/integer";
+import { dataSet, modeChanged } from "./hart/mmu";
 import { openPmp, pmpChanged } from "./hart/pmp";
+import { installRegion as install, regionAtomic, regionCsr, regionLoad, regionStore } from "./hart/regions";
 import { flushAllTlbs, flushWriteTlb, forgetTranslations } from "./hart/tlb";
 import { ALWAYS_END, FIRST_PAGE, mayHoldData, rehash, updateHash } from "./hash";
 import {
-  CLOCK_INSTANT, CLOCK_RATE, CLOCK_TIME, CONSOLE_END, CONSOLE_RING, CONSOLE_RING_SIZE, EXCHANGE, HALTED, INPUT_SESSIONS,
-  INSTRET, LAYOUT_MAGIC, LAYOUT_VERSION, MCOUNTEREN, MEDELEG, MENVCFG, MIDELEG, MIE, MTIMECMP, MTIME_OFFSET, PAGE_SHIFT, PAGE_SIZE, PC,
-  PRIV, RAM_OFFSET, RESERVATION, SBI_ENABLED, SCOUNTEREN, STATE_END, STATE_MAGIC, STIMECMP, TRAP_INSTANT, WAITING, WALL_OFFSET,
+  CLOCK_INSTANT, CLOCK_RATE, CLOCK_TIME, CONSOLE_END, CONSOLE_RING, CONSOLE_RING_SIZE, EXCHANGE, HALTED, FCSR, INPUT_SESSIONS,
+  INSTRET, LAYOUT_MAGIC, LAYOUT_VERSION, MCOUNTEREN, MEDELEG, MENVCFG, MIDELEG, MIE, MTIMECMP, MSTATUS, MTIME_OFFSET, PAGE_SHIFT, PAGE_SIZE, PC,
+  PRIV, RAM_OFFSET, REGION_EXITS, REGION_NUMBERS, REGION_OUTCOME, REGION_OWNERS, REGION_SAMPLES, REGION_SAMPLES_MAX, RESERVATION, SBI_ENABLED, SCOUNTEREN, STATE_END, STATE_MAGIC, STIMECMP, TLB_READ, TLB_WRITE, TRAP_INSTANT, WAITING, WALL_OFFSET,
   WARM_REBOOT_IS_PANIC, X,
 } from "./layout";
 import {
-  beforeWalkerWrite, DIRTY_TRANSFER, dirtyMap, endPage, forgetAllDecoded, linearBytes, setUpRam, tableIndex,
+  beforeWalkerWrite, codeIndex, DIRTY_TRANSFER, dirtyMap, dropRegions as dropRegionsOf, endPage, forgetAllDecoded, linearBytes, setUpRam, tableIndex,
 } from "./ram";
 
 /** Delegated to S mode where the machine is the firmware: every exception but ecall from S, which never traps. */
@@ -234,6 +237,93 @@ export function written(address: u32, length: u32): void {
     at = next;
   }
 }
+
+// --- translated code: called by the engine ---------------------------------------------------------------------------
+
+/** From now on, what runs after every so many interpreted instructions is listed at `regionSamples`. */
+export function setSampling(instructions: u32): void {
+  sampleEvery(instructions);
+}
+
+/** A count, then linear addresses of instructions that run often, u32 each; the host empties it by storing 0. */
+export function regionSamples(): u32 {
+  return REGION_SAMPLES;
+}
+
+export function regionSamplesMax(): u32 {
+  return REGION_SAMPLES_MAX;
+}
+
+/** u32 a number: the linear page of the region that has it, 0: it is free. Number 0 is none. */
+export function regionOwners(): u32 {
+  return REGION_OWNERS;
+}
+
+export function regionNumbers(): u32 {
+  return REGION_NUMBERS;
+}
+
+/** As `installRegion` of hart/regions.ts; the function is in the table already. @returns whether it can be entered */
+export function installRegion(number: u32, page: u32, entries: u32, ranges: u32): bool {
+  return install(number, page, entries, ranges);
+}
+
+/** Address of u64: how often regions were left for a jump, for the interpreter, for a look at interrupts; instructions retired in them. */
+export function regionFigures(): u32 {
+  return REGION_EXITS;
+}
+
+/** Address of a linear page's decode table: 8 bytes a halfword, the first 0 where none was executed lately. 0: there is no table. */
+export function decodeTable(page: u32): u32 {
+  return load<u32>(codeIndex + (page << 2));
+}
+
+/** Drops every region of a linear page. */
+export function dropRegions(page: u32): void {
+  const table = load<u32>(codeIndex + (page << 2));
+  if (table != 0) dropRegionsOf(table);
+}
+
+/** Addresses that translated code has in it: of registers, pc, mstatus, fcsr, read TLB, write TLB, outcome. */
+export function regionAddress(which: u32): u32 {
+  switch (which) {
+    case 0: return X;
+    case 1: return PC;
+    case 2: return MSTATUS;
+    case 3: return FCSR;
+    case 4: return TLB_READ;
+    case 5: return TLB_WRITE;
+    default: return REGION_OUTCOME;
+  }
+}
+
+// --- translated code: called by regions ------------------------------------------------------------------------------
+
+export { regionAtomic, regionCsr, regionLoad, regionStore };
+
+/** @returns false where the instruction is illegal; its integer registers are in memory */
+export function regionFloat(bits: u32): bool {
+  return executeFloat(bits);
+}
+
+export function regionMulh(a: u64, b: u64): u64 {
+  return mulh(a, b);
+}
+
+export function regionMulhsu(a: u64, b: u64): u64 {
+  return mulhsu(a, b);
+}
+
+export function regionMulhu(a: u64, b: u64): u64 {
+  return mulhu(a, b);
+}
+
+/** The TLB set of data accesses in the present mode. */
+export function regionDataSet(): u32 {
+  return dataSet;
+}
+
+// --- state -----------------------------------------------------------------------------------------------------------
 
 /** State hash at this instant. */
 export function stateHash(): u64 {

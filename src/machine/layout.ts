@@ -139,7 +139,20 @@ export const TABLE_PAGES_MAX: u32 = 1024;
 /** The active ranges of PMP, each start u64, end u64, configuration u32 (hart/pmp.ts). */
 export const PMP_RANGES: u32 = TABLE_PAGES + TABLE_PAGES_MAX * 4;
 export const PMP_RANGE: u32 = 24;
-/** Where the host puts bytes for the machine: an input session's id and its bytes. */
+/**
+ * What regions and the host share (hart/regions.ts): how the last call from a region ended, u32; a list of u32 that the host
+ * empties: a count, then linear addresses of code that runs often.
+ */
+export const REGION_OUTCOME: u32 = 0xe0000;
+/** u64 each: how often regions were left by reason (hart/regions.ts), then the instructions that they retired. Figures for people. */
+export const REGION_EXITS: u32 = 0xe0010;
+export const REGION_RETIRED: u32 = 0xe0028;
+export const REGION_SAMPLES: u32 = 0xe0100;
+export const REGION_SAMPLES_MAX: u32 = 255;
+/** u32 a region: the linear page that it was made from, 0: none. Regions are numbered from 1, as the table numbers functions. */
+export const REGION_OWNERS: u32 = 0xe1000;
+export const REGION_NUMBERS: u32 = 4096;
+/** Where the host puts bytes for the machine: an input session's id and its bytes; or what a region was made from. */
 export const EXCHANGE: u32 = 0xf0000;
 export const EXCHANGE_SIZE: u32 = 0x2000;
 /** The buffers of the descriptor chain at hand: { linear address u32, length u32 } each (devices/virtqueue.ts). */
@@ -152,7 +165,11 @@ export const LONE_ENTRY: u32 = 0xf8000;
 
 export const RAM_OFFSET: u32 = 0x100000;
 
-/** A decode table: one 8-byte entry per halfword of a page, and two that lead to the next page, at its first and second halfword. */
+/**
+ * A decode table: one 8-byte entry per halfword of a page, and two that lead to the next page, at its first and second halfword;
+ * then a bit per halfword that regions were made from.
+ */
 export const DECODE_ENTRY: u32 = 8;
-export const DECODE_TABLE: u32 = 2050 * 8;
+export const DECODE_COVERED: u32 = 2050 * 8;
+export const DECODE_TABLE: u32 = DECODE_COVERED + 256;
 export const DECODE_TABLES: u32 = 1024;

@@ -6,7 +6,9 @@
 import { RAM_BASE } from "../isa/memory-map";
 import { Op } from "./hart/ops";
 import { flushWriteTlb, tableWritten } from "./hart/tlb";
-import { DECODE_ENTRY, DECODE_TABLE, DECODE_TABLES, LONE_ENTRY, PAGE_SHIFT, RAM_BYTES, RAM_OFFSET } from "./layout";
+import {
+  DECODE_COVERED, DECODE_ENTRY, DECODE_TABLE, DECODE_TABLES, LONE_ENTRY, PAGE_SHIFT, RAM_BYTES, RAM_OFFSET, REGION_NUMBERS, REGION_OWNERS,
+} from "./layout";
 
 /** A page was written since the hash last covered it. */
 export const DIRTY_HASH: u8 = 1;
@@ -88,10 +90,41 @@ export function beforeWalkerWrite(host: u32, size: u32): void {
 
 /** Undecodes the instructions that overlap the bytes: one halfword back, since an instruction may begin there. */
 function forgetDecoded(table: u32, offset: u32, size: u32): void {
-  let at = offset >> 1;
+  const first = offset >> 1;
   const last = (offset + size - 1) >> 1;
-  if (at > 0) at--;
-  for (; at <= last; at++) store<u8>(table + at * DECODE_ENTRY, Op.Decode);
+  // A region that begins one halfword back is made from these bytes too, or its first instruction ends before them.
+  if (first > 0 && load<u8>(table + (first - 1) * DECODE_ENTRY) != Op.Enter) store<u8>(table + (first - 1) * DECODE_ENTRY, Op.Decode);
+  let regions: u32 = 0;
+  for (let at = first; at <= last; at++) {
+    store<u8>(table + at * DECODE_ENTRY, Op.Decode);
+    regions |= (<u32>load<u8>(table + DECODE_COVERED + (at >> 3)) >> (at & 7)) & 1;
+  }
+  if (regions != 0) dropRegions(table);
+}
+
+/** Set when regions were dropped: the one that runs may be among them. */
+export let regionsDropped: bool = false;
+
+export function clearRegionsDropped(): void {
+  regionsDropped = false;
+}
+
+/** Forgets every region of a page: nothing leads into them any more. The host sees their numbers free. */
+export function dropRegions(table: u32): void {
+  const page = pageOfTable(table) >> PAGE_SHIFT;
+  for (let number: u32 = 1; number < REGION_NUMBERS; number++) {
+    if (load<u32>(REGION_OWNERS + (number << 2)) == page) store<u32>(REGION_OWNERS + (number << 2), 0);
+  }
+  for (let at: u32 = 0; at < 2048; at++) {
+    if (load<u8>(table + at * DECODE_ENTRY) == Op.Enter) store<u8>(table + at * DECODE_ENTRY, Op.Decode);
+  }
+  memory.fill(table + DECODE_COVERED, 0, DECODE_TABLE - DECODE_COVERED);
+  regionsDropped = true;
+}
+
+function hasRegions(table: u32): bool {
+  for (let at = table + DECODE_COVERED; at < table + DECODE_TABLE; at += 8) if (load<u64>(at) != 0) return true;
+  return false;
 }
 
 /** Forgets all decoded code: after RAM was replaced from outside. The caller flushes the exec TLBs. */
@@ -102,10 +135,25 @@ export function forgetAllDecoded(): void {
     store<u32>(tableOwners + (i << 2), 0);
   }
   nextTable = 0;
+  memory.fill(REGION_OWNERS, 0, REGION_NUMBERS << 2);
+  regionsDropped = true;
 }
 
 /** Set when a table was taken away from its page: exec TLB entries may name it, the caller flushes them. */
 export let tableEvicted: bool = false;
+
+/** The table that makes room: the oldest, but for those from which regions were made, as long as they are not many. */
+function oldestTable(): u32 {
+  let slot = nextTable;
+  for (let kept = 0; kept < TABLES_KEPT_MAX; kept++) {
+    if (load<u32>(tableOwners + (slot << 2)) == 0 || !hasRegions(decodeTables + slot * DECODE_TABLE)) break;
+    slot = slot + 1 == DECODE_TABLES ? 0 : slot + 1;
+  }
+  nextTable = slot + 1 == DECODE_TABLES ? 0 : slot + 1;
+  return slot;
+}
+
+const TABLES_KEPT_MAX: i32 = 64;
 
 /** The decode table of the RAM page that holds `host`, made if there is none; the oldest makes room. */
 export function decodeTableOf(host: u32): u32 {
@@ -113,15 +161,15 @@ export function decodeTableOf(host: u32): u32 {
   const known = load<u32>(codeIndex + (page << 2));
   tableEvicted = false;
   if (known != 0) return known;
-  const slot = nextTable;
-  nextTable = slot + 1 == DECODE_TABLES ? 0 : slot + 1;
+  const slot = oldestTable();
   const owner = load<u32>(tableOwners + (slot << 2));
+  const table = decodeTables + slot * DECODE_TABLE;
   if (owner != 0) {
+    if (hasRegions(table)) dropRegions(table);
     store<u32>(codeIndex + (owner << 2), 0);
     tableEvicted = true;
   }
   store<u32>(tableOwners + (slot << 2), page);
-  const table = decodeTables + slot * DECODE_TABLE;
   memory.fill(table, 0, DECODE_TABLE);
   store<u8>(table + 2048 * DECODE_ENTRY, Op.PageEnd);
   store<u8>(table + 2049 * DECODE_ENTRY, Op.PageEnd);

@@ -24,20 +24,27 @@ function atomicHost(address: u64, size: u32, access: u32): u32 {
 
 /** Executes a decoded Amo entry; on a fault (`faultCause`) nothing has changed. */
 export function executeAmo(entry: u32): void {
-  const funct5 = <u32>load<u8>(entry, 4);
-  const size = load<u32>(entry, 4) >> 8;
-  const rd = SLOTS + (<u32>load<u8>(entry, 1) << 3);
   const address = load<u64>(SLOTS + (<u32>load<u8>(entry, 2) << 3));
   const operand = load<u64>(SLOTS + (<u32>load<u8>(entry, 3) << 3));
+  const value = executeAtomic(load<u32>(entry, 4), address, operand);
+  if (faultCause < 0) store<u64>(SLOTS + (<u32>load<u8>(entry, 1) << 3), value);
+}
+
+/**
+ * @param kind funct5, and the size in bytes << 8
+ * @returns what goes to rd; on a fault (`faultCause`) nothing has changed
+ */
+export function executeAtomic(kind: u32, address: u64, operand: u64): u64 {
+  const funct5 = kind & 0xff;
+  const size = kind >> 8;
   if (funct5 == LR) {
     const host = atomicHost(address, size, ACCESS_READ);
-    if (faultCause >= 0) return;
+    if (faultCause >= 0) return 0;
     store<u64>(RESERVATION, host);
-    store<u64>(rd, size == 8 ? load<u64>(host) : <u64>(<i64>load<i32>(host)));
-    return;
+    return size == 8 ? load<u64>(host) : <u64>(<i64>load<i32>(host));
   }
   const host = atomicHost(address, size, ACCESS_WRITE);
-  if (faultCause >= 0) return;
+  if (faultCause >= 0) return 0;
   if (funct5 == SC) {
     const held = load<u64>(RESERVATION) == <u64>host;
     store<u64>(RESERVATION, -1);
@@ -45,19 +52,17 @@ export function executeAmo(entry: u32): void {
       if (size == 8) store<u64>(host, operand);
       else store<u32>(host, <u32>operand);
     }
-    store<u64>(rd, held ? 0 : 1);
-    return;
+    return held ? 0 : 1;
   }
   if (size == 8) {
     const old = load<u64>(host);
     store<u64>(host, combine(funct5, old, operand));
-    store<u64>(rd, old);
-  } else {
-    const old = <u64>(<i64>load<i32>(host));
-    // Sign extension keeps the order of unsigned 32-bit numbers too.
-    store<u32>(host, <u32>combine(funct5, old, <u64>(<i64>(<i32>operand))));
-    store<u64>(rd, old);
+    return old;
   }
+  const old = <u64>(<i64>load<i32>(host));
+  // Sign extension keeps the order of unsigned 32-bit numbers too.
+  store<u32>(host, <u32>combine(funct5, old, <u64>(<i64>(<i32>operand))));
+  return old;
 }
 
 function combine(funct5: u32, old: u64, operand: u64): u64 {

@@ -5,7 +5,7 @@
  *   execute()    hot() and slowStep() in turn; returns to run() after anything that may make an interrupt due
  *   hot()        the loop over entries; makes no call, so that everything it needs stays in registers. An entry that needs
  *                more (a TLB miss, a CSR, a trap, code not decoded yet) it leaves untouched
- *   slowStep()   executes that one entry
+ *   slowStep()   executes that one entry; at an Enter entry it runs translated code instead (regions.ts), which may go far
  *
  * `n` counts the instructions left, so at every point retired = target - n. A trapping instruction does not retire.
  * `ip` is the address of the present entry; entries of 8 bytes stand for halfwords, so pc = page + (ip - table) / 4. An
@@ -19,7 +19,7 @@ import { setInstant } from "../devices/clint";
 import { meetDeadlines } from "../devices/deadlines";
 import { transmit } from "../devices/virtio-console";
 import {
-  CONSOLE_END, CONSOLE_RING_SIZE, HALTED, INSTRET, LONE_ENTRY, MIE, MSTATUS, PC, PRIV, SBI_ENABLED, SLOTS, TLB_EXEC, TLB_READ, TLB_WRITE, WAITING, X,
+  CONSOLE_END, CONSOLE_RING_SIZE, HALTED, INSTRET, LONE_ENTRY, MIE, MSTATUS, PC, PRIV, REGION_EXITS, REGION_RETIRED, SBI_ENABLED, SLOTS, TLB_EXEC, TLB_READ, TLB_WRITE, WAITING, X,
 } from "../layout";
 import { pageOfTable } from "../ram";
 import { sbiCall } from "../sbi";
@@ -34,6 +34,7 @@ import {
   slowStore,
 } from "./mmu";
 import { Op } from "./ops";
+import { beginRegion, EXIT_INTERPRET, EXIT_LOOK_AGAIN, noteSample, REGION_LEFT_MAX } from "./regions";
 import { clearTranslationsDropped, translationsDropped } from "./tlb";
 import { dueInterrupt, nextTimerInstant, pendingInterrupts, returnFromMachine, returnFromSupervisor, takeTrap } from "./trap";
 
@@ -293,13 +294,45 @@ let table: u32 = 0;
 function execute(instant: u64, target: u64): void {
   n = target - instant;
   if (!goTo(load<u64>(PC), target)) return;
-  do {
-    hot();
+  while (true) {
+    const before = n;
+    const stop = n > untilSample ? n - untilSample : 0;
+    hot(stop);
+    untilSample -= before - n;
     if (n == 0) {
       leave(pcNow(), target);
       return;
     }
-  } while (slowStep(target));
+    if (n == stop) sample();
+    else if (!slowStep(target)) return;
+  }
+}
+
+/** Instructions that hot() executes between two samples of where it is. */
+let sampleInterval: u64 = u64.MAX_VALUE;
+/** Instructions that hot() still executes before the next sample. */
+let untilSample: u64 = u64.MAX_VALUE;
+/** The entry from which a jump is awaited, so that what is sampled is where one leads; 0: none. */
+let sampleFrom: u32 = 0;
+
+/** Samples say to the host which code runs often and is not translated. Never by itself. */
+export function sampleEvery(instructions: u64): void {
+  sampleInterval = instructions;
+  untilSample = instructions;
+  sampleFrom = 0;
+}
+
+function sample(): void {
+  const from = sampleFrom;
+  const apart = ip - from;
+  if (from == 0 || apart == 8 || apart == 16 || ip - LONE_ENTRY <= 16) {
+    sampleFrom = ip;
+    untilSample = 1;
+    return;
+  }
+  if (load<u8>(ip) != Op.Enter) noteSample(pageOfTable(table) + ((ip - table) >> 2));
+  untilSample = sampleInterval;
+  sampleFrom = 0;
 }
 
 function pcNow(): u64 {
@@ -331,14 +364,15 @@ function goToLone(pc: u64, target: u64): bool {
  * Executes entries until `n` is 0 or one needs slowStep(). In the switch, `continue` follows an entry that was executed and
  * `break` leads to one that was not.
  */
-function hot(): void {
+/** @param stop instructions to leave */
+function hot(stop: u64): void {
   let at = ip;
   let left = n;
   let base = page;
   let start = table;
   const set = dataSet;
   const fetch = execSet;
-  while (left != 0) {
+  while (left != stop) {
     switch (<i32>load<u8>(at)) {
       case Op.LoadImmediate:
         E.rd(at, E.imm(at));
@@ -1203,6 +1237,8 @@ function slowStep(target: u64): bool {
       return goToLone(pc, target);
     case Op.PageEnd:
       return goTo(pc, target);
+    case Op.Enter:
+      return enterRegions(target);
     case Op.Illegal:
     case Op.CIllegal:
       return illegal(e, pc, retired);
@@ -1297,6 +1333,39 @@ function slowStep(target: u64): bool {
   }
   unreachable();
   return false;
+}
+
+/** Of an Enter entry: all but the entry's index; regions compare it where they jump. */
+const ENTER_KEY: u64 = 0xffff_ffff_0000_00ff;
+
+/** Runs the region that the entry at `ip` leads to, and those that it leads to, until one comes to what is not translated. */
+function enterRegions(target: u64): bool {
+  while (true) {
+    const entry = load<u64>(ip);
+    const left = min(n, REGION_LEFT_MAX);
+    beginRegion(target - (n - left));
+    const out = call_indirect<u32>(<u32>(entry >> 32), page, table, dataSet, <u32>left, <u32>(entry >> 16) & 0xffff, entry & ENTER_KEY);
+    const retired = left - <u64>(out & <u32>REGION_LEFT_MAX);
+    n -= retired;
+    const pc = load<u64>(PC);
+    const reason = out >> 30;
+    store<u64>(REGION_RETIRED, load<u64>(REGION_RETIRED) + retired);
+    store<u64>(REGION_EXITS + (reason << 3), load<u64>(REGION_EXITS + (reason << 3)) + 1);
+    if (reason == EXIT_LOOK_AGAIN) {
+      clearTranslationsDropped();
+      leave(pc, target - n);
+      return false;
+    }
+    const x = E.slot(execSet, pc);
+    if (load<u64>(x, TLB_EXEC) == (pc & ~<u64>0xfff)) {
+      table = load<u32>(x, TLB_EXEC + 8);
+      page = pc & ~<u64>0xfff;
+      ip = table + ((<u32>pc & 0xfff) << 2);
+    } else if (!goTo(pc, target)) return false;
+    if (load<u8>(ip) != Op.Enter || n == 0) return true;
+    // The entry leads into a region that leaves this instruction to the interpreter.
+    if (reason == EXIT_INTERPRET) return goToLone(pc, target);
+  }
 }
 
 /** The entry of `length` bytes has retired and the next one follows. */

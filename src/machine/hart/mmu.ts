@@ -39,6 +39,15 @@ export function clearDeviceTouched(): void {
   deviceTouched = false;
 }
 
+/** While a region calls: devices are not for it. `deviceWanted` says that it came to one, and nothing has happened then. */
+let devicesClosed: bool = false;
+export let deviceWanted: bool = false;
+
+export function closeDevices(closed: bool): void {
+  devicesClosed = closed;
+  deviceWanted = false;
+}
+
 /** TLB set of data accesses and of fetches in the present mode; recomputed by `modeChanged`. Offsets into TLB_READ, TLB_WRITE, TLB_EXEC. */
 export let dataSet: u32 = 0;
 export let execSet: u32 = 0;
@@ -144,6 +153,10 @@ export function slowLoad(address: u64, size: u32): u64 {
     return loadBytes(host, size);
   }
   if (misaligned) return fault(ACCESS_READ, address, false);
+  if (devicesClosed) {
+    deviceWanted = true;
+    return 0;
+  }
   deviceTouched = true;
   const value = deviceRead(physical, size);
   return accessRefused ? fault(ACCESS_READ, address, false) : value;
@@ -232,6 +245,10 @@ export function slowStore(address: u64, size: u32, value: u64): void {
   }
   if (misaligned) {
     fault(ACCESS_WRITE, address, false);
+    return;
+  }
+  if (devicesClosed) {
+    deviceWanted = true;
     return;
   }
   deviceTouched = true;

@@ -44,4 +44,6 @@ export const enum Op {
   CAdd, CSub, CXor, COr, CAnd,
   CAddiw, CAddw, CSubw,
   CEbreak, CIllegal,
+  // translated
+  Enter, // a region begins here: its entry u16 @2, imm = its number
 }
