@@ -23,12 +23,15 @@ import {
   WALL_CLOCK_END_NS,
 } from "./epoch.ts";
 import type { MachineAbi } from "./machine-abi.ts";
+import { type RegionOptions, type RegionStatistics, Regions } from "./regions.ts";
 
 export interface VirtualMachineConfig {
   /** 1..2048. */
   readonly memoryMiB: number;
   /** Element 0 nonzero: a run that is not exact stops soon. May be shared with another thread. */
   readonly stopFlag?: Int32Array;
+  /** Translate what runs often; without it everything is interpreted. The guest cannot tell. */
+  readonly regions?: RegionOptions;
 }
 
 export interface LinuxBoot {
@@ -92,6 +95,7 @@ export class VirtualMachine {
   private readonly memory: WebAssembly.Memory;
   private readonly stopFlag: Int32Array;
   private readonly ramBytes: number;
+  private readonly regions: Regions | null;
   /** Kept from chunk to chunk, so that a transfer does not allocate its size many times over. */
   private readonly captured = new ByteWriter(64 * 1024);
   /** Where the next `captureState` goes on in its pass. */
@@ -108,10 +112,12 @@ export class VirtualMachine {
     this.ramBytes = config.memoryMiB * MIB;
     this.stopFlag = config.stopFlag ?? new Int32Array(1);
     this.memory = new WebAssembly.Memory({ initial: 16, maximum: 65536 });
-    this.machine = new WebAssembly.Instance(module, { env: { memory: this.memory } }).exports as MachineAbi;
+    const table = new WebAssembly.Table({ element: "anyfunc", initial: 1 });
+    this.machine = new WebAssembly.Instance(module, { env: { memory: this.memory, table } }).exports as unknown as MachineAbi;
     if (this.machine.setUp(BigInt(this.ramBytes)) !== 0) {
       throw new UnderstudyError("out_of_memory", `Cannot allocate ${config.memoryMiB} MiB of guest memory on this host`);
     }
+    this.regions = config.regions === undefined ? null : new Regions(this.machine, this.memory, table, config.regions);
   }
 
   // --- what a caller may look at --------------------------------------------------------------------------------------
@@ -420,8 +426,11 @@ export class VirtualMachine {
     const outputStart = this.machine.consoleEnd();
     for (;;) {
       const instant = this.instant;
-      const sliceEnd = exact || untilInstant - instant <= SLICE ? untilInstant : instant + SLICE;
-      switch (this.machine.run(sliceEnd)) {
+      const whole = untilInstant - instant <= SLICE || (exact && this.regions === null);
+      const sliceEnd = whole ? untilInstant : instant + SLICE;
+      const end = this.machine.run(sliceEnd);
+      this.regions?.look();
+      switch (end) {
         case 1:
           return "wfi";
         case 2:
@@ -430,6 +439,7 @@ export class VirtualMachine {
           return "halted";
       }
       if (sliceEnd === untilInstant) return "limit";
+      if (exact) continue;
       if (Atomics.load(this.stopFlag, 0) !== 0) return "stopped";
       if (this.machine.consoleEnd() !== outputStart) return "output";
     }
@@ -448,6 +458,11 @@ export class VirtualMachine {
     machine.setTracing(0);
     if (this.instant === instant) return end;
     return { programCounter: unsigned(machine.tracedProgramCounter()), bits: machine.tracedInstruction() >>> 0 };
+  }
+
+  /** Figures of translated code; null: everything is interpreted. */
+  regionStatistics(): RegionStatistics | null {
+    return this.regions?.statistics() ?? null;
   }
 
   // --- state ----------------------------------------------------------------------------------------------------------

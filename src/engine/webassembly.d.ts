@@ -7,8 +7,15 @@ declare namespace WebAssembly {
     constructor(descriptor: { initial: number; maximum?: number });
     readonly buffer: ArrayBuffer;
   }
+  class Table {
+    constructor(descriptor: { element: "anyfunc"; initial: number; maximum?: number });
+    readonly length: number;
+    grow(by: number): number;
+    set(index: number, value: unknown): void;
+  }
+  type Imports = { readonly [module: string]: { readonly [name: string]: unknown } };
   class Instance {
-    constructor(module: Module, imports: { readonly [module: string]: { readonly [name: string]: unknown } });
-    readonly exports: unknown;
+    constructor(module: Module, imports: Imports);
+    readonly exports: { readonly [name: string]: unknown };
   }
 }

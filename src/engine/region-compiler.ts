@@ -1,0 +1,105 @@
+/**
+ * Who makes WebAssembly modules of guest code: at once, or on another thread. Its answers may come at any time, or never, for the
+ * guest cannot tell.
+ */
+import { type MachineAddresses, type RegionShape, type RegionSource, translateModule } from "../jit/index.ts";
+
+/** Regions, all from one module. */
+export interface CompiledRegions {
+  readonly module: WebAssembly.Module;
+  readonly regions: readonly CompiledRegion[];
+}
+
+export interface CompiledRegion {
+  /** The function's name among the module's exports. */
+  readonly name: string;
+  readonly source: RegionSource;
+  readonly shape: RegionShape;
+}
+
+export interface RegionCompiler {
+  /** Asks for regions to be made. */
+  request(sources: readonly RegionSource[], machine: MachineAddresses): void;
+  /** Asks for the regions that are known already of pages with these hashes (`hashPage`). */
+  lookUp(hashes: readonly number[]): void;
+  /** What has been answered and not been taken yet; null: nothing. */
+  take(): CompiledRegions | null;
+  /** Requests without an answer so far. */
+  readonly outstanding: number;
+}
+
+/** Bytes in a page of guest memory. */
+export const PAGE_BYTES = 4096;
+
+/** 32 bits of a page's content: where to look, since bytes are compared before code is used. */
+export function hashPage(bytes: Uint8Array): number {
+  const words = new Uint32Array(bytes.buffer, bytes.byteOffset, PAGE_BYTES / 4);
+  let hash = 0x811c9dc5;
+  for (let i = 0; i < words.length; i++) {
+    hash = Math.imul(hash ^ (words[i] ?? 0), 0x01000193);
+    hash ^= hash >>> 15;
+  }
+  return hash >>> 0;
+}
+
+/** Translates and compiles. Regions in which nothing can be executed are left out. */
+export function compileRegions(sources: readonly RegionSource[], machine: MachineAddresses): CompiledRegions {
+  const { bytes, regions } = translateModule(sources, machine);
+  return {
+    module: new WebAssembly.Module(bytes),
+    regions: regions.flatMap((shape, index) => {
+      const source = sources[index];
+      return source === undefined || shape.instructions === 0 ? [] : [{ name: `f${index}`, source, shape }];
+    }),
+  };
+}
+
+/** Regions that were compiled, by the content of the page that they were made from; the oldest are forgotten. */
+export class RegionLibrary {
+  private readonly byHash = new Map<number, CompiledRegions[]>();
+  private size = 0;
+
+  constructor(private readonly maximum = 4096) {}
+
+  add(compiled: CompiledRegions): void {
+    for (const region of compiled.regions) {
+      const hash = hashPage(region.source.page);
+      const known = this.byHash.get(hash) ?? [];
+      known.push({ module: compiled.module, regions: [region] });
+      // Behind the others: what is used least lately comes first.
+      this.byHash.delete(hash);
+      this.byHash.set(hash, known);
+      this.size++;
+    }
+    for (const [hash, known] of this.byHash) {
+      if (this.size <= this.maximum) break;
+      this.byHash.delete(hash);
+      this.size -= known.length;
+    }
+  }
+
+  find(hash: number): readonly CompiledRegions[] {
+    return this.byHash.get(hash) ?? [];
+  }
+}
+
+/** Compiles at once, on the thread that asks: for a machine that runs by itself. */
+export class ImmediateCompiler implements RegionCompiler {
+  private readonly answers: CompiledRegions[] = [];
+  private readonly library = new RegionLibrary();
+  readonly outstanding = 0;
+
+  request(sources: readonly RegionSource[], machine: MachineAddresses): void {
+    const compiled = compileRegions(sources, machine);
+    this.library.add(compiled);
+    this.answers.push(compiled);
+  }
+
+  lookUp(hashes: readonly number[]): void {
+    for (const hash of hashes) this.answers.push(...this.library.find(hash));
+  }
+
+  take(): CompiledRegions | null {
+    return this.answers.shift() ?? null;
+  }
+}

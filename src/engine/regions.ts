@@ -1,0 +1,247 @@
+/**
+ * One machine's translated code: what runs often is found by samples, compiled by somebody else, and installed between two runs.
+ *
+ *     sampled --some--> looked up --more--> requested --answered, bytes still the same--> installed --its page is written--> dropped
+ *
+ * None of it is state: whether, when and in which order regions are installed is never seen by the guest.
+ */
+import { assert } from "../base/assert.ts";
+import type { MACHINE_FUNCTIONS, MachineAddresses } from "../jit/index.ts";
+import type { MachineAbi } from "./machine-abi.ts";
+import { type CompiledRegion, hashPage, PAGE_BYTES, type RegionCompiler } from "./region-compiler.ts";
+
+export interface RegionOptions {
+  readonly compiler: RegionCompiler;
+  /** Interpreted instructions between two samples of what runs. */
+  readonly sampleInterval?: number;
+  /** Samples of an address that make it worth a region. */
+  readonly threshold?: number;
+  /** Regions installed at once; the oldest make room. At most what the machine numbers. */
+  readonly maximum?: number;
+}
+
+/** Figures for people, never for the guest. */
+export interface RegionStatistics {
+  /** Installed now. */
+  readonly regions: number;
+  /** Installed over all time, and the guest instructions that they were made from. */
+  readonly installed: number;
+  readonly translated: number;
+  readonly requested: number;
+  /** Answers that were of no use: the page had changed meanwhile, or was not decoded any more. */
+  readonly late: number;
+  /** Regions that made room for others. */
+  readonly evicted: number;
+  /** How often regions were left: for code elsewhere, for an instruction that is interpreted, for a look at interrupts. */
+  readonly exits: { readonly jump: number; readonly interpret: number; readonly lookAgain: number };
+  /** Guest instructions retired in regions. */
+  readonly retired: number;
+}
+
+const SAMPLE_INTERVAL = 2048;
+const THRESHOLD = 16;
+/** What is known already is worth this fraction of the samples. */
+const KNOWN_THRESHOLD_DIVISOR = 8;
+/** Seeds that one region is made from. */
+const SEEDS_MAX = 8;
+/** Regions compiled together. */
+const BATCH_MAX = 16;
+/** Addresses counted; beyond it counting begins anew. */
+const COUNTED_MAX = 20_000;
+/** Code that is rewritten all the time is worth less and less: each request of an address makes the next one so many bits dearer. */
+const ASKED_AGAIN_BITS = 3;
+const ASKED_AGAIN_BITS_MAX = 20;
+
+export class Regions {
+  private readonly machine: MachineAbi;
+  private readonly memory: WebAssembly.Memory;
+  private readonly table: WebAssembly.Table;
+  private readonly compiler: RegionCompiler;
+  private readonly threshold: number;
+  private readonly maximum: number;
+  private readonly addresses: MachineAddresses;
+  private readonly imports: WebAssembly.Imports;
+  /** Samples by linear address. */
+  private readonly counts = new Map<number, number>();
+  /** Seeds by linear page, to be requested. */
+  private readonly wanted = new Map<number, number[]>();
+  /** How often each linear address was requested. */
+  private readonly asked = new Map<number, number>();
+  /** Linear pages that were asked for, by hash of their bytes then: where answers go. */
+  private readonly askers = new Map<number, Set<number>>();
+  /** Hash of each linear page's bytes when it was looked up. */
+  private readonly lookedUp = new Map<number, number>();
+  private readonly instances = new WeakMap<WebAssembly.Module, WebAssembly.Instance>();
+  private readonly samples: Uint32Array;
+  private readonly owners: Uint32Array;
+  private nextNumber = 1;
+  private installed = 0;
+  private translated = 0;
+  private requested = 0;
+  private late = 0;
+  private evicted = 0;
+
+  constructor(machine: MachineAbi, memory: WebAssembly.Memory, table: WebAssembly.Table, options: RegionOptions) {
+    this.machine = machine;
+    this.memory = memory;
+    this.table = table;
+    this.compiler = options.compiler;
+    this.threshold = options.threshold ?? THRESHOLD;
+    this.maximum = Math.min(options.maximum ?? Number.POSITIVE_INFINITY, machine.regionNumbers() - 1);
+    const [registers, programCounter, mstatus, fcsr, readTlb, writeTlb, outcome] = Array.from({ length: 7 }, (_, which) =>
+      machine.regionAddress(which),
+    ) as [number, number, number, number, number, number, number];
+    this.addresses = { registers, programCounter, mstatus, fcsr, readTlb, writeTlb, outcome };
+    const functions: Record<keyof typeof MACHINE_FUNCTIONS, unknown> = {
+      load: machine.regionLoad,
+      store: machine.regionStore,
+      atomic: machine.regionAtomic,
+      csr: machine.regionCsr,
+      float: machine.regionFloat,
+      mulh: machine.regionMulh,
+      mulhsu: machine.regionMulhsu,
+      mulhu: machine.regionMulhu,
+      dataSet: machine.regionDataSet,
+    };
+    this.imports = { env: { memory, ...functions } };
+    this.samples = new Uint32Array(memory.buffer, machine.regionSamples(), machine.regionSamplesMax() + 1);
+    this.owners = new Uint32Array(memory.buffer, machine.regionOwners(), machine.regionNumbers());
+    table.grow(machine.regionNumbers() - table.length);
+    machine.setSampling(options.sampleInterval ?? SAMPLE_INTERVAL);
+  }
+
+  statistics(): RegionStatistics {
+    const { installed, translated, requested, late, evicted } = this;
+    const [jump = 0, interpret = 0, lookAgain = 0, retired = 0] = [
+      ...new BigUint64Array(this.memory.buffer, this.machine.regionFigures(), 4),
+    ].map(Number);
+    const regions = this.owners.reduce((sum, owner) => sum + (owner === 0 ? 0 : 1), 0);
+    return { regions, installed, translated, requested, late, evicted, exits: { jump, interpret, lookAgain }, retired };
+  }
+
+  /** Between two runs: installs what was compiled, asks for what runs often. */
+  look(): void {
+    for (let answer = this.compiler.take(); answer !== null; answer = this.compiler.take()) {
+      for (const region of answer.regions) this.answered(answer.module, region);
+    }
+    const count = this.samples[0] ?? 0;
+    if (count > 0) {
+      for (let i = 1; i <= count; i++) this.count(this.samples[i] ?? 0);
+      this.samples[0] = 0;
+    }
+    if (this.wanted.size > 0 && this.compiler.outstanding === 0) this.request();
+  }
+
+  private count(address: number): void {
+    if (this.counts.size >= COUNTED_MAX) this.counts.clear();
+    const count = (this.counts.get(address) ?? 0) + 1;
+    this.counts.set(address, count);
+    const page = Math.floor(address / PAGE_BYTES);
+    if (count === Math.ceil(this.threshold / KNOWN_THRESHOLD_DIVISOR)) this.lookUp(page);
+    const asked = this.asked.get(address) ?? 0;
+    if (count < this.threshold * 2 ** Math.min(ASKED_AGAIN_BITS * asked, ASKED_AGAIN_BITS_MAX)) return;
+    this.counts.delete(address);
+    if (this.asked.size >= COUNTED_MAX) this.asked.clear();
+    this.asked.set(address, asked + 1);
+    const seeds = this.wanted.get(page);
+    if (seeds === undefined) this.wanted.set(page, [address % PAGE_BYTES]);
+    else if (seeds.length < SEEDS_MAX && !seeds.includes(address % PAGE_BYTES)) seeds.push(address % PAGE_BYTES);
+  }
+
+  private lookUp(page: number): void {
+    const hash = this.note(page, this.pageBytes(page));
+    if (this.lookedUp.get(page) === hash) return;
+    if (this.lookedUp.size >= COUNTED_MAX) this.lookedUp.clear();
+    this.lookedUp.set(page, hash);
+    this.compiler.lookUp([hash]);
+  }
+
+  private request(): void {
+    const sources = [];
+    for (const [page, seeds] of this.wanted) {
+      if (sources.length === BATCH_MAX) break;
+      this.wanted.delete(page);
+      const bytes = this.pageBytes(page).slice();
+      sources.push({ page: bytes, executed: this.executed(page, seeds), seeds });
+      this.note(page, bytes);
+    }
+    this.requested += sources.length;
+    this.compiler.request(sources, this.addresses);
+  }
+
+  /** Answers about such a page concern this one. @returns the page's hash */
+  private note(page: number, bytes: Uint8Array): number {
+    const hash = hashPage(bytes);
+    if (this.askers.size >= COUNTED_MAX) this.askers.clear();
+    const pages = this.askers.get(hash);
+    if (pages === undefined) this.askers.set(hash, new Set([page]));
+    else pages.add(page);
+    return hash;
+  }
+
+  /** Which halfwords of a page hold instructions that were executed, as far as is known; the seeds were. */
+  private executed(page: number, seeds: readonly number[]): Uint8Array {
+    const executed = new Uint8Array(PAGE_BYTES / 2);
+    const table = this.machine.decodeTable(page) >>> 0; // behind 2 GiB of RAM it comes as a negative number
+    if (table !== 0) {
+      const entries = new Uint8Array(this.memory.buffer, table, PAGE_BYTES * 4);
+      for (let half = 0; half < executed.length; half++) executed[half] = entries[half * 8] ?? 0;
+    }
+    for (const seed of seeds) executed[seed >> 1] = 1;
+    return executed;
+  }
+
+  private pageBytes(page: number): Uint8Array {
+    return new Uint8Array(this.memory.buffer, page * PAGE_BYTES, PAGE_BYTES);
+  }
+
+  // --- installing -----------------------------------------------------------------------------------------------------
+
+  private answered(module: WebAssembly.Module, region: CompiledRegion): void {
+    for (const page of this.askers.get(hashPage(region.source.page)) ?? []) {
+      if (!this.install(module, region, page)) this.late++;
+    }
+  }
+
+  /** @returns false where the page's bytes are others, or nothing would lead there */
+  private install(module: WebAssembly.Module, { name, source, shape }: CompiledRegion, page: number): boolean {
+    const bytes = this.pageBytes(page);
+    for (const [start, end] of shape.covered) {
+      for (let at = start; at < end; at++) if (bytes[at] !== source.page[at]) return false;
+    }
+    const number = this.freeNumber();
+    const exchange = new Uint16Array(this.memory.buffer, this.machine.exchange(), shape.entries.length + 2 * shape.covered.length);
+    exchange.set(shape.entries);
+    exchange.set(shape.covered.flat(), shape.entries.length);
+    if (this.machine.installRegion(number, page, shape.entries.length, shape.covered.length) === 0) return false;
+    this.table.set(number, this.instance(module).exports[name]);
+    this.nextNumber = number + 1;
+    this.installed++;
+    this.translated += shape.instructions;
+    return true;
+  }
+
+  private instance(module: WebAssembly.Module): WebAssembly.Instance {
+    let instance = this.instances.get(module);
+    if (instance === undefined) {
+      instance = new WebAssembly.Instance(module, this.imports);
+      this.instances.set(module, instance);
+    }
+    return instance;
+  }
+
+  /** A number that no region has; the one that is next in turn makes room where all are taken. */
+  private freeNumber(): number {
+    const { owners, maximum } = this;
+    for (let tried = 0; tried < maximum; tried++) {
+      const number = ((this.nextNumber - 1 + tried) % maximum) + 1;
+      if (owners[number] === 0) return number;
+    }
+    const number = ((this.nextNumber - 1) % maximum) + 1;
+    const owner = owners[number] ?? 0;
+    assert(owner !== 0, "a number that is not free has a page");
+    this.machine.dropRegions(owner);
+    this.evicted++;
+    return number;
+  }
+}
