@@ -19,6 +19,7 @@ const BUNDLES = {
   "control-plane": "src/control/main.ts",
   worker: "src/worker/main.ts",
   "engine-thread": "src/worker/engine-thread.ts",
+  "compile-thread": "src/worker/compile-thread.ts",
 };
 
 /** Time of the newest file in a folder, in milliseconds. */

@@ -1,5 +1,5 @@
 /** The main thread's side of an engine thread: posts commands, gets replies in the same order, hears of its end once. */
-import { Worker } from "node:worker_threads";
+import { type MessagePort, Worker } from "node:worker_threads";
 import { UnderstudyError } from "../base/errors.ts";
 import type { EngineCommand, EngineReply, EngineThreadData } from "./engine-commands.ts";
 
@@ -10,6 +10,7 @@ interface EngineClientOptions {
   readonly threadUrl: URL;
   readonly module: WebAssembly.Module;
   readonly memoryMiB: number;
+  readonly compiler: MessagePort | null;
   readonly onReply: (reply: EngineAnswer) => void;
   /** The thread died without being asked to; no reply comes after it. */
   readonly onFailure: (error: Error) => void;
@@ -21,9 +22,9 @@ export class EngineClient {
   private epochRuns = false;
   private closed = false;
 
-  constructor({ threadUrl, module, memoryMiB, onReply, onFailure }: EngineClientOptions) {
-    const workerData: EngineThreadData = { module, memoryMiB, stopFlag: this.stopFlag };
-    this.thread = new Worker(threadUrl, { workerData });
+  constructor({ threadUrl, module, memoryMiB, compiler, onReply, onFailure }: EngineClientOptions) {
+    const workerData: EngineThreadData = { module, memoryMiB, stopFlag: this.stopFlag, compiler };
+    this.thread = new Worker(threadUrl, { workerData, transferList: compiler === null ? [] : [compiler] });
     const fail = (error: Error) => {
       if (this.closed) return;
       this.closed = true;

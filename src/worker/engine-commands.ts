@@ -2,6 +2,7 @@
  * What the main thread and an engine thread say to each other: commands, executed one at a time in the order they were
  * posted, and one reply to each.
  */
+import type { MessagePort } from "node:worker_threads";
 import type { ClockSample, EpochEnd, EpochInput, GuestHalt } from "../engine/epoch.ts";
 import type { InputSessionTable, ReplicaId } from "../hypervisor/messages.ts";
 
@@ -11,6 +12,8 @@ export interface EngineThreadData {
   readonly memoryMiB: number;
   /** Shared, length 1: nonzero asks the running epoch to end soon, unless it is exact. */
   readonly stopFlag: Int32Array;
+  /** Leads to the compile thread; null: everything is interpreted. */
+  readonly compiler: MessagePort | null;
 }
 
 export type EngineCommand =

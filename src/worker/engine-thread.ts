@@ -12,6 +12,7 @@ import { VirtualMachine } from "../engine/virtual-machine.ts";
 import { STATE_PAGES_MAX } from "../wire/logging-channel.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import type { ConsoleOutput, EngineCommand, EngineReply, EngineThreadData } from "./engine-commands.ts";
+import { RemoteCompiler } from "./remote-compiler.ts";
 
 /**
  * A guest that prints all the time gets one epoch, and one message to every reader, for so much of it; the first output
@@ -21,9 +22,11 @@ const GATHER_OUTPUT_MS = 2;
 
 const port = parentPort;
 assert(port !== null, "the engine thread has a parent");
-const { module, memoryMiB, stopFlag } = workerData as EngineThreadData;
+const { module, memoryMiB, stopFlag, compiler } = workerData as EngineThreadData;
 
-const machine = guarded(() => new VirtualMachine(module, { memoryMiB, stopFlag }));
+const machine = guarded(
+  () => new VirtualMachine(module, { memoryMiB, stopFlag, ...(compiler && { regions: { compiler: new RemoteCompiler(compiler) } }) }),
+);
 /** Console bytes below this offset have been handed to the main thread. */
 let consoleDrained = 0n;
 let capturing = false;

@@ -29,6 +29,7 @@ try {
     settings,
     machine: await loadMachineModule(new URL("./machine.wasm", import.meta.url)),
     engineThreadUrl: new URL("./engine-thread.mjs", import.meta.url),
+    compileThreadUrl: new URL("./compile-thread.mjs", import.meta.url),
     images: new GuestImages(store, settings.controlUrl, settings.joinToken),
     version,
     log,

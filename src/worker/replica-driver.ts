@@ -11,6 +11,7 @@
  * failure is this replica's alone: its channels close, so its peer suspects it at once, and the worker goes on.
  */
 import { randomBytes } from "node:crypto";
+import type { MessagePort } from "node:worker_threads";
 import { unreachable } from "../base/assert.ts";
 import { InvariantViolation, UnderstudyError } from "../base/errors.ts";
 import type { ArbiterRequest, Effect, HaltReason, Replica, ReplicaId, ReplicaInput, ReplicaStatus } from "../hypervisor/messages.ts";
@@ -50,7 +51,12 @@ interface LinuxImages {
 interface ReplicaDriverOptions {
   readonly vmId: string;
   readonly core: Replica;
-  readonly engine: { readonly threadUrl: URL; readonly module: WebAssembly.Module; readonly memoryMiB: number };
+  readonly engine: {
+    readonly threadUrl: URL;
+    readonly module: WebAssembly.Module;
+    readonly memoryMiB: number;
+    readonly compiler: MessagePort | null;
+  };
   /** Integer microseconds of the process's monotonic clock. */
   readonly nowUs: () => number;
   readonly events: ReplicaEvents;

@@ -17,8 +17,13 @@ export interface WorkerSettings {
   readonly loggingAdvertise: string;
   readonly imageStore: string;
   readonly memoryMiB: number;
+  /** How guests are executed: `jit` translates what runs often. */
+  readonly engine: Engine;
   readonly logLevel: string;
 }
+
+/** The guest cannot tell one from the other. */
+export type Engine = "interpreter" | "jit";
 
 const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
@@ -46,6 +51,7 @@ export function readSettings(env: NodeJS.ProcessEnv): WorkerSettings {
     loggingAdvertise: env.UNDERSTUDY_LOGGING_ADVERTISE || (everywhere ? hostname() : loggingListen.host),
     imageStore,
     memoryMiB: memoryMiB(env.UNDERSTUDY_WORKER_MEMORY_MIB),
+    engine: engine(env.UNDERSTUDY_ENGINE),
     logLevel: env.UNDERSTUDY_LOG_LEVEL || "info",
   };
 }
@@ -84,6 +90,12 @@ function memoryMiB(value: string | undefined): number {
   if (value === undefined || value === "") return Math.floor(totalmem() / (1024 * 1024));
   if (!/^[1-9][0-9]{0,8}$/.test(value)) throw badSetting("UNDERSTUDY_WORKER_MEMORY_MIB", value, "a number of MiB");
   return Number(value);
+}
+
+function engine(value: string | undefined): Engine {
+  if (value === undefined || value === "") return "jit";
+  if (value !== "interpreter" && value !== "jit") throw badSetting("UNDERSTUDY_ENGINE", value, "interpreter or jit");
+  return value;
 }
 
 function badSetting(variable: string, value: string | undefined, wanted: string, cause?: unknown): UnderstudyError {

@@ -17,6 +17,7 @@ import { createBackup, createPrimary } from "../hypervisor/replica.ts";
 import { decodeControlConsoleFrame } from "../wire/console-frames.ts";
 import { CONTROL_PROTOCOL, type ControlMessage, type NetworkAddress, type WorkerHello } from "../wire/control-messages.ts";
 import { ArbiterClient } from "./arbiter-client.ts";
+import { CompileService } from "./compile-service.ts";
 import { ConsoleRelay } from "./console-relay.ts";
 import { ControlChannel } from "./control-channel.ts";
 import type { GuestImages } from "./guest-images.ts";
@@ -45,6 +46,7 @@ interface WorkerOptions {
   readonly settings: WorkerSettings;
   readonly machine: MachineModule;
   readonly engineThreadUrl: URL;
+  readonly compileThreadUrl: URL;
   readonly images: GuestImages;
   readonly version: string;
   readonly log: WorkerLog;
@@ -58,6 +60,8 @@ export class Worker {
   private readonly control: ControlChannel;
   private readonly arbiter: ArbiterClient;
   private readonly consoles: ConsoleRelay;
+  /** Null: guests are interpreted. */
+  private readonly compiler: CompileService | null;
   private readonly listener: LoggingChannelListener;
   private readonly dialler = new PairingDialler();
   private readonly changed = new Set<string>();
@@ -67,6 +71,12 @@ export class Worker {
   constructor(private readonly options: WorkerOptions) {
     const { settings, log } = options;
     this.loggingAddress = settings.loggingListen;
+    this.compiler =
+      settings.engine === "interpreter"
+        ? null
+        : new CompileService(options.compileThreadUrl, (error) =>
+            log.error({ err: error }, `translator failed: ${error.message}; guests go on, and new code is interpreted`),
+          );
     this.control = new ControlChannel({
       url: settings.controlUrl,
       joinToken: settings.joinToken,
@@ -109,6 +119,7 @@ export class Worker {
     this.listener.close();
     for (const { driver } of this.replicas.values()) driver.close();
     await this.control.close();
+    await this.compiler?.stop();
   }
 
   private hello(): WorkerHello {
@@ -192,7 +203,12 @@ export class Worker {
     const driver: ReplicaDriver = new ReplicaDriver({
       vmId,
       core: role === "primary" ? createPrimary(config, BigInt(order.term)) : createBackup(config),
-      engine: { threadUrl: this.options.engineThreadUrl, module: this.options.machine.module, memoryMiB: spec.memoryMiB },
+      engine: {
+        threadUrl: this.options.engineThreadUrl,
+        module: this.options.machine.module,
+        memoryMiB: spec.memoryMiB,
+        compiler: this.compiler?.connect() ?? null,
+      },
       nowUs,
       log,
       events: {

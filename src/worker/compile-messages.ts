@@ -1,0 +1,18 @@
+/** What an engine thread and the compile thread say to each other, over a port of their own. */
+import type { CompiledRegions } from "../engine/region-compiler.ts";
+import type { MachineAddresses, RegionSource } from "../jit/index.ts";
+
+export type CompileQuestion =
+  | { readonly kind: "request"; readonly sources: readonly RegionSource[]; readonly machine: MachineAddresses }
+  | { readonly kind: "lookUp"; readonly hashes: readonly number[] };
+
+/** `answers`: to a request; what a look-up finds comes without being an answer, and where nothing is found nothing comes. */
+export interface CompileAnswer {
+  readonly compiled: CompiledRegions;
+  readonly answers: boolean;
+}
+
+/** To the compile thread, from the main thread: somebody else may ask. */
+export interface CompileConnection {
+  readonly port: import("node:worker_threads").MessagePort;
+}

@@ -1,0 +1,64 @@
+/**
+ * The thread that translates and compiles guest code for all replicas of this process, so that no guest waits for it.
+ *
+ * What it made it keeps by the content of the guest's pages: the second VM of an image, a backup and a replica that comes later
+ * find it ready. V8 compiles a function when it is called first; so every function is called here, once, on a memory that is
+ * nobody's, and leaves at once because it has no instruction to spend. The code belongs to the process, the replicas' threads only
+ * instantiate. V8 compiles again, and better, what then turns out to run long.
+ */
+import { setFlagsFromString } from "node:v8";
+import { type MessagePort, parentPort } from "node:worker_threads";
+import { assert, unreachable } from "../base/assert.ts";
+import { type CompiledRegions, compileRegions, hashPage, RegionLibrary } from "../engine/region-compiler.ts";
+import { MACHINE_FUNCTIONS, type RegionSource } from "../jit/index.ts";
+import type { CompileAnswer, CompileConnection, CompileQuestion } from "./compile-messages.ts";
+
+/** 64 KiB pages that hold whatever address a region has in it. */
+const SCRATCH_PAGES = 16;
+
+// What V8 does by itself from Node 24 on: without the hints a slow path costs registers on every access to memory.
+setFlagsFromString("--experimental-wasm-branch-hinting");
+
+const library = new RegionLibrary();
+const functions = Object.fromEntries(Object.keys(MACHINE_FUNCTIONS).map((name) => [name, () => {}]));
+const imports = { env: { memory: new WebAssembly.Memory({ initial: SCRATCH_PAGES }), ...functions } };
+
+assert(parentPort !== null, "the compile thread has a parent");
+parentPort.on("message", ({ port }: CompileConnection) => port.on("message", (question: CompileQuestion) => answer(port, question)));
+
+function answer(port: MessagePort, question: CompileQuestion): void {
+  switch (question.kind) {
+    case "request": {
+      const unknown = question.sources.filter((source) => !offerKnown(port, source));
+      const compiled = compileRegions(unknown, question.machine);
+      callEach(compiled);
+      library.add(compiled);
+      port.postMessage({ compiled, answers: true } satisfies CompileAnswer);
+      return;
+    }
+    case "lookUp":
+      for (const hash of question.hashes) {
+        for (const compiled of library.find(hash)) port.postMessage({ compiled, answers: false } satisfies CompileAnswer);
+      }
+      return;
+    default:
+      unreachable(question);
+  }
+}
+
+/** Sends what was made of the same page and begins where this source is to. @returns whether that is all that it asks for */
+function offerKnown(port: MessagePort, source: RegionSource): boolean {
+  const missing = new Set(source.seeds);
+  for (const compiled of library.find(hashPage(source.page))) {
+    const entries = compiled.regions.flatMap(({ shape }) => shape.entries).filter((entry) => missing.has(entry));
+    if (entries.length === 0) continue;
+    for (const entry of entries) missing.delete(entry);
+    port.postMessage({ compiled, answers: false } satisfies CompileAnswer);
+  }
+  return missing.size === 0;
+}
+
+function callEach({ module, regions }: CompiledRegions): void {
+  const { exports } = new WebAssembly.Instance(module, imports);
+  for (const { name } of regions) (exports[name] as (...words: (number | bigint)[]) => number)(0n, 0, 0, 0, 0, 0n);
+}
