@@ -1,10 +1,13 @@
 /** The machine of this build: beside the bundle, or in dist/ where this file itself runs as a source. */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import { setFlagsFromString } from "node:v8";
 import { UnderstudyError } from "../base/errors.ts";
 
 /** @throws {UnderstudyError} `build_incomplete` */
 export function machineModule(): WebAssembly.Module {
+  // Translated code is compiled with branch hints, which V8 heeds by itself from Node 24 on.
+  setFlagsFromString("--experimental-wasm-branch-hinting");
   const folder = import.meta.url.endsWith(".ts") ? "../../dist/" : "./";
   const file = fileURLToPath(new URL(`${folder}machine.wasm`, import.meta.url));
   try {

@@ -10,6 +10,7 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { UnderstudyError } from "../base/errors.ts";
 import { type BareMetalObserver, type BareMetalOutcome, BareMetalRun, type ChangedRegister } from "../engine/bare-metal-run.ts";
 import type { ElfSymbols } from "../engine/elf.ts";
+import { ImmediateCompiler } from "../engine/region-compiler.ts";
 import { type TracedInstruction, VirtualMachine } from "../engine/virtual-machine.ts";
 import { readKernel } from "../images/index.ts";
 import { ProgramEnding } from "./exit-code.ts";
@@ -18,7 +19,6 @@ import { note, type Shell } from "./shell.ts";
 
 interface Options {
   readonly memory: number;
-  readonly engine: "interpreter";
   readonly flat?: true;
   readonly kernel?: string;
   readonly initrd?: string;
@@ -27,6 +27,8 @@ interface Options {
   readonly signature?: string;
   readonly trace?: string;
   readonly hashEvery?: bigint;
+  readonly engine: "interpreter" | "jit";
+  readonly stats?: boolean;
 }
 
 const NO_VERDICT = 126;
@@ -49,17 +51,25 @@ export function addMachineRun(machine: Command, shell: Shell): void {
     .option("--signature <file>", "write the words from begin_signature to end_signature there, in hex, one a line")
     .option("--trace <file>", "write pc, instruction and changed registers of each retired instruction there")
     .option("--hash-every <n>", "write instant and hash of all state to stderr, every so many instructions", parseCount)
-    .addOption(new Option("--engine <engine>", "what executes the instructions").choices(["interpreter"]).default("interpreter"))
+    .addOption(
+      new Option("--engine <engine>", "translate what runs often, or only interpret").choices(["jit", "interpreter"]).default("jit"),
+    )
+    .option("--stats", "write to stderr, as JSON, what was translated")
     .option("--kernel <file>", "kernel that the program, such as OpenSBI's fw_dynamic, is told to enter at 0x80200000")
     .option("--initrd <file>", "initramfs that the device tree names")
     .option("--append <text>", "kernel command line in the device tree", "")
     .action(async (file: string, options: Options) => {
-      const vm = new VirtualMachine(machineModule(), { memoryMiB: options.memory });
+      // One instruction at a time there is nothing to gain.
+      const translates = options.engine === "jit" && options.trace === undefined;
+      const regions = translates ? { regions: { compiler: new ImmediateCompiler() } } : {};
+      const vm = new VirtualMachine(machineModule(), { memoryMiB: options.memory, ...regions });
       try {
         await runProgram(vm, file, options, shell);
       } catch (error) {
         if (!(error instanceof UnderstudyError)) throw error;
         throw new ProgramEnding(NO_VERDICT, error.message);
+      } finally {
+        if (options.stats) note(shell, JSON.stringify({ instructions: Number(vm.instant), ...vm.regionStatistics() }));
       }
     });
 }

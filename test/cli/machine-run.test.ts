@@ -144,11 +144,29 @@ test("sizes and counts that cannot be are refused as usage", async () => {
     ["--memory", "64K"],
     ["--until", "0"],
     ["--hash-every", "often"],
-    ["--engine", "jit"],
+    ["--engine", "qemu"],
   ]) {
     expect(await runMachine("finisher-pass", ...options), options.join(" ")).toMatchObject({ code: 2, stdout: "" });
   }
-  expect(await runMachine("finisher-pass", "--memory", "1M", "--engine", "interpreter")).toMatchObject({ code: 0 });
+});
+
+test("both engines go through the same states, and the figures say which of them translates", async () => {
+  const run = async (engine: string) => {
+    const { code, stderr } = await runMachine(
+      "spins",
+      ...["--memory", "1M", "--engine", engine, "--until", "6000000", "--hash-every", "1000000", "--stats"],
+    );
+    const lines = stderr.split("\n");
+    const hashes = lines.filter((line) => /^\d+ [0-9a-f]{16}$/.test(line));
+    return { code, hashes, stats: JSON.parse(lines.find((line) => line.startsWith("{")) ?? "null") };
+  };
+  const [interpreted, translated] = [await run("interpreter"), await run("jit")];
+  expect(interpreted.code).toBe(126);
+  expect(interpreted.hashes).toHaveLength(6);
+  expect(translated.hashes).toEqual(interpreted.hashes);
+  expect(interpreted.stats).toEqual({ instructions: 6_000_000 });
+  expect(translated.stats).toMatchObject({ instructions: 6_000_000, regions: expect.any(Number) });
+  expect(translated.stats.retired).toBeGreaterThan(3_000_000);
 });
 
 test("the built program does it too", async () => {
