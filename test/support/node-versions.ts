@@ -36,7 +36,8 @@ export async function otherNodes(): Promise<NodeVersion[]> {
       const node = await nodeOf(tag);
       if (node.version !== own) found.push(node);
     } catch (error) {
-      const why = (error as Error).message.split("\n")[0];
+      const { message, stderr = "" } = error as Error & { readonly stderr?: string };
+      const why = (stderr.trim() || message).split("\n")[0];
       process.stderr.write(`\nSKIPPED: comparisons with ${what}, for npm's registry does not give it: ${why}\n\n`);
     }
   }
@@ -70,7 +71,7 @@ async function nodeOf(tag: string): Promise<NodeVersion> {
 }
 
 async function newestVersion(tag: string): Promise<string> {
-  const { stdout } = await run("npm", ["view", `node@${tag}`, "version", "--json"]);
+  const { stdout } = await run("npm", ["view", `node@${tag}`, "version", "--json", "--fetch-retries=1", "--fetch-retry-mintimeout=1000"]);
   const answer: unknown = JSON.parse(stdout);
   const versions = (Array.isArray(answer) ? answer : [answer]).map(String).sort(byVersion);
   const newest = versions.at(-1);
