@@ -79,6 +79,84 @@ export const EXCEPTIONS: readonly Exception[] = [
 /** Bits of CSRs that QEMU 7.2 does not have: misa.B, menvcfg.ADUE. */
 export const OPEN_BITS: Readonly<Partial<Record<CsrName, bigint>>> = { misa: 1n << 1n, menvcfg: 1n << 61n };
 
+/** What CSRs are allowed to be otherwise. */
+export interface CsrException {
+  readonly numbers: readonly number[];
+  readonly reason: string;
+  /** Whether a read may differ so; null: it was illegal. */
+  readonly read?: (ours: bigint | null, theirs: bigint | null) => boolean;
+  /** Bits that may differ after a write. */
+  readonly write?: (written: bigint) => bigint;
+}
+
+const ALL = (1n << 64n) - 1n;
+const range = (first: number, count: number) => Array.from({ length: count }, (_, index) => first + index);
+const bothThere = (ours: bigint | null, theirs: bigint | null) => ours !== null && theirs !== null;
+
+export const CSR_EXCEPTIONS: readonly CsrException[] = [
+  { numbers: [0xb00, 0xb02, 0xc00, 0xc01, 0xc02], reason: "counters run, and QEMU's are the host's clock", read: bothThere },
+  {
+    numbers: [...range(0xb03, 29), ...range(0xc03, 29)],
+    reason: "QEMU 7.2 refuses counters that count nothing; they read zero",
+    read: (ours, theirs) => ours === 0n && theirs === null,
+  },
+  { numbers: range(0x7a0, 5), reason: "QEMU has triggers, we have none", read: (ours) => ours === null },
+  { numbers: [0x24d], reason: "QEMU 7.2 has vstimecmp even without the hypervisor extension", read: (ours) => ours === null },
+  {
+    numbers: [0x301],
+    reason: "QEMU 7.2 has Zba, Zbb and Zbs, and no misa.B",
+    read: (ours, theirs) => ours !== null && theirs !== null && (ours ^ theirs) === 2n,
+    write: () => 2n,
+  },
+  {
+    numbers: [0x100, 0x300],
+    reason: "QEMU 7.2 holds VS without vectors, and whatever is written as UXL; SD is of VS, too",
+    write: () => (1n << 63n) | 0x3_0000_0600n,
+  },
+  { numbers: [0x300], reason: "QEMU 7.2 holds GVA and MPV without the hypervisor extension", write: () => 0xc0n << 32n },
+  { numbers: [0x300], reason: "QEMU 7.2 holds MPP of 2", write: (written) => (((written >> 11n) & 3n) === 2n ? 0x1800n : 0n) },
+  {
+    numbers: [0x105, 0x305],
+    reason: "reserved modes: QEMU keeps the old vector, we take its address",
+    write: (written) => ((written & 2n) === 0n ? 0n : ALL),
+  },
+  { numbers: [0x106, 0x306], reason: "QEMU 7.2 holds 64 bits of 32", write: () => ALL << 32n },
+  {
+    numbers: [0x10a, 0x30a],
+    reason: "CBIE of 2 is reserved: QEMU 7.2 holds it",
+    write: (written) => ((written & 0x30n) === 0x20n ? 0x30n : 0n),
+  },
+  { numbers: [0x30a], reason: "QEMU 7.2 holds PBMTE without Svpbmt, and has no ADUE", write: () => 3n << 61n },
+  { numbers: [0x141, 0x341], reason: "QEMU 7.2 holds bit 0", write: () => 1n },
+  {
+    numbers: [0x180],
+    reason: "bare mode with a table is reserved: QEMU holds the table",
+    write: (written) => (written >> 60n === 0n ? ALL : 0n),
+  },
+  { numbers: [0x180], reason: "QEMU has Sv57", write: (written) => (written >> 60n === 10n ? ALL : 0n) },
+  {
+    numbers: [0x302],
+    reason: "QEMU 7.2 holds ecall from M, which no lower mode makes, and what is the hypervisor extension's",
+    write: () => 0xf0_0c00n,
+  },
+  {
+    numbers: [0x303, 0x304, 0x344],
+    reason: "QEMU 7.2 holds interrupts of the hypervisor extension and of counters that overflow, and has neither",
+    write: () => 0x2444n,
+  },
+  { numbers: [0x320], reason: "counters that read zero need no inhibition", write: () => ALL & ~5n },
+  {
+    numbers: [0x3a0, 0x3a2],
+    reason: "QEMU 7.2 holds reserved bits, and W without R",
+    write: (written) => {
+      let open = 0n;
+      for (let bit = 0n; bit < 64n; bit += 8n) open |= (((written >> bit) & 1n) === 0n ? 0x62n : 0x60n) << bit;
+      return open;
+    },
+  },
+  { numbers: range(0x3b0, 16), reason: "QEMU 7.2 holds more than 54 bits", write: () => ALL << 54n },
+];
+
 /** What is not drawn, since it has no one outcome. */
 export const NOT_DRAWN: readonly { readonly what: string; readonly reason: string }[] = [
   { what: "reads of time, cycle and instret, but of whether they are allowed", reason: "QEMU's are the host's clock" },

@@ -9,7 +9,7 @@
 import { parseArgs } from "node:util";
 import { QEMU, requireTools } from "../support/debian-tools.ts";
 import { compareBatch, programNumbers } from "./differential.ts";
-import { EXCEPTIONS, NOT_DRAWN } from "./exceptions.ts";
+import { CSR_EXCEPTIONS, EXCEPTIONS, NOT_DRAWN } from "./exceptions.ts";
 import { compareFloats, floatImage } from "./float-cases.ts";
 import { MachineEngine } from "./machine-engine.ts";
 import { randomProgram } from "./program.ts";
@@ -105,6 +105,8 @@ async function show(program: bigint): Promise<number> {
 function printExceptions(): void {
   print("May differ:");
   for (const { name, reason } of EXCEPTIONS) print(`  ${name}: ${reason}`);
+  print("CSRs:");
+  for (const { numbers, reason } of CSR_EXCEPTIONS) print(`  ${numbers.map((csr) => csr.toString(16)).join(" ")}: ${reason}`);
   print("Not drawn:");
   for (const { what, reason } of NOT_DRAWN) print(`  ${what}: ${reason}`);
 }

@@ -422,7 +422,7 @@ class Generator {
     if (kind < 68) return [plain(this.below(2) === 0 ? lui(this.rd(), this.below(1 << 20)) : auipc(this.rd(), this.below(1 << 20)))];
     if (kind < 84) return [plain(this.load())];
     if (kind < 96) return [plain(this.store())];
-    if (kind < 102) return [plain(this.amo())];
+    if (kind < 102) return [plain(...this.amoWithProbe())];
     if (kind < 105) return [plain(...this.loadReserved())];
     if (kind < 116) return [this.branch()];
     if (kind < 121) return [this.jump()];
@@ -571,18 +571,28 @@ class Generator {
     return rType(0x2f, this.pick([2, 3]), (this.pick(AMO_FUNCTIONS) << 2) | this.below(4), this.rd(), base, this.rs());
   }
 
-  /** LR, perhaps some arithmetic, SC; no SC where LR has trapped. */
+  /** Mostly only where a load from there has not trapped: where there is no RAM, QEMU parts from us. */
+  private amoWithProbe(): number[] {
+    if (this.chance(4)) return [this.amo()];
+    const [loaded, before] = [28, 29];
+    const amo = this.amo();
+    const base = (amo >>> 15) & 31;
+    return [lui(loaded, 0x5ca1e), addi(before, loaded, 0), iType(0x03, 3, loaded, base, 0), branch(0, loaded, before, 8), amo];
+  }
+
+  /** LR, perhaps some arithmetic, SC, perhaps another one, which fails; none where LR has trapped. */
   private loadReserved(): number[] {
     const size = this.pick([2, 3]);
     const [loaded, before] = [28, 29];
     const between = Array.from({ length: this.below(3) }, () => this.integer());
+    const conditional = () => rType(0x2f, size, 0x0c | this.below(4), this.rd(), ATOMICS, this.rs());
+    const guarded = [...between, conditional(), ...(this.chance(3) ? [conditional()] : [])];
     return [
       lui(loaded, 0x5ca1e),
       addi(before, loaded, 0),
       rType(0x2f, size, 0x08 | this.below(4), loaded, ATOMICS, 0),
-      branch(0, loaded, before, 4 * (between.length + 2)),
-      ...between,
-      rType(0x2f, size, 0x0c | this.below(4), this.rd(), ATOMICS, this.rs()),
+      branch(0, loaded, before, 4 * (guarded.length + 1)),
+      ...guarded,
     ];
   }
 
@@ -624,6 +634,11 @@ class Generator {
     const format = this.below(2);
     const rs1 = this.below(32);
     const rs2 = this.below(32);
+    // Fields that say what it is, at random: most are reserved.
+    if (this.chance(16)) {
+      const [funct3, second, anyFormat] = [this.below(8), this.pick([0, 0, 1, this.below(32)]), this.below(4)];
+      return rType(0x53, funct3, (this.pick(FLOAT_FUNCTIONS) << 2) | anyFormat, this.rd(), rs1, second);
+    }
     if (this.chance(4)) return rType(this.pick([0x43, 0x47, 0x4b, 0x4f]), rm, (this.below(32) << 2) | format, this.below(32), rs1, rs2);
     const funct5 = this.pick(FLOAT_FUNCTIONS);
     const toInteger = funct5 === 0x14 || funct5 === 0x18 || funct5 === 0x1c;
@@ -720,7 +735,8 @@ class Generator {
     const [by, other] = [28, 29];
     const machine = this.chance(2);
     const mode = this.pick([0, 1, 3]);
-    const user = mode === 0 && this.chance(2);
+    // Where U mode has the code: S mode may not execute it there.
+    const user = this.chance(mode === 0 ? 2 : 6);
     const before = user ? [lui(other, 0x40000), add(by, by, other)] : [];
     const status = machine
       ? [...loadImmediate(other, 0x1800), csr(CSRRC, 0, 0x300, other), ...loadImmediate(other, mode << 11), csr(CSRRS, 0, 0x300, other)]
