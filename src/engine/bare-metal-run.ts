@@ -94,11 +94,15 @@ export class BareMetalRun {
     return "limit";
   }
 
+  /** Takes the output, to the end of the instant that the machine is in. */
   private drain(): void {
     const { vm } = this;
-    if (vm.consoleEnd === this.consoleRead) return;
-    this.observer.output(vm.readConsole(this.consoleRead));
-    this.consoleRead = vm.consoleEnd;
+    for (;;) {
+      if (vm.consoleEnd !== this.consoleRead) this.observer.output(vm.readConsole(this.consoleRead));
+      this.consoleRead = vm.consoleEnd;
+      if (!vm.transmitting) return;
+      vm.run(vm.instant, true);
+    }
   }
 
   private halted(): BareMetalOutcome {

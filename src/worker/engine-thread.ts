@@ -19,6 +19,8 @@ import { RemoteCompiler } from "./remote-compiler.ts";
  * after a silence leaves at once.
  */
 const GATHER_OUTPUT_MS = 2;
+/** Not of more than this, though: all of an epoch's output is held until it is acknowledged. */
+const GATHER_OUTPUT_BYTES = 64 * 1024;
 
 const port = parentPort;
 assert(port !== null, "the engine thread has a parent");
@@ -95,7 +97,7 @@ function runEpoch(command: Extract<EngineCommand, { kind: "runEpoch" }>): Engine
   drainConsole(console);
   // An exact run stops for output only where the ring in the machine's state is full: the epoch itself goes on. So it does, on
   // either side, in the middle of what the guest has sent at once.
-  while (reason === "output" && (command.exact || machine.transmitting || (printing && mayWait(startedMs)))) {
+  while (reason === "output" && (command.exact || machine.transmitting || (printing && mayWait(startedMs, console)))) {
     reason = machine.run(command.limitInstant, command.exact);
     drainConsole(console);
   }
@@ -115,8 +117,9 @@ function runEpoch(command: Extract<EngineCommand, { kind: "runEpoch" }>): Engine
   };
 }
 
-/** More output may be gathered: nobody asked for an early end, and the first of it has not waited for long. */
-function mayWait(sinceMs: number): boolean {
+/** More output may be gathered: nobody asked for an early end, it is not much yet, and the first of it has not waited for long. */
+function mayWait(sinceMs: number, gathered: readonly ConsoleOutput[]): boolean {
+  if (gathered.reduce((bytes, output) => bytes + output.bytes.length, 0) >= GATHER_OUTPUT_BYTES) return false;
   return Atomics.load(stopFlag, 0) === 0 && performance.now() - sinceMs < GATHER_OUTPUT_MS;
 }
 

@@ -76,7 +76,7 @@ describe("the transport", () => {
     }
   });
 
-  test("takes queues of a power of two, up to 64, and no other", () => {
+  test("takes queues of a power of two, up to 16, and no other", () => {
     const guest = new Guest();
     guest.negotiate(CONSOLE);
     const ready = (num: number) => {
@@ -85,12 +85,12 @@ describe("the transport", () => {
       guest.queue(CONSOLE, 0, num);
       return guest.load(CONSOLE + REGISTER.queueReady);
     };
-    expect([1, 2, 64].map(ready)).toEqual([1, 1, 1]);
-    expect([0, 3, 65, 128, 0xffff_ffff].map(ready)).toEqual([0, 0, 0, 0, 0]);
+    expect([1, 2, 16].map(ready)).toEqual([1, 1, 1]);
+    expect([0, 3, 17, 32, 0xffff_ffff].map(ready)).toEqual([0, 0, 0, 0, 0]);
     guest.store(CONSOLE + REGISTER.queueSelect, 2);
     expect([REGISTER.queueNumMax, REGISTER.queueReady].map((register) => guest.load(CONSOLE + register))).toEqual([0, 0]);
     guest.store(CONSOLE + REGISTER.queueSelect, 1);
-    expect(guest.load(CONSOLE + REGISTER.queueNumMax)).toBe(64);
+    expect(guest.load(CONSOLE + REGISTER.queueNumMax)).toBe(16);
   });
 
   test("ignores notifications before DRIVER_OK, of queues that are not ready, and of queues that are not there", () => {
@@ -178,16 +178,16 @@ describe("the console", () => {
 
   /** A full queue of the longest chains, of bytes that say where they belong. */
   function burst(guest: Guest): string {
-    const { transmit } = withConsole(guest, 64);
-    const text = Array.from({ length: 64 * 1024 }, (_, i) => String.fromCharCode(33 + ((i * 7 + (i >> 8)) % 90))).join("");
+    const { transmit } = withConsole(guest, 16);
+    const text = Array.from({ length: 32 * 1024 }, (_, i) => String.fromCharCode(33 + ((i * 7 + (i >> 8)) % 90))).join("");
     guest.text(BUFFER, text);
-    for (let i = 0; i < 64; i++) guest.describe(transmit, i, { address: BUFFER + i, length: 64 * 1024 - 64 });
-    guest.offer(transmit, ...Array.from({ length: 64 }, (_, i) => i));
+    for (let i = 0; i < 16; i++) guest.describe(transmit, i, { address: BUFFER + i, length: 32 * 1024 - 16 });
+    guest.offer(transmit, ...Array.from({ length: 16 }, (_, i) => i));
     guest.notify(CONSOLE, transmit);
-    return Array.from({ length: 64 }, (_, i) => text.slice(i, i + 64 * 1024 - 64)).join("");
+    return Array.from({ length: 16 }, (_, i) => text.slice(i, i + 32 * 1024 - 16)).join("");
   }
 
-  test("takes a full queue of the longest chains at once, 4 MiB, and loses no byte of it", () => {
+  test("takes a full queue of the longest chains at once, 512 KiB, and loses no byte of it", () => {
     const guest = new Guest();
     expect(burst(guest) === guest.output).toBe(true);
     const single = new Guest(1n);
@@ -409,16 +409,16 @@ describe("a queue that is not what virtio says makes the device need a reset, an
     expect([guest.status(CONSOLE), guest.loadByte(UART)]).toEqual([LIVE | STATUS.needsReset, 0x78]);
   });
 
-  test("output longer than 64 KiB in a chain", () => {
+  test("output longer than 32 KiB in a chain", () => {
     const guest = new Guest();
     const { transmit } = withConsole(guest);
-    chain({ address: BUFFER, length: 64 * 1024 + 1 })(guest, transmit);
+    chain({ address: BUFFER, length: 32 * 1024 + 1 })(guest, transmit);
     guest.notify(CONSOLE, transmit);
     expect([guest.status(CONSOLE), guest.output]).toEqual([LIVE | STATUS.needsReset, ""]);
   });
 
   test("rings that lie on one another end, whatever they say", () => {
-    for (const num of [1, 2, 4, 64]) {
+    for (const num of [1, 2, 4, 16]) {
       for (const offset of [-4, 0, 4, 8]) {
         const guest = new Guest();
         guest.negotiate(CONSOLE);

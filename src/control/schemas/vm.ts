@@ -126,7 +126,11 @@ const Condition = Type.Object(
 const VmStatus = Type.Object(
   {
     state: VmState,
-    stateReason: orNull(Type.String()),
+    stateReason: orNull(
+      Type.String({
+        description: "Why it is in that state. A stopped VM's guest has ended itself: `guest_poweroff`, `guest_reboot` or `guest_panic`",
+      }),
+    ),
     stateMessage: orNull(Type.String()),
     term: Term,
     instant: U64,

@@ -28,8 +28,11 @@ const RECEIVE: u32 = 0;
 const TRANSMIT: u32 = 1;
 const EMERGENCY_WRITE: u32 = 8;
 
-/** A chain with more output than this is broken: with a full queue of such, a notification is 4 MiB of work. */
-const CHAIN_MAX: u64 = 64 * 1024;
+/**
+ * A chain with more output than this is broken: with a full queue of such, a notification is 512 KiB, which whoever holds the
+ * output for those who have to acknowledge it must have room for. Linux sends at most a page on a terminal, 32 KiB on a port.
+ */
+const CHAIN_MAX: u64 = 32 * 1024;
 
 /** Ticks of guest time between two interrupts for output that was taken. */
 const TELLING_TICKS: u64 = 2_000_000;

@@ -10,7 +10,7 @@ import { RESERVATION, SEGMENTS } from "../layout";
 import { beforeWrite, hostAddress, isRam } from "../ram";
 
 /** Entries that a queue has at most. */
-export const QUEUE_MAX: u32 = 64;
+export const QUEUE_MAX: u32 = 16;
 
 /** A queue's registers in the device page. */
 export const QUEUE_NUM: u32 = 0; // u32
