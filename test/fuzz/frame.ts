@@ -60,7 +60,8 @@ export interface ProgramRecord {
   readonly scounteren: bigint;
   readonly fcsr: bigint;
   readonly menvcfg: bigint;
-  readonly stvecMode: bigint;
+  /** 1: traps to S mode are vectored, 4: those to M mode. */
+  readonly vectored: bigint;
   readonly pmpcfg0: bigint;
   /** pmpaddr0..7 */
   readonly pmpaddr: readonly bigint[];
@@ -185,7 +186,7 @@ function encodeRecord(program: ProgramRecord): Uint8Array {
     BigInt(program.endOffset),
     BigInt(program.patches.length),
     program.mip,
-    program.stvecMode,
+    program.vectored,
     program.pmpcfg0,
     ...program.pmpaddr,
   ]);

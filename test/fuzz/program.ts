@@ -36,6 +36,7 @@ import {
   SRET,
   slli,
   sType,
+  WFI,
 } from "./encode.ts";
 import {
   ARENA,
@@ -231,7 +232,7 @@ class Generator {
       scounteren: BigInt(this.pick([0, 7, this.below(8)])),
       fcsr: BigInt(this.pick([0, 0, this.below(5) << 5, this.below(256)])),
       menvcfg: MENVCFG_ADUE | (this.chance(3) ? MENVCFG_STCE : 0n),
-      stvecMode: BigInt(this.below(2)),
+      vectored: BigInt(this.pick([0, 1, 4, 5])),
       ...protection,
       entry: BigInt(base + start),
       schedule: Array.from({ length: 48 }, () => this.pick(MODES) | (this.chance(3) ? 8 : 0)),
@@ -431,7 +432,10 @@ class Generator {
     if (kind < 160) return [plain(...this.csrAccess())];
     if (kind < 166) return [plain(...this.statusChange())];
     if (kind < 170) return [plain(ECALL)];
-    if (kind < 171) return [this.chance(2) ? plain(EBREAK) : { parcels: [half(0x9002)], ahead: 0 }];
+    if (kind < 171) {
+      if (this.chance(3)) return [plain(...this.waitForInterrupt())];
+      return [this.chance(2) ? plain(EBREAK) : { parcels: [half(0x9002)], ahead: 0 }];
+    }
     if (kind < 175) return [plain(this.pick([FENCE_I, 0x0ff0_000f, SFENCE_VMA, 0x0100_000f, 0x1209_0073, 0x12c0_0073]))];
     if (kind < 178) return [this.trapReturn()];
     if (kind < 184) return [this.loop()];
@@ -799,6 +803,22 @@ class Generator {
     const page = this.pick(DATA_PAGES);
     const { offset, value } = arenaLeaf(0, page, this.leafFlags(page, this.pick([SUPERVISOR_TABLE, USER_TABLE])));
     return [...loadImmediate(29, Number(value)), sType(0x23, 3, TABLE, 29, offset), SFENCE_VMA];
+  }
+
+  /** WFI with an interrupt that is pending and enabled, but not taken: only in M mode, elsewhere it is left out. */
+  private waitForInterrupt(): number[] {
+    const by = 28;
+    const bit = 2; // SSIP
+    return [
+      addi(by, 0, 0),
+      csr(CSRRC | CSR_IMMEDIATE, 0, 0x300, 8),
+      csr(CSRRS | CSR_IMMEDIATE, 0, 0x304, bit),
+      csr(CSRRS | CSR_IMMEDIATE, 0, 0x344, bit),
+      csr(CSRRS, by, MSCRATCH, 0),
+      branch(0, by, 0, 12),
+      WFI,
+      csr(CSRRC | CSR_IMMEDIATE, 0, 0x344, bit),
+    ];
   }
 
   private constant(): number[] {
