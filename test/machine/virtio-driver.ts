@@ -3,6 +3,7 @@
  * rightly or wrongly as the test likes, and has the guest program `mmio` make the accesses to the device.
  */
 import type { EpochInput } from "../../src/engine/epoch.ts";
+import { ImmediateCompiler } from "../../src/engine/region-compiler.ts";
 import { VirtualMachine } from "../../src/engine/virtual-machine.ts";
 import { machineModule } from "../support/machine-module.ts";
 import { fixture, RATE } from "./guest-run.ts";
@@ -69,13 +70,21 @@ export interface Queue {
 }
 
 export class Guest {
-  vm = new VirtualMachine(module, { memoryMiB: RAM_BYTES / 1024 / 1024 });
+  vm: VirtualMachine;
   output = "";
   private read = 0n;
   private typed = 0n;
 
-  /** @param piece instructions of each run: what comes of it must not depend on that */
-  constructor(private readonly piece = 1000n) {
+  /**
+   * @param piece instructions of each run: what comes of it must not depend on that
+   * @param translated whatever has run once is translated
+   */
+  constructor(
+    private readonly piece = 1000n,
+    translated = false,
+  ) {
+    const regions = { compiler: new ImmediateCompiler(), sampleInterval: 1, threshold: 1 };
+    this.vm = new VirtualMachine(module, { memoryMiB: RAM_BYTES / 1024 / 1024, ...(translated ? { regions } : {}) });
     this.vm.loadProgram(program);
     this.vm.beginEpoch({ time: 0n, rate: RATE }, []);
     this.run(200n);

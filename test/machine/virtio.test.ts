@@ -190,10 +190,11 @@ describe("the console", () => {
   test("takes a full queue of the longest chains at once, 512 KiB, and loses no byte of it", () => {
     const guest = new Guest();
     expect(burst(guest) === guest.output).toBe(true);
-    const single = new Guest(1n);
-    burst(single);
-    expect(single.output === guest.output).toBe(true);
-    expect([single.vm.instant, single.vm.hash()]).toEqual([guest.vm.instant, guest.vm.hash()]);
+    for (const other of [new Guest(1n), new Guest(1000n, true)]) {
+      burst(other);
+      expect(other.output === guest.output).toBe(true);
+      expect([other.vm.instant, other.vm.hash()]).toEqual([guest.vm.instant, guest.vm.hash()]);
+    }
   });
 
   test("has input for the guest's buffers, as much as each holds, when the keyboard is its own", () => {
@@ -245,13 +246,17 @@ describe("the console", () => {
     expect([uartHasInput(), guest.loadByte(UART)]).toEqual([true, 0x78]);
   });
 
-  test("what it writes is seen as code by the next instruction, and ends a reservation that it overlaps", () => {
-    const guest = new Guest();
+  test.each([
+    ["interpreted", false],
+    ["translated", true],
+  ])("what it writes is seen as code by the next instruction, and ends a reservation that it overlaps: %s", (_, translated) => {
+    const guest = new Guest(1000n, translated);
     const { receive, transmit } = withConsole(guest);
     print(guest, transmit, "$ ");
     const code = (value: number) => Buffer.from(new Uint32Array([(value << 20) | 0x513, 0x8067]).buffer); // li a0, value; ret
     guest.vm.writeRam(BUFFER, code(1));
-    expect(guest.call(BUFFER)).toBe(1);
+    for (let i = 0; i < 20; i++) expect(guest.call(BUFFER)).toBe(1);
+    expect((guest.vm.regionStatistics()?.retired ?? 0) > 0).toBe(translated);
     guest.describe(receive, 0, { address: BUFFER, length: 8, flags: WRITE });
     guest.offer(receive, 0);
     guest.notify(CONSOLE, receive);
