@@ -10,7 +10,7 @@ let control: ControlUnderTest;
 
 beforeEach(async () => {
   postgres = await TestPostgres.start();
-  control = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
+  control = await ControlUnderTest.start({ connection: await postgres.newDatabase(), queryTimeoutMs: 1500 });
   await control.join("one");
   await control.join("two");
 });

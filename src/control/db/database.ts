@@ -2,7 +2,8 @@
  * The connection to Postgres: a pool that gives up quickly and recovers, and transactions that end with their events.
  *
  * A server that is stopped accepts connections and answers nothing, so every wait has its own time-out here; a connection
- * on which one ran out is thrown away, never put back.
+ * on which one ran out is thrown away, never put back. Waiting for a connection that others are using is no sign of a server
+ * that is away: they end by their own time-outs, and the wait for them is longer.
  */
 import { randomBytes } from "node:crypto";
 import { sql } from "drizzle-orm";
@@ -10,6 +11,9 @@ import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
 import pg from "pg";
 import type { EventDraft } from "../domain/events.ts";
 import { type IdPrefix, makeId } from "../domain/ids.ts";
+
+/** Of those in front of it in the queue, each is over after the time-outs of its queries. */
+const QUEUE_TIMEOUT_MS = 30_000;
 
 export type Queryable = NodePgDatabase<Record<string, never>>;
 
@@ -37,16 +41,29 @@ export class Database {
 
   constructor(options: DatabaseOptions) {
     const queryTimeoutMs = options.queryTimeoutMs ?? 1500;
+    const connectTimeoutMs = options.connectTimeoutMs ?? 1000;
     this.clientConfig = {
       ...options.connection,
-      connectionTimeoutMillis: options.connectTimeoutMs ?? 1000,
+      connectionTimeoutMillis: connectTimeoutMs,
       query_timeout: queryTimeoutMs,
       statement_timeout: queryTimeoutMs,
       idle_in_transaction_session_timeout: 10_000,
       keepAlive: true,
       application_name: "understudy-control-plane",
     };
-    this.pool = new pg.Pool({ ...this.clientConfig, max: options.poolSize ?? 10, idleTimeoutMillis: 60_000 });
+    // The pool has one setting for its queue and for connecting; a client of ours keeps to its own for the latter.
+    class Client extends pg.Client {
+      constructor(config?: pg.ClientConfig) {
+        super({ ...config, connectionTimeoutMillis: connectTimeoutMs });
+      }
+    }
+    this.pool = new pg.Pool({
+      ...this.clientConfig,
+      Client,
+      connectionTimeoutMillis: QUEUE_TIMEOUT_MS,
+      max: options.poolSize ?? 10,
+      idleTimeoutMillis: 60_000,
+    });
     this.pool.on("error", (error) => options.onIdleError?.(error));
     this.db = drizzle(this.pool) as unknown as Queryable;
   }

@@ -36,6 +36,8 @@ export interface ControlUnderTestOptions {
   readonly connection: pg.PoolConfig;
   readonly settings?: Partial<ControlSettings>;
   readonly images?: ImageStore;
+  /** Default: long enough for a slow machine. */
+  readonly queryTimeoutMs?: number;
 }
 
 export class ControlUnderTest {
@@ -70,12 +72,13 @@ export class ControlUnderTest {
     this.internalUrl = internalUrl;
   }
 
-  static async start({ connection, settings, images }: ControlUnderTestOptions): Promise<ControlUnderTest> {
+  static async start({ connection, settings, images, queryTimeoutMs = 60_000 }: ControlUnderTestOptions): Promise<ControlUnderTest> {
     const log: Record<string, unknown>[] = [];
     const logger = pino({ level: "debug" }, { write: (line: string) => void log.push(JSON.parse(line)) });
     const store = images ?? (await makeImageStore());
     const created = createControlPlane({
       connection,
+      queryTimeoutMs,
       imageStore: store.dir,
       log: logger,
       settings: { ...PATIENT, tickMs: 50, repeatOrderMs: 300, ...settings },

@@ -1,0 +1,29 @@
+/** The pool of connections: what waits in it, and for what. */
+import { sql } from "drizzle-orm";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Database } from "../../src/control/db/database.ts";
+import { TestPostgres } from "./support/database.ts";
+
+let postgres: TestPostgres;
+beforeAll(async () => {
+  postgres = await TestPostgres.start();
+});
+afterAll(() => postgres.stop());
+
+test("who waits for a connection that others use is served in turn, and not told that the database is away", async () => {
+  const database = new Database({ connection: await postgres.newDatabase(), poolSize: 1, connectTimeoutMs: 5000, queryTimeoutMs: 60_000 });
+  try {
+    const served: number[] = [];
+    // Each waits for all before it: the last one longer than a connection may take to be made.
+    const all = [1, 2, 3, 4].map((turn) =>
+      database.transaction(async ({ db }) => {
+        await db.execute(sql`SELECT pg_sleep(2)`);
+        served.push(turn);
+      }),
+    );
+    await Promise.all(all);
+    expect(served).toEqual([1, 2, 3, 4]);
+  } finally {
+    await database.close();
+  }
+});
