@@ -32,8 +32,8 @@ test("a guest's clock is right and goes on over a failover, it gets entropy from
   const early = await clockIsRight();
   const drawn = [await draw(), await draw()];
   await throughHvc0("before");
-  const many = Array.from({ length: 20_000 }, (_, i) => `${i + 1}\r\n`).join("");
-  expect(`${await guest.run("seq 1 20000 >/dev/hvc0")}\r\n` === many).toBe(true);
+  const many = Array.from({ length: 2_000 }, (_, i) => `${i + 1}\r\n`).join("");
+  expect(`${await guest.run("seq 1 2000 >/dev/hvc0")}\r\n` === many).toBe(true);
 
   const { term } = guest.vm.status;
   process.kill((await guest.workerOf("primary")).pid, "SIGKILL");
