@@ -1,5 +1,7 @@
 /** A place where a machine runs: this process or another one, under this Node or another. The same story is told of all of them. */
 import type { ClockSample, EpochEnd, EpochInput, GuestHalt } from "../../src/engine/epoch.ts";
+import { ImmediateCompiler } from "../../src/engine/region-compiler.ts";
+import type { RegionOptions } from "../../src/engine/regions.ts";
 import { VirtualMachine } from "../../src/engine/virtual-machine.ts";
 import { machineModule } from "../support/machine-module.ts";
 
@@ -27,6 +29,22 @@ export interface MachineHost {
   beginEpoch(clock: ClockSample, inputs: readonly EpochInput[]): Promise<void>;
   run(until: bigint): Promise<Run>;
   hash(): Promise<string>;
+  /** Instructions that retired in translated code, over all its machines' lives. */
+  translated(): Promise<number>;
+}
+
+/** What executes: the interpreter alone, or translated code as well, of all that runs twice or of what runs often. */
+export type Engine = "interpreter" | "translates-all" | "translates-often";
+
+const SAMPLING: Readonly<Record<Exclude<Engine, "interpreter">, Omit<RegionOptions, "compiler">>> = {
+  // Few regions, so that they push each other out.
+  "translates-all": { sampleInterval: 3, threshold: 1, maximum: 24 },
+  "translates-often": { sampleInterval: 1024, threshold: 8 },
+};
+
+export interface MachineOptions {
+  readonly memoryMiB: number;
+  readonly engine: Engine;
 }
 
 const module = machineModule();
@@ -36,9 +54,10 @@ export class LocalMachine implements MachineHost {
   readonly name: string;
   private readonly vm: VirtualMachine;
 
-  constructor(memoryMiB: number, name = `this process, Node ${process.versions.node}`) {
-    this.name = name;
-    this.vm = new VirtualMachine(module, { memoryMiB });
+  constructor({ memoryMiB, engine }: MachineOptions) {
+    this.name = `this process, Node ${process.versions.node}, ${engine}`;
+    const regions = engine === "interpreter" ? null : { compiler: new ImmediateCompiler(), ...SAMPLING[engine] };
+    this.vm = new VirtualMachine(module, { memoryMiB, ...(regions && { regions }) });
   }
 
   async restore(snapshot: Uint8Array): Promise<Position> {
@@ -67,6 +86,10 @@ export class LocalMachine implements MachineHost {
 
   async hash(): Promise<string> {
     return this.vm.hash().toString(16);
+  }
+
+  async translated(): Promise<number> {
+    return this.vm.regionStatistics()?.retired ?? 0;
   }
 
   private position(): Position {

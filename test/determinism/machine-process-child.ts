@@ -1,9 +1,10 @@
-/** The other side of machine-process.ts. Argument: MiB of the machine's memory. */
+/** The other side of machine-process.ts. Arguments: MiB of the machine's memory, and its engine. */
 import { readFileSync, writeFileSync } from "node:fs";
-import { LocalMachine, type Position } from "./machine-host.ts";
+import { type Engine, LocalMachine, type Position } from "./machine-host.ts";
 import { type Answer, type PackedPosition, type Question, unpackedInput } from "./machine-process.ts";
 
-const machine = new LocalMachine(Number(process.argv[2]));
+const [memoryMiB, engine] = process.argv.slice(2) as [string, Engine];
+const machine = new LocalMachine({ memoryMiB: Number(memoryMiB), engine });
 
 process.on("message", async (question: Question) => {
   process.send?.(await answer(question).catch((error: Error): Answer => ({ error: error.message })));
@@ -26,6 +27,8 @@ async function answer(question: Question): Promise<Answer> {
     }
     case "hash":
       return { hash: await machine.hash() };
+    case "translated":
+      return { translated: await machine.translated() };
   }
 }
 

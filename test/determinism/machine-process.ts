@@ -8,13 +8,13 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { ClockSample, EpochInput } from "../../src/engine/epoch.ts";
-import type { MachineHost, Position, Run } from "./machine-host.ts";
+import type { MachineHost, MachineOptions, Position, Run } from "./machine-host.ts";
 
 export type Question =
   | { readonly kind: "restore" | "snapshot"; readonly path: string }
   | { readonly kind: "beginEpoch"; readonly time: string; readonly rate: number; readonly inputs: readonly PackedInput[] }
   | { readonly kind: "run"; readonly until: string }
-  | { readonly kind: "hash" };
+  | { readonly kind: "hash" | "translated" };
 
 /** Bytes in base64, a wall clock in nanoseconds. */
 type PackedInput =
@@ -56,6 +56,7 @@ export interface PackedPosition {
 export type Answer =
   | { readonly position: PackedPosition; readonly end?: Run["end"]; readonly output?: string }
   | { readonly hash: string }
+  | { readonly translated: number }
   | { readonly done: true }
   | { readonly error: string };
 
@@ -71,9 +72,9 @@ export class MachineProcess implements MachineHost {
   private ended: Error | null = null;
 
   /** @param node its program and version */
-  constructor(memoryMiB: number, node = { program: process.execPath, version: process.versions.node }) {
-    this.name = `a process of Node ${node.version}`;
-    this.child = fork(CHILD, [String(memoryMiB)], { execPath: node.program, execArgv: ["--import", LOADER] });
+  constructor({ memoryMiB, engine }: MachineOptions, node = { program: process.execPath, version: process.versions.node }) {
+    this.name = `a process of Node ${node.version}, ${engine}`;
+    this.child = fork(CHILD, [String(memoryMiB), engine], { execPath: node.program, execArgv: ["--import", LOADER] });
     this.child.on("message", (answer: Answer) => this.take()?.resolve(answer));
     this.child.once("error", (error) => this.end(error));
     this.child.once("exit", (status, signal) => this.end(new Error(`${this.name} has ended: ${signal ?? status}`)));
@@ -90,7 +91,7 @@ export class MachineProcess implements MachineHost {
     this.take()?.reject(this.ended);
   }
 
-  private async ask(question: Question): Promise<Extract<Answer, { position: unknown }> & { hash: string }> {
+  private async ask(question: Question): Promise<Extract<Answer, { position: unknown }> & { hash: string; translated: number }> {
     if (this.ended !== null) throw this.ended;
     if (this.asked !== null) throw new Error("one question at a time");
     const answer = await new Promise<Answer>((resolve, reject) => {
@@ -125,6 +126,10 @@ export class MachineProcess implements MachineHost {
 
   async hash(): Promise<string> {
     return (await this.ask({ kind: "hash" })).hash;
+  }
+
+  async translated(): Promise<number> {
+    return (await this.ask({ kind: "translated" })).translated;
   }
 
   /** Ends the process. */

@@ -1,8 +1,9 @@
 /**
  * `npm run determinism -- [--seed N] [--minutes M]`: random programs, and boots of a guest that then does its work, cut into random
- * pieces and moved between processes at random instants, under this Node and the others that npm's registry gives.
+ * pieces and moved between processes at random instants, interpreted and translated, under this Node and the others that npm's
+ * registry gives.
  *
- * Each must come to the states of the same guest in one piece. One difference ends it, with status 1 and the seed that shows it.
+ * Each must come to the states of the same guest, interpreted in one piece. One difference ends it, with status 1 and the seed that shows it.
  */
 import { parseArgs } from "node:util";
 import { Prng } from "../../src/base/prng.ts";
@@ -11,7 +12,7 @@ import { complaints, expectedResults, WORK_COMMAND, WORK_DONE, withWork, workRep
 import { linuxFiles } from "../support/linux-guest.ts";
 import { otherNodes } from "../support/node-versions.ts";
 import { LocalMachine, type MachineHost } from "./machine-host.ts";
-import { MachineProcess } from "./machine-process.ts";
+import { MachineProcesses } from "./machine-processes.ts";
 import { LINUX_MEMORY_MIB, linuxAtReset, PROGRAM_MEMORY_MIB, tellLinux, tellProgram } from "./stories.ts";
 import { type Itinerary, Traveller } from "./traveller.ts";
 
@@ -27,20 +28,11 @@ if (!Number.isSafeInteger(firstSeed) || !(minutes > 0)) {
 }
 
 const nodes = await otherNodes();
-const processes: MachineProcess[] = [];
-
-/** One process of each Node. */
-function hostsOf(memoryMiB: number): MachineProcess[] {
-  const hosts = [new MachineProcess(memoryMiB), ...nodes.map((node) => new MachineProcess(memoryMiB, node))];
-  processes.push(...hosts);
-  return hosts;
-}
-
-const here = new LocalMachine(PROGRAM_MEMORY_MIB);
-const programHosts = [here, ...hostsOf(PROGRAM_MEMORY_MIB)];
-const linuxHosts = hostsOf(LINUX_MEMORY_MIB);
-const reference = new MachineProcess(LINUX_MEMORY_MIB);
-processes.push(reference);
+const processes = new MachineProcesses();
+const here = new LocalMachine({ memoryMiB: PROGRAM_MEMORY_MIB, engine: "interpreter" });
+const programHosts = [here, ...processes.startOfEachKind(PROGRAM_MEMORY_MIB, "translates-all", nodes)];
+const linuxHosts = processes.startOfEachKind(LINUX_MEMORY_MIB, "translates-often", nodes);
+const reference = processes.start({ memoryMiB: LINUX_MEMORY_MIB, engine: "interpreter" });
 const reset = linuxAtReset(withWork(await linuxFiles()));
 const results = expectedResults();
 
@@ -108,6 +100,6 @@ try {
   process.stdout.write(`DIFFERENT: ${error.message}\nnpm run determinism -- --seed ${/seed (\d+)/.exec(error.message)?.[1]} shows it\n`);
   status = 1;
 } finally {
-  for (const host of processes) await host[Symbol.asyncDispose]();
+  await processes.end();
 }
 process.exitCode = status;

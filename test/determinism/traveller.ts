@@ -48,6 +48,12 @@ export class Traveller implements MachineHost {
     return await this.host.hash();
   }
 
+  async translated(): Promise<number> {
+    let sum = 0;
+    for (const host of this.hosts) sum += await host.translated();
+    return sum;
+  }
+
   async beginEpoch(clock: ClockSample, inputs: readonly EpochInput[]): Promise<void> {
     await this.host.beginEpoch(clock, inputs);
   }

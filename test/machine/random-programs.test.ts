@@ -15,8 +15,8 @@ const PROGRAMS = 240;
 const seeds = process.env.MACHINE_SEED ? [Number(process.env.MACHINE_SEED)] : Array.from({ length: PROGRAMS }, (_, index) => index + 1);
 
 test(`${seeds.length} random programs are the same however they are run`, async () => {
-  const machine = new LocalMachine(PROGRAM_MEMORY_MIB);
-  const other = new LocalMachine(PROGRAM_MEMORY_MIB);
+  const machine = new LocalMachine({ memoryMiB: PROGRAM_MEMORY_MIB, engine: "interpreter" });
+  const other = new LocalMachine({ memoryMiB: PROGRAM_MEMORY_MIB, engine: "interpreter" });
   let instructions = 0;
   for (const seed of seeds) {
     const told = await tellProgram(machine, seed);
