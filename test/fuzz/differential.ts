@@ -27,10 +27,10 @@ export function programNumbers(seed: bigint, first: number, count: number): bigi
   return Array.from({ length: count }, (_, index) => (seed << 32n) + BigInt(first + index));
 }
 
-/** Runs programs on both engines and compares what came of each. */
-export async function compareBatch(numbers: readonly bigint[], ours: FuzzEngine, theirs: FuzzEngine): Promise<BatchReport> {
+/** Runs programs on both engines, `runs` times each, and compares what came of each the last time. */
+export async function compareBatch(numbers: readonly bigint[], ours: FuzzEngine, theirs: FuzzEngine, runs = 1): Promise<BatchReport> {
   const programs = numbers.map((number) => randomProgram(number));
-  const image = buildImage(programs);
+  const image = buildImage(programs, runs);
   // The one that is a process of its own first.
   const [others, own] = await Promise.all([resultsOf(theirs, image), resultsOf(ours, image)]);
   const excused = new Map<string, number>();

@@ -143,8 +143,12 @@ export const SUPERVISOR_TRAP = Number(frameHeader.getBigUint64(32, true));
 export const ENTER = frameHeader.getBigUint64(40, true);
 export const FINISH = frameHeader.getBigUint64(48, true);
 
-/** An image of programs, which run one after the other. */
-export function buildImage(programs: readonly ProgramRecord[]): Image {
+/**
+ * An image of programs, which run one after the other.
+ *
+ * @param runs how often each runs: its code may be translated after the first. What comes of the last is its result
+ */
+export function buildImage(programs: readonly ProgramRecord[], runs = 1): Image {
   const bytes = new Uint8Array(RECORDS - RAM + programs.length * RECORD_BYTES);
   bytes.set(frame);
   const view = new DataView(bytes.buffer);
@@ -152,6 +156,7 @@ export function buildImage(programs: readonly ProgramRecord[]): Image {
   view.setBigUint64(8, BigInt(programs.length), true);
   view.setBigUint64(16, BigInt(RECORDS), true);
   view.setBigUint64(24, BigInt(results.address), true);
+  view.setBigUint64(56, BigInt(runs), true);
   view.setBigUint64(SUPERVISOR_LEAVES - RAM + ((SUPERVISOR_TRAP - RAM) >> 12) * 8, leaf(SUPERVISOR_TRAP, PTE_R | PTE_X | PTE_A), true);
   bytes.set(pristineArena, PRISTINE - RAM);
   programs.forEach((program, index) => {

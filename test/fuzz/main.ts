@@ -1,5 +1,6 @@
 /**
  * `npm run fuzz -- [--seed N] [--minutes M]`: random programs on our machine and on QEMU until the time is over or one differs.
+ * `npm run fuzz -- --engine translator …`: with translated code instead of the interpreter; each program runs three times.
  * `npm run fuzz -- --float [--seed N] [--minutes M]`: every instruction that computes with floats, on random operands, the same way.
  * `npm run fuzz -- --program N`: that program, instruction by instruction, to the first that differs.
  * `npm run fuzz -- --exceptions`: what may differ, and why.
@@ -11,12 +12,14 @@ import { QEMU, requireTools } from "../support/debian-tools.ts";
 import { compareBatch, programNumbers } from "./differential.ts";
 import { CSR_EXCEPTIONS, EXCEPTIONS, NOT_DRAWN } from "./exceptions.ts";
 import { compareFloats, floatImage } from "./float-cases.ts";
-import { MachineEngine } from "./machine-engine.ts";
+import { MachineEngine, type MachineEngineName } from "./machine-engine.ts";
 import { randomProgram } from "./program.ts";
 import { QemuEngine } from "./qemu-engine.ts";
 import { findDifference } from "./stepwise.ts";
 
 const BATCH = 1000;
+/** How often a program runs: what has run is translated. */
+const RUNS = { interpreter: 1, translator: 3 };
 /** Of the programs of a batch that differ, so many are looked into. */
 const SHOWN = 3;
 /** Random rows for each shape of operands, and of what differs on them so many. */
@@ -25,6 +28,7 @@ const DIFFERENCES_SHOWN = 20;
 
 const { values } = parseArgs({
   options: {
+    engine: { type: "string" },
     float: { type: "boolean" },
     seed: { type: "string" },
     minutes: { type: "string" },
@@ -33,10 +37,18 @@ const { values } = parseArgs({
   },
 });
 
+const engine = engineNamed(values.engine ?? "interpreter");
+
 if (values.exceptions) printExceptions();
 else {
   requireTools(QEMU);
   process.exitCode = values.program !== undefined ? await show(number("--program", values.program)) : await fuzz();
+}
+
+function engineNamed(name: string): MachineEngineName {
+  if (name === "interpreter" || name === "translator") return name;
+  process.stderr.write(`Cannot fuzz with --engine ${name}: the engines are interpreter and translator\n`);
+  process.exit(2);
 }
 
 function number(option: string, text: string): bigint {
@@ -48,17 +60,17 @@ function number(option: string, text: string): bigint {
 async function fuzz(): Promise<number> {
   const seed = values.seed === undefined ? BigInt(Math.floor(Math.random() * 2 ** 31)) : number("--seed", values.seed);
   const minutes = Number(number("--minutes", values.minutes ?? "1"));
-  print(`seed=${seed} minutes=${minutes}${values.float ? " float" : ""}`);
+  print(`seed=${seed} minutes=${minutes} engine=${engine}${values.float ? " float" : ""}`);
   const end = performance.now() + minutes * 60_000;
   return values.float ? await fuzzFloats(seed, end) : await fuzzPrograms(seed, end);
 }
 
 async function fuzzPrograms(seed: bigint, end: number): Promise<number> {
-  const [ours, theirs] = [new MachineEngine(), new QemuEngine()];
+  const [ours, theirs] = [new MachineEngine(engine), new QemuEngine()];
   const excused = new Map<string, number>();
   let [programs, traps, parted] = [0, 0, 0];
   while (performance.now() < end) {
-    const report = await compareBatch(programNumbers(seed, programs, BATCH), ours, theirs);
+    const report = await compareBatch(programNumbers(seed, programs, BATCH), ours, theirs, RUNS[engine]);
     programs += report.programs;
     traps += report.traps;
     parted += report.parted;
@@ -69,19 +81,20 @@ async function fuzzPrograms(seed: bigint, end: number): Promise<number> {
       await show(number);
       print(`again: npm run fuzz -- --program ${number}`);
     }
+    if (engine === "translator") print("That was the interpreter: where it agrees, it is translated code that differs");
     print(`${report.mismatches.length} of ${report.programs} programs differ`);
     return 1;
   }
-  print(
-    `${programs} programs agree: ${traps} traps, ${ours.instructions} instructions with those of the frame, ${parted} compared in part`,
-  );
+  const whole = `${traps} traps, ${ours.instructions} instructions with those of the frame`;
+  const translated = engine === "translator" ? `, ${ours.translated} of them translated` : "";
+  print(`${programs} programs agree: ${whole}${translated}; ${parted} compared in part`);
   for (const [name, count] of excused) print(`  excused ${name}: ${count}`);
   return 0;
 }
 
 /** The first batch of a seed has the special values, too. */
 async function fuzzFloats(seed: bigint, end: number): Promise<number> {
-  const [ours, theirs] = [new MachineEngine(), new QemuEngine()];
+  const [ours, theirs] = [new MachineEngine(engine), new QemuEngine()];
   let cases = 0;
   for (let batch = 0n; performance.now() < end; batch++) {
     const image = floatImage((seed << 32n) + batch, FLOAT_ROWS, batch === 0n);

@@ -7,8 +7,9 @@ import { randomProgram } from "./program.ts";
 import { QemuEngine } from "./qemu-engine.ts";
 import { findDifference } from "./stepwise.ts";
 
-const BATCHES = 3;
+const BATCHES = 2;
 const BATCH = 500;
+const TRANSLATED = 40;
 
 const qemu = hasQemu();
 
@@ -28,4 +29,11 @@ test.skipIf(!qemu)(`${BATCHES * BATCH} random programs end on our machine as the
 
 test.skipIf(!qemu)("a random program is in the same state as on QEMU after every instruction", async () => {
   expect(await findDifference(randomProgram(42n))).toBeNull();
+});
+
+test.skipIf(!qemu)(`${TRANSLATED} random programs that run thrice end in translated code as they do on QEMU`, async () => {
+  const ours = new MachineEngine("translator");
+  const report = await compareBatch(programNumbers(2n, 0, TRANSLATED), ours, new QemuEngine(), 3);
+  expect(report.mismatches, "npm run fuzz -- --engine translator --seed 2 runs them again").toEqual([]);
+  expect(ours.translated).toBeGreaterThan(Number(ours.instructions) / 4);
 });
