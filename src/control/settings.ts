@@ -34,7 +34,7 @@ export const DEFAULT_SETTINGS: ControlSettings = {
   tickMs: 250,
   startDeadlineMs: 60_000,
   repeatOrderMs: 2000,
-  fencingGraceMs: 3000,
+  fencingGraceMs: 15_000,
   heartbeatTimeoutMs: 300,
   maxLagMs: 2000,
   eventBookmarkMs: 15_000,

@@ -216,6 +216,25 @@ describe("a primary that dies", () => {
   });
 });
 
+test("a primary that was stopped for so long that it was written off still finds out by itself that it is fenced", async () => {
+  await startAnew(IMPATIENT);
+  const { vm, primary, backup, backupId, primaryId } = await control.protectedVm("demo");
+  primary.kill();
+  await backup.promote(backupId);
+  await control.vmThat("demo", ({ status }) => status.replicas.every(({ id }) => id !== primaryId));
+  await primary.reconnect();
+  const answer = await primary.ask(vm.id, primaryId, {
+    kind: "goSolo",
+    term: String(vm.status.term),
+    lost: backupId,
+    reason: "connection_lost",
+  });
+  expect(answer.outcome).toBe("refused");
+  expect(primary.orders.some((order) => order.type === "dropReplica")).toBe(false);
+  primary.report(primaryId, { state: "fenced", haltReason: "fenced" });
+  expect((await primary.order("dropReplica")).replicaId).toBe(primaryId);
+});
+
 test("a backup that is paired is recorded once, with what the pairing cost", async () => {
   const { backupId, primary, primaryId } = await control.protectedVm("demo");
   const event = await firstEvent("vm.repair.completed");

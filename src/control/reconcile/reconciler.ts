@@ -149,7 +149,7 @@ export class Reconciler {
     const facts = await readPlanFacts(database.db);
     let settled = await this.updateWorkers(facts);
     const nowMs = performance.now();
-    this.dropUnknown(facts, nowMs);
+    settled = this.dropUnknown(facts, nowMs) && settled;
     for (const vm of facts.vms) settled = (await this.reconcileVm(facts, vm, nowMs)) && settled;
     workers.forgetReports(new Set(facts.replicas.map((replica) => replica.id)));
     if (nowMs - this.trimmedAtMs > TRIM_INTERVAL_MS) {
@@ -174,12 +174,20 @@ export class Reconciler {
     return settled;
   }
 
-  /** What a worker holds and no table speaks of is dropped. */
-  private dropUnknown(facts: PlanFacts, nowMs: number): void {
+  /** What a worker holds and no table speaks of is dropped. @returns false where something is left a while */
+  private dropUnknown(facts: PlanFacts, nowMs: number): boolean {
+    let settled = true;
     const known = new Set(facts.replicas.map((replica) => replica.id));
     for (const link of this.options.workers.all()) {
       for (const report of link.reports.values()) {
         if (known.has(report.replicaId)) continue;
+        // It may have been primary, and stopped for so long that it was written off: it finds out by itself, and says so. One
+        // of the first term never had a backup that could have taken over.
+        const mayBeFenced = report.role === "primary" && report.state === "live" && report.term !== "1";
+        if (mayBeFenced && nowMs - link.responsiveSinceMs < this.options.settings.fencingGraceMs) {
+          settled = false;
+          continue;
+        }
         const sent = link.order(
           `drop ${report.replicaId}`,
           { type: "dropReplica", replicaId: report.replicaId, reason: "no VM has this replica" },
@@ -193,6 +201,7 @@ export class Reconciler {
           );
       }
     }
+    return settled;
   }
 
   private async reconcileVm(facts: PlanFacts, vm: VmRow, nowMs: number): Promise<boolean> {
