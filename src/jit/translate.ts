@@ -16,6 +16,7 @@
 import { assert, unreachable } from "../base/assert.ts";
 import { emitAluImmediate, emitAluRegister, emitUnary } from "./arithmetic.ts";
 import { type Block, type ControlFlow, findControlFlow, PAGE_BYTES, successors } from "./control-flow.ts";
+import { emitFloat, F0, floatRegisters } from "./float.ts";
 import type { Condition, Instruction } from "./instruction.ts";
 import {
   EXIT_INTERPRET,
@@ -26,7 +27,7 @@ import {
   type MachineAddresses,
   REGION_TYPE,
 } from "./machine-interface.ts";
-import { FunctionBody, I32, I64, type Label, moduleBytes } from "./wasm-builder.ts";
+import { F32, F64, FunctionBody, I32, I64, type Label, moduleBytes } from "./wasm-builder.ts";
 
 /** What is to become a region: a page's content, and where the guest enters it often. */
 export interface RegionSource {
@@ -76,6 +77,27 @@ const KEY = 5;
 const KEY_MASK = 0xffff_ffff_0000_00ffn;
 
 const MSTATUS_FS = 0x6000;
+const FCSR_NX = 0x01;
+const FCSR_FRM = 0xe0;
+
+/** Locals of a region with floating point; what the first three say is in float.ts. */
+interface FloatLocals {
+  readonly on: number;
+  readonly inexact: number;
+  readonly nearest: number;
+  readonly double: number;
+  readonly single: number;
+}
+
+function floatLocals(body: FunctionBody): FloatLocals {
+  return {
+    on: body.local(I32),
+    inexact: body.local(I32),
+    nearest: body.local(I32),
+    double: body.local(F64),
+    single: body.local(F32),
+  };
+}
 
 class RegionTranslator {
   private readonly flow: ControlFlow;
@@ -91,8 +113,10 @@ class RegionTranslator {
   private readonly slot = this.body.local(I32);
   private readonly outcome = this.body.local(I32);
   private readonly reason = this.body.local(I32);
-  /** Nonzero: FS is Dirty, so that floating-point instructions have no more to do than their work. */
-  private readonly floatOn: number | null;
+  /** Null where the region has no floating point. */
+  private readonly float: FloatLocals | null;
+  /** In the block that is written: it is known that floating point is on. */
+  private floatChecked = false;
   private exit: Label | null = null;
   private dispatch: Label | null = null;
   /** Labels of blocks that can be branched to at present: behind a block's end, or a loop's head. */
@@ -117,18 +141,14 @@ class RegionTranslator {
     this.loops = loops;
     this.collectRegisters();
     const usesFloat = blocks.some(({ instructions }) => instructions.some(({ operation }) => operation.kind.startsWith("float")));
-    this.floatOn = usesFloat ? this.body.local(I32) : null;
+    this.float = usesFloat ? floatLocals(this.body) : null;
   }
 
   translate(): { readonly body: FunctionBody; readonly shape: RegionShape } {
     const { body, flow } = this;
     const { blocks, entries, dominators } = flow;
-    for (const [register, local] of this.registers)
-      body
-        .i32(0)
-        .memory(0x29, this.machine.registers + register * 8)
-        .set(local);
-    this.loadFloatOn();
+    for (const register of this.registers.keys()) this.fill(register);
+    this.loadFloatState();
     this.exit = body.block();
     if (entries.length > 0) {
       this.dispatch = body.loop();
@@ -144,11 +164,7 @@ class RegionTranslator {
       body.end();
     }
     body.end();
-    for (const register of this.written)
-      body
-        .i32(0)
-        .get(this.register(register))
-        .memory(0x37, this.machine.registers + register * 8);
+    for (const register of this.written) this.spill(register);
     body.i32(0).get(BASE).get(this.relative).op(0x7c).memory(0x37, this.machine.programCounter);
     body.get(LEFT).get(this.reason).i32(EXIT_REASON_SHIFT).op(0x74).op(0x72);
     return {
@@ -250,6 +266,7 @@ class RegionTranslator {
     assert(block !== undefined, "the block exists");
     const { body } = this;
     const count = block.instructions.length;
+    this.floatChecked = false;
     if (count > 0) {
       body.get(LEFT).i32(count).op(0x6b).tee(LEFT).i32(0).op(0x48).when(false);
       this.giveBack(count);
@@ -363,6 +380,17 @@ class RegionTranslator {
     return local;
   }
 
+  /** From its place in memory into its local. */
+  private fill(register: number): void {
+    this.body.i32(0).memory(0x29, this.machine.registers + register * 8);
+    this.body.set(this.register(register));
+  }
+
+  private spill(register: number): void {
+    this.body.i32(0).get(this.register(register));
+    this.body.memory(0x37, this.machine.registers + register * 8);
+  }
+
   private read(register: number): void {
     if (register === 0) this.body.i64(0);
     else this.body.get(this.register(register));
@@ -436,14 +464,14 @@ class RegionTranslator {
         return;
       case "floatLoad":
         this.leaveUnlessFloatOn(instruction, remaining);
-        body.i32(0);
         this.writeLoad(instruction, operation.rs1, operation.imm, operation.size, false, remaining);
         if (operation.size === 4) body.i64(-0x1_0000_0000).op(0x84);
-        body.memory(0x37, this.floatRegister(operation.fd));
+        this.write(F0 + operation.fd);
         return;
       case "floatStore":
         this.leaveUnlessFloatOn(instruction, remaining);
-        body.i32(0).memory(0x29, this.floatRegister(operation.fs2)).set(this.value);
+        this.read(F0 + operation.fs2);
+        body.set(this.value);
         this.writeStore(instruction, operation.rs1, operation.imm, operation.size, remaining);
         return;
       case "float":
@@ -461,10 +489,6 @@ class RegionTranslator {
       default:
         unreachable(operation);
     }
-  }
-
-  private floatRegister(register: number): number {
-    return this.machine.registers + (32 + register) * 8;
   }
 
   /** Leaves `base + offset` in `address` and the TLB entry's address, relative to the TLBs, in `slot`. */
@@ -583,45 +607,65 @@ class RegionTranslator {
     body.call(MACHINE_FUNCTIONS.csr.index);
     this.finishCall(instruction, rd, remaining, () => {
       body.call(MACHINE_FUNCTIONS.dataSet.index).set(SET);
-      this.loadFloatOn();
+      this.loadFloatState();
     });
+    this.floatChecked = false;
   }
 
   // --- floating point -------------------------------------------------------------------------------------------------
 
-  private loadFloatOn(): void {
-    if (this.floatOn === null) return;
-    this.body.i32(0).memory(0x28, this.machine.mstatus).i32(MSTATUS_FS).op(0x71).i32(MSTATUS_FS).op(0x46).set(this.floatOn);
+  /** Reads what floating point depends on: FS, which must be Dirty so that nothing is left to do there, NX and frm. */
+  private loadFloatState(): void {
+    const { body, machine, float } = this;
+    if (float === null) return;
+    body.i32(0).memory(0x28, machine.mstatus).i32(MSTATUS_FS).op(0x71).i32(MSTATUS_FS).op(0x46).set(float.on);
+    body.i32(0).memory(0x28, machine.fcsr).tee(this.slot).i32(FCSR_NX).op(0x71).get(float.on).op(0x71).tee(float.inexact);
+    body.get(this.slot).i32(FCSR_FRM).op(0x71).op(0x45).op(0x71).set(float.nearest);
   }
 
+  /** Once a block, and after what may change it. */
   private leaveUnlessFloatOn(instruction: Instruction, remaining: number): void {
-    const { body } = this;
-    assert(this.floatOn !== null, "the region knows that it uses floating point");
-    body.get(this.floatOn).op(0x45).when(false);
+    const { body, float } = this;
+    assert(float !== null, "the region knows that it uses floating point");
+    if (this.floatChecked) return;
+    this.floatChecked = true;
+    body.get(float.on).op(0x45).when(false);
     this.giveBack(remaining);
     this.leave(EXIT_INTERPRET, instruction.offset);
     body.end();
   }
 
   private writeFloat(instruction: Instruction, bits: number, remaining: number): void {
-    const { body, machine } = this;
     this.leaveUnlessFloatOn(instruction, remaining);
-    const { source, destination } = floatIntegers(bits);
-    if (source !== null && source !== 0)
-      body
-        .i32(0)
-        .get(this.register(source))
-        .memory(0x37, machine.registers + source * 8);
+    const { body, float } = this;
+    assert(float !== null, "the region knows that it uses floating point");
+    const { inexact, nearest, double, single } = float;
+    emitFloat(
+      {
+        body,
+        read: (register) => this.read(register),
+        write: (register) => this.write(register),
+        inexact,
+        nearest,
+        double,
+        single,
+        slow: () => this.writeSlowFloat(instruction, bits, remaining),
+      },
+      bits,
+    );
+  }
+
+  /** By the machine, which has its operands in memory. */
+  private writeSlowFloat(instruction: Instruction, bits: number, remaining: number): void {
+    const { body } = this;
+    const { reads, writes } = floatRegisters(bits);
+    for (const register of new Set(reads)) if (register !== 0) this.spill(register);
     body.i32(bits).call(MACHINE_FUNCTIONS.float.index).op(0x45).when(false);
     this.giveBack(remaining);
     this.leave(EXIT_INTERPRET, instruction.offset);
     body.end();
-    if (destination !== null && destination !== 0) {
-      body
-        .i32(0)
-        .memory(0x29, machine.registers + destination * 8)
-        .set(this.register(destination));
-    }
+    for (const register of writes) if (register !== 0) this.fill(register);
+    this.loadFloatState();
   }
 }
 
@@ -635,15 +679,6 @@ function loadOpcode(size: number, signed: boolean): number {
       return signed ? 0x34 : 0x35;
   }
   return 0x29;
-}
-
-/** Integer registers that a floating-point operation reads and writes; null: none. */
-function floatIntegers(bits: number): { readonly source: number | null; readonly destination: number | null } {
-  const funct5 = bits >>> 27;
-  if ((bits & 0x7f) !== 0x53) return { source: null, destination: null };
-  const toInteger = funct5 === 0x14 || funct5 === 0x18 || funct5 === 0x1c;
-  const fromInteger = funct5 === 0x1a || funct5 === 0x1e;
-  return { source: fromInteger ? (bits >>> 15) & 31 : null, destination: toInteger ? (bits >>> 7) & 31 : null };
 }
 
 function registersOf(operation: Instruction["operation"]): { readonly reads: readonly number[]; readonly writes: readonly number[] } {
@@ -667,12 +702,11 @@ function registersOf(operation: Instruction["operation"]): { readonly reads: rea
     case "branch":
       return { reads: [operation.rs1, operation.rs2], writes: [] };
     case "floatLoad":
+      return { reads: [operation.rs1], writes: [F0 + operation.fd] };
     case "floatStore":
-      return { reads: [operation.rs1], writes: [] };
-    case "float": {
-      const { source, destination } = floatIntegers(operation.bits);
-      return { reads: source === null ? [] : [source], writes: destination === null ? [] : [destination] };
-    }
+      return { reads: [operation.rs1, F0 + operation.fs2], writes: [] };
+    case "float":
+      return floatRegisters(operation.bits);
     case "csr": {
       const byRegister = ((operation.bits >>> 12) & 7) < 4;
       return { reads: byRegister ? [(operation.bits >>> 15) & 31] : [], writes: [(operation.bits >>> 7) & 31] };

@@ -304,13 +304,16 @@ function execute(instant: u64, target: u64): void {
       return;
     }
     if (n == stop) sample();
-    else if (!slowStep(target)) return;
+    else {
+      if (untilSample > 1) untilSample--;
+      if (!slowStep(target)) return;
+    }
   }
 }
 
-/** Instructions that hot() executes between two samples of where it is. */
+/** Instructions that are interpreted between two samples of where the hart is. */
 let sampleInterval: u64 = u64.MAX_VALUE;
-/** Instructions that hot() still executes before the next sample. */
+/** How many of them are left. */
 let untilSample: u64 = u64.MAX_VALUE;
 /** The entry from which a jump is awaited, so that what is sampled is where one leads; 0: none. */
 let sampleFrom: u32 = 0;
