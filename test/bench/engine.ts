@@ -1,6 +1,7 @@
 /**
- * `engine`: million guest instructions a second over eight loops and over the boot of the default image, next to QEMU, in turn
- * on the same binaries, so that all see the same host.
+ * `engine`: million guest instructions a second over eight loops and over the boot of the default image, translated and interpreted,
+ * next to QEMU, in turn on the same binaries, so that all see the same host. All but the first boot that is translated find what
+ * the compile thread made for the one before (`detail.first`: that one's seconds).
  *
  * A loop's rate is that of its many iterations. QEMU's is over the difference to one iteration, which leaves out the start of
  * its process; ours is over everything from the machine's reset. Counts and checksums are those of the fixtures' README.
@@ -10,8 +11,11 @@ import { cp, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
+import type { RegionOptions } from "../../src/engine/regions.ts";
 import { VirtualMachine } from "../../src/engine/virtual-machine.ts";
 import { ImageStore, READY_LINE } from "../../src/images/index.ts";
+import { CompileService } from "../../src/worker/compile-service.ts";
+import { RemoteCompiler } from "../../src/worker/remote-compiler.ts";
 import { QEMU, RISCV_GCC, requireTools } from "../support/debian-tools.ts";
 import { guestImageStore } from "../support/guest-image.ts";
 import { LinuxGuest, linuxFiles } from "../support/linux-guest.ts";
@@ -20,8 +24,8 @@ import { type Figure, median } from "./bench-line.ts";
 import { ICOUNT, QEMU_MODES, type QemuMode, qemuCommand, qemuVersion, runQemu } from "./qemu.ts";
 
 const RUNS = 3;
-const LOOPS_GOAL = 350;
-const BOOT_GOAL = 200;
+const INTERPRETER_LOOPS_GOAL = 350;
+const INTERPRETER_BOOT_GOAL = 200;
 /** What QEMU's machine has by itself. */
 const LOOP_MIB = 128;
 const BOOT_MIB = 256;
@@ -46,34 +50,54 @@ interface Loop {
   readonly many: Build;
 }
 
+/** How our machine runs a guest. */
+interface Engine {
+  readonly name: "jit" | "interpreter";
+  readonly loopsGoal: number | null;
+  readonly bootGoal: number | null;
+  readonly regions: () => RegionOptions | undefined;
+}
+
 export async function* engine(): AsyncGenerator<Figure> {
   requireTools(QEMU, RISCV_GCC);
-  const module = machineModule();
   const version = qemuVersion();
+  const compile = new CompileService(new URL("../../dist/compile-thread.mjs", import.meta.url), (error) => {
+    throw error;
+  });
+  const engines: readonly Engine[] = [
+    { name: "jit", loopsGoal: null, bootGoal: null, regions: () => ({ compiler: new RemoteCompiler(compile.connect()) }) },
+    { name: "interpreter", loopsGoal: INTERPRETER_LOOPS_GOAL, bootGoal: INTERPRETER_BOOT_GOAL, regions: () => undefined },
+  ];
   const folder = await mkdtemp(join(tmpdir(), "understudy-loops-"));
   try {
-    const figures: Figure[] = [];
+    const figures = new Map<Engine, Figure[]>(engines.map((each) => [each, []]));
     for (const loop of await buildLoops(folder)) {
-      const figure = await measureLoop(module, loop, version);
-      figures.push(figure);
-      yield figure;
+      for (const [each, figure] of await measureLoop(engines, loop, version)) {
+        figures.get(each)?.push(figure);
+        yield figure;
+      }
     }
-    yield {
-      bench: "engine",
-      name: "loops",
-      unit: "Minstr/s",
-      value: geometricMean(figures.map(({ value }) => value)),
-      n: figures.length,
-      goal: LOOPS_GOAL,
-      better: "higher",
-      ratioToQemu: geometricMean(figures.map(({ ratioToQemu = Number.NaN }) => ratioToQemu)),
-      ratioToQemuIcount: geometricMean(figures.map(({ ratioToQemuIcount = Number.NaN }) => ratioToQemuIcount)),
-      detail: { value: "geometric mean of the loops", peer: version },
-    };
+    for (const [each, measured] of figures) yield loopsFigure(each, measured, version);
+    yield* await measureBoot(engines, version);
   } finally {
     await rm(folder, { recursive: true });
+    await compile.stop();
   }
-  yield await measureBoot(version);
+}
+
+function loopsFigure({ name, loopsGoal }: Engine, figures: readonly Figure[], version: string): Figure {
+  return {
+    bench: "engine",
+    name: `${name}: loops`,
+    unit: "Minstr/s",
+    value: geometricMean(figures.map(({ value }) => value)),
+    n: figures.length,
+    ...(loopsGoal !== null && { goal: loopsGoal }),
+    better: "higher",
+    ratioToQemu: geometricMean(figures.map(({ ratioToQemu = Number.NaN }) => ratioToQemu)),
+    ratioToQemuIcount: geometricMean(figures.map(({ ratioToQemuIcount = Number.NaN }) => ratioToQemuIcount)),
+    detail: { value: "geometric mean of the loops", peer: version },
+  };
 }
 
 /** Builds what the fixtures' table lists. @throws where the compiler makes other code than that of the table */
@@ -103,40 +127,44 @@ async function buildLoops(folder: string): Promise<Loop[]> {
   );
 }
 
-async function measureLoop(module: WebAssembly.Module, loop: Loop, version: string): Promise<Figure> {
-  const ours: number[] = [];
+async function measureLoop(engines: readonly Engine[], loop: Loop, version: string): Promise<readonly [Engine, Figure][]> {
+  const module = machineModule();
+  const ours = new Map<Engine, number[]>(engines.map((each) => [each, []]));
   const theirs: Record<QemuMode, number[]> = { plain: [], icount: [] };
-  runUntil(module, loop.many, WARM_UP);
+  runUntil(module, undefined, loop.many, WARM_UP);
   for (let run = 0; run < RUNS; run++) {
-    ours.push(Number(loop.many.retired) / runWhole(module, loop.many) / 1e6);
+    for (const [each, rates] of ours) rates.push(Number(loop.many.retired) / runWhole(module, each.regions(), loop.many) / 1e6);
     for (const mode of QEMU_MODES) {
       const start = await qemuSeconds(loop.one, mode);
       const seconds = await qemuSeconds(loop.many, mode);
       theirs[mode].push(Number(loop.many.retired - loop.one.retired) / (seconds - start) / 1e6);
     }
   }
-  const value = median(ours);
   const plain = median(theirs.plain);
   const icount = median(theirs.icount);
-  return {
-    bench: "engine",
-    name: loop.name,
-    unit: "Minstr/s",
-    value,
-    n: RUNS,
-    better: "higher",
-    ratioToQemu: value / plain,
-    ratioToQemuIcount: value / icount,
-    detail: {
-      instructions: Number(loop.many.retired),
-      checksum: loop.many.checksum,
-      qemu: Math.round(plain),
-      qemuIcount: Math.round(icount),
-      peer: version,
-      command: qemuCommand(loopWords(`${loop.name}.b.elf`)),
-      icount: ICOUNT.join(" "),
-    },
-  };
+  return [...ours].map(([each, rates]) => {
+    const value = median(rates);
+    const figure: Figure = {
+      bench: "engine",
+      name: `${each.name}: ${loop.name}`,
+      unit: "Minstr/s",
+      value,
+      n: RUNS,
+      better: "higher",
+      ratioToQemu: value / plain,
+      ratioToQemuIcount: value / icount,
+      detail: {
+        instructions: Number(loop.many.retired),
+        checksum: loop.many.checksum,
+        qemu: Math.round(plain),
+        qemuIcount: Math.round(icount),
+        peer: version,
+        command: qemuCommand(loopWords(`${loop.name}.b.elf`)),
+        icount: ICOUNT.join(" "),
+      },
+    };
+    return [each, figure];
+  });
 }
 
 function loopWords(elf: string): readonly string[] {
@@ -150,9 +178,9 @@ async function qemuSeconds(build: Build, mode: QemuMode): Promise<number> {
 }
 
 /** Runs a loop to its end in our machine, and looks at what came of it. @returns seconds */
-function runWhole(module: WebAssembly.Module, build: Build): number {
+function runWhole(module: WebAssembly.Module, regions: RegionOptions | undefined, build: Build): number {
   const start = performance.now();
-  const vm = runUntil(module, build, build.retired + 1n);
+  const vm = runUntil(module, regions, build, build.retired + 1n);
   const seconds = (performance.now() - start) / 1000;
   const printed = new TextDecoder("latin1").decode(vm.readConsole(0n));
   if (vm.halt !== "poweroff" || vm.instant !== build.retired || printed !== `${build.checksum}\n`) {
@@ -165,8 +193,8 @@ function runWhole(module: WebAssembly.Module, build: Build): number {
 }
 
 /** In slices, as a replica runs. */
-function runUntil(module: WebAssembly.Module, build: Build, limit: bigint): VirtualMachine {
-  const vm = new VirtualMachine(module, { memoryMiB: LOOP_MIB });
+function runUntil(module: WebAssembly.Module, regions: RegionOptions | undefined, build: Build, limit: bigint): VirtualMachine {
+  const vm = new VirtualMachine(module, { memoryMiB: LOOP_MIB, ...(regions && { regions }) });
   vm.loadProgram(build.image);
   vm.beginEpoch({ time: 0n, rate: RATE }, []);
   let end = vm.run(limit, false);
@@ -178,53 +206,58 @@ function runUntil(module: WebAssembly.Module, build: Build, limit: bigint): Virt
  * Reset to the ready line. What QEMU retires meanwhile is not the same (its firmware is a guest, its clock the host's), so the
  * ratios are of seconds.
  */
-async function measureBoot(version: string): Promise<Figure> {
+async function measureBoot(engines: readonly Engine[], version: string): Promise<Figure[]> {
   const files = await linuxFiles();
   const { dir, manifest } = await guestImageStore();
   const store = new ImageStore(dir);
   const { cmdline } = manifest;
   const words = bootWords(store.blobPath(manifest.kernel.digest), store.blobPath(manifest.initramfs.digest), cmdline);
-  const ours: number[] = [];
+  const ours = new Map<Engine, number[]>(engines.map((each) => [each, []]));
   const theirs: Record<QemuMode, number[]> = { plain: [], icount: [] };
   const instants = new Set<bigint>();
-  const boot = (): LinuxGuest => {
-    const guest = new LinuxGuest(files, BOOT_MIB);
+  const boot = (regions: RegionOptions | undefined): LinuxGuest => {
+    const guest = new LinuxGuest(files, BOOT_MIB, null, regions);
     guest.runUntil(READY_LINE);
     return guest;
   };
-  boot();
+  boot(undefined);
   for (let run = 0; run < RUNS; run++) {
-    const start = performance.now();
-    const guest = boot();
-    ours.push((performance.now() - start) / 1000);
-    instants.add(guest.vm.instant);
+    for (const [each, times] of ours) {
+      const start = performance.now();
+      const guest = boot(each.regions());
+      times.push((performance.now() - start) / 1000);
+      instants.add(guest.vm.instant);
+    }
     for (const mode of QEMU_MODES) theirs[mode].push((await runQemu(words, mode, READY_LINE)).seconds);
   }
   const [instructions] = instants;
   if (instants.size !== 1 || instructions === undefined) throw new Error(`boots differ: ${[...instants].join(", ")} instructions`);
-  const seconds = median(ours);
   const plain = median(theirs.plain);
   const icount = median(theirs.icount);
-  return {
-    bench: "engine",
-    name: "boot",
-    unit: "Minstr/s",
-    value: Number(instructions) / 1e6 / seconds,
-    n: RUNS,
-    goal: BOOT_GOAL,
-    better: "higher",
-    ratioToQemu: plain / seconds,
-    ratioToQemuIcount: icount / seconds,
-    detail: {
-      instructions: Number(instructions),
-      seconds: Number(seconds.toFixed(3)),
-      qemuSeconds: Number(plain.toFixed(3)),
-      qemuIcountSeconds: Number(icount.toFixed(3)),
-      peer: version,
-      command: qemuCommand(bootWords("KERNEL", "INITRAMFS", cmdline)),
-      icount: ICOUNT.join(" "),
-    },
-  };
+  return [...ours].map(([{ name, bootGoal }, times]) => {
+    const seconds = median(times);
+    return {
+      bench: "engine",
+      name: `${name}: boot`,
+      unit: "Minstr/s",
+      value: Number(instructions) / 1e6 / seconds,
+      n: RUNS,
+      ...(bootGoal !== null && { goal: bootGoal }),
+      better: "higher",
+      ratioToQemu: plain / seconds,
+      ratioToQemuIcount: icount / seconds,
+      detail: {
+        instructions: Number(instructions),
+        seconds: Number(seconds.toFixed(3)),
+        first: Number((times[0] ?? Number.NaN).toFixed(3)),
+        qemuSeconds: Number(plain.toFixed(3)),
+        qemuIcountSeconds: Number(icount.toFixed(3)),
+        peer: version,
+        command: qemuCommand(bootWords("KERNEL", "INITRAMFS", cmdline)),
+        icount: ICOUNT.join(" "),
+      },
+    };
+  });
 }
 
 function bootWords(kernel: string, initramfs: string, cmdline: string): readonly string[] {

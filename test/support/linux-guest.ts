@@ -7,6 +7,7 @@
 import { readFileSync } from "node:fs";
 import { Prng } from "../../src/base/prng.ts";
 import type { EpochInput } from "../../src/engine/epoch.ts";
+import type { RegionOptions } from "../../src/engine/regions.ts";
 import { VirtualMachine } from "../../src/engine/virtual-machine.ts";
 import { ImageStore } from "../../src/images/index.ts";
 import { guestImageStore } from "./guest-image.ts";
@@ -45,9 +46,12 @@ export class LinuxGuest {
   private pending: EpochInput[] = [{ kind: "wallClock", unixNs: BigInt(BOOT_UNIX_MS) * 1_000_000n }];
   private readonly entropy = new Prng(1);
 
-  /** @param firmware runs in M mode and boots the kernel; null: the machine is its own firmware */
-  constructor(files: LinuxFiles, memoryMiB = 128, firmware: Uint8Array | null = null) {
-    this.vm = new VirtualMachine(machineModule(), { memoryMiB });
+  /**
+   * @param firmware runs in M mode and boots the kernel; null: the machine is its own firmware
+   * @param regions translates; undefined: everything is interpreted
+   */
+  constructor(files: LinuxFiles, memoryMiB = 128, firmware: Uint8Array | null = null, regions?: RegionOptions) {
+    this.vm = new VirtualMachine(machineModule(), { memoryMiB, ...(regions && { regions }) });
     if (firmware === null) this.vm.loadLinux(files);
     else this.vm.loadFirmware({ ...files, firmware });
   }
