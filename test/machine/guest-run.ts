@@ -6,6 +6,7 @@
  */
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
+import type { RegionOptions } from "../../src/engine/regions.ts";
 import { VirtualMachine } from "../../src/engine/virtual-machine.ts";
 import { machineModule } from "../support/machine-module.ts";
 
@@ -35,8 +36,9 @@ export class GuestRun {
   /** Where the next `move` goes. */
   private spare: VirtualMachine | null = null;
 
-  constructor(program: Program, memoryMiB = MEMORY_MIB) {
-    this.vm = new VirtualMachine(module, { memoryMiB });
+  /** @param regions translates; undefined: everything is interpreted */
+  constructor(program: Program, memoryMiB = MEMORY_MIB, regions?: RegionOptions) {
+    this.vm = new VirtualMachine(module, { memoryMiB, ...(regions && { regions }) });
     if (program.supervisor) this.vm.loadLinux({ kernel: program.image, initramfs: null, cmdline: "" });
     else this.vm.loadProgram(program.image);
     this.vm.beginEpoch({ time: 0n, rate: RATE }, []);

@@ -1,6 +1,7 @@
 /** The programs of test/fixtures/programs: each checks the machine from inside, and must not notice how it is run. */
 import { describe, expect, test } from "vitest";
 import { Prng } from "../../src/base/prng.ts";
+import { ImmediateCompiler } from "../../src/engine/region-compiler.ts";
 import { fixture, GuestRun, type Program } from "./guest-run.ts";
 
 const PROGRAMS: Record<string, string> = {
@@ -45,7 +46,7 @@ describe.each(Object.entries(PROGRAMS))("%s", (name, sentence) => {
     expect(guest.outcome).toBe("poweroff");
   });
 
-  test("it reaches the same states in pieces of one instruction, in random pieces, and after moves to other machines", () => {
+  test("it reaches the same states in pieces of one instruction, in random pieces, translated, and after moves to other machines", () => {
     const whole = new GuestRun(program);
     whole.to(LIMIT);
     const end = { outcome: whole.outcome, instant: whole.vm.instant, hash: whole.hash };
@@ -79,8 +80,16 @@ describe.each(Object.entries(PROGRAMS))("%s", (name, sentence) => {
       guest.move();
       guest.to(to);
     });
+    const regions = { compiler: new ImmediateCompiler(), sampleInterval: 10, threshold: 1 };
+    const translated = atCheckpoints(new GuestRun(program, undefined, regions), (guest, to) => {
+      while (guest.vm.instant < to) {
+        const next = guest.vm.instant + 300n;
+        if (!guest.to(next < to ? next : to)) break;
+      }
+    });
     expect(single).toEqual(straight);
     expect(random).toEqual(straight);
+    expect(translated).toEqual(straight);
     expect(moved).toEqual(straight);
   });
 });
