@@ -805,19 +805,23 @@ class Generator {
     return [...loadImmediate(29, Number(value)), sType(0x23, 3, TABLE, 29, offset), SFENCE_VMA];
   }
 
-  /** WFI with an interrupt that is pending and enabled, but not taken: only in M mode, elsewhere it is left out. */
+  /** WFI with an interrupt that is pending and enabled, but not taken: where it would wait it is left out. */
   private waitForInterrupt(): number[] {
-    const by = 28;
+    const [by, other] = [28, 29];
     const bit = 2; // SSIP
+    const [status, enabled, pending] = this.chance(2) ? [0x300, 0x304, 0x344] : [0x100, 0x104, 0x144];
     return [
       addi(by, 0, 0),
-      csr(CSRRC | CSR_IMMEDIATE, 0, 0x300, 8),
-      csr(CSRRS | CSR_IMMEDIATE, 0, 0x304, bit),
-      csr(CSRRS | CSR_IMMEDIATE, 0, 0x344, bit),
-      csr(CSRRS, by, MSCRATCH, 0),
+      csr(CSRRC | CSR_IMMEDIATE, 0, status, status === 0x300 ? 8 : bit),
+      csr(CSRRS | CSR_IMMEDIATE, 0, enabled, bit),
+      csr(CSRRS | CSR_IMMEDIATE, 0, pending, bit),
+      csr(CSRRS, by, pending, 0),
+      csr(CSRRS, other, enabled, 0),
+      rType(0x33, 7, 0, by, by, other),
+      iType(0x13, 7, by, by, bit),
       branch(0, by, 0, 12),
       WFI,
-      csr(CSRRC | CSR_IMMEDIATE, 0, 0x344, bit),
+      csr(CSRRC | CSR_IMMEDIATE, 0, pending, bit),
     ];
   }
 
