@@ -26,6 +26,8 @@ export interface RegionCompiler {
   take(): CompiledRegions | null;
   /** Requests without an answer so far. */
   readonly outstanding: number;
+  /** A machine wants to hold so many regions. @returns false where the process has no room for them */
+  mayHold(regions: number): boolean;
 }
 
 /** Bytes in a page of guest memory. */
@@ -101,5 +103,9 @@ export class ImmediateCompiler implements RegionCompiler {
 
   take(): CompiledRegions | null {
     return this.answers.shift() ?? null;
+  }
+
+  mayHold(): boolean {
+    return true;
   }
 }

@@ -5,7 +5,6 @@
  *
  * None of it is state: whether, when and in which order regions are installed is never seen by the guest.
  */
-import { assert } from "../base/assert.ts";
 import type { MACHINE_FUNCTIONS, MachineAddresses } from "../jit/index.ts";
 import type { MachineAbi } from "./machine-abi.ts";
 import { type CompiledRegion, hashPage, PAGE_BYTES, type RegionCompiler } from "./region-compiler.ts";
@@ -74,6 +73,8 @@ export class Regions {
   private readonly instances = new WeakMap<WebAssembly.Module, WebAssembly.Instance>();
   private readonly samples: Uint32Array;
   private readonly owners: Uint32Array;
+  /** Numbers that have a function in the table: those of regions, and of regions that were dropped since it was last looked. */
+  private readonly numbers = new Set<number>();
   private nextNumber = 1;
   private installed = 0;
   private translated = 0;
@@ -210,11 +211,13 @@ export class Regions {
       for (let at = start; at < end; at++) if (bytes[at] !== source.page[at]) return false;
     }
     const number = this.freeNumber();
+    if (number === null) return false;
     const exchange = new Uint16Array(this.memory.buffer, this.machine.exchange(), shape.entries.length + 2 * shape.covered.length);
     exchange.set(shape.entries);
     exchange.set(shape.covered.flat(), shape.entries.length);
     if (this.machine.installRegion(number, page, shape.entries.length, shape.covered.length) === 0) return false;
     this.table.set(number, this.instance(module).exports[name]);
+    this.numbers.add(number);
     this.nextNumber = number + 1;
     this.installed++;
     this.translated += shape.instructions;
@@ -230,18 +233,40 @@ export class Regions {
     return instance;
   }
 
-  /** A number that no region has; the one that is next in turn makes room where all are taken. */
-  private freeNumber(): number {
+  /** A number that no region has; the one that is next in turn makes room where there is none. Null: not even then. */
+  private freeNumber(): number | null {
     const { owners, maximum } = this;
+    if (this.numbers.size >= maximum || !this.compiler.mayHold(this.numbers.size + 1)) {
+      this.forgetDropped();
+      if (this.numbers.size >= maximum || !this.compiler.mayHold(this.numbers.size + 1)) this.evict();
+      if (!this.compiler.mayHold(this.numbers.size + 1)) return null;
+    }
     for (let tried = 0; tried < maximum; tried++) {
       const number = ((this.nextNumber - 1 + tried) % maximum) + 1;
       if (owners[number] === 0) return number;
     }
-    const number = ((this.nextNumber - 1) % maximum) + 1;
-    const owner = owners[number] ?? 0;
-    assert(owner !== 0, "a number that is not free has a page");
-    this.machine.dropRegions(owner);
-    this.evicted++;
-    return number;
+    return null;
+  }
+
+  /** Drops the regions of the page whose turn it is. */
+  private evict(): void {
+    const { owners, maximum } = this;
+    for (let tried = 0; tried < maximum; tried++) {
+      const owner = owners[((this.nextNumber - 1 + tried) % maximum) + 1] ?? 0;
+      if (owner === 0) continue;
+      this.machine.dropRegions(owner);
+      this.evicted++;
+      break;
+    }
+    this.forgetDropped();
+  }
+
+  /** Lets the functions of dropped regions go, and their modules with the last one. */
+  private forgetDropped(): void {
+    for (const number of this.numbers) {
+      if (this.owners[number] !== 0) continue;
+      this.table.set(number, null);
+      this.numbers.delete(number);
+    }
   }
 }

@@ -1,4 +1,5 @@
 /** What an engine thread and the compile thread say to each other, over a port of their own. */
+import type { MessagePort } from "node:worker_threads";
 import type { CompiledRegions } from "../engine/region-compiler.ts";
 import type { MachineAddresses, RegionSource } from "../jit/index.ts";
 
@@ -14,5 +15,13 @@ export interface CompileAnswer {
 
 /** To the compile thread, from the main thread: somebody else may ask. */
 export interface CompileConnection {
-  readonly port: import("node:worker_threads").MessagePort;
+  readonly port: MessagePort;
+}
+
+/** An engine thread's way to the compile thread, and its place in the account of how many regions all of them hold. */
+export interface CompileLine {
+  readonly port: MessagePort;
+  /** Shared: regions that each line holds. */
+  readonly held: Int32Array;
+  readonly index: number;
 }

@@ -1,6 +1,7 @@
 /** The main thread's side of an engine thread: posts commands, gets replies in the same order, hears of its end once. */
-import { type MessagePort, Worker } from "node:worker_threads";
+import { Worker } from "node:worker_threads";
 import { UnderstudyError } from "../base/errors.ts";
+import type { CompileService } from "./compile-service.ts";
 import type { EngineCommand, EngineReply, EngineThreadData } from "./engine-commands.ts";
 
 export type EngineAnswer = Exclude<EngineReply, { kind: "failed" }>;
@@ -10,7 +11,8 @@ interface EngineClientOptions {
   readonly threadUrl: URL;
   readonly module: WebAssembly.Module;
   readonly memoryMiB: number;
-  readonly compiler: MessagePort | null;
+  /** Translates; null: the guest is interpreted. */
+  readonly compiler: CompileService | null;
   readonly onReply: (reply: EngineAnswer) => void;
   /** The thread died without being asked to; no reply comes after it. */
   readonly onFailure: (error: Error) => void;
@@ -23,8 +25,10 @@ export class EngineClient {
   private closed = false;
 
   constructor({ threadUrl, module, memoryMiB, compiler, onReply, onFailure }: EngineClientOptions) {
-    const workerData: EngineThreadData = { module, memoryMiB, stopFlag: this.stopFlag, compiler };
-    this.thread = new Worker(threadUrl, { workerData, transferList: compiler === null ? [] : [compiler] });
+    const line = compiler?.connect() ?? null;
+    const workerData: EngineThreadData = { module, memoryMiB, stopFlag: this.stopFlag, compiler: line };
+    this.thread = new Worker(threadUrl, { workerData, transferList: line === null ? [] : [line.port] });
+    this.thread.on("exit", () => line && compiler?.release(line));
     const fail = (error: Error) => {
       if (this.closed) return;
       this.closed = true;

@@ -2,9 +2,9 @@
  * What the main thread and an engine thread say to each other: commands, executed one at a time in the order they were
  * posted, and one reply to each.
  */
-import type { MessagePort } from "node:worker_threads";
 import type { ClockSample, EpochEnd, EpochInput, GuestHalt } from "../engine/epoch.ts";
 import type { InputSessionTable, ReplicaId } from "../hypervisor/messages.ts";
+import type { CompileLine } from "./compile-messages.ts";
 
 export interface EngineThreadData {
   /** Compiled once for the process. */
@@ -13,7 +13,7 @@ export interface EngineThreadData {
   /** Shared, length 1: nonzero asks the running epoch to end soon, unless it is exact. */
   readonly stopFlag: Int32Array;
   /** Leads to the compile thread; null: everything is interpreted. */
-  readonly compiler: MessagePort | null;
+  readonly compiler: CompileLine | null;
 }
 
 export type EngineCommand =

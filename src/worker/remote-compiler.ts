@@ -2,12 +2,19 @@
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import type { CompiledRegions, RegionCompiler } from "../engine/region-compiler.ts";
 import type { MachineAddresses, RegionSource } from "../jit/index.ts";
-import type { CompileAnswer, CompileQuestion } from "./compile-messages.ts";
+import type { CompileAnswer, CompileLine, CompileQuestion } from "./compile-messages.ts";
+
+/** V8 ends the process, whoever it serves, at some 32,500 modules; a region keeps at most one alive, and the library some thousand. */
+const PROCESS_REGIONS_MAX = 20_000;
 
 export class RemoteCompiler implements RegionCompiler {
   outstanding = 0;
 
-  constructor(private readonly port: MessagePort) {}
+  private readonly port: MessagePort;
+
+  constructor(private readonly line: CompileLine) {
+    this.port = line.port;
+  }
 
   request(sources: readonly RegionSource[], machine: MachineAddresses): void {
     this.outstanding++;
@@ -23,5 +30,14 @@ export class RemoteCompiler implements RegionCompiler {
     if (received === undefined) return null;
     if (received.message.answers) this.outstanding--;
     return received.message.compiled;
+  }
+
+  mayHold(regions: number): boolean {
+    const { held, index } = this.line;
+    let others = 0;
+    for (let line = 0; line < held.length; line++) if (line !== index) others += Atomics.load(held, line);
+    if (others + regions > PROCESS_REGIONS_MAX) return false;
+    Atomics.store(held, index, regions);
+    return true;
   }
 }

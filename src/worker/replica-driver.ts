@@ -11,12 +11,12 @@
  * failure is this replica's alone: its channels close, so its peer suspects it at once, and the worker goes on.
  */
 import { randomBytes } from "node:crypto";
-import type { MessagePort } from "node:worker_threads";
 import { unreachable } from "../base/assert.ts";
 import { InvariantViolation, UnderstudyError } from "../base/errors.ts";
 import type { ArbiterRequest, Effect, HaltReason, Replica, ReplicaId, ReplicaInput, ReplicaStatus } from "../hypervisor/messages.ts";
 import type { ReplicaReport } from "../wire/control-messages.ts";
 import { collectGarbage } from "./collect-garbage.ts";
+import type { CompileService } from "./compile-service.ts";
 import { ConsoleHistory } from "./console-history.ts";
 import { type EngineAnswer, EngineClient } from "./engine-client.ts";
 import type { EngineCommand } from "./engine-commands.ts";
@@ -55,7 +55,7 @@ interface ReplicaDriverOptions {
     readonly threadUrl: URL;
     readonly module: WebAssembly.Module;
     readonly memoryMiB: number;
-    readonly compiler: MessagePort | null;
+    readonly compiler: CompileService | null;
   };
   /** Integer microseconds of the process's monotonic clock. */
   readonly nowUs: () => number;

@@ -207,7 +207,7 @@ export class Worker {
         threadUrl: this.options.engineThreadUrl,
         module: this.options.machine.module,
         memoryMiB: spec.memoryMiB,
-        compiler: this.compiler?.connect() ?? null,
+        compiler: this.compiler,
       },
       nowUs,
       log,

@@ -65,7 +65,7 @@ export async function* engine(): AsyncGenerator<Figure> {
     throw error;
   });
   const engines: readonly Engine[] = [
-    { name: "jit", loopsGoal: null, bootGoal: null, regions: () => ({ compiler: new RemoteCompiler(compile.connect()) }) },
+    { name: "jit", loopsGoal: null, bootGoal: null, regions: () => translated(compile) },
     { name: "interpreter", loopsGoal: INTERPRETER_LOOPS_GOAL, bootGoal: INTERPRETER_BOOT_GOAL, regions: () => undefined },
   ];
   const folder = await mkdtemp(join(tmpdir(), "understudy-loops-"));
@@ -83,6 +83,13 @@ export async function* engine(): AsyncGenerator<Figure> {
     await rm(folder, { recursive: true });
     await compile.stop();
   }
+}
+
+/** A line of its own for each machine, as in a worker. */
+function translated(compile: CompileService): RegionOptions {
+  const line = compile.connect();
+  if (line === null) throw new Error("Cannot translate: the compile thread has no line left");
+  return { compiler: new RemoteCompiler(line) };
 }
 
 function loopsFigure({ name, loopsGoal }: Engine, figures: readonly Figure[], version: string): Figure {
