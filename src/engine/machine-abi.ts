@@ -38,6 +38,7 @@ export interface MachineAbi {
   installRegion(number: number, page: number, entries: number, ranges: number): number;
   regionFigures(): number;
   decodeTable(page: number): number;
+  regionEnterOp(): number;
   dropRegions(page: number): void;
   regionAddress(which: number): number;
   regionLoad(address: bigint, kind: number): bigint;

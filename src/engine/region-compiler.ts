@@ -66,7 +66,10 @@ export class RegionLibrary {
   add(compiled: CompiledRegions): void {
     for (const region of compiled.regions) {
       const hash = hashPage(region.source.page);
-      const known = this.byHash.get(hash) ?? [];
+      const before = this.byHash.get(hash) ?? [];
+      // A later region of a page has what the earlier ones had, as a rule.
+      const known = before.filter((older) => !older.regions.every(({ shape }) => includes(region.shape.entries, shape.entries)));
+      this.size += known.length - before.length;
       known.push({ module: compiled.module, regions: [region] });
       // Behind the others: what is used least lately comes first.
       this.byHash.delete(hash);
@@ -83,6 +86,10 @@ export class RegionLibrary {
   find(hash: number): readonly CompiledRegions[] {
     return this.byHash.get(hash) ?? [];
   }
+}
+
+function includes(all: readonly number[], some: readonly number[]): boolean {
+  return some.every((entry) => all.includes(entry));
 }
 
 /** Compiles at once, on the thread that asks: for a machine that runs by itself. */

@@ -5,7 +5,7 @@
  *
  * None of it is state: whether, when and in which order regions are installed is never seen by the guest.
  */
-import type { MACHINE_FUNCTIONS, MachineAddresses } from "../jit/index.ts";
+import { type MACHINE_FUNCTIONS, type MachineAddresses, NO_ENTRY } from "../jit/index.ts";
 import type { MachineAbi } from "./machine-abi.ts";
 import { type CompiledRegion, hashPage, PAGE_BYTES, type RegionCompiler } from "./region-compiler.ts";
 
@@ -38,11 +38,13 @@ export interface RegionStatistics {
 }
 
 const SAMPLE_INTERVAL = 2048;
-const THRESHOLD = 16;
+const THRESHOLD = 32;
 /** What is known already is worth this fraction of the samples. */
 const KNOWN_THRESHOLD_DIVISOR = 8;
 /** Seeds that one region is made from. */
 const SEEDS_MAX = 8;
+/** Entries of older regions that a new one of the same page has too. */
+const ENTRIES_MAX = 64;
 /** Regions compiled together. */
 const BATCH_MAX = 16;
 /** Addresses counted; beyond it counting begins anew. */
@@ -50,6 +52,8 @@ const COUNTED_MAX = 20_000;
 /** Code that is rewritten all the time is worth less and less: each request of an address makes the next one so many bits dearer. */
 const ASKED_AGAIN_BITS = 3;
 const ASKED_AGAIN_BITS_MAX = 20;
+/** So many requests of one page make the next ones a bit dearer. */
+const REQUESTS_OF_PAGE = 2;
 
 export class Regions {
   private readonly machine: MachineAbi;
@@ -59,13 +63,16 @@ export class Regions {
   private readonly threshold: number;
   private readonly maximum: number;
   private readonly addresses: MachineAddresses;
+  /** What a decode entry begins with where a region is entered. */
+  private readonly enterOp: number;
   private readonly imports: WebAssembly.Imports;
   /** Samples by linear address. */
   private readonly counts = new Map<number, number>();
   /** Seeds by linear page, to be requested. */
   private readonly wanted = new Map<number, number[]>();
-  /** How often each linear address was requested. */
+  /** How often each linear address was requested, and each page. */
   private readonly asked = new Map<number, number>();
+  private readonly askedOfPage = new Map<number, number>();
   /** Linear pages that were asked for, by hash of their bytes then: where answers go. */
   private readonly askers = new Map<number, Set<number>>();
   /** Hash of each linear page's bytes when it was looked up. */
@@ -93,6 +100,7 @@ export class Regions {
       machine.regionAddress(which),
     ) as [number, number, number, number, number, number, number];
     this.addresses = { registers, programCounter, mstatus, fcsr, readTlb, writeTlb, outcome };
+    this.enterOp = machine.regionEnterOp();
     const functions: Record<keyof typeof MACHINE_FUNCTIONS, unknown> = {
       load: machine.regionLoad,
       store: machine.regionStore,
@@ -140,10 +148,14 @@ export class Regions {
     const page = Math.floor(address / PAGE_BYTES);
     if (count === Math.ceil(this.threshold / KNOWN_THRESHOLD_DIVISOR)) this.lookUp(page);
     const asked = this.asked.get(address) ?? 0;
-    if (count < this.threshold * 2 ** Math.min(ASKED_AGAIN_BITS * asked, ASKED_AGAIN_BITS_MAX)) return;
+    const ofPage = this.askedOfPage.get(page) ?? 0;
+    const bits = ASKED_AGAIN_BITS * asked + Math.floor(ofPage / REQUESTS_OF_PAGE);
+    if (count < this.threshold * 2 ** Math.min(bits, ASKED_AGAIN_BITS_MAX)) return;
     this.counts.delete(address);
     if (this.asked.size >= COUNTED_MAX) this.asked.clear();
     this.asked.set(address, asked + 1);
+    if (this.askedOfPage.size >= COUNTED_MAX) this.askedOfPage.clear();
+    this.askedOfPage.set(page, ofPage + 1);
     const seeds = this.wanted.get(page);
     if (seeds === undefined) this.wanted.set(page, [address % PAGE_BYTES]);
     else if (seeds.length < SEEDS_MAX && !seeds.includes(address % PAGE_BYTES)) seeds.push(address % PAGE_BYTES);
@@ -163,7 +175,8 @@ export class Regions {
       if (sources.length === BATCH_MAX) break;
       this.wanted.delete(page);
       const bytes = this.pageBytes(page).slice();
-      sources.push({ page: bytes, executed: this.executed(page, seeds), seeds });
+      const { executed, entries } = this.decoded(page, seeds);
+      sources.push({ page: bytes, executed, seeds: [...seeds, ...entries.slice(0, ENTRIES_MAX)] });
       this.note(page, bytes);
     }
     this.requested += sources.length;
@@ -180,16 +193,25 @@ export class Regions {
     return hash;
   }
 
-  /** Which halfwords of a page hold instructions that were executed, as far as is known; the seeds were. */
-  private executed(page: number, seeds: readonly number[]): Uint8Array {
+  /**
+   * What the machine knows of a page's code: which halfwords hold instructions that were executed (the seeds were), and where its
+   * regions are entered. A new region includes these, so that the guest does not go back and forth between an old one, which was
+   * made when less had been executed, and the new one.
+   */
+  private decoded(page: number, seeds: readonly number[]): { readonly executed: Uint8Array; readonly entries: readonly number[] } {
     const executed = new Uint8Array(PAGE_BYTES / 2);
+    const entries: number[] = [];
     const table = this.machine.decodeTable(page) >>> 0; // behind 2 GiB of RAM it comes as a negative number
     if (table !== 0) {
-      const entries = new Uint8Array(this.memory.buffer, table, PAGE_BYTES * 4);
-      for (let half = 0; half < executed.length; half++) executed[half] = entries[half * 8] ?? 0;
+      const ops = new Uint8Array(this.memory.buffer, table, PAGE_BYTES * 4);
+      for (let half = 0; half < executed.length; half++) {
+        const op = ops[half * 8] ?? 0;
+        executed[half] = op;
+        if (op === this.enterOp) entries.push(half * 2);
+      }
     }
     for (const seed of seeds) executed[seed >> 1] = 1;
-    return executed;
+    return { executed, entries };
   }
 
   private pageBytes(page: number): Uint8Array {
@@ -204,12 +226,14 @@ export class Regions {
     }
   }
 
-  /** @returns false where the page's bytes are others, or nothing would lead there */
+  /** @returns false where the page's bytes are others, or all of it can be entered already, in a region that is no older */
   private install(module: WebAssembly.Module, { name, source, shape }: CompiledRegion, page: number): boolean {
     const bytes = this.pageBytes(page);
     for (const [start, end] of shape.covered) {
       for (let at = start; at < end; at++) if (bytes[at] !== source.page[at]) return false;
     }
+    const entered = new Set(this.decoded(page, []).entries);
+    if (shape.entries.every((entry) => entry === NO_ENTRY || entered.has(entry))) return false;
     const number = this.freeNumber();
     if (number === null) return false;
     const exchange = new Uint16Array(this.memory.buffer, this.machine.exchange(), shape.entries.length + 2 * shape.covered.length);

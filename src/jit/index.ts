@@ -1,3 +1,3 @@
 /** The room's door. */
 export { MACHINE_FUNCTIONS, type MachineAddresses } from "./machine-interface.ts";
-export { type RegionShape, type RegionSource, translateModule } from "./translate.ts";
+export { NO_ENTRY, type RegionShape, type RegionSource, translateModule } from "./translate.ts";

@@ -16,6 +16,7 @@ import { run as runUntil, sampleEvery, tracedBits, tracedPc, traceInstructions }
 import { executeFloat } from "./hart/float-execute";
 import { mulh, mulhsu, mulhu } from "./hart/integer";
 import { dataSet, modeChanged } from "./hart/mmu";
+import { Op } from "./hart/ops";
 import { openPmp, pmpChanged } from "./hart/pmp";
 import { installRegion as install, regionAtomic, regionCsr, regionLoad, regionStore } from "./hart/regions";
 import { flushAllTlbs, flushWriteTlb, forgetTranslations } from "./hart/tlb";
@@ -276,6 +277,11 @@ export function regionFigures(): u32 {
 /** Address of a linear page's decode table: 8 bytes a halfword, the first 0 where none was executed lately. 0: there is no table. */
 export function decodeTable(page: u32): u32 {
   return load<u32>(codeIndex + (page << 2));
+}
+
+/** What a decode entry begins with where a region is entered. */
+export function regionEnterOp(): u32 {
+  return Op.Enter;
 }
 
 /** Drops every region of a linear page. */

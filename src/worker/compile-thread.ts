@@ -18,6 +18,8 @@ const SCRATCH_PAGES = 16;
 
 // What V8 does by itself from Node 24 on: without the hints a slow path costs registers on every access to memory.
 setFlagsFromString("--experimental-wasm-branch-hinting");
+// V8 optimises functions after so many bytes of them have run, 1.8 million by itself: over a boot that cost more than it gained.
+setFlagsFromString("--wasm-tiering-budget=10000000");
 
 const library = new RegionLibrary();
 const functions = Object.fromEntries(Object.keys(MACHINE_FUNCTIONS).map((name) => [name, () => {}]));

@@ -16,7 +16,7 @@ import {
   CSR_CYCLE, CSR_FCSR, CSR_FFLAGS, CSR_FRM, CSR_INSTRET, CSR_SCAUSE, CSR_SEPC, CSR_SIE, CSR_SSCRATCH, CSR_SSTATUS, CSR_STVAL, CSR_TIME,
 } from "../../isa/csr";
 import {
-  DECODE_COVERED, DECODE_ENTRY, EXCHANGE, REGION_SAMPLES_MAX, REGION_OUTCOME, REGION_OWNERS, REGION_SAMPLES,
+  DECODE_COVERED, DECODE_ENTRY, EXCHANGE, REGION_NUMBERS, REGION_SAMPLES_MAX, REGION_OUTCOME, REGION_OWNERS, REGION_SAMPLES,
 } from "../layout";
 import { clearRegionsDropped, codeIndex, regionsDropped } from "../ram";
 import { executeAtomic } from "./atomic";
@@ -59,7 +59,9 @@ export function noteSample(host: u32): void {
  * Makes a region known. Its page holds the bytes that it was made from, says the host; at EXCHANGE are u16: the offsets where it
  * can be entered (0xffff: not from outside), then pairs of offsets of the bytes it was made from.
  *
- * @returns whether it can be entered: the page is decoded, and at one of the offsets no other region begins
+ * It takes the place of older ones where both can be entered, since what it was made from includes them (src/engine/regions.ts).
+ *
+ * @returns whether it can be entered: the page is decoded
  */
 export function installRegion(number: u32, page: u32, entries: u32, ranges: u32): bool {
   const table = load<u32>(codeIndex + (page << 2));
@@ -69,7 +71,6 @@ export function installRegion(number: u32, page: u32, entries: u32, ranges: u32)
     const offset = <u32>load<u16>(EXCHANGE + (i << 1));
     if (offset == 0xffff) continue;
     const entry = table + (offset >> 1) * DECODE_ENTRY;
-    if (load<u8>(entry) == Op.Enter) continue;
     store<u64>(entry, (<u64>number << 32) | <u64>(i << 16) | <u64>Op.Enter);
     any = true;
   }
@@ -83,7 +84,19 @@ export function installRegion(number: u32, page: u32, entries: u32, ranges: u32)
     }
   }
   store<u32>(REGION_OWNERS + (number << 2), page);
+  freeUnentered(table, page);
   return true;
+}
+
+/** Frees the numbers of a page's regions that nothing leads into any more. */
+function freeUnentered(table: u32, page: u32): void {
+  for (let number: u32 = 1; number < REGION_NUMBERS; number++) {
+    const owner = REGION_OWNERS + (number << 2);
+    if (load<u32>(owner) != page) continue;
+    let at: u32 = 0;
+    while (at < 2048 && !(load<u8>(table + at * DECODE_ENTRY) == Op.Enter && load<u32>(table + at * DECODE_ENTRY, 4) == number)) at++;
+    if (at == 2048) store<u32>(owner, 0);
+  }
 }
 
 function finish(outcome: u32): void {
