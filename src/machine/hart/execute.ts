@@ -287,6 +287,8 @@ function floatStore(e: u32, size: u32, instant: u64): u32 {
 /** Where hot() is; stored whenever it returns. */
 let ip: u32 = 0;
 let n: u64 = 0;
+/** Of these, what hot() may execute. */
+let quota: u64 = 0;
 let page: u64 = 0;
 let table: u32 = 0;
 
@@ -295,15 +297,16 @@ function execute(instant: u64, target: u64): void {
   n = target - instant;
   if (!goTo(load<u64>(PC), target)) return;
   while (true) {
-    const before = n;
-    const stop = n > untilSample ? n - untilSample : 0;
-    hot(stop);
-    untilSample -= before - n;
+    const chunk = min(n, untilSample);
+    quota = chunk;
+    hot();
+    n -= chunk - quota;
+    untilSample -= chunk - quota;
     if (n == 0) {
       leave(pcNow(), target);
       return;
     }
-    if (n == stop) sample();
+    if (quota == 0) sample();
     else {
       if (untilSample > 1) untilSample--;
       if (!slowStep(target)) return;
@@ -364,18 +367,17 @@ function goToLone(pc: u64, target: u64): bool {
 }
 
 /**
- * Executes entries until `n` is 0 or one needs slowStep(). In the switch, `continue` follows an entry that was executed and
+ * Executes entries until `quota` is 0 or one needs slowStep(). In the switch, `continue` follows an entry that was executed and
  * `break` leads to one that was not.
  */
-/** @param stop instructions to leave */
-function hot(stop: u64): void {
+function hot(): void {
   let at = ip;
-  let left = n;
+  let left = quota;
   let base = page;
   let start = table;
   const set = dataSet;
   const fetch = execSet;
-  while (left != stop) {
+  while (left != 0) {
     switch (<i32>load<u8>(at)) {
       case Op.LoadImmediate:
         E.rd(at, E.imm(at));
@@ -1217,7 +1219,7 @@ function hot(stop: u64): void {
     break;
   }
   ip = at;
-  n = left;
+  quota = left;
   page = base;
   table = start;
 }
