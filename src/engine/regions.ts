@@ -70,9 +70,10 @@ export class Regions {
   private readonly counts = new Map<number, number>();
   /** Seeds by linear page, to be requested. */
   private readonly wanted = new Map<number, number[]>();
-  /** How often each linear address was requested, and each page. */
+  /** How often each linear address was requested. */
   private readonly asked = new Map<number, number>();
-  private readonly askedOfPage = new Map<number, number>();
+  /** How often each linear page was requested with the content that it has, by the hash of that. */
+  private readonly askedOfPage = new Map<number, { readonly hash: number; readonly times: number }>();
   /** Linear pages that were asked for, by hash of their bytes then: where answers go. */
   private readonly askers = new Map<number, Set<number>>();
   /** Hash of each linear page's bytes when it was looked up. */
@@ -148,14 +149,12 @@ export class Regions {
     const page = Math.floor(address / PAGE_BYTES);
     if (count === Math.ceil(this.threshold / KNOWN_THRESHOLD_DIVISOR)) this.lookUp(page);
     const asked = this.asked.get(address) ?? 0;
-    const ofPage = this.askedOfPage.get(page) ?? 0;
+    const ofPage = this.askedOfPage.get(page)?.times ?? 0;
     const bits = ASKED_AGAIN_BITS * asked + Math.floor(ofPage / REQUESTS_OF_PAGE);
     if (count < this.threshold * 2 ** Math.min(bits, ASKED_AGAIN_BITS_MAX)) return;
     this.counts.delete(address);
     if (this.asked.size >= COUNTED_MAX) this.asked.clear();
     this.asked.set(address, asked + 1);
-    if (this.askedOfPage.size >= COUNTED_MAX) this.askedOfPage.clear();
-    this.askedOfPage.set(page, ofPage + 1);
     const seeds = this.wanted.get(page);
     if (seeds === undefined) this.wanted.set(page, [address % PAGE_BYTES]);
     else if (seeds.length < SEEDS_MAX && !seeds.includes(address % PAGE_BYTES)) seeds.push(address % PAGE_BYTES);
@@ -163,6 +162,7 @@ export class Regions {
 
   private lookUp(page: number): void {
     const hash = this.note(page, this.pageBytes(page));
+    if (this.askedOfPage.get(page)?.hash !== hash) this.askedOfPage.delete(page);
     if (this.lookedUp.get(page) === hash) return;
     if (this.lookedUp.size >= COUNTED_MAX) this.lookedUp.clear();
     this.lookedUp.set(page, hash);
@@ -177,7 +177,10 @@ export class Regions {
       const bytes = this.pageBytes(page).slice();
       const { executed, entries } = this.decoded(page, seeds);
       sources.push({ page: bytes, executed, seeds: [...seeds, ...entries.slice(0, ENTRIES_MAX)] });
-      this.note(page, bytes);
+      const hash = this.note(page, bytes);
+      const before = this.askedOfPage.get(page);
+      if (this.askedOfPage.size >= COUNTED_MAX) this.askedOfPage.clear();
+      this.askedOfPage.set(page, { hash, times: before?.hash === hash ? before.times + 1 : 1 });
     }
     this.requested += sources.length;
     this.compiler.request(sources, this.addresses);
