@@ -106,18 +106,18 @@ class Operation {
 
   /** @returns false where nothing is written: it is the machine's */
   emit(): boolean {
-    const { format } = this;
+    const { format, rs1, rs2 } = this;
     switch (this.funct5) {
       case 0x00:
-        return this.arithmetic(ADD[format], "finite");
+        return this.arithmetic(ADD[format], "finite", rs1, rs2);
       case 0x01:
-        return this.arithmetic(SUB[format], "finite");
+        return this.arithmetic(SUB[format], "finite", rs1, rs2);
       case 0x02:
-        return this.arithmetic(MUL[format], "normal");
+        return this.arithmetic(MUL[format], "normal", rs1, rs2);
       case 0x03:
-        return this.arithmetic(DIV[format], "normal");
+        return this.arithmetic(DIV[format], "normal", rs1, rs2);
       case 0x0b:
-        return this.rs2 === 0 && this.squareRoot();
+        return rs2 === 0 && this.arithmetic(SQRT[format], "positive", rs1);
       case 0x04:
         return this.funct3 <= 2 && this.sign();
       case 0x05:
@@ -215,32 +215,17 @@ class Operation {
     if (range !== "finite") body.op(I32_AND);
   }
 
-  private arithmetic(opcode: number, range: Range): boolean {
+  /** An operation that rounds: the host's, on these registers. */
+  private arithmetic(opcode: number, range: Range, ...registers: readonly number[]): boolean {
     const condition = this.nearest();
     if (condition === null) return false;
     return this.attempt(
       condition,
       () => {
-        this.operand(this.rs1);
-        this.operand(this.rs2);
+        for (const register of registers) this.operand(register);
         this.body.op(opcode).set(this.result);
         this.inRange(range);
-        if (this.boxed(this.rs1, this.rs2)) this.body.op(I32_AND);
-      },
-      () => this.writeResult(),
-    );
-  }
-
-  private squareRoot(): boolean {
-    const condition = this.nearest();
-    if (condition === null) return false;
-    return this.attempt(
-      condition,
-      () => {
-        this.operand(this.rs1);
-        this.body.op(SQRT[this.format]).set(this.result);
-        this.inRange("positive");
-        if (this.boxed(this.rs1)) this.body.op(I32_AND);
+        if (this.boxed(...registers)) this.body.op(I32_AND);
       },
       () => this.writeResult(),
     );
