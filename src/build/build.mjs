@@ -1,10 +1,11 @@
 /**
  * Turns the sources into dist/: the machine's .wasm, and one bundle for each process and thread.
  *
- * `node src/build/build.mjs` rebuilds what is older than its sources; `--force` rebuilds all. Packages stay outside of the
- * bundles: they are installed beside.
+ * `node src/build/build.mjs` rebuilds what is older than its sources; `--force` rebuilds all; `--tests` makes what only tests run,
+ * too: the machine with tiny TLBs. Packages stay outside of the bundles: they are installed beside.
  */
-import { execFileSync } from "node:child_process";
+import { spawn } from "node:child_process";
+import { once } from "node:events";
 import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -35,22 +36,30 @@ function isOlder(file, time) {
   return !existsSync(file) || statSync(file).mtimeMs < time;
 }
 
-/** Compiles the machine; written beside and renamed, so that a running process never reads half a file. */
-export function buildMachine(force = false) {
-  const out = join(dist, "machine.wasm");
+/**
+ * Compiles the machine; written beside and renamed, so that a running process never reads half a file.
+ *
+ * @param target of asconfig.json; null: the machine that guests run on
+ */
+async function buildMachine(name, target, force) {
+  const out = join(dist, `${name}.wasm`);
   const sources = Math.max(newest(join(src, "machine")), newest(join(src, "isa")), statSync(join(root, "package.json")).mtimeMs);
   if (!force && !isOlder(out, sources)) return false;
   const asc = join(root, "node_modules", "assemblyscript", "bin", "asc.js");
-  const beside = join(dist, `machine.${process.pid}.wasm`);
-  execFileSync(process.execPath, [asc, "--config", "src/machine/asconfig.json", "src/machine/index.ts", "-o", beside], {
-    cwd: root,
-    stdio: "inherit",
-  });
+  const beside = join(dist, `${name}.${process.pid}.wasm`);
+  const variant = target === null ? [] : ["--target", target];
+  const compiler = spawn(
+    process.execPath,
+    [asc, "--config", "src/machine/asconfig.json", ...variant, "src/machine/index.ts", "-o", beside],
+    { cwd: root, stdio: "inherit" },
+  );
+  const [status, signal] = await once(compiler, "close");
+  if (status !== 0) throw new Error(`Cannot build ${name}.wasm: the compiler ended with ${signal ?? `status ${status}`}`);
   renameSync(beside, out);
   return true;
 }
 
-export async function buildBundles(force = false) {
+async function buildBundles(force) {
   const sources = newest(src);
   const stale = Object.entries(BUNDLES).filter(
     ([name, entry]) => existsSync(join(root, entry)) && (force || isOlder(join(dist, `${name}.mjs`), sources)),
@@ -75,7 +84,10 @@ export async function buildBundles(force = false) {
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const force = process.argv.includes("--force");
   mkdirSync(dist, { recursive: true });
-  const machine = buildMachine(force);
-  const bundles = await buildBundles(force);
-  process.stderr.write(machine || bundles ? "understudy: built dist/\n" : "understudy: dist/ is up to date\n");
+  const built = await Promise.all([
+    buildMachine("machine", null, force),
+    ...(process.argv.includes("--tests") ? [buildMachine("machine-tiny-tlb", "tinyTlb", force)] : []),
+    buildBundles(force),
+  ]);
+  process.stderr.write(built.includes(true) ? "understudy: built dist/\n" : "understudy: dist/ is up to date\n");
 }

@@ -41,6 +41,7 @@ export interface MachineAbi {
   regionEnterOp(): number;
   dropRegions(page: number): void;
   regionAddress(which: number): number;
+  regionTlbSlots(): number;
   regionLoad(address: bigint, kind: number): bigint;
   regionStore(address: bigint, size: number, value: bigint): number;
   regionAtomic(kind: number, address: bigint, operand: bigint): bigint;

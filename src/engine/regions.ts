@@ -100,7 +100,7 @@ export class Regions {
     const [registers, programCounter, mstatus, fcsr, readTlb, writeTlb, outcome] = Array.from({ length: 7 }, (_, which) =>
       machine.regionAddress(which),
     ) as [number, number, number, number, number, number, number];
-    this.addresses = { registers, programCounter, mstatus, fcsr, readTlb, writeTlb, outcome };
+    this.addresses = { registers, programCounter, mstatus, fcsr, readTlb, writeTlb, tlbSlots: machine.regionTlbSlots(), outcome };
     this.enterOp = machine.regionEnterOp();
     const functions: Record<keyof typeof MACHINE_FUNCTIONS, unknown> = {
       load: machine.regionLoad,

@@ -29,9 +29,11 @@ export interface MachineAddresses {
   readonly programCounter: number;
   readonly mstatus: number;
   readonly fcsr: number;
-  /** TLBs: entries of 16 bytes, tag u64 and at 8 what makes a linear address of the low half of a virtual one; 256 entries a set. */
+  /** TLBs: entries of 16 bytes, tag u64 and at 8 what makes a linear address of the low half of a virtual one. */
   readonly readTlb: number;
   readonly writeTlb: number;
+  /** Mask, of a virtual address >> 8: where its entry is in a set. */
+  readonly tlbSlots: number;
   /** How the last call of `load`, `atomic` or `csr` ended: 0 done, 1 to be interpreted (nothing has changed), 2 done and look again. */
   readonly outcome: number;
 }

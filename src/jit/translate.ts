@@ -496,7 +496,7 @@ class RegionTranslator {
     const { body } = this;
     this.read(rs1);
     if (imm !== 0) body.i64(imm).op(0x7c);
-    body.tee(this.address).i64(8).op(0x88).op(0xa7).i32(0xff0).op(0x71).get(SET).op(0x6a).tee(this.slot);
+    body.tee(this.address).i64(8).op(0x88).op(0xa7).i32(this.machine.tlbSlots).op(0x71).get(SET).op(0x6a).tee(this.slot);
   }
 
   /** Whether the TLB's tag, whose slot is on the stack, is that of the address: with its low bits, so that only what is aligned hits. */

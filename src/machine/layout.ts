@@ -125,8 +125,10 @@ export const CONSOLE_RING_SIZE: u32 = 0x40000;
 export const STATE_END: u32 = 0x80000;
 
 // --- caches ----------------------------------------------------------------------------------------------------------
-/** Entries in one TLB, 16 bytes each: tag u64, addend or table u32. */
-export const TLB_ENTRIES: u32 = 256;
+/** Entries in one TLB, 16 bytes each: tag u64, addend or table u32. Four in the tests' second build, where they push each other out. */
+export const TLB_ENTRIES: u32 = isDefined(TINY_TLB) ? 4 : 256;
+/** Of a virtual address >> 8: where its entry is in a set. */
+export const TLB_SLOTS: u32 = (TLB_ENTRIES - 1) << 4;
 export const TLB_BYTES: u32 = TLB_ENTRIES * 16;
 export const TLB_MODES: u32 = 4; // U, S, S with SUM, M (or bare)
 export const TLB_READ: u32 = 0x80000;

@@ -3,5 +3,6 @@ import { execFileSync } from "node:child_process";
 import { fileURLToPath } from "node:url";
 
 export default function build(): void {
-  execFileSync(process.execPath, [fileURLToPath(new URL("../../src/build/build.mjs", import.meta.url))], { stdio: "inherit" });
+  const script = fileURLToPath(new URL("../../src/build/build.mjs", import.meta.url));
+  execFileSync(process.execPath, [script, "--tests"], { stdio: "inherit" });
 }

@@ -2,7 +2,7 @@
  * LR, SC and the AMOs. The reservation is one address; any trap and any SC clears it, so its loss is a function of the
  * instruction stream alone (machine pitfall 8).
  */
-import { RESERVATION, SLOTS, TLB_READ, TLB_WRITE } from "../layout";
+import { RESERVATION, SLOTS, TLB_READ, TLB_SLOTS, TLB_WRITE } from "../layout";
 import { hostAddress } from "../ram";
 import { ACCESS_READ, ACCESS_WRITE, dataSet, faultCause, fillData, readyWrite, translateAtomic } from "./mmu";
 import { wholePage } from "./pmp";
@@ -12,7 +12,7 @@ const SC: u32 = 0x03;
 
 /** Host address for a read or a read-modify-write of RAM, made writable; 0 with a fault. */
 function atomicHost(address: u64, size: u32, access: u32): u32 {
-  const entry = (access == ACCESS_READ ? TLB_READ : TLB_WRITE) + dataSet + (<u32>(address >> 8) & 0xff0);
+  const entry = (access == ACCESS_READ ? TLB_READ : TLB_WRITE) + dataSet + (<u32>(address >> 8) & TLB_SLOTS);
   if (load<u64>(entry) == (address & (~<u64>0xfff | <u64>(size - 1)))) return load<u32>(entry, 8) + <u32>address;
   const physical = translateAtomic(address, size, access);
   if (faultCause >= 0) return 0;

@@ -3,7 +3,7 @@
  * of a whole block. Prefetches (Zicbop) are hints of the base instructions and need nothing.
  */
 import { ENVCFG_CBCFE, ENVCFG_CBIE, ENVCFG_CBZE, PRIV_M, PRIV_U } from "../../isa/status-bits";
-import { MENVCFG, PRIV, SENVCFG, TLB_WRITE } from "../layout";
+import { MENVCFG, PRIV, SENVCFG, TLB_SLOTS, TLB_WRITE } from "../layout";
 import { hostAddress, isRam } from "../ram";
 import { ACCESS_READ, ACCESS_WRITE, dataSet, faultCause, physicalOf, readyWrite, refuseAccess, storeFaultInstead } from "./mmu";
 
@@ -32,7 +32,7 @@ export function executeCacheBlock(operation: u32, address: u64): bool {
 
 function zero(address: u64): void {
   const block = address & ~<u64>(BLOCK - 1);
-  const entry = TLB_WRITE + dataSet + (<u32>(address >> 8) & 0xff0);
+  const entry = TLB_WRITE + dataSet + (<u32>(address >> 8) & TLB_SLOTS);
   let host: u32;
   if (load<u64>(entry) == (address & ~<u64>0xfff)) host = load<u32>(entry, 8) + <u32>block;
   else {

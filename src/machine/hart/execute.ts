@@ -19,7 +19,7 @@ import { setInstant } from "../devices/clint";
 import { meetDeadlines } from "../devices/deadlines";
 import { transmit } from "../devices/virtio-console";
 import {
-  CONSOLE_END, CONSOLE_RING_SIZE, HALTED, INSTRET, LONE_ENTRY, MIE, MSTATUS, PC, PRIV, REGION_EXITS, REGION_RETIRED, SBI_ENABLED, SLOTS, TLB_EXEC, TLB_READ, TLB_WRITE, WAITING, X,
+  CONSOLE_END, CONSOLE_RING_SIZE, HALTED, INSTRET, LONE_ENTRY, MIE, MSTATUS, PC, PRIV, REGION_EXITS, REGION_RETIRED, SBI_ENABLED, SLOTS, TLB_EXEC, TLB_READ, TLB_SLOTS, TLB_WRITE, WAITING, X,
 } from "../layout";
 import { pageOfTable } from "../ram";
 import { sbiCall } from "../sbi";
@@ -62,7 +62,7 @@ abstract class E {
   @inline static rd(e: u32, value: u64): void { store<u64>(<u32>load<u8>(e, 1) << 3, value, SLOTS); }
   /** TLB entry of a virtual address in a mode's set, relative to TLB_READ, TLB_WRITE or TLB_EXEC. */
   // @ts-ignore: decorator
-  @inline static slot(set: u32, va: u64): u32 { return set + (<u32>(va >> 8) & 0xff0); }
+  @inline static slot(set: u32, va: u64): u32 { return set + (<u32>(va >> 8) & TLB_SLOTS); }
   /** Each byte that is not 0 becomes 0xff. */
   // @ts-ignore: decorator
   @inline static orCombine(x: u64): u64 {
@@ -145,7 +145,7 @@ function raiseFault(pc: u64, retired: u64): void {
 
 /** The decode table for fetching at `pc`; 0 with a fault, or where its page is not one to PMP. */
 function enter(pc: u64): u32 {
-  const entry = TLB_EXEC + execSet + (<u32>(pc >> 8) & 0xff0);
+  const entry = TLB_EXEC + execSet + (<u32>(pc >> 8) & TLB_SLOTS);
   if (load<u64>(entry) == (pc & ~<u64>0xfff)) return load<u32>(entry, 8);
   return fetchTable(pc);
 }

@@ -14,7 +14,7 @@ import {
   PTE_U, PTE_V, PTE_W, PTE_X, SATP_BARE, SATP_MODE_SHIFT, SATP_SV48,
 } from "../../isa/status-bits";
 import { accessRefused, deviceRead, deviceWrite } from "../devices/bus";
-import { MENVCFG, MSTATUS, PRIV, SATP, TLB_BYTES, TLB_EXEC, TLB_READ, TLB_WRITE } from "../layout";
+import { MENVCFG, MSTATUS, PRIV, SATP, TLB_BYTES, TLB_EXEC, TLB_READ, TLB_SLOTS, TLB_WRITE } from "../layout";
 import { beforeWalkerWrite, beforeWrite, decodeTableOf, hostAddress, isRam, isWatched, markDirty, tableEvicted } from "../ram";
 import { MENVCFG_ADUE } from "./csr-legal";
 import { pmpAllows, wholePage } from "./pmp";
@@ -164,7 +164,7 @@ export function slowLoad(address: u64, size: u32): u64 {
 
 /** Caches a translation for reads (TLB_READ) or writes (TLB_WRITE), of a page that is one to PMP. */
 export function fillData(tlb: u32, address: u64, host: u32): void {
-  const entry = tlb + dataSet + (<u32>(address >> 8) & 0xff0);
+  const entry = tlb + dataSet + (<u32>(address >> 8) & TLB_SLOTS);
   store<u64>(entry, address & ~<u64>0xfff);
   store<u32>(entry, host - <u32>address, 8);
 }
@@ -269,7 +269,7 @@ export function fetchTable(address: u64): u32 {
   if (!wholePage) return 0;
   const table = decodeTableOf(hostAddress(physical));
   if (tableEvicted) flushExecTlb();
-  const entry = TLB_EXEC + execSet + (<u32>(address >> 8) & 0xff0);
+  const entry = TLB_EXEC + execSet + (<u32>(address >> 8) & TLB_SLOTS);
   store<u64>(entry, address & ~<u64>0xfff);
   store<u32>(entry, table, 8);
   return table;

@@ -10,7 +10,7 @@
  * not a replica that was just restored. sfence.vma has nothing to do.
  */
 import { PTE_V } from "../../isa/status-bits";
-import { PAGE_SHIFT, TABLE_PAGES, TABLE_PAGES_MAX, TLB_BYTES, TLB_END, TLB_EXEC, TLB_MODES, TLB_READ, TLB_WRITE } from "../layout";
+import { PAGE_SHIFT, TABLE_PAGES, TABLE_PAGES_MAX, TLB_BYTES, TLB_END, TLB_EXEC, TLB_MODES, TLB_READ, TLB_SLOTS, TLB_WRITE } from "../layout";
 import { tableIndex } from "../ram";
 
 /** What a page of RAM is to the walker, in tableIndex: a table of 4 KiB leaves for one 2 MiB of addresses, whose VPN[3:1] is in the low bits; */
@@ -89,7 +89,7 @@ export function tableWritten(use: u32, host: u32, size: u32): void {
 }
 
 function dropPage(address: u64): void {
-  const slot = <u32>(address >> 8) & 0xff0;
+  const slot = <u32>(address >> 8) & TLB_SLOTS;
   for (let set: u32 = TLB_READ; set < TLB_END; set += TLB_BYTES) {
     if (load<u64>(set + slot) == address) store<u64>(set + slot, -1);
   }
