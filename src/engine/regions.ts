@@ -49,6 +49,8 @@ const ENTRIES_MAX = 64;
 const BATCH_MAX = 16;
 /** Addresses counted; beyond it counting begins anew. */
 const COUNTED_MAX = 20_000;
+const TLB_ENTRY = 16;
+const TLB_EMPTY = 0xffff_ffff_ffff_ffffn;
 /** Code that is rewritten all the time is worth less and less: each request of an address makes the next one so many bits dearer. */
 const ASKED_AGAIN_BITS = 3;
 const ASKED_AGAIN_BITS_MAX = 20;
@@ -171,12 +173,13 @@ export class Regions {
 
   private request(): void {
     const sources = [];
+    const delta = this.commonAddend();
     for (const [page, seeds] of this.wanted) {
       if (sources.length === BATCH_MAX) break;
       this.wanted.delete(page);
       const bytes = this.pageBytes(page).slice();
       const { executed, entries } = this.decoded(page, seeds);
-      sources.push({ page: bytes, executed, seeds: [...seeds, ...entries.slice(0, ENTRIES_MAX)] });
+      sources.push({ page: bytes, executed, seeds: [...seeds, ...entries.slice(0, ENTRIES_MAX)], delta });
       const hash = this.note(page, bytes);
       const before = this.askedOfPage.get(page);
       if (this.askedOfPage.size >= COUNTED_MAX) this.askedOfPage.clear();
@@ -184,6 +187,25 @@ export class Regions {
     }
     this.requested += sources.length;
     this.compiler.request(sources, this.addresses);
+  }
+
+  /** The addend of at least half of what the read TLB holds for the present mode; null: none has so many. */
+  private commonAddend(): number | null {
+    const entries = new DataView(
+      this.memory.buffer,
+      this.addresses.readTlb + this.machine.regionDataSet(),
+      this.addresses.tlbSlots + TLB_ENTRY,
+    );
+    const counts = new Map<number, number>();
+    let valid = 0;
+    for (let at = 0; at < entries.byteLength; at += TLB_ENTRY) {
+      if (entries.getBigUint64(at, true) === TLB_EMPTY) continue;
+      const addend = entries.getInt32(at + 8, true);
+      counts.set(addend, (counts.get(addend) ?? 0) + 1);
+      valid++;
+    }
+    for (const [addend, count] of counts) if (count * 2 >= valid) return addend;
+    return null;
   }
 
   /** Answers about such a page concern this one. @returns the page's hash */

@@ -27,6 +27,8 @@ import {
   type MachineAddresses,
   REGION_TYPE,
 } from "./machine-interface.ts";
+import { type Access, type AccessContext, HostAddresses, MemoryAccesses } from "./memory-access.ts";
+import { registersOf } from "./registers.ts";
 import { F32, F64, FunctionBody, I32, I64, type Label, moduleBytes } from "./wasm-builder.ts";
 
 /** What is to become a region: a page's content, and where the guest enters it often. */
@@ -36,6 +38,11 @@ export interface RegionSource {
   /** 2048 bytes, one a halfword: 0 where no instruction was executed yet, so that what never runs is not translated. */
   readonly executed: Uint8Array;
   readonly seeds: readonly number[];
+  /**
+   * What makes host addresses of the low half of virtual ones in most of the memory that the guest uses there; null: nothing does.
+   * The region is right for any mapping, and fastest for this one.
+   */
+  readonly delta: number | null;
 }
 
 /** What a region is to the machine. */
@@ -99,6 +106,8 @@ function floatLocals(body: FunctionBody): FloatLocals {
   };
 }
 
+type Place = Omit<Access, "position">;
+
 class RegionTranslator {
   private readonly flow: ControlFlow;
   private readonly machine: MachineAddresses;
@@ -113,6 +122,11 @@ class RegionTranslator {
   private readonly slot = this.body.local(I32);
   private readonly outcome = this.body.local(I32);
   private readonly reason = this.body.local(I32);
+  private readonly hosts = new HostAddresses(this.body);
+  private readonly delta: number | null;
+  /** Of the block that is written. */
+  private accesses: MemoryAccesses;
+  private count = 0;
   /** Null where the region has no floating point. */
   private readonly float: FloatLocals | null;
   /** In the block that is written: it is known that floating point is on. */
@@ -129,6 +143,8 @@ class RegionTranslator {
 
   constructor(source: RegionSource, machine: MachineAddresses) {
     this.machine = machine;
+    this.delta = source.delta;
+    this.accesses = new MemoryAccesses([], this.hosts, this.delta);
     this.flow = findControlFlow(source.page, source.executed, source.seeds);
     const { blocks, dominators, entries } = this.flow;
     this.entryIndex = new Map(entries.map((block, index) => [block, index]));
@@ -267,6 +283,8 @@ class RegionTranslator {
     const { body } = this;
     const count = block.instructions.length;
     this.floatChecked = false;
+    this.count = count;
+    this.accesses = new MemoryAccesses(block.instructions, this.hosts, this.delta);
     if (count > 0) {
       body.get(LEFT).i32(count).op(0x6b).tee(LEFT).i32(0).op(0x48).when(false);
       this.giveBack(count);
@@ -454,17 +472,17 @@ class RegionTranslator {
         this.write(operation.rd);
         return;
       case "load":
-        this.writeLoad(instruction, operation.rs1, operation.imm, operation.size, operation.signed, remaining);
+        this.writeLoad(instruction, operation, operation.signed, remaining);
         this.write(operation.rd);
         return;
       case "store":
         this.read(operation.rs2);
         body.set(this.value);
-        this.writeStore(instruction, operation.rs1, operation.imm, operation.size, remaining);
+        this.writeStore(instruction, operation, remaining);
         return;
       case "floatLoad":
         this.leaveUnlessFloatOn(instruction, remaining);
-        this.writeLoad(instruction, operation.rs1, operation.imm, operation.size, false, remaining);
+        this.writeLoad(instruction, operation, false, remaining);
         if (operation.size === 4) body.i64(-0x1_0000_0000).op(0x84);
         this.write(F0 + operation.fd);
         return;
@@ -472,7 +490,7 @@ class RegionTranslator {
         this.leaveUnlessFloatOn(instruction, remaining);
         this.read(F0 + operation.fs2);
         body.set(this.value);
-        this.writeStore(instruction, operation.rs1, operation.imm, operation.size, remaining);
+        this.writeStore(instruction, operation, remaining);
         return;
       case "float":
         this.writeFloat(instruction, operation.bits, remaining);
@@ -491,67 +509,33 @@ class RegionTranslator {
     }
   }
 
-  /** Leaves `base + offset` in `address` and the TLB entry's address, relative to the TLBs, in `slot`. */
-  private lookUp(rs1: number, imm: number): void {
-    const { body } = this;
-    this.read(rs1);
-    if (imm !== 0) body.i64(imm).op(0x7c);
-    body.tee(this.address).i64(8).op(0x88).op(0xa7).i32(this.machine.tlbSlots).op(0x71).get(SET).op(0x6a).tee(this.slot);
-  }
-
-  /** Whether the TLB's tag, whose slot is on the stack, is that of the address: with its low bits, so that only what is aligned hits. */
-  private hits(tlb: number, size: number): void {
-    this.body
-      .memory(0x29, tlb)
-      .get(this.address)
-      .i64(-4096 + size - 1)
-      .op(0x83)
-      .op(0x51);
-  }
-
   /** Leaves the value on the stack. */
-  private writeLoad(instruction: Instruction, rs1: number, imm: number, size: number, signed: boolean, remaining: number): void {
-    const { body, machine } = this;
-    this.lookUp(rs1, imm);
-    this.hits(machine.readTlb, size);
-    body.when(true, I64);
-    body
-      .get(this.slot)
-      .memory(0x28, machine.readTlb + 8)
-      .get(this.address)
-      .op(0xa7)
-      .op(0x6a);
-    body.memory(loadOpcode(size, signed), 0);
-    body.otherwise();
-    body
-      .get(this.address)
-      .i32(size | (signed && size < 8 ? 16 : 0))
-      .call(MACHINE_FUNCTIONS.load.index);
-    body.i32(0).memory(0x28, machine.outcome).when(false);
-    this.giveBack(remaining);
-    this.leave(EXIT_INTERPRET, instruction.offset);
-    body.end();
-    body.end();
+  private writeLoad(instruction: Instruction, place: Place, signed: boolean, remaining: number): void {
+    this.accesses.load(this.accessContext(instruction, remaining), { ...place, position: this.count - remaining }, signed);
   }
 
   /** Stores `value`. */
-  private writeStore(instruction: Instruction, rs1: number, imm: number, size: number, remaining: number): void {
-    const { body, machine } = this;
-    this.lookUp(rs1, imm);
-    this.hits(machine.writeTlb, size);
-    body.when(true);
-    body
-      .get(this.slot)
-      .memory(0x28, machine.writeTlb + 8)
-      .get(this.address)
-      .op(0xa7)
-      .op(0x6a);
-    body.get(this.value).memory({ 1: 0x3c, 2: 0x3d, 4: 0x3e }[size] ?? 0x37, 0);
-    body.otherwise();
-    body.get(this.address).i32(size).get(this.value).call(MACHINE_FUNCTIONS.store.index).tee(this.outcome).when(false);
-    this.leaveByOutcome(instruction, remaining);
-    body.end();
-    body.end();
+  private writeStore(instruction: Instruction, place: Place, remaining: number): void {
+    this.accesses.store(this.accessContext(instruction, remaining), { ...place, position: this.count - remaining });
+  }
+
+  private accessContext(instruction: Instruction, remaining: number): AccessContext {
+    const { body, machine, address, value, slot, outcome } = this;
+    return {
+      body,
+      machine,
+      set: SET,
+      address,
+      value,
+      slot,
+      outcome,
+      read: (register) => this.read(register),
+      interpret: () => {
+        this.giveBack(remaining);
+        this.leave(EXIT_INTERPRET, instruction.offset);
+      },
+      leaveByOutcome: () => this.leaveByOutcome(instruction, remaining),
+    };
   }
 
   /** Leaves before the instruction where `outcome` is 1, behind it where it is 2. */
@@ -666,53 +650,6 @@ class RegionTranslator {
     body.end();
     for (const register of writes) if (register !== 0) this.fill(register);
     this.loadFloatState();
-  }
-}
-
-function loadOpcode(size: number, signed: boolean): number {
-  switch (size) {
-    case 1:
-      return signed ? 0x30 : 0x31;
-    case 2:
-      return signed ? 0x32 : 0x33;
-    case 4:
-      return signed ? 0x34 : 0x35;
-  }
-  return 0x29;
-}
-
-function registersOf(operation: Instruction["operation"]): { readonly reads: readonly number[]; readonly writes: readonly number[] } {
-  switch (operation.kind) {
-    case "nothing":
-    case "interpret":
-      return { reads: [], writes: [] };
-    case "constant":
-    case "auipc":
-    case "jump":
-      return { reads: [], writes: [operation.rd] };
-    case "aluRegister":
-    case "atomic":
-      return { reads: [operation.rs1, operation.rs2], writes: [operation.rd] };
-    case "aluImmediate":
-    case "unary":
-    case "load":
-    case "jumpRegister":
-      return { reads: [operation.rs1], writes: [operation.rd] };
-    case "store":
-    case "branch":
-      return { reads: [operation.rs1, operation.rs2], writes: [] };
-    case "floatLoad":
-      return { reads: [operation.rs1], writes: [F0 + operation.fd] };
-    case "floatStore":
-      return { reads: [operation.rs1, F0 + operation.fs2], writes: [] };
-    case "float":
-      return floatRegisters(operation.bits);
-    case "csr": {
-      const byRegister = ((operation.bits >>> 12) & 7) < 4;
-      return { reads: byRegister ? [(operation.bits >>> 15) & 31] : [], writes: [(operation.bits >>> 7) & 31] };
-    }
-    default:
-      return unreachable(operation);
   }
 }
 

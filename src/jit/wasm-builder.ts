@@ -192,8 +192,9 @@ export class FunctionBody {
     return this.open(0x04, result);
   }
 
-  otherwise(): void {
+  otherwise(): this {
     this.code.byte(0x05);
+    return this;
   }
 
   private open(opcode: number, result: number): Label {

@@ -1,0 +1,234 @@
+/**
+ * Emits loads and stores: the TLB inline, the machine's function where it misses.
+ *
+ * Accesses off one base register that lie close together are a group (access-groups.ts). Its first one looks whether all of its
+ * bytes are in one page that the TLB has, of writes where there is a store among them, and keeps their host address in a local; 0 says
+ * that each is to go to the machine. What the machine does for one access may end what another group has found, so there it is
+ * forgotten. Only the machine's functions can do that: a page that translated code may write holds neither code nor page tables.
+ *
+ * Where memory is mapped with one offset throughout, the host address is the guest's plus `delta`, which is compared with
+ * the TLB's and is the same as a rule: so an address that was just loaded need not wait for the TLB entry to be loaded.
+ */
+import { type AccessGroup, findAccessGroups } from "./access-groups.ts";
+import type { Instruction } from "./instruction.ts";
+import { MACHINE_FUNCTIONS, type MachineAddresses } from "./machine-interface.ts";
+import { type FunctionBody, I32, I64 } from "./wasm-builder.ts";
+
+/** What the region gives to the code of an access. */
+export interface AccessContext {
+  readonly body: FunctionBody;
+  readonly machine: MachineAddresses;
+  /** Parameter or local: the TLB set of the present mode. */
+  readonly set: number;
+  /** i64 local. */
+  readonly address: number;
+  /** i64 local: what is stored. */
+  readonly value: number;
+  /** i32 locals. */
+  readonly slot: number;
+  readonly outcome: number;
+  /** Leaves a register on the stack, i64. */
+  readonly read: (register: number) => void;
+  /** Leaves the region before the instruction. */
+  readonly interpret: () => void;
+  /** Leaves it as `outcome`, which is not 0, says. */
+  readonly leaveByOutcome: () => void;
+}
+
+/** One access, at a position in its block. */
+export interface Access {
+  readonly position: number;
+  readonly rs1: number;
+  readonly imm: number;
+  readonly size: number;
+}
+
+/** An i32 local for each base register that groups have. */
+export class HostAddresses {
+  private readonly locals = new Map<number, number>();
+
+  constructor(private readonly body: FunctionBody) {}
+
+  of(base: number): number {
+    const known = this.locals.get(base);
+    if (known !== undefined) return known;
+    const local = this.body.local(I32);
+    this.locals.set(base, local);
+    return local;
+  }
+
+  forget(base: number): void {
+    this.body.i32(0).set(this.of(base));
+  }
+}
+
+/** The accesses of one block. */
+export class MemoryAccesses {
+  private readonly groups: ReadonlyMap<number, AccessGroup>;
+
+  /** @param delta see above; null: memory is mapped otherwise */
+  constructor(
+    instructions: readonly Instruction[],
+    private readonly hosts: HostAddresses,
+    private readonly delta: number | null,
+  ) {
+    this.groups = findAccessGroups(instructions);
+  }
+
+  /** Leaves the value on the stack. */
+  load(context: AccessContext, access: Access, signed: boolean): void {
+    const { body, machine } = context;
+    const { size } = access;
+    const opcode = loadOpcode(size, signed);
+    const missed = (): void => {
+      body
+        .get(context.address)
+        .i32(size | (signed && size < 8 ? 16 : 0))
+        .call(MACHINE_FUNCTIONS.load.index);
+      body.i32(0).memory(0x28, machine.outcome).when(false);
+      context.interpret();
+      body.end();
+      this.forgetOthers(access);
+    };
+    const group = this.groups.get(access.position);
+    if (group !== undefined) {
+      const host = this.findHost(context, group, access);
+      body.get(host).when(true, I64);
+      body.get(host).memory(opcode, access.imm - group.low);
+      body.otherwise();
+      this.address(context, access);
+      missed();
+      body.end();
+      return;
+    }
+    this.lookUp(context, access);
+    this.hits(context, machine.readTlb, size);
+    body.when(true, I64);
+    this.hostAddress(context, machine.readTlb);
+    body.memory(opcode, 0);
+    body.otherwise();
+    missed();
+    body.end();
+  }
+
+  /** Stores `value`. */
+  store(context: AccessContext, access: Access): void {
+    const { body, machine } = context;
+    const { size } = access;
+    const opcode = storeOpcode(size);
+    const missed = (): void => {
+      body.get(context.address).i32(size).get(context.value).call(MACHINE_FUNCTIONS.store.index).tee(context.outcome).when(false);
+      context.leaveByOutcome();
+      body.end();
+      this.forgetOthers(access);
+    };
+    const group = this.groups.get(access.position);
+    if (group !== undefined) {
+      const host = this.findHost(context, group, access);
+      body.get(host).when(true);
+      body
+        .get(host)
+        .get(context.value)
+        .memory(opcode, access.imm - group.low);
+      body.otherwise();
+      this.address(context, access);
+      missed();
+      body.end();
+      return;
+    }
+    this.lookUp(context, access);
+    this.hits(context, machine.writeTlb, size);
+    body.when(true);
+    this.hostAddress(context, machine.writeTlb);
+    body.get(context.value).memory(opcode, 0);
+    body.otherwise();
+    missed();
+    body.end();
+  }
+
+  /** At a group's first access finds the host address of its lowest byte, or 0. @returns the local that has it */
+  private findHost(context: AccessContext, group: AccessGroup, { position }: Access): number {
+    const host = this.hosts.of(group.base);
+    if (position !== group.first) return host;
+    const { body, machine } = context;
+    const tlb = group.writes ? machine.writeTlb : machine.readTlb;
+    const span = group.high - group.low;
+    this.lookUp(context, { position, rs1: group.base, imm: group.low, size: 1 });
+    this.hits(context, tlb, 1);
+    body.when(true, I32);
+    body
+      .get(context.address)
+      .op(0xa7)
+      .i32(4095)
+      .op(0x71)
+      .i32(4096 - span)
+      .op(0x4d)
+      .when(true, I32);
+    this.hostAddress(context, tlb);
+    body.otherwise().i32(0).end();
+    body.otherwise().i32(0).end();
+    body.set(host);
+    return host;
+  }
+
+  /** The machine was called for this access: nothing that was found for other groups holds any more. */
+  private forgetOthers({ position }: Access): void {
+    const own = this.groups.get(position);
+    const bases = new Set<number>();
+    for (const group of this.groups.values()) {
+      if (group !== own && group.first < position && position < group.last) bases.add(group.base);
+    }
+    for (const base of bases) this.hosts.forget(base);
+  }
+
+  /** Leaves `base + offset` in `address`. */
+  private address({ body, address, read }: AccessContext, { rs1, imm }: Access): void {
+    read(rs1);
+    if (imm !== 0) body.i64(imm).op(0x7c);
+    body.set(address);
+  }
+
+  /** Leaves `base + offset` in `address` and the TLB entry's address, relative to the TLBs, in `slot` and on the stack. */
+  private lookUp({ body, machine, address, slot, set, read }: AccessContext, { rs1, imm }: Access): void {
+    read(rs1);
+    if (imm !== 0) body.i64(imm).op(0x7c);
+    body.tee(address).i64(8).op(0x88).op(0xa7).i32(machine.tlbSlots).op(0x71).get(set).op(0x6a).tee(slot);
+  }
+
+  /** Whether the TLB's tag, whose slot is on the stack, is that of the address: with its low bits, so that only what is aligned hits. */
+  private hits({ body, address }: AccessContext, tlb: number, size: number): void {
+    body
+      .memory(0x29, tlb)
+      .get(address)
+      .i64(-4096 + size - 1)
+      .op(0x83)
+      .op(0x51);
+  }
+
+  /** Leaves the host address of `address`, which the TLB has at `slot`, on the stack. */
+  private hostAddress({ body, address, slot, outcome }: AccessContext, tlb: number): void {
+    const { delta } = this;
+    body.get(slot).memory(0x28, tlb + 8);
+    if (delta !== null) {
+      body.tee(outcome).i32(delta).op(0x46).when(true, I32);
+      body.i32(delta).otherwise().get(outcome).end();
+    }
+    body.get(address).op(0xa7).op(0x6a);
+  }
+}
+
+function loadOpcode(size: number, signed: boolean): number {
+  switch (size) {
+    case 1:
+      return signed ? 0x30 : 0x31;
+    case 2:
+      return signed ? 0x32 : 0x33;
+    case 4:
+      return signed ? 0x34 : 0x35;
+  }
+  return 0x29;
+}
+
+function storeOpcode(size: number): number {
+  return { 1: 0x3c, 2: 0x3d, 4: 0x3e }[size] ?? 0x37;
+}
