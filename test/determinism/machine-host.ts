@@ -1,9 +1,9 @@
 /** A place where a machine runs: this process or another one, under this Node or another. The same story is told of all of them. */
 import type { ClockSample, EpochEnd, EpochInput, GuestHalt } from "../../src/engine/epoch.ts";
-import { ImmediateCompiler } from "../../src/engine/region-compiler.ts";
-import type { RegionOptions } from "../../src/engine/regions.ts";
+import { ImmediateCompiler, type RegionCompiler } from "../../src/engine/region-compiler.ts";
+import type { RegionOptions, RegionStatistics } from "../../src/engine/regions.ts";
 import { VirtualMachine } from "../../src/engine/virtual-machine.ts";
-import { machineModule } from "../support/machine-module.ts";
+import { type MachineBuild, machineModule } from "../support/machine-module.ts";
 
 /** What there is to know about a machine between two runs. */
 export interface Position {
@@ -45,19 +45,18 @@ const SAMPLING: Readonly<Record<Exclude<Engine, "interpreter">, Omit<RegionOptio
 export interface MachineOptions {
   readonly memoryMiB: number;
   readonly engine: Engine;
+  readonly build?: MachineBuild;
 }
-
-const module = machineModule();
 
 /** A machine in this process. */
 export class LocalMachine implements MachineHost {
   readonly name: string;
   private readonly vm: VirtualMachine;
 
-  constructor({ memoryMiB, engine }: MachineOptions) {
-    this.name = `this process, Node ${process.versions.node}, ${engine}`;
-    const regions = engine === "interpreter" ? null : { compiler: new ImmediateCompiler(), ...SAMPLING[engine] };
-    this.vm = new VirtualMachine(module, { memoryMiB, ...(regions && { regions }) });
+  constructor({ memoryMiB, engine, build = "machine" }: MachineOptions, compiler: RegionCompiler = new ImmediateCompiler()) {
+    this.name = `this process, Node ${process.versions.node}, ${build}, ${engine}`;
+    const regions = engine === "interpreter" ? null : { compiler, ...SAMPLING[engine] };
+    this.vm = new VirtualMachine(machineModule(build), { memoryMiB, ...(regions && { regions }) });
   }
 
   async restore(snapshot: Uint8Array): Promise<Position> {
@@ -90,6 +89,11 @@ export class LocalMachine implements MachineHost {
 
   async translated(): Promise<number> {
     return this.vm.regionStatistics()?.retired ?? 0;
+  }
+
+  /** Null: everything is interpreted. */
+  statistics(): RegionStatistics | null {
+    return this.vm.regionStatistics();
   }
 
   private position(): Position {
