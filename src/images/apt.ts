@@ -19,6 +19,8 @@ export interface AptDownload {
   readonly package: string;
   readonly suite: string;
   readonly mirror: string;
+  /** Of the package, in Debian's spelling; left out for one that is for all of them. */
+  readonly architecture?: string | undefined;
   /** An existing, private folder for apt's state and the package. */
   readonly dir: string;
   /** The archive's keyring; Debian's own by default. */
@@ -47,7 +49,7 @@ export async function downloadPackage(options: AptDownload): Promise<DownloadedP
   // A package for all architectures is in the index of each: if one index is broken on the mirror, as while the mirror is
   // being updated, another one will do.
   let failure: unknown = null;
-  for (const architecture of await architectures()) {
+  for (const architecture of options.architecture === undefined ? architectures() : [options.architecture]) {
     const config = await writeConfig(options, keyring, architecture);
     const run = (step: "index" | "download", args: readonly string[]) =>
       runApt(["-c", config, "-o", "APT::Status-Fd=3", ...args], download, options.mirror, options.signal, (message, fraction) =>
@@ -99,7 +101,7 @@ async function letAptIn(dir: string, download: string): Promise<void> {
 }
 
 /** The system's own architecture first: the others are for a broken index. */
-async function architectures(): Promise<string[]> {
+function architectures(): string[] {
   const own = { x64: "amd64", arm64: "arm64", riscv64: "riscv64", ppc64: "ppc64el", s390x: "s390x" }[process.arch as string];
   return [...new Set([...(own === undefined ? [] : [own]), "amd64", "arm64", "riscv64"])];
 }

@@ -17,23 +17,27 @@ import { type ImageStore, toStoreError } from "./store.ts";
 export const DEBIAN_PACKAGE = "debian-installer-13-netboot-riscv64";
 export const DEBIAN_SUITE = "trixie";
 
-export interface PullOptions {
-  readonly store: ImageStore;
+/** Where packages come from, and how they are checked. */
+export interface PackageSource {
   /** A mirror of Debian's archive; by default those that the system's apt configuration names, or its python-apt. */
-  readonly mirror?: string;
+  readonly mirror?: string | undefined;
   readonly keyring?: string;
-  /** The package's file, if it is here already: nothing is downloaded, and no signature checked. */
-  readonly packagePath?: string;
-  /** A folder that gets the downloaded package, for a later `packagePath`. */
-  readonly keepPackageIn?: string;
   /** Where the system's apt configuration is. */
   readonly aptDir?: string;
   /** Where python-apt has its templates of distributions. */
   readonly templateDir?: string;
-  readonly name?: string;
-  readonly cmdline?: string;
   readonly onProgress?: (progress: ImageProgress) => void;
   readonly signal?: AbortSignal;
+}
+
+export interface PullOptions extends PackageSource {
+  readonly store: ImageStore;
+  /** The package's file, if it is here already: nothing is downloaded, and no signature checked. */
+  readonly packagePath?: string;
+  /** A folder that gets the downloaded package, for a later `packagePath`. */
+  readonly keepPackageIn?: string;
+  readonly name?: string;
+  readonly cmdline?: string;
 }
 
 /**
@@ -47,7 +51,7 @@ export async function pullDebian(options: PullOptions): Promise<ImageManifest> {
     const deb =
       options.packagePath !== undefined
         ? givenPackage(options.packagePath)
-        : await downloadFromFirst(await mirrorsFor(options), work, options);
+        : await downloadDebianPackage(DEBIAN_PACKAGE, undefined, work, options);
     signal?.throwIfAborted();
     if (options.keepPackageIn !== undefined) await keepPackage(deb.path, options.keepPackageIn);
 
@@ -99,7 +103,7 @@ async function keepPackage(path: string, folder: string): Promise<void> {
   }
 }
 
-async function mirrorsFor(options: PullOptions): Promise<string[]> {
+async function mirrorsFor(options: PackageSource): Promise<string[]> {
   if (options.mirror !== undefined) return [options.mirror.replace(/\/+$/, "")];
   const aptDir = options.aptDir ?? "/etc/apt";
   const sources = await readAptSources(aptDir);
@@ -129,16 +133,28 @@ async function makeWorkFolder(store: ImageStore): Promise<string> {
   }
 }
 
-/** The first mirror that has the package, signed; its error if there is none, since it is the likeliest. */
-async function downloadFromFirst(mirrors: readonly string[], work: string, options: PullOptions): Promise<DownloadedPackage> {
+/**
+ * Downloads a package of the suite, signed, from the first mirror that has it.
+ *
+ * @param architecture undefined: the package is for all of them
+ * @param work an existing, private folder, for apt's state and the package
+ * @throws {UnderstudyError} the first mirror's error if none has it, since that one is the likeliest
+ */
+export async function downloadDebianPackage(
+  name: string,
+  architecture: string | undefined,
+  work: string,
+  options: PackageSource,
+): Promise<DownloadedPackage> {
   let failure: unknown = null;
-  for (const [index, mirror] of mirrors.entries()) {
+  for (const [index, mirror] of (await mirrorsFor(options)).entries()) {
     const dir = join(work, `apt-${index}`);
     await mkdir(dir);
     try {
       return await downloadPackage({
-        package: DEBIAN_PACKAGE,
+        package: name,
         suite: DEBIAN_SUITE,
+        architecture,
         mirror,
         dir,
         keyring: options.keyring,

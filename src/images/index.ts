@@ -1,5 +1,5 @@
 /** Guest images: where they come from, what they are, and the folder that keeps them. */
-export { DEBIAN_PACKAGE, DEBIAN_SUITE, type PullOptions, pullDebian } from "./debian.ts";
+export { DEBIAN_PACKAGE, DEBIAN_SUITE, downloadDebianPackage, type PullOptions, pullDebian } from "./debian.ts";
 export { DEFAULT_CMDLINE, type ImageProgress, type ImportOptions, importImage } from "./import.ts";
 export { READY_LINE } from "./init.ts";
 export { readKernel } from "./kernel-image.ts";

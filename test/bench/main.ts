@@ -6,33 +6,53 @@
 
 import { type BenchLine, benchLine, type Figure } from "./bench-line.ts";
 import { boot } from "./boot.ts";
-import { engine } from "./engine.ts";
+import { engineBoot } from "./engine-boot.ts";
+import { engineGuest } from "./engine-guest.ts";
+import { engineLoops } from "./engine-loops.ts";
 import { failover } from "./failover.ts";
+import { WORKLOADS } from "./guest-workloads.ts";
 import { log } from "./log.ts";
 import { memory } from "./memory.ts";
 import { np } from "./np.ts";
 
 /** What a name on the command line runs; a bench may print figures of several names, measured in one run. */
-const BENCHES: Readonly<Record<string, () => AsyncIterable<Figure>>> = { boot, engine, failover, log, np, memory };
-const ALIASES: Readonly<Record<string, string>> = { interpreter: "boot", repair: "failover" };
+const BENCHES: Readonly<Record<string, (workloads: readonly string[]) => AsyncIterable<Figure>>> = {
+  boot,
+  "engine:loops": engineLoops,
+  "engine:guest": engineGuest,
+  "engine:boot": engineBoot,
+  failover,
+  log,
+  np,
+  memory,
+};
+const GROUPS: Readonly<Record<string, readonly string[]>> = {
+  engine: ["engine:loops", "engine:guest", "engine:boot"],
+  interpreter: ["boot"],
+  repair: ["failover"],
+};
+/** `engine:guest:gzip` is that workload alone. */
+const WORKLOAD = /^(engine:guest):(.+)$/;
 
 const words = process.argv.slice(2);
 const table = words.includes("--table");
 const names = words.filter((word) => !word.startsWith("--"));
-const unknown = names.filter((name) => !(name in BENCHES) && !(name in ALIASES));
-if (unknown.length > 0) {
-  process.stderr.write(
-    `Cannot run ${unknown.join(", ")}: the benches are ${[...Object.keys(BENCHES), ...Object.keys(ALIASES)].join(", ")}\n`,
-  );
-  process.exit(2);
+const wanted = new Map<string, string[]>();
+for (const name of names.length === 0 ? Object.keys(BENCHES) : names.flatMap((name) => GROUPS[name] ?? [name])) {
+  const [, bench = name, workload] = WORKLOAD.exec(name) ?? [];
+  if (!(bench in BENCHES) || (workload !== undefined && !WORKLOADS.some((each) => each.name === workload))) {
+    const all = [...Object.keys(BENCHES), ...Object.keys(GROUPS), ...WORKLOADS.map((each) => `engine:guest:${each.name}`)];
+    process.stderr.write(`Cannot run ${name}: the benches are ${all.join(", ")}\n`);
+    process.exit(2);
+  }
+  wanted.set(bench, [...(wanted.get(bench) ?? []), ...(workload === undefined ? [] : [workload])]);
 }
-const wanted = new Set(names.length === 0 ? Object.keys(BENCHES) : names.map((name) => ALIASES[name] ?? name));
 
 let failed = false;
-for (const name of wanted) {
+for (const [name, parts] of wanted) {
   process.stderr.write(`bench ${name}\n`);
   try {
-    for await (const figure of BENCHES[name]?.() ?? []) print(benchLine(figure));
+    for await (const figure of BENCHES[name]?.(parts) ?? []) print(benchLine(figure));
   } catch (error) {
     failed = true;
     process.stderr.write(`bench ${name} failed: ${error instanceof Error ? (error.stack ?? error.message) : error}\n`);
@@ -47,7 +67,11 @@ function print(line: BenchLine): void {
   }
   const tail = line.p99 === undefined ? "" : `  p99 ${line.p99}`;
   const ratios = line.ratioToQemu === undefined ? "" : `  x${line.ratioToQemu} of QEMU, x${line.ratioToQemuIcount} of icount`;
-  const goal = line.goal === undefined ? "" : `  goal ${line.goal} ${line.met ? "met" : "missed"}`;
+  const goals = [
+    ...(line.goal === undefined ? [] : [line.goal]),
+    ...(line.goalRatioToQemu === undefined ? [] : [`x${line.goalRatioToQemu} and x${line.goalRatioToQemuIcount}`]),
+  ];
+  const goal = goals.length === 0 ? "" : `  goal ${goals.join(", ")} ${line.met ? "met" : "missed"}`;
   process.stdout.write(
     `${line.bench.padEnd(12)} ${line.name.padEnd(22)} ${String(line.value).padStart(10)} ${line.unit.padEnd(8)}${tail}${ratios}  n ${line.n}${goal}\n`,
   );

@@ -1,5 +1,5 @@
 /** The peer: QEMU's translator on the same guest, plain, and counting instructions as we do. */
-import { execFileSync, spawn } from "node:child_process";
+import { type ChildProcessWithoutNullStreams, execFileSync, spawn } from "node:child_process";
 
 /** How QEMU is run: as it is, or with its own exact instruction counter. */
 export type QemuMode = "plain" | "icount";
@@ -15,6 +15,11 @@ const LIMIT_MS = 300_000;
 export function qemuVersion(): string {
   const [line = ""] = execFileSync(PROGRAM, ["--version"], { encoding: "utf8" }).split("\n");
   return line;
+}
+
+/** QEMU's machine with a kernel that it boots by its own firmware, and the serial port on stdin and stdout. */
+export function linuxWords(kernel: string, initramfs: string, memoryMiB: number, cmdline: string): readonly string[] {
+  return ["-machine", "virt", "-m", `${memoryMiB}`, "-nographic", "-kernel", kernel, "-initrd", initramfs, "-append", cmdline];
 }
 
 /** As one would type it. */
@@ -60,4 +65,70 @@ export async function runQemu(words: readonly string[], mode: QemuMode, until?: 
     throw new Error(`Cannot compare with QEMU: ${qemuCommand(words)} (${mode}) ${how}: ${complaint.trim() || output.slice(-500)}`);
   }
   return { seconds: (end - start) / 1000, output };
+}
+
+/** A guest on QEMU that is typed at. */
+export class QemuGuest {
+  /** Everything the guest has written to its console. */
+  transcript = "";
+  private readonly child: ChildProcessWithoutNullStreams;
+  private stopped = false;
+  private complaint = "";
+  private ended = false;
+  private onChange = () => {};
+
+  constructor(
+    words: readonly string[],
+    private readonly mode: QemuMode,
+  ) {
+    this.child = spawn(PROGRAM, [...words, ...(mode === "icount" ? ICOUNT : [])]);
+    this.child.stdout.setEncoding("latin1").on("data", (text: string) => {
+      this.transcript += text;
+      this.onChange();
+    });
+    this.child.stderr.setEncoding("utf8").on("data", (text: string) => {
+      this.complaint += text;
+    });
+    this.child.once("error", (error) => {
+      this.complaint += error.message;
+    });
+    this.child.once("close", () => {
+      this.ended = true;
+      this.onChange();
+    });
+  }
+
+  type(text: string): void {
+    this.child.stdin.write(text, "latin1");
+  }
+
+  /** Runs the guest until the transcript has `text` behind position `from`. @throws where it ends, or hangs */
+  async printed(text: string, from = 0): Promise<void> {
+    if (this.stopped) this.child.kill("SIGCONT");
+    this.stopped = false;
+    await new Promise<void>((resolve, reject) => {
+      const fail = () =>
+        reject(new Error(`QEMU (${this.mode}) did not print ${JSON.stringify(text)}: ${this.complaint || this.transcript.slice(-2000)}`));
+      const timer = setTimeout(fail, LIMIT_MS);
+      this.onChange = () => {
+        if (!this.ended && !this.transcript.includes(text, from)) return;
+        clearTimeout(timer);
+        this.onChange = () => {};
+        if (this.transcript.includes(text, from)) resolve();
+        else fail();
+      };
+      this.onChange();
+    });
+  }
+
+  /** While others are measured: a plain one idles at its prompt, for free; one that counts goes from timer to timer and never idles. */
+  rest(): void {
+    if (this.mode === "plain") return;
+    this.child.kill("SIGSTOP");
+    this.stopped = true;
+  }
+
+  close(): void {
+    this.child.kill("SIGKILL");
+  }
 }

@@ -1,7 +1,6 @@
 /**
- * `engine`: million guest instructions a second over eight loops and over the boot of the default image, translated and interpreted,
- * next to QEMU, in turn on the same binaries, so that all see the same host. All but the first boot that is translated find what
- * the compile thread made for the one before (`detail.first`: that one's seconds).
+ * `engine:loops`: million guest instructions a second over eight loops without an operating system, translated and interpreted, next
+ * to QEMU, in turn on the same binaries, so that all see the same host.
  *
  * A loop's rate is that of its many iterations. QEMU's is over the difference to one iteration, which leaves out the start of
  * its process; ours is over everything from the machine's reset. Counts and checksums are those of the fixtures' README.
@@ -13,22 +12,16 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import type { RegionOptions } from "../../src/engine/regions.ts";
 import { VirtualMachine } from "../../src/engine/virtual-machine.ts";
-import { ImageStore, READY_LINE } from "../../src/images/index.ts";
-import { CompileService } from "../../src/worker/compile-service.ts";
-import { RemoteCompiler } from "../../src/worker/remote-compiler.ts";
 import { QEMU, RISCV_GCC, requireTools } from "../support/debian-tools.ts";
-import { guestImageStore } from "../support/guest-image.ts";
-import { LinuxGuest, linuxFiles } from "../support/linux-guest.ts";
 import { machineModule } from "../support/machine-module.ts";
 import { type Figure, median } from "./bench-line.ts";
+import { INTERPRETER, type OurEngine, translating } from "./our-engines.ts";
 import { ICOUNT, QEMU_MODES, type QemuMode, qemuCommand, qemuVersion, runQemu } from "./qemu.ts";
 
 const RUNS = 3;
-const INTERPRETER_LOOPS_GOAL = 350;
-const INTERPRETER_BOOT_GOAL = 200;
+const INTERPRETER_GOAL = 350;
 /** What QEMU's machine has by itself. */
 const LOOP_MIB = 128;
-const BOOT_MIB = 256;
 /** After so many instructions the host has compiled the interpreter for good. */
 const WARM_UP = 200_000_000n;
 /** One tick of 100 ns an instruction. */
@@ -50,27 +43,14 @@ interface Loop {
   readonly many: Build;
 }
 
-/** How our machine runs a guest. */
-interface Engine {
-  readonly name: "jit" | "interpreter";
-  readonly loopsGoal: number | null;
-  readonly bootGoal: number | null;
-  readonly regions: () => RegionOptions | undefined;
-}
-
-export async function* engine(): AsyncGenerator<Figure> {
+export async function* engineLoops(): AsyncGenerator<Figure> {
   requireTools(QEMU, RISCV_GCC);
   const version = qemuVersion();
-  const compile = new CompileService(new URL("../../dist/compile-thread.mjs", import.meta.url), (error) => {
-    throw error;
-  });
-  const engines: readonly Engine[] = [
-    { name: "jit", loopsGoal: null, bootGoal: null, regions: () => translated(compile) },
-    { name: "interpreter", loopsGoal: INTERPRETER_LOOPS_GOAL, bootGoal: INTERPRETER_BOOT_GOAL, regions: () => undefined },
-  ];
+  const { jit, compile } = translating();
+  const engines = [jit, INTERPRETER];
   const folder = await mkdtemp(join(tmpdir(), "understudy-loops-"));
   try {
-    const figures = new Map<Engine, Figure[]>(engines.map((each) => [each, []]));
+    const figures = new Map<OurEngine, Figure[]>(engines.map((each) => [each, []]));
     for (const loop of await buildLoops(folder)) {
       for (const [each, figure] of await measureLoop(engines, loop, version)) {
         figures.get(each)?.push(figure);
@@ -78,28 +58,20 @@ export async function* engine(): AsyncGenerator<Figure> {
       }
     }
     for (const [each, measured] of figures) yield loopsFigure(each, measured, version);
-    yield* await measureBoot(engines, version);
   } finally {
     await rm(folder, { recursive: true });
     await compile.stop();
   }
 }
 
-/** A line of its own for each machine, as in a worker. */
-function translated(compile: CompileService): RegionOptions {
-  const line = compile.connect();
-  if (line === null) throw new Error("Cannot translate: the compile thread has no line left");
-  return { compiler: new RemoteCompiler(line) };
-}
-
-function loopsFigure({ name, loopsGoal }: Engine, figures: readonly Figure[], version: string): Figure {
+function loopsFigure({ name }: OurEngine, figures: readonly Figure[], version: string): Figure {
   return {
     bench: "engine",
     name: `${name}: loops`,
     unit: "Minstr/s",
     value: geometricMean(figures.map(({ value }) => value)),
     n: figures.length,
-    ...(loopsGoal !== null && { goal: loopsGoal }),
+    ...(name === "interpreter" && { goal: INTERPRETER_GOAL }),
     better: "higher",
     ratioToQemu: geometricMean(figures.map(({ ratioToQemu = Number.NaN }) => ratioToQemu)),
     ratioToQemuIcount: geometricMean(figures.map(({ ratioToQemuIcount = Number.NaN }) => ratioToQemuIcount)),
@@ -134,9 +106,9 @@ async function buildLoops(folder: string): Promise<Loop[]> {
   );
 }
 
-async function measureLoop(engines: readonly Engine[], loop: Loop, version: string): Promise<readonly [Engine, Figure][]> {
+async function measureLoop(engines: readonly OurEngine[], loop: Loop, version: string): Promise<readonly [OurEngine, Figure][]> {
   const module = machineModule();
-  const ours = new Map<Engine, number[]>(engines.map((each) => [each, []]));
+  const ours = new Map<OurEngine, number[]>(engines.map((each) => [each, []]));
   const theirs: Record<QemuMode, number[]> = { plain: [], icount: [] };
   runUntil(module, undefined, loop.many, WARM_UP);
   for (let run = 0; run < RUNS; run++) {
@@ -207,68 +179,6 @@ function runUntil(module: WebAssembly.Module, regions: RegionOptions | undefined
   let end = vm.run(limit, false);
   while (end === "output") end = vm.run(limit, false);
   return vm;
-}
-
-/**
- * Reset to the ready line. What QEMU retires meanwhile is not the same (its firmware is a guest, its clock the host's), so the
- * ratios are of seconds.
- */
-async function measureBoot(engines: readonly Engine[], version: string): Promise<Figure[]> {
-  const files = await linuxFiles();
-  const { dir, manifest } = await guestImageStore();
-  const store = new ImageStore(dir);
-  const { cmdline } = manifest;
-  const words = bootWords(store.blobPath(manifest.kernel.digest), store.blobPath(manifest.initramfs.digest), cmdline);
-  const ours = new Map<Engine, number[]>(engines.map((each) => [each, []]));
-  const theirs: Record<QemuMode, number[]> = { plain: [], icount: [] };
-  const instants = new Set<bigint>();
-  const boot = (regions: RegionOptions | undefined): LinuxGuest => {
-    const guest = new LinuxGuest(files, BOOT_MIB, null, regions);
-    guest.runUntil(READY_LINE);
-    return guest;
-  };
-  boot(undefined);
-  for (let run = 0; run < RUNS; run++) {
-    for (const [each, times] of ours) {
-      const start = performance.now();
-      const guest = boot(each.regions());
-      times.push((performance.now() - start) / 1000);
-      instants.add(guest.vm.instant);
-    }
-    for (const mode of QEMU_MODES) theirs[mode].push((await runQemu(words, mode, READY_LINE)).seconds);
-  }
-  const [instructions] = instants;
-  if (instants.size !== 1 || instructions === undefined) throw new Error(`boots differ: ${[...instants].join(", ")} instructions`);
-  const plain = median(theirs.plain);
-  const icount = median(theirs.icount);
-  return [...ours].map(([{ name, bootGoal }, times]) => {
-    const seconds = median(times);
-    return {
-      bench: "engine",
-      name: `${name}: boot`,
-      unit: "Minstr/s",
-      value: Number(instructions) / 1e6 / seconds,
-      n: RUNS,
-      ...(bootGoal !== null && { goal: bootGoal }),
-      better: "higher",
-      ratioToQemu: plain / seconds,
-      ratioToQemuIcount: icount / seconds,
-      detail: {
-        instructions: Number(instructions),
-        seconds: Number(seconds.toFixed(3)),
-        first: Number((times[0] ?? Number.NaN).toFixed(3)),
-        qemuSeconds: Number(plain.toFixed(3)),
-        qemuIcountSeconds: Number(icount.toFixed(3)),
-        peer: version,
-        command: qemuCommand(bootWords("KERNEL", "INITRAMFS", cmdline)),
-        icount: ICOUNT.join(" "),
-      },
-    };
-  });
-}
-
-function bootWords(kernel: string, initramfs: string, cmdline: string): readonly string[] {
-  return ["-machine", "virt", "-m", `${BOOT_MIB}`, "-nographic", "-kernel", kernel, "-initrd", initramfs, "-append", cmdline];
 }
 
 function geometricMean(values: readonly number[]): number {
