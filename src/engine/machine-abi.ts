@@ -34,6 +34,7 @@ export interface MachineAbi {
   regionSamples(): number;
   regionSamplesMax(): number;
   regionOwners(): number;
+  regionHeat(): number;
   regionNumbers(): number;
   installRegion(number: number, page: number, entries: number, ranges: number): number;
   regionFigures(): number;

@@ -11,6 +11,10 @@ export interface CompiledRegions {
 }
 
 export interface CompiledRegion {
+  /** The same of a region that was compiled anew for speed, and of no other of this compiler. */
+  readonly id: number;
+  /** Compiled as well as the host can, which takes its time; else as fast as it can. */
+  readonly optimised: boolean;
   /** The function's name among the module's exports. */
   readonly name: string;
   readonly source: RegionSource;
@@ -20,6 +24,8 @@ export interface CompiledRegion {
 export interface RegionCompiler {
   /** Asks for regions to be made. */
   request(sources: readonly RegionSource[], machine: MachineAddresses): void;
+  /** Asks for a region that runs much to be compiled for speed. */
+  optimise(region: CompiledRegion, machine: MachineAddresses): void;
   /** Asks for the regions that are known already of pages with these hashes (`hashPage`). */
   lookUp(hashes: readonly number[]): void;
   /** What has been answered and not been taken yet; null: nothing. */
@@ -44,16 +50,23 @@ export function hashPage(bytes: Uint8Array): number {
   return hash >>> 0;
 }
 
-/** Translates and compiles. Regions in which nothing can be executed are left out. */
-export function compileRegions(sources: readonly RegionSource[], machine: MachineAddresses): CompiledRegions {
+/** Translates and compiles. Regions in which nothing can be executed are left out. @param firstId they are numbered from here on */
+export function compileRegions(sources: readonly RegionSource[], machine: MachineAddresses, firstId: number): CompiledRegions {
   const { bytes, regions } = translateModule(sources, machine);
   return {
     module: new WebAssembly.Module(bytes),
     regions: regions.flatMap((shape, index) => {
       const source = sources[index];
-      return source === undefined || shape.instructions === 0 ? [] : [{ name: `f${index}`, source, shape }];
+      if (source === undefined || shape.instructions === 0) return [];
+      return [{ id: firstId + index, optimised: false, name: `f${index}`, source, shape }];
     }),
   };
+}
+
+/** The same region in a module of its own, as it is to be compiled for speed. */
+export function compileAgain({ id, source }: CompiledRegion, machine: MachineAddresses): CompiledRegions {
+  const { module, regions } = compileRegions([source], machine, id);
+  return { module, regions: regions.map((region) => ({ ...region, optimised: true })) };
 }
 
 /** Regions that were compiled, by the content of the page that they were made from; the oldest are forgotten. */
@@ -96,10 +109,20 @@ function includes(all: readonly number[], some: readonly number[]): boolean {
 export class ImmediateCompiler implements RegionCompiler {
   private readonly answers: CompiledRegions[] = [];
   private readonly library = new RegionLibrary();
+  private nextId = 1;
   readonly outstanding = 0;
 
   request(sources: readonly RegionSource[], machine: MachineAddresses): void {
-    const compiled = compileRegions(sources, machine);
+    this.answer(compileRegions(sources, machine, this.nextId));
+    this.nextId += sources.length;
+  }
+
+  /** The host compiles for speed what runs much by itself; so this is only another module. */
+  optimise(region: CompiledRegion, machine: MachineAddresses): void {
+    this.answer(compileAgain(region, machine));
+  }
+
+  private answer(compiled: CompiledRegions): void {
     this.library.add(compiled);
     this.answers.push(compiled);
   }

@@ -15,6 +15,8 @@ export interface RegionOptions {
   readonly sampleInterval?: number;
   /** Samples of an address that make it worth a region. */
   readonly threshold?: number;
+  /** Instructions that a region retires before it is compiled for speed. */
+  readonly optimiseAfter?: number;
   /** Regions installed at once; the oldest make room. At most what the machine numbers. */
   readonly maximum?: number;
 }
@@ -31,6 +33,8 @@ export interface RegionStatistics {
   readonly late: number;
   /** Regions that made room for others. */
   readonly evicted: number;
+  /** Regions that were replaced by the same ones, compiled for speed. */
+  readonly optimised: number;
   /** How often regions were left: for code elsewhere, for an instruction that is interpreted, for a look at interrupts. */
   readonly exits: { readonly jump: number; readonly interpret: number; readonly lookAgain: number };
   /** Guest instructions retired in regions. */
@@ -39,6 +43,10 @@ export interface RegionStatistics {
 
 const SAMPLE_INTERVAL = 2048;
 const THRESHOLD = 32;
+/** Compiling for speed takes some 20 us an instruction, on another thread, and makes a region up to twice as fast. */
+const OPTIMISE_AFTER = 5_000_000;
+/** Looks between two at how much each region has run. */
+const HEAT_LOOKS = 8;
 /** What is known already is worth this fraction of the samples. */
 const KNOWN_THRESHOLD_DIVISOR = 8;
 /** Seeds that one region is made from. */
@@ -57,12 +65,19 @@ const ASKED_AGAIN_BITS_MAX = 20;
 /** So many requests of one page make the next ones a bit dearer. */
 const REQUESTS_OF_PAGE = 2;
 
+interface HeldRegion {
+  readonly region: CompiledRegion;
+  /** Was asked for. */
+  optimising: boolean;
+}
+
 export class Regions {
   private readonly machine: MachineAbi;
   private readonly memory: WebAssembly.Memory;
   private readonly table: WebAssembly.Table;
   private readonly compiler: RegionCompiler;
   private readonly threshold: number;
+  private readonly optimiseAfter: number;
   private readonly maximum: number;
   private readonly addresses: MachineAddresses;
   /** What a decode entry begins with where a region is entered. */
@@ -83,14 +98,18 @@ export class Regions {
   private readonly instances = new WeakMap<WebAssembly.Module, WebAssembly.Instance>();
   private readonly samples: Uint32Array;
   private readonly owners: Uint32Array;
-  /** Numbers that have a function in the table: those of regions, and of regions that were dropped since it was last looked. */
-  private readonly numbers = new Set<number>();
+  /** Instructions that each number's region has retired, modulo 2^32. */
+  private readonly heat: Uint32Array;
+  /** By number, what has a function in the table: regions, and regions that were dropped since it was last looked. */
+  private readonly numbers = new Map<number, HeldRegion>();
+  private looks = 0;
   private nextNumber = 1;
   private installed = 0;
   private translated = 0;
   private requested = 0;
   private late = 0;
   private evicted = 0;
+  private optimised = 0;
 
   constructor(machine: MachineAbi, memory: WebAssembly.Memory, table: WebAssembly.Table, options: RegionOptions) {
     this.machine = machine;
@@ -98,6 +117,7 @@ export class Regions {
     this.table = table;
     this.compiler = options.compiler;
     this.threshold = options.threshold ?? THRESHOLD;
+    this.optimiseAfter = options.optimiseAfter ?? OPTIMISE_AFTER;
     this.maximum = Math.min(options.maximum ?? Number.POSITIVE_INFINITY, machine.regionNumbers() - 1);
     const [registers, programCounter, mstatus, fcsr, readTlb, writeTlb, outcome] = Array.from({ length: 7 }, (_, which) =>
       machine.regionAddress(which),
@@ -118,17 +138,18 @@ export class Regions {
     this.imports = { env: { memory, ...functions } };
     this.samples = new Uint32Array(memory.buffer, machine.regionSamples(), machine.regionSamplesMax() + 1);
     this.owners = new Uint32Array(memory.buffer, machine.regionOwners(), machine.regionNumbers());
+    this.heat = new Uint32Array(memory.buffer, machine.regionHeat(), machine.regionNumbers());
     table.grow(machine.regionNumbers() - table.length);
     machine.setSampling(options.sampleInterval ?? SAMPLE_INTERVAL);
   }
 
   statistics(): RegionStatistics {
-    const { installed, translated, requested, late, evicted } = this;
+    const { installed, translated, requested, late, evicted, optimised } = this;
     const [jump = 0, interpret = 0, lookAgain = 0, retired = 0] = [
       ...new BigUint64Array(this.memory.buffer, this.machine.regionFigures(), 4),
     ].map(Number);
     const regions = this.owners.reduce((sum, owner) => sum + (owner === 0 ? 0 : 1), 0);
-    return { regions, installed, translated, requested, late, evicted, exits: { jump, interpret, lookAgain }, retired };
+    return { regions, installed, translated, requested, late, evicted, optimised, exits: { jump, interpret, lookAgain }, retired };
   }
 
   /** Between two runs: installs what was compiled, asks for what runs often. */
@@ -142,6 +163,23 @@ export class Regions {
       this.samples[0] = 0;
     }
     if (this.wanted.size > 0 && this.compiler.outstanding === 0) this.request();
+    if (++this.looks % HEAT_LOOKS === 0) this.optimiseHottest();
+  }
+
+  /** One at a time: the hottest first, and nothing that is cold by the time it would be its turn. */
+  private optimiseHottest(): void {
+    let hottest: HeldRegion | null = null;
+    let most = this.optimiseAfter;
+    for (const [number, held] of this.numbers) {
+      if (held.optimising) return;
+      const heat = this.heat[number] ?? 0;
+      if (held.region.optimised || heat < most || this.owners[number] === 0) continue;
+      most = heat;
+      hottest = held;
+    }
+    if (hottest === null) return;
+    hottest.optimising = true;
+    this.compiler.optimise(hottest.region, this.addresses);
   }
 
   private count(address: number): void {
@@ -246,13 +284,25 @@ export class Regions {
   // --- installing -----------------------------------------------------------------------------------------------------
 
   private answered(module: WebAssembly.Module, region: CompiledRegion): void {
+    if (region.optimised) this.replace(module, region);
     for (const page of this.askers.get(hashPage(region.source.page)) ?? []) {
       if (!this.install(module, region, page)) this.late++;
     }
   }
 
+  /** Goes on with the same region, compiled for speed; one that was dropped meanwhile is not entered any more. */
+  private replace(module: WebAssembly.Module, region: CompiledRegion): void {
+    for (const [number, held] of this.numbers) {
+      if (held.region.id !== region.id || held.region.optimised) continue;
+      this.table.set(number, this.instance(module).exports[region.name]);
+      this.numbers.set(number, { region, optimising: false });
+      this.optimised++;
+    }
+  }
+
   /** @returns false where the page's bytes are others, or all of it can be entered already, in a region that is no older */
-  private install(module: WebAssembly.Module, { name, source, shape }: CompiledRegion, page: number): boolean {
+  private install(module: WebAssembly.Module, region: CompiledRegion, page: number): boolean {
+    const { name, source, shape } = region;
     const bytes = this.pageBytes(page);
     for (const [start, end] of shape.covered) {
       for (let at = start; at < end; at++) if (bytes[at] !== source.page[at]) return false;
@@ -266,7 +316,7 @@ export class Regions {
     exchange.set(shape.covered.flat(), shape.entries.length);
     if (this.machine.installRegion(number, page, shape.entries.length, shape.covered.length) === 0) return false;
     this.table.set(number, this.instance(module).exports[name]);
-    this.numbers.add(number);
+    this.numbers.set(number, { region, optimising: false });
     this.nextNumber = number + 1;
     this.installed++;
     this.translated += shape.instructions;
@@ -312,7 +362,7 @@ export class Regions {
 
   /** Lets the functions of dropped regions go, and their modules with the last one. */
   private forgetDropped(): void {
-    for (const number of this.numbers) {
+    for (const number of this.numbers.keys()) {
       if (this.owners[number] !== 0) continue;
       this.table.set(number, null);
       this.numbers.delete(number);

@@ -154,6 +154,8 @@ export const REGION_SAMPLES_MAX: u32 = 255;
 /** u32 a region: the linear page that it was made from, 0: none. Regions are numbered from 1, as the table numbers functions. */
 export const REGION_OWNERS: u32 = 0xe1000;
 export const REGION_NUMBERS: u32 = 4096;
+/** u32 a region, modulo 2^32: the instructions that it has retired since it was installed. */
+export const REGION_HEAT: u32 = 0xe5000;
 /** Where the host puts bytes for the machine: an input session's id and its bytes; or what a region was made from. */
 export const EXCHANGE: u32 = 0xf0000;
 export const EXCHANGE_SIZE: u32 = 0x2000;

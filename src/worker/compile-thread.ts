@@ -4,13 +4,21 @@
  * What it made it keeps by the content of the guest's pages: the second VM of an image, a backup and a replica that comes later
  * find it ready. V8 compiles a function when it is called first; so every function is called here, once, on a memory that is
  * nobody's, and leaves at once because it has no instruction to spend. The code belongs to the process, the replicas' threads only
- * instantiate. V8 compiles again, and better, what then turns out to run long.
+ * instantiate. What then turns out to run much they ask for again, and it is compiled for speed: by V8's optimising compiler, whose
+ * own measure of what is worth that (returns, not instructions) would begin with much that is not and leave long loops for long.
  */
 import { setFlagsFromString } from "node:v8";
 import { type MessagePort, parentPort } from "node:worker_threads";
 import { assert, unreachable } from "../base/assert.ts";
-import { type CompiledRegions, compileRegions, hashPage, RegionLibrary } from "../engine/region-compiler.ts";
-import { MACHINE_FUNCTIONS, type RegionSource } from "../jit/index.ts";
+import {
+  type CompiledRegion,
+  type CompiledRegions,
+  compileAgain,
+  compileRegions,
+  hashPage,
+  RegionLibrary,
+} from "../engine/region-compiler.ts";
+import { MACHINE_FUNCTIONS, type MachineAddresses, type RegionSource } from "../jit/index.ts";
 import type { CompileAnswer, CompileConnection, CompileQuestion } from "./compile-messages.ts";
 
 /** 64 KiB pages that hold whatever address a region has in it. */
@@ -18,10 +26,11 @@ const SCRATCH_PAGES = 16;
 
 // What V8 does by itself from Node 24 on: without the hints a slow path costs registers on every access to memory.
 setFlagsFromString("--experimental-wasm-branch-hinting");
-// V8 optimises functions after so many bytes of them have run, 1.8 million by itself: over a boot that cost more than it gained.
-setFlagsFromString("--wasm-tiering-budget=10000000");
+// After so much V8 optimises by itself: not before what runs much was asked for.
+setFlagsFromString("--wasm-tiering-budget=2000000000");
 
 const library = new RegionLibrary();
+let nextId = 1;
 const functions = Object.fromEntries(Object.keys(MACHINE_FUNCTIONS).map((name) => [name, () => {}]));
 const imports = { env: { memory: new WebAssembly.Memory({ initial: SCRATCH_PAGES }), ...functions } };
 
@@ -32,12 +41,16 @@ function answer(port: MessagePort, question: CompileQuestion): void {
   switch (question.kind) {
     case "request": {
       const unknown = question.sources.filter((source) => !offerKnown(port, source));
-      const compiled = compileRegions(unknown, question.machine);
+      const compiled = compileRegions(unknown, question.machine, nextId);
+      nextId += unknown.length;
       callEach(compiled);
       library.add(compiled);
       port.postMessage({ compiled, answers: true } satisfies CompileAnswer);
       return;
     }
+    case "optimise":
+      port.postMessage({ compiled: optimised(question.region, question.machine), answers: false } satisfies CompileAnswer);
+      return;
     case "lookUp":
       for (const hash of question.hashes) {
         for (const compiled of library.find(hash)) port.postMessage({ compiled, answers: false } satisfies CompileAnswer);
@@ -58,6 +71,20 @@ function offerKnown(port: MessagePort, source: RegionSource): boolean {
     port.postMessage({ compiled, answers: false } satisfies CompileAnswer);
   }
   return missing.size === 0;
+}
+
+function optimised(region: CompiledRegion, machine: MachineAddresses): CompiledRegions {
+  const known = library
+    .find(hashPage(region.source.page))
+    .find(({ regions }) => regions.some(({ id, optimised }) => optimised && id === region.id));
+  if (known !== undefined) return known;
+  const compiled = compileAgain(region, machine);
+  // V8's flags are the process's: what another thread calls first meanwhile is optimised as well. The first of them turns off the others.
+  setFlagsFromString("--no-liftoff");
+  callEach(compiled);
+  for (const flag of ["--liftoff", "--wasm-tier-up", "--wasm-dynamic-tiering"]) setFlagsFromString(flag);
+  library.add(compiled);
+  return compiled;
 }
 
 function callEach({ module, regions }: CompiledRegions): void {

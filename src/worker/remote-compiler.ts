@@ -1,6 +1,6 @@
 /** Asks the compile thread, and looks for its answers between two runs of the guest: nothing here waits. */
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
-import type { CompiledRegions, RegionCompiler } from "../engine/region-compiler.ts";
+import type { CompiledRegion, CompiledRegions, RegionCompiler } from "../engine/region-compiler.ts";
 import type { MachineAddresses, RegionSource } from "../jit/index.ts";
 import type { CompileAnswer, CompileLine, CompileQuestion } from "./compile-messages.ts";
 
@@ -19,6 +19,10 @@ export class RemoteCompiler implements RegionCompiler {
   request(sources: readonly RegionSource[], machine: MachineAddresses): void {
     this.outstanding++;
     this.port.postMessage({ kind: "request", sources, machine } satisfies CompileQuestion);
+  }
+
+  optimise(region: CompiledRegion, machine: MachineAddresses): void {
+    this.port.postMessage({ kind: "optimise", region, machine } satisfies CompileQuestion);
   }
 
   lookUp(hashes: readonly number[]): void {

@@ -49,15 +49,24 @@ function tell(program: Uint8Array, seed: number, regions?: RegionOptions): { sto
 describe("translated code", () => {
   test(`leaves ${seeds.length} random programs in the interpreter's states`, () => {
     let translated = 0;
+    let optimised = 0;
     for (const seed of seeds) {
       const program = randomProgram(new Prng(seed));
       const interpreted = tell(program, seed);
-      const regions = { compiler: new ImmediateCompiler(), sampleInterval: 1 + (seed % 7), threshold: 1, maximum: 1 + (seed % 40) };
+      const regions = {
+        compiler: new ImmediateCompiler(),
+        sampleInterval: 1 + (seed % 7),
+        threshold: 1,
+        maximum: 1 + (seed % 40),
+        optimiseAfter: 20,
+      };
       const { story, vm } = tell(program, seed, regions);
       expect(story, `seed ${seed}`).toEqual(interpreted.story);
       translated += vm.regionStatistics()?.retired ?? 0;
+      optimised += vm.regionStatistics()?.optimised ?? 0;
     }
     // They would prove little if nothing was translated.
     expect(translated).toBeGreaterThan(seeds.length * EPOCHS * 100);
+    expect(optimised).toBeGreaterThan(seeds.length / 10);
   });
 });

@@ -16,7 +16,7 @@ import {
   CSR_CYCLE, CSR_FCSR, CSR_FFLAGS, CSR_FRM, CSR_INSTRET, CSR_SCAUSE, CSR_SEPC, CSR_SIE, CSR_SSCRATCH, CSR_SSTATUS, CSR_STVAL, CSR_TIME,
 } from "../../isa/csr";
 import {
-  DECODE_COVERED, DECODE_ENTRY, EXCHANGE, REGION_NUMBERS, REGION_SAMPLES_MAX, REGION_OUTCOME, REGION_OWNERS, REGION_SAMPLES,
+  DECODE_COVERED, DECODE_ENTRY, EXCHANGE, REGION_HEAT, REGION_NUMBERS, REGION_SAMPLES_MAX, REGION_OUTCOME, REGION_OWNERS, REGION_SAMPLES,
 } from "../layout";
 import { clearRegionsDropped, codeIndex, regionsDropped } from "../ram";
 import { executeAtomic } from "./atomic";
@@ -84,6 +84,7 @@ export function installRegion(number: u32, page: u32, entries: u32, ranges: u32)
     }
   }
   store<u32>(REGION_OWNERS + (number << 2), page);
+  store<u32>(REGION_HEAT + (number << 2), 0);
   freeUnentered(table, page);
   return true;
 }
