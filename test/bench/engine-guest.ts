@@ -163,6 +163,7 @@ function since(before: RegionStatistics, after: RegionStatistics | null): Region
     requested: after.requested - before.requested,
     late: after.late - before.late,
     evicted: after.evicted - before.evicted,
+    optimised: after.optimised - before.optimised,
     exits: {
       jump: after.exits.jump - before.exits.jump,
       interpret: after.exits.interpret - before.exits.interpret,
@@ -173,7 +174,10 @@ function since(before: RegionStatistics, after: RegionStatistics | null): Region
 }
 
 /** Of the last run. */
-function regionsDetail({ instructions }: Run, { regions, installed, requested, late, evicted, exits, retired }: RegionStatistics) {
+function regionsDetail(
+  { instructions }: Run,
+  { regions, installed, requested, late, evicted, optimised, exits, retired }: RegionStatistics,
+) {
   const { jump, interpret, lookAgain } = exits;
   const interpreted = instructions - retired;
   return {
@@ -183,6 +187,7 @@ function regionsDetail({ instructions }: Run, { regions, installed, requested, l
     requested,
     late,
     evicted,
+    optimised,
     exitsJump: jump,
     exitsInterpret: interpret,
     exitsLookAgain: lookAgain,
@@ -193,10 +198,10 @@ function instructionsLine(run: Run): string {
   if (run.instructions === 0) return "";
   const rate = `, ${millions(run.instructions)} instructions, ${Math.round(run.instructions / run.ms / 1000)} M/s`;
   if (run.regions === null) return rate;
-  const { regions, installed, requested, late, evicted, exits, retired } = run.regions;
+  const { regions, installed, requested, late, evicted, optimised, exits, retired } = run.regions;
   return (
     `${rate}, ${((100 * retired) / run.instructions).toFixed(1)} % in regions (${regions}; ${installed} installed, ${requested} requested, ` +
-    `${late} late, ${evicted} evicted), left ${millions(exits.jump)} times to jump, ${millions(exits.interpret)} to interpret, ` +
+    `${late} late, ${evicted} evicted, ${optimised} optimised), left ${millions(exits.jump)} times to jump, ${millions(exits.interpret)} to interpret, ` +
     `${millions(exits.lookAgain)} to look again`
   );
 }
