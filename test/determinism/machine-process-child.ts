@@ -1,10 +1,10 @@
-/** The other side of machine-process.ts. Arguments: MiB of the machine's memory, and its engine. */
+/** The other side of machine-process.ts. Arguments: MiB of the machine's memory, its engine, and the seed of what that does. */
 import { readFileSync, writeFileSync } from "node:fs";
 import { type Engine, LocalMachine, type Position } from "./machine-host.ts";
 import { type Answer, type PackedPosition, type Question, unpackedInput } from "./machine-process.ts";
 
-const [memoryMiB, engine] = process.argv.slice(2) as [string, Engine];
-const machine = new LocalMachine({ memoryMiB: Number(memoryMiB), engine });
+const [memoryMiB, engine, seed] = process.argv.slice(2) as [string, Engine, string];
+const machine = new LocalMachine({ memoryMiB: Number(memoryMiB), engine, seed: Number(seed) });
 
 process.on("message", async (question: Question) => {
   process.send?.(await answer(question).catch((error: Error): Answer => ({ error: error.message })));

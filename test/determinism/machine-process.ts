@@ -72,9 +72,9 @@ export class MachineProcess implements MachineHost {
   private ended: Error | null = null;
 
   /** @param node its program and version */
-  constructor({ memoryMiB, engine }: MachineOptions, node = { program: process.execPath, version: process.versions.node }) {
+  constructor({ memoryMiB, engine, seed = 1 }: MachineOptions, node = { program: process.execPath, version: process.versions.node }) {
     this.name = `a process of Node ${node.version}, ${engine}`;
-    this.child = fork(CHILD, [String(memoryMiB), engine], { execPath: node.program, execArgv: ["--import", LOADER] });
+    this.child = fork(CHILD, [String(memoryMiB), engine, String(seed)], { execPath: node.program, execArgv: ["--import", LOADER] });
     this.child.on("message", (answer: Answer) => this.take()?.resolve(answer));
     this.child.once("error", (error) => this.end(error));
     this.child.once("exit", (status, signal) => this.end(new Error(`${this.name} has ended: ${signal ?? status}`)));

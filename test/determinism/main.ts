@@ -1,7 +1,8 @@
 /**
  * `npm run determinism -- [--seed N] [--minutes M]`: random programs, and boots of a guest that then does its work, cut into random
  * pieces and moved between processes at random instants, interpreted and translated, under this Node and the others that npm's
- * registry gives.
+ * registry gives. And in lockstep: interpreted and, with regions that come and go at random moments, translated, with their states
+ * compared after each of many short pieces.
  *
  * Each must come to the states of the same guest, interpreted in one piece. One difference ends it, with status 1 and the seed that shows it.
  */
@@ -11,13 +12,19 @@ import { CLOCK_RATE_INSTRUCTIONS } from "../../src/engine/epoch.ts";
 import { complaints, expectedResults, WORK_COMMAND, WORK_DONE, withWork, workReport } from "../support/guest-work.ts";
 import { linuxFiles } from "../support/linux-guest.ts";
 import { otherNodes } from "../support/node-versions.ts";
+import { Difference, Lockstep } from "./lockstep.ts";
 import { LocalMachine, type MachineHost } from "./machine-host.ts";
 import { MachineProcesses } from "./machine-processes.ts";
-import { LINUX_MEMORY_MIB, linuxAtReset, PROGRAM_MEMORY_MIB, tellLinux, tellProgram } from "./stories.ts";
+import { LINUX_CODE, LINUX_MEMORY_MIB, linuxAtReset, PROGRAM_CODE, PROGRAM_MEMORY_MIB, tellLinux, tellProgram } from "./stories.ts";
 import { type Itinerary, Traveller } from "./traveller.ts";
 
 /** Between two boots; it takes about as long as one. */
 const PROGRAMS_A_BOOT = 250;
+/** Of machines in lockstep, instructions at most: a program's, and a boot's, of which one in so many may be a long one. */
+const PROGRAM_PIECE = 10_000;
+const BOOT_PIECES = [10_000, 2_000_000] as const;
+const LONG_ONE_IN = 20;
+const LOCKSTEP_EPOCH_INSTRUCTIONS = 10_000;
 
 const { values } = parseArgs({ options: { seed: { type: "string", default: "1" }, minutes: { type: "string", default: "10" } } });
 const firstSeed = Number(values.seed);
@@ -32,13 +39,12 @@ const processes = new MachineProcesses();
 const here = new LocalMachine({ memoryMiB: PROGRAM_MEMORY_MIB, engine: "interpreter" });
 const programHosts = [here, ...processes.startOfEachKind(PROGRAM_MEMORY_MIB, "translates-all", nodes)];
 const linuxHosts = processes.startOfEachKind(LINUX_MEMORY_MIB, "translates-often", nodes);
+const linuxHere = new LocalMachine({ memoryMiB: LINUX_MEMORY_MIB, engine: "interpreter" });
 const reference = processes.start({ memoryMiB: LINUX_MEMORY_MIB, engine: "interpreter" });
 const reset = linuxAtReset(withWork(await linuxFiles()));
 const results = expectedResults();
 
-const done = { programs: 0, boots: 0, moves: 0 };
-
-class Difference extends Error {}
+const done = { programs: 0, boots: 0, moves: 0, pieces: 0 };
 
 function compare(what: string, told: readonly string[], other: readonly string[]): void {
   const at = told.findIndex((line, index) => other[index] !== line);
@@ -60,6 +66,12 @@ async function judgeProgram(seed: number): Promise<void> {
       compare(`seed ${seed}, ${flavour} program, ${how}`, told, await tellProgram(traveller, seed, flavour));
       done.moves += traveller.moves;
     }
+    const translator = new LocalMachine({ memoryMiB: PROGRAM_MEMORY_MIB, engine: "translates-erratically", seed });
+    const longestPiece = (): number => PROGRAM_PIECE;
+    const what = `seed ${seed}, ${flavour} program, in lockstep`;
+    const lockstep = new Lockstep(here, translator, new Prng(seed), { what, longestPiece, code: PROGRAM_CODE });
+    await tellProgram(lockstep, seed, flavour, LOCKSTEP_EPOCH_INSTRUCTIONS);
+    done.pieces += lockstep.pieces;
     done.programs++;
   }
 }
@@ -74,13 +86,20 @@ async function judgeBoot(seed: number): Promise<void> {
   const report = workReport(told.transcript);
   compare(`seed ${seed}, what the guest answers`, results, report.results);
   compare(`seed ${seed}, the kernel's complaints`, [], complaints(report.kernelLog));
+  const translator = new LocalMachine({ memoryMiB: LINUX_MEMORY_MIB, engine: "translates-erratically", seed });
+  const mood = new Prng(seed);
+  const longestPiece = (): number => BOOT_PIECES[mood.between(1, LONG_ONE_IN) === 1 ? 1 : 0];
+  const what = `seed ${seed}, boot in lockstep`;
+  const lockstep = new Lockstep(linuxHere, translator, prng, { what, longestPiece, code: LINUX_CODE });
+  compare(what, told.lines, (await tellLinux(lockstep, reset, environment)).lines);
+  done.pieces += lockstep.pieces;
   done.boots++;
   done.moves += traveller.moves;
 }
 
 function summary(): string {
   const versions = [process.versions.node, ...nodes.map(({ version }) => version)].join(" and ");
-  return `${done.programs} programs and ${done.boots} boots, moved ${done.moves} times between processes of Node ${versions}`;
+  return `${done.programs} programs and ${done.boots} boots, moved ${done.moves} times between processes of Node ${versions}; ${done.pieces} pieces in lockstep`;
 }
 
 const end = Date.now() + minutes * 60_000;

@@ -6,6 +6,7 @@ import { Prng } from "../../src/base/prng.ts";
 import type { EpochInput } from "../../src/engine/epoch.ts";
 import { CLOCK_RATE_INSTRUCTIONS } from "../../src/engine/epoch.ts";
 import { VirtualMachine } from "../../src/engine/virtual-machine.ts";
+import { KERNEL_BASE, RAM_BASE } from "../../src/isa/memory-map.ts";
 import { type Flavour, randomProgram } from "../machine/random-programs.ts";
 import { INPUT_SESSION, type LinuxFiles } from "../support/linux-guest.ts";
 import { machineModule } from "../support/machine-module.ts";
@@ -15,6 +16,8 @@ const module = machineModule();
 
 /** Of the machine of a random program. */
 export const PROGRAM_MEMORY_MIB = 1;
+/** Where its code is, its frame and its data: physical addresses [start, end). */
+export const PROGRAM_CODE = [RAM_BASE, RAM_BASE + 0x1_8000] as const;
 const PROGRAM_EPOCHS = 6;
 const PROGRAM_EPOCH_INSTRUCTIONS = 1500;
 /** Instructions of a story that goes all the way. */
@@ -22,6 +25,8 @@ export const PROGRAM_INSTRUCTIONS = PROGRAM_EPOCHS * PROGRAM_EPOCH_INSTRUCTIONS;
 
 /** Of the machine of a Linux guest. */
 export const LINUX_MEMORY_MIB = 128;
+/** Where its kernel is. */
+export const LINUX_CODE = [KERNEL_BASE, KERNEL_BASE + (20 << 20)] as const;
 const LINUX_EPOCH_INSTRUCTIONS = 10_000_000n;
 const LINUX_INSTRUCTIONS_MAX = 5_000_000_000n;
 /** Ticks per 2^24 instructions: 0.2 ticks, 20 ns, each. */
@@ -37,7 +42,12 @@ const WALL_CLOCK_NS = 1_700_000_000_000_000_000n;
 const PROMPT = "# ";
 
 /** A random program; at the start of each epoch its clock's rate changes, and it gets some input. */
-export async function tellProgram(host: MachineHost, seed: number, flavour: Flavour = "mixed"): Promise<string[]> {
+export async function tellProgram(
+  host: MachineHost,
+  seed: number,
+  flavour: Flavour = "mixed",
+  epochInstructions = PROGRAM_EPOCH_INSTRUCTIONS,
+): Promise<string[]> {
   loader.restore(blank);
   loader.loadProgram(randomProgram(new Prng(seed), flavour));
   let position = await host.restore(loader.snapshot());
@@ -52,7 +62,7 @@ export async function tellProgram(host: MachineHost, seed: number, flavour: Flav
     const clock = { time: wakeTime !== null && wakeTime > time ? wakeTime : time + later, rate };
     await host.beginEpoch(clock, [{ kind: "console", inputSession: INPUT_SESSION, offset: typed, bytes }]);
     typed += BigInt(bytes.length);
-    position = await host.run(BigInt(epoch * PROGRAM_EPOCH_INSTRUCTIONS));
+    position = await host.run(BigInt(epoch * epochInstructions));
     story.push(`${position.instant} ${await host.hash()} ${position.halt ?? ""}`);
   }
   return story;
