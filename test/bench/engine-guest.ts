@@ -4,12 +4,11 @@
  * and all of them must print the same.
  *
  * The interpreter runs each once. Of the translator's runs the first has new code to translate (`detail.first`). On stderr is what
- * the translated code did in each run.
+ * the translated code did in each run; `detail` has that of the last.
  */
 import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import type { RegionStatistics } from "../../src/engine/regions.ts";
 import { READY_LINE } from "../../src/images/index.ts";
 import { QEMU, RISCV_GCC, requireTools } from "../support/debian-tools.ts";
 import { linuxFiles } from "../support/linux-guest.ts";
@@ -32,13 +31,15 @@ interface Guests {
   readonly icount: QemuGuest;
 }
 
-/** What one run took, and what it was for our machine. */
+/** By name. */
+type Figures = Readonly<Record<string, number>>;
+
 interface Run {
   readonly ms: number;
+  /** What the workload printed. */
   readonly answer: string;
-  readonly instructions: number;
-  /** All of its figures are of this run. */
-  readonly regions: RegionStatistics | null;
+  /** What it was for our machine; empty for QEMU. */
+  readonly figures: Figures;
 }
 
 /** @param only names of the workloads; none: all */
@@ -96,7 +97,7 @@ async function measure(guests: Guests, workload: Workload, peer: Figure["detail"
       if (name === "interpreter" && run > 0) continue;
       const done = await runOnce(guests[name], workload.command);
       runs[name].push(done);
-      process.stderr.write(`${workload.name} on ${name}: ${Math.round(done.ms)} ms${instructionsLine(done)}\n`);
+      process.stderr.write(`${workload.name} on ${name}: ${Math.round(done.ms)} ms${figuresLine(done)}\n`);
     }
   }
   const answers = new Set(Object.values(runs).flatMap((some) => some.map(({ answer }) => answer)));
@@ -107,7 +108,6 @@ async function measure(guests: Guests, workload: Workload, peer: Figure["detail"
   }
   const ms = (name: keyof Guests) => median(runs[name].map((run) => run.ms));
   return (["jit", "interpreter"] as const).map((name) => {
-    const last = runs[name].at(-1) as Run;
     return {
       bench: "engine",
       name: `${name}: ${workload.name}`,
@@ -124,8 +124,7 @@ async function measure(guests: Guests, workload: Workload, peer: Figure["detail"
         qemuMs: Math.round(ms("plain")),
         qemuIcountMs: Math.round(ms("icount")),
         ...(name === "jit" && { first: Math.round(runs.jit[0]?.ms ?? Number.NaN) }),
-        instructions: last.instructions,
-        ...(last.regions !== null && regionsDetail(last, last.regions)),
+        ...runs[name].at(-1)?.figures,
         ...peer,
       },
     };
@@ -137,13 +136,12 @@ let typed = 0;
 async function runOnce(guest: Guest, command: string): Promise<Run> {
   const done = `done ${++typed}\r\n`;
   const from = guest.transcript.length;
-  const before = guest instanceof LiveGuest ? { instant: guest.vm.instant, regions: guest.vm.regionStatistics() } : null;
+  const before = guest instanceof LiveGuest ? figuresOf(guest) : {};
   const start = performance.now();
   guest.type(`${command}; echo do''ne ${typed}\n`);
   await guest.printed(done, from);
   const ms = performance.now() - start;
-  const instructions = before && guest instanceof LiveGuest ? Number(guest.vm.instant - before.instant) : 0;
-  const regions = before?.regions && guest instanceof LiveGuest ? since(before.regions, guest.vm.regionStatistics()) : null;
+  const figures = guest instanceof LiveGuest ? since(before, figuresOf(guest)) : {};
   const end = guest.transcript.indexOf(done, from);
   await guest.printed(PROMPT, end);
   guest.rest();
@@ -151,59 +149,36 @@ async function runOnce(guest: Guest, command: string): Promise<Run> {
     .slice(from, end)
     .replaceAll("\r", "")
     .replace(/^\n+|\n+$/g, "");
-  return { ms, answer, instructions, regions };
+  return { ms, answer, figures };
 }
 
-function since(before: RegionStatistics, after: RegionStatistics | null): RegionStatistics | null {
-  if (after === null) return null;
-  return {
-    regions: after.regions,
-    installed: after.installed - before.installed,
-    translated: after.translated - before.translated,
-    requested: after.requested - before.requested,
-    late: after.late - before.late,
-    evicted: after.evicted - before.evicted,
-    optimised: after.optimised - before.optimised,
-    exits: {
-      jump: after.exits.jump - before.exits.jump,
-      interpret: after.exits.interpret - before.exits.interpret,
-      lookAgain: after.exits.lookAgain - before.exits.lookAgain,
-    },
-    retired: after.retired - before.retired,
-  };
-}
-
-/** Of the last run. */
-function regionsDetail(
-  { instructions }: Run,
-  { regions, installed, requested, late, evicted, optimised, exits, retired }: RegionStatistics,
-) {
+/** A machine's figures so far: instructions, and what `RegionStatistics` has where it translates. */
+function figuresOf({ vm }: LiveGuest): Figures {
+  const statistics = vm.regionStatistics();
+  const instructions = Number(vm.instant);
+  if (statistics === null) return { instructions };
+  const { exits, retired, ...counts } = statistics;
   const { jump, interpret, lookAgain } = exits;
-  const interpreted = instructions - retired;
   return {
-    interpreted,
-    regions,
-    installed,
-    requested,
-    late,
-    evicted,
-    optimised,
+    instructions,
+    interpreted: instructions - retired,
+    ...counts,
     exitsJump: jump,
     exitsInterpret: interpret,
     exitsLookAgain: lookAgain,
   };
 }
 
-function instructionsLine(run: Run): string {
-  if (run.instructions === 0) return "";
-  const rate = `, ${millions(run.instructions)} instructions, ${Math.round(run.instructions / run.ms / 1000)} M/s`;
-  if (run.regions === null) return rate;
-  const { regions, installed, requested, late, evicted, optimised, exits, retired } = run.regions;
-  return (
-    `${rate}, ${((100 * retired) / run.instructions).toFixed(1)} % in regions (${regions}; ${installed} installed, ${requested} requested, ` +
-    `${late} late, ${evicted} evicted, ${optimised} optimised), left ${millions(exits.jump)} times to jump, ${millions(exits.interpret)} to interpret, ` +
-    `${millions(exits.lookAgain)} to look again`
-  );
+/** `regions` is how many there are now, all others count. */
+function since(before: Figures, after: Figures): Figures {
+  return Object.fromEntries(Object.entries(after).map(([key, value]) => [key, key === "regions" ? value : value - (before[key] ?? 0)]));
+}
+
+function figuresLine({ ms, figures }: Run): string {
+  const { instructions } = figures;
+  if (instructions === undefined) return "";
+  const counts = Object.entries(figures).map(([key, value]) => `${key} ${value >= 1e6 ? millions(value) : value}`);
+  return `, ${Math.round(instructions / ms / 1000)} M/s: ${counts.join(", ")}`;
 }
 
 function millions(count: number): string {

@@ -53,8 +53,8 @@ export const WORKLOADS: readonly Workload[] = [
   { name: "linpack-like", command: "/bench/floats linpack 30", goals: FLOATS },
   { name: "fork-exec", command: "/bench/system processes 1000", goals: KERNEL },
   { name: "system-calls", command: "/bench/system calls 1000000", goals: KERNEL },
-  { name: "pipes", command: "/bench/system pipes 10000", goals: KERNEL },
-  { name: "page-faults", command: "/bench/system faults 400", goals: KERNEL },
+  { name: "pipes", command: "/bench/system pipes 5000", goals: KERNEL },
+  { name: "page-faults", command: "/bench/system faults 60", goals: KERNEL },
 ];
 
 /** The same files, with the workloads in the initramfs. @returns also what the programs are, for people */
