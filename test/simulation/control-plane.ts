@@ -1,0 +1,97 @@
+/**
+ * The control plane: carries requests to the arbiter and answers back, late, lost or not at all; and brings VMs what they lack: a
+ * backup for a primary that is alone, an order to take over where only it sees that the primary is gone.
+ */
+import type { ArbiterOutcome, ArbiterRequest } from "../../src/hypervisor/messages.ts";
+import type { Chance } from "./chance.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { SimulatedVm } from "./vm.ts";
+import type { HostedReplica } from "./worker.ts";
+
+/** No answer in this time is none. */
+const ANSWER_WITHIN_US = 20_000;
+/** Between two orders to pair. */
+const PAIRING_PATIENCE_US = 20_000;
+
+export class ControlPlane {
+  /** It, or its database, is down until then. */
+  awayUntilUs = 0;
+  /** Workers' hosts that it cannot reach until then. */
+  readonly cutOffUntilUs = new Map<number, number>();
+  inFlight = 0;
+  /** One request or answer in so many gets lost; 0: none. */
+  lossOneIn = 0;
+
+  constructor(
+    private readonly scheduler: Scheduler,
+    private readonly chance: Chance,
+    private readonly orders: {
+      readonly pair: (vm: SimulatedVm, primary: HostedReplica) => void;
+      readonly granted: (vm: SimulatedVm, request: ArbiterRequest) => void;
+    },
+  ) {}
+
+  reaches(host: number): boolean {
+    return this.scheduler.nowUs >= this.awayUntilUs && this.scheduler.nowUs >= (this.cutOffUntilUs.get(host) ?? 0);
+  }
+
+  /** Exactly one answer comes back, if the asker lives. */
+  ask(replica: HostedReplica, request: ArbiterRequest): void {
+    const { chance, scheduler } = this;
+    const { host } = replica.process;
+    this.inFlight++;
+    scheduler.after(chance.between(50, this.loses() ? 8000 : 600), () => {
+      this.inFlight--;
+      const lost = !this.reaches(host) || this.loses();
+      const answer = lost ? null : this.decide(replica, request);
+      // Not lost after all, only late: it is carried out when the asker has long asked again.
+      if (lost && chance.oneIn(2)) {
+        this.inFlight++;
+        scheduler.after(chance.between(1000, 150_000), () => {
+          this.inFlight--;
+          this.decide(replica, request);
+        });
+      }
+      const told = answer !== null && this.reaches(host) && !this.loses();
+      scheduler.after(told ? chance.between(50, 600) : ANSWER_WITHIN_US, () => {
+        const outcome: ArbiterOutcome = !told ? "unavailable" : answer.granted ? "granted" : "refused";
+        replica.process.deliver(this, () => replica.feed({ kind: "arbiterAnswered", request, outcome, term: answer?.term ?? 0n }));
+      });
+    });
+  }
+
+  private loses(): boolean {
+    return this.lossOneIn > 0 && this.chance.oneIn(this.lossOneIn);
+  }
+
+  private decide(replica: HostedReplica, request: ArbiterRequest): { readonly granted: boolean; readonly term: bigint } {
+    const { vm } = replica;
+    let isCandidate = false;
+    if (request.kind === "addBackup") {
+      const backup = vm.replicas.get(request.backup);
+      isCandidate = backup?.alive === true && this.reaches(backup.process.host) && !this.loses();
+    }
+    const answer = vm.row.decide(replica.id, request, isCandidate);
+    if (answer.changed) this.orders.granted(vm, request);
+    return answer;
+  }
+
+  /** One pass over a VM: level-triggered, from the row and what workers report. */
+  reconcile(vm: SimulatedVm): void {
+    const { primary } = vm;
+    if (primary === undefined) return;
+    if (!primary.alive || primary.process.state === "dead") {
+      const heir = [...vm.row.synced].map((id) => vm.replicas.get(id)).find((member) => member?.alive && this.reaches(member.process.host));
+      if (heir !== undefined && this.chance.oneIn(8)) this.order(heir);
+      return;
+    }
+    if (!primary.process.running || primary.role !== "primary" || !this.reaches(primary.process.host)) return;
+    if (vm.row.synced.size >= vm.wantsBackups || this.scheduler.nowUs < vm.pairingAskedUs + PAIRING_PATIENCE_US) return;
+    if (primary.core.status().joining !== null) return;
+    this.orders.pair(vm, primary);
+  }
+
+  order(heir: HostedReplica): void {
+    heir.process.deliver(this, () => heir.feed({ kind: "promotionRequested" }));
+  }
+}

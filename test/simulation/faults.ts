@@ -1,0 +1,116 @@
+/**
+ * Faults: what strikes, when, and whom. The plan of a seed is a list; each fault draws from a stream of its own, so that the
+ * shrinker can take any of them out and leave the others as they are.
+ *
+ * Most strike the process that is at work, before the step, between two of its effects, or after it: so at every message and at
+ * every edge of an epoch. A kill waits for a step at which the VMs survive it, but for one in thirty.
+ */
+import { Chance } from "./chance.ts";
+
+export type FaultKind =
+  | "kill" // the process ends, connections close
+  | "powerLoss" // the host ends, nobody is told
+  | "stop" // SIGSTOP, SIGCONT later
+  | "cut" // a link carries nothing until it heals
+  | "halfCut" // nothing in one direction
+  | "slowLink"
+  | "narrowLink"
+  | "reset" // connections over a link break
+  | "halfOpen" // one end of a connection is told that it broke
+  | "slowEngine"
+  | "clockDrift"
+  | "loseArbiter"
+  | "cutArbiter" // from one worker
+  | "orderPromotion"
+  | "flood" // clients fill the queues
+  | "leave"; // a worker's host leaves for long, another may join
+
+const KINDS: readonly FaultKind[] = [
+  "kill",
+  "powerLoss",
+  "stop",
+  "cut",
+  "halfCut",
+  "slowLink",
+  "narrowLink",
+  "reset",
+  "halfOpen",
+  "slowEngine",
+  "clockDrift",
+  "loseArbiter",
+  "cutArbiter",
+  "orderPromotion",
+  "flood",
+  "leave",
+];
+
+export interface Fault {
+  readonly index: number;
+  readonly kind: FaultKind;
+  /** The earliest step that it strikes. */
+  readonly step: number;
+  readonly chance: Chance;
+}
+
+interface Profile {
+  readonly name: string;
+  /** Steps between two faults, on average. */
+  readonly gap: number;
+  /** Of 100 faults so many are kills; the rest is spread over all kinds. */
+  readonly kills: number;
+  /** How long what heals by itself takes: at most so long, but for one in four. */
+  readonly shortMs: number;
+  readonly longMs: number;
+  /** One request or answer in so many does not get through. */
+  readonly arbiterLoss: number;
+}
+
+const PROFILES: readonly Profile[] = [
+  { name: "storm", gap: 14, kills: 96, shortMs: 5, longMs: 150, arbiterLoss: 150 },
+  { name: "storm", gap: 25, kills: 88, shortMs: 20, longMs: 300, arbiterLoss: 50 },
+  { name: "mixed", gap: 60, kills: 30, shortMs: 200, longMs: 1200, arbiterLoss: 15 },
+  { name: "calm", gap: 400, kills: 10, shortMs: 200, longMs: 1500, arbiterLoss: 15 },
+];
+
+export class FaultPlan {
+  readonly profile: Profile;
+  private readonly draw: Chance;
+  private upcoming: Fault | null = null;
+  private planned = 0;
+
+  /** @param only strike with these alone; null: with all */
+  constructor(
+    private readonly seed: number,
+    private readonly only: ReadonlySet<number> | null,
+  ) {
+    this.draw = new Chance(seed, 1);
+    // Storms are where the kills are; the others find what needs time.
+    const pick = this.draw.below(10);
+    this.profile = PROFILES[pick < 5 ? 0 : pick < 7 ? 1 : pick < 9 ? 2 : 3] as Profile;
+  }
+
+  describe(): string {
+    return `${this.profile.name}/${this.profile.gap}/${this.profile.kills}%`;
+  }
+
+  /** @returns the fault that is due at this step */
+  due(step: number): Fault | null {
+    for (;;) {
+      this.upcoming ??= this.plan(step);
+      if (this.upcoming.step > step) return null;
+      const fault = this.upcoming;
+      this.upcoming = null;
+      if (this.only === null || this.only.has(fault.index)) return fault;
+    }
+  }
+
+  private lastStep = 0;
+
+  private plan(_step: number): Fault {
+    const index = this.planned++;
+    const { gap, kills } = this.profile;
+    this.lastStep += this.draw.between(1, 2 * gap - 1);
+    const kind = this.draw.below(100) < kills ? "kill" : (KINDS[this.draw.below(KINDS.length)] as FaultKind);
+    return { index, kind, step: this.lastStep, chance: new Chance(this.seed, 1000 + index) };
+  }
+}

@@ -1,0 +1,41 @@
+/** A VM as the simulation sees it: its row, its replicas, what it has let out, and who checks that. */
+import { TermRow } from "./arbiter.ts";
+import { BoundedMemory } from "./checkers/bounded-memory.ts";
+import { EqualStates } from "./checkers/equal-states.ts";
+import { OneWriter } from "./checkers/one-writer.ts";
+import { ReleasedOutput } from "./checkers/released-output.ts";
+import { SyncedHoldsRecords } from "./checkers/synced-holds-records.ts";
+import type { GuestKind } from "./guest.ts";
+import type { ExecutedEpoch } from "./history.ts";
+import type { HostedReplica } from "./worker.ts";
+
+export class SimulatedVm {
+  readonly row: TermRow;
+  readonly replicas = new Map<string, HostedReplica>();
+  readonly output: ReleasedOutput;
+  readonly oneWriter = new OneWriter();
+  readonly equalStates = new EqualStates();
+  readonly syncedHoldsRecords: SyncedHoldsRecords;
+  readonly boundedMemory: BoundedMemory;
+  /** By the backup that it was captured for: where the state that it gets stands. */
+  readonly captured = new Map<string, ExecutedEpoch | null>();
+  pairingAskedUs = 0;
+  wantsBackups = 1;
+  ended = false;
+
+  constructor(
+    readonly id: string,
+    firstPrimary: string,
+    kind: GuestKind,
+    limits: { readonly maxLagMs: number; readonly instructionsPerUs: number },
+  ) {
+    this.row = new TermRow(firstPrimary);
+    this.output = new ReleasedOutput(kind);
+    this.syncedHoldsRecords = new SyncedHoldsRecords((replica) => this.replicas.get(replica)?.heldEpoch ?? -1n);
+    this.boundedMemory = new BoundedMemory(limits.maxLagMs, limits.instructionsPerUs);
+  }
+
+  get primary(): HostedReplica | undefined {
+    return this.replicas.get(this.row.primary);
+  }
+}
