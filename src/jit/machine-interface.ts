@@ -58,3 +58,6 @@ export const MACHINE_FUNCTIONS = {
 } as const;
 
 export const REGION_TYPE = { parameters: [I64, I32, I32, I32, I32, I64], results: [I32] } as const;
+
+/** What the parameters are called. */
+export const REGION_PARAMETERS = ["base", "table", "set", "left", "index", "key"] as const;

@@ -12,6 +12,7 @@
 import { type AccessGroup, findAccessGroups } from "./access-groups.ts";
 import type { Instruction } from "./instruction.ts";
 import { MACHINE_FUNCTIONS, type MachineAddresses } from "./machine-interface.ts";
+import { registerName } from "./registers.ts";
 import { type FunctionBody, I32, I64 } from "./wasm-builder.ts";
 
 /** What the region gives to the code of an access. */
@@ -52,7 +53,7 @@ export class HostAddresses {
   of(base: number): number {
     const known = this.locals.get(base);
     if (known !== undefined) return known;
-    const local = this.body.local(I32);
+    const local = this.body.local(I32, `host.${registerName(base)}`);
     this.locals.set(base, local);
     return local;
   }

@@ -25,10 +25,11 @@ import {
   EXIT_REASON_SHIFT,
   MACHINE_FUNCTIONS,
   type MachineAddresses,
+  REGION_PARAMETERS,
   REGION_TYPE,
 } from "./machine-interface.ts";
 import { type Access, type AccessContext, HostAddresses, MemoryAccesses } from "./memory-access.ts";
-import { registersOf } from "./registers.ts";
+import { registerName, registersOf } from "./registers.ts";
 import { F32, F64, FunctionBody, I32, I64, type Label, moduleBytes } from "./wasm-builder.ts";
 
 /** What is to become a region: a page's content, and where the guest enters it often. */
@@ -63,12 +64,17 @@ export interface TranslatedModule {
   readonly regions: readonly RegionShape[];
 }
 
-/** Translates regions into one module. Regions without an instruction to execute are left out: their shape has no entries. */
-export function translateModule(sources: readonly RegionSource[], machine: MachineAddresses): TranslatedModule {
+/**
+ * Translates regions into one module. Regions without an instruction to execute are left out: their shape has no entries.
+ *
+ * @param names the module says what its functions and locals are called, for people who read it
+ */
+export function translateModule(sources: readonly RegionSource[], machine: MachineAddresses, names = false): TranslatedModule {
   const translated = sources.map((source) => new RegionTranslator(source, machine).translate());
   const imports = Object.entries(MACHINE_FUNCTIONS).map(([name, { type }]) => ({ name, type }));
+  const parameterNames = names ? REGION_PARAMETERS : undefined;
   return {
-    bytes: moduleBytes({ imports, type: REGION_TYPE, bodies: translated.map(({ body }) => body) }),
+    bytes: moduleBytes({ imports, type: REGION_TYPE, bodies: translated.map(({ body }) => body), parameterNames }),
     regions: translated.map(({ shape }) => shape),
   };
 }
@@ -98,11 +104,11 @@ interface FloatLocals {
 
 function floatLocals(body: FunctionBody): FloatLocals {
   return {
-    on: body.local(I32),
-    inexact: body.local(I32),
-    nearest: body.local(I32),
-    double: body.local(F64),
-    single: body.local(F32),
+    on: body.local(I32, "on"),
+    inexact: body.local(I32, "inexact"),
+    nearest: body.local(I32, "nearest"),
+    double: body.local(F64, "double"),
+    single: body.local(F32, "single"),
   };
 }
 
@@ -115,13 +121,13 @@ class RegionTranslator {
   /** Local of each guest register that the region uses. */
   private readonly registers = new Map<number, number>();
   private readonly written = new Set<number>();
-  private readonly address = this.body.local(I64);
-  private readonly value = this.body.local(I64);
+  private readonly address = this.body.local(I64, "address");
+  private readonly value = this.body.local(I64, "value");
   /** Program counter at the exit, relative to `base`. */
-  private readonly relative = this.body.local(I64);
-  private readonly slot = this.body.local(I32);
-  private readonly outcome = this.body.local(I32);
-  private readonly reason = this.body.local(I32);
+  private readonly relative = this.body.local(I64, "relative");
+  private readonly slot = this.body.local(I32, "slot");
+  private readonly outcome = this.body.local(I32, "outcome");
+  private readonly reason = this.body.local(I32, "reason");
   private readonly hosts = new HostAddresses(this.body);
   private readonly delta: number | null;
   /** Of the block that is written. */
@@ -385,7 +391,7 @@ class RegionTranslator {
       for (const { operation } of instructions) {
         const { reads, writes } = registersOf(operation);
         for (const register of [...reads, ...writes]) {
-          if (register !== 0 && !this.registers.has(register)) this.registers.set(register, this.body.local(I64));
+          if (register !== 0 && !this.registers.has(register)) this.registers.set(register, this.body.local(I64, registerName(register)));
         }
         for (const register of writes) if (register !== 0) this.written.add(register);
       }

@@ -102,6 +102,7 @@ export interface Label {
 export class FunctionBody {
   private readonly code = new ByteSink();
   private readonly localTypes: number[] = [];
+  private readonly localNames: string[] = [];
   private readonly hints: { offset: number; likely: boolean }[] = [];
   private depth = 0;
   private readonly parameterCount: number;
@@ -110,9 +111,10 @@ export class FunctionBody {
     this.parameterCount = parameterCount;
   }
 
-  /** A new local variable of zeros. @returns its index */
-  local(type: number): number {
+  /** A new local variable of zeros. @param name for people, and no other's @returns its index */
+  local(type: number, name: string): number {
     this.localTypes.push(type);
+    this.localNames.push(name);
     return this.parameterCount + this.localTypes.length - 1;
   }
 
@@ -236,6 +238,11 @@ export class FunctionBody {
     return distance;
   }
 
+  /** Of the locals, in the order of their indices, which begin behind the parameters'. */
+  get names(): readonly string[] {
+    return this.localNames;
+  }
+
   /** Bytes of code so far. */
   get size(): number {
     return this.code.length;
@@ -269,10 +276,12 @@ export interface ModuleParts {
   /** The module's functions, all of one type, exported as `f0`, `f1`, … */
   readonly type: FunctionType;
   readonly bodies: readonly FunctionBody[];
+  /** What the functions' parameters are called: then the module has a name section, for people who read it. */
+  readonly parameterNames?: readonly string[] | undefined;
 }
 
 /** A module that imports its memory, the functions named, and exports its own. */
-export function moduleBytes({ imports, type, bodies }: ModuleParts): Uint8Array {
+export function moduleBytes({ imports, type, bodies, parameterNames }: ModuleParts): Uint8Array {
   const out = new ByteSink();
   out.append(Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
   section(out, 1, (sink) => {
@@ -331,7 +340,28 @@ export function moduleBytes({ imports, type, bodies }: ModuleParts): Uint8Array 
       sink.append(bytes);
     }
   });
+  if (parameterNames !== undefined) {
+    section(out, 0, (sink) => {
+      sink.text("name");
+      section(sink, 1, (names) => nameMap(names, [...imports.map(({ name }) => name), ...bodies.map((_, index) => `f${index}`)]));
+      section(sink, 2, (locals) => {
+        locals.unsigned(bodies.length);
+        bodies.forEach((body, index) => {
+          locals.unsigned(imports.length + index);
+          nameMap(locals, [...parameterNames, ...body.names]);
+        });
+      });
+    });
+  }
   return out.take();
+}
+
+function nameMap(sink: ByteSink, names: readonly string[]): void {
+  sink.unsigned(names.length);
+  for (const [index, name] of names.entries()) {
+    sink.unsigned(index);
+    sink.text(name);
+  }
 }
 
 function section(out: ByteSink, id: number, content: (sink: ByteSink) => void): void {
