@@ -1,6 +1,6 @@
 /**
  * The arbiter: one row for each VM, changed only by a compare-and-set on its term. The rules are those of `ArbiterRequest` in
- * the hypervisor's messages; a test in test/control holds them to the control plane's.
+ * the hypervisor's messages, as the control plane's `decideTermChange` has them too.
  */
 import type { ArbiterRequest, ReplicaId } from "../../src/hypervisor/messages.ts";
 

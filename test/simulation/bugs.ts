@@ -1,6 +1,6 @@
 /**
- * Errors that an implementation of the protocol could have, put between a replica and the loop around it, to show that the
- * checkers find them.
+ * Errors that an implementation of the protocol could have, put between a replica and the loop around it, to show that they
+ * are found: by a checker, or by what a replica asserts itself.
  */
 import type { Effect, Replica, ReplicaInput } from "../../src/hypervisor/messages.ts";
 import type { Decorator } from "./simulation.ts";
