@@ -13,6 +13,7 @@ import {
   type EpochInput,
   type GuestHalt,
 } from "../../src/engine/epoch.ts";
+import { sessionNumber } from "../simulation/guest.ts";
 
 const QUANTUM = 5000n;
 /** Consuming this byte powers the guest off. */
@@ -30,10 +31,6 @@ export interface RunEnd {
   readonly reason: EpochEnd;
   readonly time: bigint;
   readonly output: readonly number[];
-}
-
-export function sessionNumber(uuid: string): number {
-  return Number(uuid.slice(-12));
 }
 
 export class ModelGuest {

@@ -1,7 +1,5 @@
-/**
- * The arbiter: one row for each VM, changed only by a compare-and-set on its term. The rules are those of `ArbiterRequest` in
- * the hypervisor's messages, as the control plane's `decideTermChange` has them too.
- */
+/** The arbiter: one row for each VM, changed as the control plane's own rules have it (src/control/domain/term-change.ts). */
+import { decideTermChange, type TermFacts } from "../../src/control/domain/term-change.ts";
 import type { ArbiterRequest, ReplicaId } from "../../src/hypervisor/messages.ts";
 
 interface ArbiterAnswer {
@@ -19,13 +17,12 @@ export class TermRow {
   readonly writtenOff = new Set<ReplicaId>();
   /** Who was given each term. */
   readonly holders: Map<bigint, ReplicaId>;
-  private transition: { kind: ArbiterRequest["kind"] | "create"; by: ReplicaId | null; replica: ReplicaId | null } = {
-    kind: "create",
-    by: null,
-    replica: null,
-  };
+  private transition: TermFacts["transition"] = { kind: "create", by: null, replica: null };
 
-  constructor(public primary: ReplicaId) {
+  constructor(
+    private readonly vmId: string,
+    public primary: ReplicaId,
+  ) {
     this.holders = new Map([[1n, primary]]);
   }
 
@@ -35,11 +32,32 @@ export class TermRow {
 
   /** @param isCandidate for `addBackup`: the backup's worker can be reached */
   decide(asker: ReplicaId, request: ArbiterRequest, isCandidate: boolean): ArbiterAnswer {
-    if (this.wasCarriedOut(asker, request)) return { granted: true, changed: false, term: this.term };
-    if (!this.mayChange(asker, request, isCandidate)) {
-      if (request.kind === "promote" && asker !== this.primary) this.writtenOff.add(asker);
-      return { granted: false, changed: false, term: this.term };
+    switch (decideTermChange(this.facts(request, isCandidate), { ...request, vmId: this.vmId, asker })) {
+      case "repeat":
+        return { granted: true, changed: false, term: this.term };
+      case "refuse":
+        if (request.kind === "promote" && asker !== this.primary) this.writtenOff.add(asker);
+        return { granted: false, changed: false, term: this.term };
+      case "change":
+        this.change(asker, request);
+        return { granted: true, changed: true, term: this.term };
     }
+  }
+
+  private facts(request: ArbiterRequest, isCandidate: boolean): TermFacts {
+    const { term, primary, primarySinceTerm, synced, transition } = this;
+    return {
+      term,
+      primaryReplica: primary,
+      primarySinceTerm,
+      synced: [...synced],
+      transition,
+      desiredState: "running",
+      isCandidate: isCandidate && request.kind === "addBackup" && !this.writtenOff.has(request.backup),
+    };
+  }
+
+  private change(asker: ReplicaId, request: ArbiterRequest): void {
     this.term++;
     switch (request.kind) {
       case "promote":
@@ -58,32 +76,6 @@ export class TermRow {
     }
     this.transition = { kind: request.kind, by: asker, replica: replicaOf(asker, request) };
     this.holders.set(this.term, this.primary);
-    return { granted: true, changed: true, term: this.term };
-  }
-
-  private mayChange(asker: ReplicaId, request: ArbiterRequest, isCandidate: boolean): boolean {
-    const { term } = request;
-    switch (request.kind) {
-      case "promote":
-        return this.primary !== asker && this.synced.has(asker) && term <= this.term && term >= this.primarySinceTerm;
-      case "goSolo": {
-        const ownAddition = this.transition.kind === "addBackup" && this.transition.by === asker && this.term === term + 1n;
-        return this.primary === asker && (this.term === term || ownAddition);
-      }
-      case "addBackup": {
-        const { backup } = request;
-        const free = !this.synced.has(backup) && !this.writtenOff.has(backup) && backup !== asker;
-        return this.primary === asker && this.term === term && isCandidate && free;
-      }
-    }
-  }
-
-  /** The newest transition is this very request, asked again because its answer was lost. */
-  private wasCarriedOut(asker: ReplicaId, request: ArbiterRequest): boolean {
-    const { kind, by, replica } = this.transition;
-    if (kind !== request.kind || by !== asker || this.primary !== asker || request.term >= this.term) return false;
-    if (replica !== replicaOf(asker, request)) return false;
-    return request.kind === "promote" || this.term - request.term <= (request.kind === "goSolo" ? 2n : 1n);
   }
 }
 

@@ -10,7 +10,7 @@ import { Violation } from "./checkers/violation.ts";
 import { Client } from "./client.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { type Fault, FaultPlan } from "./faults.ts";
-import { type GuestKind, sessionNumber } from "./guest.ts";
+import { type GuestKind, sessionId, sessionNumber } from "./guest.ts";
 import { consoleEndOf, type ExecutedEpoch } from "./history.ts";
 import { type LinkConditions, Network } from "./network.ts";
 import { MonotonicClock, Process } from "./process.ts";
@@ -95,6 +95,8 @@ const CONFIGS: readonly Omit<ReplicaConfig, "replicaId">[] = [
 ];
 /** A kill that no VM survives waits for so many steps for a better one. */
 const KILL_PATIENCE_STEPS = 200;
+/** Beyond those that clients have. */
+const POWER_OFF_SESSION = 250;
 
 export class Simulation implements Surroundings {
   readonly scheduler = new Scheduler();
@@ -572,7 +574,7 @@ export class Simulation implements Surroundings {
       vm.primary?.process.deliver(client, () =>
         vm.primary?.feed({
           kind: "deviceInput",
-          inputSession: "00000000-0000-4000-8000-000000000250",
+          inputSession: sessionId(POWER_OFF_SESSION),
           offset: 0n,
           bytes: Uint8Array.of(this.kind.powerOff),
         }),

@@ -29,7 +29,7 @@ export class SimulatedVm {
     kind: GuestKind,
     limits: { readonly maxLagMs: number; readonly instructionsPerUs: number },
   ) {
-    this.row = new TermRow(firstPrimary);
+    this.row = new TermRow(id, firstPrimary);
     this.output = new ReleasedOutput(kind);
     this.syncedHoldsRecords = new SyncedHoldsRecords((replica) => this.replicas.get(replica)?.heldEpoch ?? -1n);
     this.boundedMemory = new BoundedMemory(limits.maxLagMs, limits.instructionsPerUs);
