@@ -80,8 +80,10 @@ export class MemoryAccesses {
   load(context: AccessContext, access: Access, signed: boolean): void {
     const { body, machine } = context;
     const { size } = access;
-    const opcode = loadOpcode(size, signed);
-    const missed = (): void => {
+    const hit = (offset: number): void => {
+      body.memory(loadOpcode(size, signed), offset);
+    };
+    this.access(context, access, machine.readTlb, I64, hit, () => {
       body
         .get(context.address)
         .i32(size | (signed && size < 8 ? 16 : 0))
@@ -89,61 +91,56 @@ export class MemoryAccesses {
       body.i32(0).memory(0x28, machine.outcome).when(false);
       context.interpret();
       body.end();
-      this.forgetOthers(access);
-    };
-    const group = this.groups.get(access.position);
-    if (group !== undefined) {
-      const host = this.findHost(context, group, access);
-      body.get(host).when(true, I64);
-      body.get(host).memory(opcode, access.imm - group.low);
-      body.otherwise();
-      this.address(context, access);
-      missed();
-      body.end();
-      return;
-    }
-    this.lookUp(context, access);
-    this.hits(context, machine.readTlb, size);
-    body.when(true, I64);
-    this.hostAddress(context, machine.readTlb);
-    body.memory(opcode, 0);
-    body.otherwise();
-    missed();
-    body.end();
+    });
   }
 
   /** Stores `value`. */
   store(context: AccessContext, access: Access): void {
     const { body, machine } = context;
     const { size } = access;
-    const opcode = storeOpcode(size);
-    const missed = (): void => {
+    const hit = (offset: number): void => {
+      body.get(context.value).memory(storeOpcode(size), offset);
+    };
+    this.access(context, access, machine.writeTlb, undefined, hit, () => {
       body.get(context.address).i32(size).get(context.value).call(MACHINE_FUNCTIONS.store.index).tee(context.outcome).when(false);
       context.leaveByOutcome();
       body.end();
-      this.forgetOthers(access);
-    };
+    });
+  }
+
+  /**
+   * @param result type of what the access leaves on the stack; undefined: nothing
+   * @param hit the access itself, so many bytes behind the host address that is on the stack
+   * @param missed by the machine, at `address`
+   */
+  private access(
+    context: AccessContext,
+    access: Access,
+    tlb: number,
+    result: number | undefined,
+    hit: (offset: number) => void,
+    missed: () => void,
+  ): void {
+    const { body } = context;
     const group = this.groups.get(access.position);
     if (group !== undefined) {
       const host = this.findHost(context, group, access);
-      body.get(host).when(true);
-      body
-        .get(host)
-        .get(context.value)
-        .memory(opcode, access.imm - group.low);
+      body.get(host).when(true, result);
+      body.get(host);
+      hit(access.imm - group.low);
       body.otherwise();
-      this.address(context, access);
-      missed();
-      body.end();
-      return;
+      this.effectiveAddress(context, access);
+      body.set(context.address);
+    } else {
+      this.lookUp(context, access);
+      this.hits(context, tlb, access.size);
+      body.when(true, result);
+      this.hostAddress(context, tlb);
+      hit(0);
+      body.otherwise();
     }
-    this.lookUp(context, access);
-    this.hits(context, machine.writeTlb, size);
-    body.when(true);
-    this.hostAddress(context, machine.writeTlb);
-    body.get(context.value).memory(opcode, 0);
-    body.otherwise();
     missed();
+    this.forgetOthers(access);
     body.end();
   }
 
@@ -154,7 +151,7 @@ export class MemoryAccesses {
     const { body, machine } = context;
     const tlb = group.writes ? machine.writeTlb : machine.readTlb;
     const span = group.high - group.low;
-    this.lookUp(context, { position, rs1: group.base, imm: group.low, size: 1 });
+    this.lookUp(context, { rs1: group.base, imm: group.low });
     this.hits(context, tlb, 1);
     body.when(true, I32);
     body
@@ -182,17 +179,16 @@ export class MemoryAccesses {
     for (const base of bases) this.hosts.forget(base);
   }
 
-  /** Leaves `base + offset` in `address`. */
-  private address({ body, address, read }: AccessContext, { rs1, imm }: Access): void {
+  /** Leaves `base + offset` on the stack. */
+  private effectiveAddress({ body, read }: AccessContext, { rs1, imm }: Pick<Access, "rs1" | "imm">): void {
     read(rs1);
     if (imm !== 0) body.i64(imm).op(0x7c);
-    body.set(address);
   }
 
   /** Leaves `base + offset` in `address` and the TLB entry's address, relative to the TLBs, in `slot` and on the stack. */
-  private lookUp({ body, machine, address, slot, set, read }: AccessContext, { rs1, imm }: Access): void {
-    read(rs1);
-    if (imm !== 0) body.i64(imm).op(0x7c);
+  private lookUp(context: AccessContext, place: Pick<Access, "rs1" | "imm">): void {
+    const { body, machine, address, slot, set } = context;
+    this.effectiveAddress(context, place);
     body.tee(address).i64(8).op(0x88).op(0xa7).i32(machine.tlbSlots).op(0x71).get(set).op(0x6a).tee(slot);
   }
 
