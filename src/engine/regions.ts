@@ -65,6 +65,8 @@ const ASKED_AGAIN_BITS_MAX = 20;
 /** So many requests of one page make the next ones a bit dearer. */
 const REQUESTS_OF_PAGE = 2;
 
+const NO_PAGES: ReadonlySet<number> = new Set();
+
 interface HeldRegion {
   readonly region: CompiledRegion;
   /** Was asked for. */
@@ -284,20 +286,27 @@ export class Regions {
   // --- installing -----------------------------------------------------------------------------------------------------
 
   private answered(module: WebAssembly.Module, region: CompiledRegion): void {
-    if (region.optimised) this.replace(module, region);
+    const replaced = region.optimised ? this.replace(module, region) : NO_PAGES;
     for (const page of this.askers.get(hashPage(region.source.page)) ?? []) {
-      if (!this.install(module, region, page)) this.late++;
+      if (!replaced.has(page) && !this.install(module, region, page)) this.late++;
     }
   }
 
-  /** Goes on with the same region, compiled for speed; one that was dropped meanwhile is not entered any more. */
-  private replace(module: WebAssembly.Module, region: CompiledRegion): void {
+  /**
+   * Goes on with the same region, compiled for speed; one that was dropped meanwhile is not entered any more.
+   *
+   * @returns the pages whose region it is
+   */
+  private replace(module: WebAssembly.Module, region: CompiledRegion): ReadonlySet<number> {
+    const pages = new Set<number>();
     for (const [number, held] of this.numbers) {
       if (held.region.id !== region.id || held.region.optimised) continue;
       this.table.set(number, this.instance(module).exports[region.name]);
       this.numbers.set(number, { region, optimising: false });
       this.optimised++;
+      pages.add(this.owners[number] ?? 0);
     }
+    return pages;
   }
 
   /** @returns false where the page's bytes are others, or all of it can be entered already, in a region that is no older */

@@ -7,7 +7,7 @@ import type { Prng } from "../../src/base/prng.ts";
 import type { ClockSample, EpochInput } from "../../src/engine/epoch.ts";
 import type { LocalMachine, MachineHost, Position, Run } from "./machine-host.ts";
 
-/** Two machines were not in the same state at the same instant. */
+/** Two machines were not in the same state at the same instant, or what a guest did is not what it must do. */
 export class Difference extends Error {}
 
 export interface LockstepOptions {

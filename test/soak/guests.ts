@@ -13,6 +13,7 @@ import { CLOCK_RATE_INSTRUCTIONS } from "../../src/engine/epoch.ts";
 import type { RegionCompiler } from "../../src/engine/region-compiler.ts";
 import type { RegionStatistics } from "../../src/engine/regions.ts";
 import { VirtualMachine } from "../../src/engine/virtual-machine.ts";
+import { Difference } from "../determinism/lockstep.ts";
 import { LocalMachine } from "../determinism/machine-host.ts";
 import { PROGRAM_MEMORY_MIB, tellProgram } from "../determinism/stories.ts";
 import { fixture, GuestRun } from "../machine/guest-run.ts";
@@ -20,9 +21,6 @@ import { complaints, expectedResults, WORK_COMMAND, WORK_DONE, withWork, workRep
 import { LinuxGuest, linuxFiles } from "../support/linux-guest.ts";
 import { machineModule } from "../support/machine-module.ts";
 import type { GuestKind } from "./guest-messages.ts";
-
-/** Something came out otherwise than it must. */
-export class Difference extends Error {}
 
 type Rounds = AsyncIterable<RegionStatistics>;
 
