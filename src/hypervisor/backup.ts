@@ -31,6 +31,7 @@ import type {
   EpochRecord,
   ExecutionPoint,
   LoggingChannelMessage,
+  NotableStatus,
   ReplicaConfig,
   ReplicaId,
   ReplicaInput,
@@ -150,20 +151,22 @@ export class Backup {
     }
   }
 
-  status(): Omit<ReplicaStatus, "replicaId" | "haltReason"> & { readonly role: "backup" } {
+  notable(): NotableStatus {
     return {
       role: "backup",
       state: this.phase === "promoting" ? "promoting" : this.synced.includes(this.config.replicaId) ? "live" : "syncing",
       term: this.term ?? 0n,
-      point: this.point,
       synced: this.synced,
       joining: null,
-      lagInstructions: this.received === null ? 0n : this.receivedInstant - this.point.instant,
       arbiterUnavailable: this.arbitration.unavailable,
       guestHalt: this.guestHalt,
-      promotion: null,
       divergence: null,
     };
+  }
+
+  status(): Omit<ReplicaStatus, "replicaId" | "haltReason"> {
+    const lagInstructions = this.received === null ? 0n : this.receivedInstant - this.point.instant;
+    return { ...this.notable(), point: this.point, lagInstructions, promotion: null };
   }
 
   inputNext(inputSession: string): bigint {

@@ -259,6 +259,12 @@ export interface ReplicaStatus {
   } | null;
 }
 
+/** What a `statusChanged` is worth for: not the point, which moves with every epoch. */
+export type NotableStatus = Pick<
+  ReplicaStatus,
+  "role" | "state" | "term" | "synced" | "joining" | "arbiterUnavailable" | "guestHalt" | "divergence"
+>;
+
 export interface ReplicaConfig {
   readonly replicaId: ReplicaId;
   /** Default 100 ms. */

@@ -36,6 +36,7 @@ import type {
   EpochRecord,
   ExecutionPoint,
   LoggingChannelMessage,
+  NotableStatus,
   ReplicaConfig,
   ReplicaId,
   ReplicaInput,
@@ -121,6 +122,8 @@ export class Primary {
   private readonly hashes: HashTrail;
 
   private readonly followers = new Map<ReplicaId, Follower>();
+  /** The arbiter's synced set of this term. */
+  private synced: readonly ReplicaId[] = [];
   private readonly joinQueue: ReplicaId[] = [];
   private transfer: StateTransfer | null = null;
   /** Whose transfer the engine captures for; the peer may have been dropped meanwhile. */
@@ -245,25 +248,27 @@ export class Primary {
     }
   }
 
-  status(): Omit<ReplicaStatus, "replicaId" | "haltReason" | "state"> & { readonly role: "primary" } {
+  notable(): NotableStatus {
+    return {
+      role: "primary",
+      state: "live",
+      term: this.term,
+      synced: this.synced,
+      joining: this.joining()?.id ?? this.joinQueue[0] ?? null,
+      arbiterUnavailable: this.arbitration.unavailable,
+      guestHalt: this.guestHalt,
+      divergence: this.divergence,
+    };
+  }
+
+  status(): Omit<ReplicaStatus, "replicaId" | "haltReason"> {
     let lagInstructions = 0n;
     for (const follower of this.followers.values()) {
       if (follower.stage !== "synced") continue;
       const lag = this.point.instant - follower.appliedInstant;
       if (lag > lagInstructions) lagInstructions = lag;
     }
-    return {
-      role: "primary",
-      term: this.term,
-      point: this.point,
-      synced: this.synced(),
-      joining: this.joining()?.id ?? this.joinQueue[0] ?? null,
-      lagInstructions,
-      arbiterUnavailable: this.arbitration.unavailable,
-      guestHalt: this.guestHalt,
-      promotion: this.promotion,
-      divergence: this.divergence,
-    };
+    return { ...this.notable(), point: this.point, lagInstructions, promotion: this.promotion };
   }
 
   inputNext(inputSession: string): bigint {
@@ -414,7 +419,7 @@ export class Primary {
   }
 
   private durability(): "replicated" | "solo" {
-    return this.synced().length > 0 ? "replicated" : "solo";
+    return this.synced.length > 0 ? "replicated" : "solo";
   }
 
   private deviceInput(inputSession: string, offset: bigint, bytes: Uint8Array, nowUs: number): void {
@@ -670,14 +675,11 @@ export class Primary {
   }
 
   private announceTerm(nowUs: number): void {
-    const synced = this.synced();
+    const synced = [...this.followers.values()].filter(({ stage }) => stage === "synced").map(({ id }) => id);
+    this.synced = synced;
     for (const follower of this.followers.values()) {
       if (follower.stage !== "copying") this.send(follower, { kind: "termChanged", term: this.term, synced }, nowUs);
     }
-  }
-
-  private synced(): readonly ReplicaId[] {
-    return [...this.followers.values()].filter(({ stage }) => stage === "synced").map(({ id }) => id);
   }
 
   // --- the channel -------------------------------------------------------------------------------------------------

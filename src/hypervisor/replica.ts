@@ -12,7 +12,7 @@ import { assert } from "../base/assert.ts";
 import { Backup } from "./backup.ts";
 import { EpochPacing } from "./epoch-pacing.ts";
 import { INPUT_RING_BYTES, InputSessions } from "./input-buffer.ts";
-import type { Effect, HaltReason, Replica, ReplicaConfig, ReplicaInput, ReplicaState, ReplicaStatus } from "./messages.ts";
+import type { Effect, HaltReason, NotableStatus, Replica, ReplicaConfig, ReplicaInput, ReplicaState, ReplicaStatus } from "./messages.ts";
 import { Outbox } from "./outbox.ts";
 import { Primary } from "./primary.ts";
 import { WallClock } from "./wall-clock.ts";
@@ -48,14 +48,14 @@ class EitherRole implements Replica {
   private started = false;
   private halted = false;
   private lastNowUs = 0;
-  private known: string;
+  private known: NotableStatus;
 
   constructor(
     private readonly config: ReplicaConfig,
     private readonly outbox: Outbox,
     private role: Primary | Backup,
   ) {
-    this.known = this.worthKnowing();
+    this.known = role.notable();
   }
 
   step(input: ReplicaInput, nowUs: number): readonly Effect[] {
@@ -73,18 +73,17 @@ class EitherRole implements Replica {
     if (this.outbox.haltReason === null) this.role.handle(input, nowUs);
     if (this.role instanceof Backup && this.role.readyToGoLive) this.enterPromoted(this.role, nowUs);
 
-    const now = this.worthKnowing();
-    const changed = now !== this.known;
-    this.known = now;
     this.halted = this.outbox.haltReason !== null;
-    return this.outbox.take(changed);
+    const { known } = this;
+    this.known = this.role.notable();
+    return this.outbox.take(this.halted || differs(this.known, known));
   }
 
   status(): ReplicaStatus {
     const { haltReason } = this.outbox;
     const status = this.role.status();
-    const running: ReplicaState = status.role === "backup" ? status.state : "live";
-    return { ...status, replicaId: this.config.replicaId, haltReason, state: haltReason === null ? running : stateOfHalted(haltReason) };
+    const state = haltReason === null ? status.state : stateOfHalted(haltReason);
+    return { ...status, replicaId: this.config.replicaId, haltReason, state };
   }
 
   inputNext(inputSession: string): bigint {
@@ -97,23 +96,20 @@ class EitherRole implements Replica {
     this.role = primary;
     primary.goLive(time, nowUs);
   }
+}
 
-  /** What a `statusChanged` is worth for: not the point, which moves with every epoch. */
-  private worthKnowing(): string {
-    const { role, state, term, synced, joining, arbiterUnavailable, guestHalt, haltReason, divergence } = this.status();
-    return [
-      role,
-      state,
-      term,
-      synced.join(),
-      joining,
-      arbiterUnavailable,
-      guestHalt,
-      haltReason,
-      divergence?.replicaId,
-      divergence?.epoch,
-    ].join(" ");
-  }
+/** Every step asks: fields by identity, so a role keeps its lists until they change. */
+function differs(a: NotableStatus, b: NotableStatus): boolean {
+  return (
+    a.role !== b.role ||
+    a.state !== b.state ||
+    a.term !== b.term ||
+    a.synced !== b.synced ||
+    a.joining !== b.joining ||
+    a.arbiterUnavailable !== b.arbiterUnavailable ||
+    a.guestHalt !== b.guestHalt ||
+    a.divergence !== b.divergence
+  );
 }
 
 function stateOfHalted(reason: HaltReason): ReplicaState {
