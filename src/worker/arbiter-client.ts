@@ -3,7 +3,7 @@
  *
  *     ask ---> open ---- granted | refused ----> answered, forgotten
  *               |  ^
- *               |  '--- ask again, reconnected: sent again, same requestId
+ *               |  '--- ask again, a channel opens or closes: sent again, same requestId, to the next control plane
  *               '---- no answer for a while, or nobody to ask: `unavailable` to the core, still open
  *
  * A request stays open until it has a definite answer, because an answer that was lost may have been a grant: the
@@ -30,20 +30,22 @@ interface OpenRequest {
   readonly replicaId: ReplicaId;
   readonly request: ArbiterRequest;
   readonly answer: (answer: ArbiterAnswer) => void;
+  /** How often it was sent before. */
+  attempt: number;
   timeout: NodeJS.Timeout | undefined;
 }
 
 export class ArbiterClient {
   private readonly open = new Map<string, OpenRequest>();
 
-  /** @param send false: there is no control channel now */
-  constructor(private readonly send: (message: WorkerMessage) => boolean) {}
+  /** @param send to one control plane, another at each attempt; false: there is no control channel now */
+  constructor(private readonly send: (message: WorkerMessage, attempt: number) => boolean) {}
 
   ask(vmId: string, replicaId: ReplicaId, request: ArbiterRequest, answer: (answer: ArbiterAnswer) => void): void {
     const message = requestMessage(request);
     let entry = [...this.open.values()].find((open) => open.replicaId === replicaId && same(requestMessage(open.request), message));
     if (entry === undefined) {
-      entry = { requestId: randomUUID(), vmId, replicaId, request, answer, timeout: undefined };
+      entry = { requestId: randomUUID(), vmId, replicaId, request, answer, attempt: 0, timeout: undefined };
       this.open.set(entry.requestId, entry);
     }
     this.submit(entry);
@@ -58,8 +60,8 @@ export class ArbiterClient {
     entry.answer({ request: entry.request, outcome, term: BigInt(term) });
   }
 
-  /** A new control channel: what was on its way when the old one broke may never have arrived. */
-  reconnected(): void {
+  /** A control channel opened or closed: what was on its way when it broke may never have arrived. */
+  askAgain(): void {
     for (const entry of this.open.values()) this.submit(entry);
   }
 
@@ -75,7 +77,8 @@ export class ArbiterClient {
   private submit(entry: OpenRequest): void {
     clearTimeout(entry.timeout);
     const { requestId, vmId, replicaId, request } = entry;
-    const sent = this.send({ type: "arbiterRequest", requestId, vmId, replicaId, request: requestMessage(request) });
+    const sent = this.send({ type: "arbiterRequest", requestId, vmId, replicaId, request: requestMessage(request) }, entry.attempt);
+    entry.attempt++;
     entry.timeout = setTimeout(
       () => entry.answer({ request, outcome: "unavailable", term: request.term }),
       sent ? ANSWER_WITHIN_MS : RECONNECT_WITHIN_MS,

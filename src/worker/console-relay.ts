@@ -1,8 +1,8 @@
 /**
- * Console subscriptions of the control plane: released output of primaries up, input down, acks and refusals back.
+ * Console subscriptions of one control plane: released output of primaries up, input down, acks and refusals back.
  *
- * A subscription belongs to one control channel connection; when that breaks, all of them are gone. Output waits in the
- * replica's history, not here: a subscription is a cursor, and it moves only as fast as the control channel takes bytes.
+ * There is one relay for each connection to a control plane, and it ends with that. Output waits in the replica's history, not
+ * here: a subscription is a cursor, and it moves only as fast as the control channel takes bytes.
  */
 import { CONSOLE_PAYLOAD_MAX, type ControlConsoleFrame, encodeControlConsoleFrame } from "../wire/console-frames.ts";
 import type { ControlMessage, WorkerMessage } from "../wire/control-messages.ts";
@@ -106,17 +106,13 @@ export class ConsoleRelay {
     this.pumpAll();
   }
 
+  /** What it wrote last is sent first: another control plane, which had read it all, may have dropped it. */
   replicaDropped(replica: ReplicaDriver): void {
     for (const subscription of [...this.subscriptions.values()]) {
-      if (subscription.replica === replica) this.close(subscription, "replica_gone");
+      if (subscription.replica !== replica) continue;
+      while (this.pump(subscription));
+      if (this.subscriptions.has(subscription.id)) this.close(subscription, "replica_gone");
     }
-  }
-
-  /** The control channel is gone, and with it whoever subscribed. */
-  clear(): void {
-    this.subscriptions.clear();
-    this.speakers.clear();
-    this.congested = false;
   }
 
   /** Gives each subscription a frame in turn, until there is nothing to send or the socket has enough. */

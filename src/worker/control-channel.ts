@@ -5,12 +5,11 @@
  *         ^                          |                     |
  *         '------ backoff with jitter, at most 1 s <-------'   (closed, silent, or not reachable)
  *
- * Refused before it was ever welcomed (a wrong join token, a name that is taken): the worker is configured wrongly, and
- * says so instead of trying on. Refused later: the control plane may have been restored or reconfigured; the running
- * pairs go on, and so do the attempts.
+ * Refused (a wrong join token, a name that is taken): `onRefused` says whether this is to be tried on. Running pairs go on.
  */
 import { randomInt } from "node:crypto";
 import type { IncomingMessage } from "node:http";
+import { isIP, type LookupFunction } from "node:net";
 import { WebSocket } from "ws";
 import { UnderstudyError } from "../base/errors.ts";
 import { decodeControlMessage, encodeControlChannelMessage } from "../wire/control-codec.ts";
@@ -22,8 +21,10 @@ const BACKOFF_MAX_MS = 1000;
 const HANDSHAKE_TIMEOUT_MS = 5000;
 const PING_INTERVAL_MS = 5000;
 
-interface ControlChannelOptions {
+export interface ControlChannelOptions {
   readonly url: URL;
+  /** Address to dial in place of what the URL's host name resolves to; null: that. */
+  readonly address: string | null;
   readonly joinToken: string;
   /** Made anew for each connection: it carries the replicas as they are then. */
   readonly hello: () => WorkerHello;
@@ -32,15 +33,14 @@ interface ControlChannelOptions {
   readonly onConsoleFrame: (frame: Uint8Array) => void;
   /** A connection that had been welcomed is gone. */
   readonly onDisconnected: () => void;
-  /** The control plane will not have this worker, and never had it. */
-  readonly onJoinRefused: (error: UnderstudyError) => void;
+  /** The control plane will not have this worker. @returns false: it is not dialled again */
+  readonly onRefused: (error: UnderstudyError) => boolean;
   readonly log: WorkerLog;
 }
 
 export class ControlChannel {
   private socket: WebSocket | null = null;
   private connected = false;
-  private everWelcomed = false;
   private closed = false;
   private backoffMs = BACKOFF_FIRST_MS;
   private retry: NodeJS.Timeout | undefined;
@@ -49,9 +49,10 @@ export class ControlChannel {
 
   connect(): void {
     if (this.closed) return;
-    const { url, joinToken, log } = this.options;
+    const { url, address, joinToken, log } = this.options;
     const socket = new WebSocket(url, {
       headers: { authorization: `Bearer ${joinToken}` },
+      ...(address === null ? {} : { lookup: lookupOf(address) }),
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       perMessageDeflate: false,
     });
@@ -118,6 +119,10 @@ export class ControlChannel {
     if (this.connected && this.socket !== null) this.socket.send(frame, onSent);
   }
 
+  get isConnected(): boolean {
+    return this.connected;
+  }
+
   /** Bytes that are queued here because the control plane does not take them. */
   get queuedBytes(): number {
     return this.socket?.bufferedAmount ?? 0;
@@ -154,7 +159,6 @@ export class ControlChannel {
         socket.close();
       } else if (message.type === "welcome") {
         this.connected = true;
-        this.everWelcomed = true;
         this.backoffMs = BACKOFF_FIRST_MS;
         this.options.onWelcome(message.workerId);
       } else if (this.connected) {
@@ -171,12 +175,7 @@ export class ControlChannel {
   }
 
   private refused(error: UnderstudyError): void {
-    if (this.everWelcomed) {
-      this.options.log.warn({ code: error.code, err: error }, "the control plane refuses this worker for now: running pairs go on");
-    } else if (!this.closed) {
-      this.closed = true;
-      this.options.onJoinRefused(error);
-    }
+    if (!this.closed && !this.options.onRefused(error)) this.closed = true;
   }
 
   private scheduleRetry(why: string): void {
@@ -190,4 +189,13 @@ export class ControlChannel {
     this.backoffMs = Math.min(BACKOFF_MAX_MS, this.backoffMs * 2);
     this.retry = setTimeout(() => this.connect(), delayMs);
   }
+}
+
+/** Resolves every name to `address`. */
+function lookupOf(address: string): LookupFunction {
+  const family = isIP(address);
+  return (_hostname, options, callback) => {
+    if (options.all === true) callback(null, [{ address, family }]);
+    else callback(null, address, family);
+  };
 }

@@ -1,5 +1,5 @@
 /**
- * The guest images of this worker: from its own image store, or, what that lacks, from the control plane.
+ * The guest images of this worker: from its own image store, or, what that lacks, from a control plane.
  *
  *     read(digest) --in the store--> bytes
  *          '--missing or damaged--> GET /internal/v1/blobs/{digest} --digest verified, stored--> bytes
@@ -15,10 +15,10 @@ export class GuestImages {
   /** Two replicas that start together fetch a blob once. */
   private readonly fetching = new Map<string, Promise<void>>();
 
-  /** @param controlUrl of the control channel; the blobs are on the same listener */
+  /** @param controlUrls of the control channels; the blobs are on the same listeners */
   constructor(
     private readonly store: ImageStore,
-    private readonly controlUrl: URL,
+    private readonly controlUrls: readonly URL[],
     private readonly joinToken: string,
   ) {}
 
@@ -53,9 +53,23 @@ export class GuestImages {
     return fetching;
   }
 
+  /** From the first control plane that has it. */
   private async fetch(digest: string): Promise<void> {
-    const url = new URL(`/internal/v1/blobs/${encodeURIComponent(digest)}`, this.controlUrl);
-    url.protocol = this.controlUrl.protocol === "wss:" ? "https:" : "http:";
+    const failures: Error[] = [];
+    for (const controlUrl of this.controlUrls) {
+      try {
+        await this.fetchFrom(controlUrl, digest);
+        return;
+      } catch (error) {
+        failures.push(error as Error);
+      }
+    }
+    throw new Error(failures.map(({ message }) => message).join("; "), { cause: failures[0] });
+  }
+
+  private async fetchFrom(controlUrl: URL, digest: string): Promise<void> {
+    const url = new URL(`/internal/v1/blobs/${encodeURIComponent(digest)}`, controlUrl);
+    url.protocol = controlUrl.protocol === "wss:" ? "https:" : "http:";
     const response = await get(url, this.joinToken);
     if (response.statusCode !== 200) {
       response.resume();

@@ -30,7 +30,7 @@ try {
     machine: await loadMachineModule(new URL("./machine.wasm", import.meta.url)),
     engineThreadUrl: new URL("./engine-thread.mjs", import.meta.url),
     compileThreadUrl: new URL("./compile-thread.mjs", import.meta.url),
-    images: new GuestImages(store, settings.controlUrl, settings.joinToken),
+    images: new GuestImages(store, settings.controlUrls, settings.joinToken),
     version,
     log,
     onJoinRefused: (error) => die(error, "worker not admitted"),

@@ -6,8 +6,10 @@ import { UnderstudyError } from "../base/errors.ts";
 import type { NetworkAddress } from "../wire/control-messages.ts";
 
 export interface WorkerSettings {
-  /** Control channel: ws:// or wss://. */
-  readonly controlUrl: URL;
+  /** Control channels, one for each control plane: ws:// or wss://. */
+  readonly controlUrls: readonly [URL, ...URL[]];
+  /** Dial every address that the host names of `controlUrls` have. */
+  readonly discoverControl: boolean;
   readonly joinToken: string;
   readonly name: string;
   readonly zone: string | null;
@@ -42,7 +44,8 @@ export function readSettings(env: NodeJS.ProcessEnv): WorkerSettings {
   const loggingListen = address("UNDERSTUDY_LOGGING_LISTEN", env.UNDERSTUDY_LOGGING_LISTEN ?? "127.0.0.1:0");
   const everywhere = loggingListen.host === "0.0.0.0" || loggingListen.host === "::";
   return {
-    controlUrl: controlUrl(env.UNDERSTUDY_CONTROL_URL),
+    controlUrls: controlUrls(env.UNDERSTUDY_CONTROL_URL),
+    discoverControl: discovery(env.UNDERSTUDY_CONTROL_DISCOVERY),
     joinToken: joinToken(env),
     name,
     zone: env.UNDERSTUDY_ZONE || null,
@@ -56,12 +59,23 @@ export function readSettings(env: NodeJS.ProcessEnv): WorkerSettings {
   };
 }
 
-function controlUrl(value: string | undefined): URL {
-  const url = value !== undefined && URL.canParse(value) ? new URL(value) : null;
-  if (url === null || (url.protocol !== "ws:" && url.protocol !== "wss:")) {
-    throw badSetting("UNDERSTUDY_CONTROL_URL", value, "the control channel, such as ws://127.0.0.1:8081/internal/v1/workers");
-  }
-  return url;
+function controlUrls(value: string | undefined): readonly [URL, ...URL[]] {
+  const [first, ...others] = (value ?? "").split(",").map((text) => {
+    const url = URL.canParse(text.trim()) ? new URL(text.trim()) : null;
+    if (url !== null && (url.protocol === "ws:" || url.protocol === "wss:")) return url;
+    throw badSetting(
+      "UNDERSTUDY_CONTROL_URL",
+      value,
+      "the control channel, such as ws://127.0.0.1:8081/internal/v1/workers, or several with commas between them",
+    );
+  });
+  return [first as URL, ...others];
+}
+
+function discovery(value: string | undefined): boolean {
+  if (value === undefined || value === "" || value === "none") return false;
+  if (value !== "dns") throw badSetting("UNDERSTUDY_CONTROL_DISCOVERY", value, "dns or none");
+  return true;
 }
 
 function joinToken(env: NodeJS.ProcessEnv): string {

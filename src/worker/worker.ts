@@ -1,9 +1,9 @@
 /**
  * One worker: a process that hosts replicas for the control plane.
  *
- *     control channel --orders--> Worker --create, pair, promote, drop--> ReplicaDriver (one per replica) --> engine thread
- *                    <--reports--        <--arbiter, console, report-----      ^
- *                                                                              '-- logging channels, dialled and accepted
+ *     control channels --orders--> Worker --create, pair, promote, drop--> ReplicaDriver (one per replica) --> engine thread
+ *                     <--reports--        <--arbiter, console, report-----      ^
+ *                                                                               '-- logging channels, dialled and accepted
  *
  * The main thread owns every socket and timer. Orders are idempotent: the control plane repeats what it wants until the
  * reports show it. A control channel that is lost disturbs no replica.
@@ -19,7 +19,8 @@ import { CONTROL_PROTOCOL, type ControlMessage, type NetworkAddress, type Worker
 import { ArbiterClient } from "./arbiter-client.ts";
 import { CompileService } from "./compile-service.ts";
 import { ConsoleRelay } from "./console-relay.ts";
-import { ControlChannel } from "./control-channel.ts";
+import type { ControlChannel } from "./control-channel.ts";
+import { ControlChannels } from "./control-channels.ts";
 import type { GuestImages } from "./guest-images.ts";
 import type { WorkerLog } from "./log.ts";
 import { type ChannelAdmission, type ChannelHello, LoggingChannelListener } from "./logging-channel-socket.ts";
@@ -57,9 +58,10 @@ interface WorkerOptions {
 export class Worker {
   private readonly incarnation = randomUUID();
   private readonly replicas = new Map<string, HostedReplica>();
-  private readonly control: ControlChannel;
+  private readonly control: ControlChannels;
   private readonly arbiter: ArbiterClient;
-  private readonly consoles: ConsoleRelay;
+  /** What each control plane has subscribed to. */
+  private readonly consoles = new Map<ControlChannel, ConsoleRelay>();
   /** Null: guests are interpreted. */
   private readonly compiler: CompileService | null;
   private readonly listener: LoggingChannelListener;
@@ -77,22 +79,26 @@ export class Worker {
         : new CompileService(options.compileThreadUrl, (error) =>
             log.error({ err: error }, `translator failed: ${error.message}; guests go on, and new code is interpreted`),
           );
-    this.control = new ControlChannel({
-      url: settings.controlUrl,
+    this.control = new ControlChannels({
+      urls: settings.controlUrls,
+      discover: settings.discoverControl,
       joinToken: settings.joinToken,
       hello: () => this.hello(),
-      onWelcome: (workerId) => {
-        log.info({ workerId }, `joined the control plane at ${settings.controlUrl} as ${workerId}`);
-        this.arbiter.reconnected();
+      onWelcome: (channel, workerId, url) => {
+        log.info({ workerId }, `joined the control plane at ${url} as ${workerId}`);
+        this.consoles.set(channel, new ConsoleRelay(channel, (replicaId) => this.replicas.get(replicaId)?.driver));
+        this.arbiter.askAgain();
       },
-      onMessage: (message) => this.receive(message),
-      onConsoleFrame: (frame) => this.receiveConsoleFrame(frame),
-      onDisconnected: () => this.consoles.clear(),
+      onMessage: (channel, message) => this.receive(channel, message),
+      onConsoleFrame: (channel, frame) => this.receiveConsoleFrame(channel, frame),
+      onDisconnected: (channel) => {
+        this.consoles.delete(channel);
+        this.arbiter.askAgain();
+      },
       onJoinRefused: options.onJoinRefused,
       log,
     });
-    this.arbiter = new ArbiterClient((message) => this.control.send(message));
-    this.consoles = new ConsoleRelay(this.control, (replicaId) => this.replicas.get(replicaId)?.driver);
+    this.arbiter = new ArbiterClient((message, attempt) => this.control.sendToOne(message, attempt));
     this.listener = new LoggingChannelListener(
       (hello) => this.admit(hello),
       (error, from) => log.warn({ from, err: error }, "logging channel rejected"),
@@ -142,7 +148,8 @@ export class Worker {
     };
   }
 
-  private receive(message: ControlMessage): void {
+  private receive(channel: ControlChannel, message: ControlMessage): void {
+    const consoles = this.consoles.get(channel);
     switch (message.type) {
       case "createReplica":
         this.createReplica(message);
@@ -162,13 +169,13 @@ export class Worker {
         this.arbiter.answered(message);
         return;
       case "consoleSubscribe":
-        this.consoles.subscribe(message);
+        consoles?.subscribe(message);
         return;
       case "consoleUnsubscribe":
-        this.consoles.unsubscribe(message.subscription);
+        consoles?.unsubscribe(message.subscription);
         return;
       case "consoleSession":
-        this.consoles.session(message);
+        consoles?.session(message);
         return;
       case "welcome":
       case "refused":
@@ -178,11 +185,11 @@ export class Worker {
     }
   }
 
-  private receiveConsoleFrame(data: Uint8Array): void {
+  private receiveConsoleFrame(channel: ControlChannel, data: Uint8Array): void {
     const frame = decodeControlConsoleFrame(data);
     if (frame.type !== "input")
       throw new UnderstudyError("bad_frame", "Cannot take a console output frame from the control plane: only input");
-    this.consoles.input(frame);
+    this.consoles.get(channel)?.input(frame);
   }
 
   private createReplica(order: CreateReplica): void {
@@ -213,9 +220,15 @@ export class Worker {
       log,
       events: {
         onArbiterRequest: (request) => this.arbiter.ask(vmId, replicaId, request, (answer) => driver.arbiterAnswered(answer)),
-        onInputAcknowledged: (session, next, durability) => this.consoles.inputAcknowledged(driver, session, next, durability),
-        onInputRefused: (refusal) => this.consoles.inputRefused(driver, refusal),
-        onConsoleChanged: () => this.consoles.replicaChanged(),
+        onInputAcknowledged: (session, next, durability) => {
+          for (const relay of this.consoles.values()) relay.inputAcknowledged(driver, session, next, durability);
+        },
+        onInputRefused: (refusal) => {
+          for (const relay of this.consoles.values()) relay.inputRefused(driver, refusal);
+        },
+        onConsoleChanged: () => {
+          for (const relay of this.consoles.values()) relay.replicaChanged();
+        },
         onReportChanged: () => this.reportChanged(replicaId),
         onEnded: () => {
           this.dialler.cancel(replicaId);
@@ -267,15 +280,15 @@ export class Worker {
       this.replicas.delete(replicaId);
       this.changed.delete(replicaId);
       hosted.driver.close();
-      this.consoles.replicaDropped(hosted.driver);
+      for (const relay of this.consoles.values()) relay.replicaDropped(hosted.driver);
     }
-    this.control.send({ type: "replicaGone", replicaId });
+    this.control.broadcast({ type: "replicaGone", replicaId });
   }
 
   /** An order that names a replica which is not here is answered with `replicaGone`. */
   private find(replicaId: string): HostedReplica | undefined {
     const hosted = this.replicas.get(replicaId);
-    if (hosted === undefined) this.control.send({ type: "replicaGone", replicaId });
+    if (hosted === undefined) this.control.broadcast({ type: "replicaGone", replicaId });
     return hosted;
   }
 
@@ -311,7 +324,7 @@ export class Worker {
 
   private sendReport(replicaId: string): void {
     const hosted = this.replicas.get(replicaId);
-    if (hosted !== undefined) this.control.send({ type: "replicaReport", report: hosted.driver.report() });
+    if (hosted !== undefined) this.control.broadcast({ type: "replicaReport", report: hosted.driver.report() });
   }
 }
 

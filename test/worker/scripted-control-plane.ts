@@ -114,7 +114,7 @@ export class ConsoleClient {
 }
 
 export class ScriptedControlPlane {
-  readonly vms = new Map<string, ArbitratedVm>();
+  readonly vms: Map<string, ArbitratedVm>;
   /** The connection of each worker name that is newest. */
   readonly workers = new Map<string, JoinedWorker>();
   readonly arbiterRequests: Extract<WorkerMessage, { type: "arbiterRequest" }>[] = [];
@@ -124,11 +124,14 @@ export class ScriptedControlPlane {
   private readonly sockets = new WebSocketServer({ noServer: true });
   private readonly blobs = new Map<string, Uint8Array>();
   private readonly clients = new Map<number, ConsoleClient>();
-  private readonly answered = new Map<string, ControlMessage>();
+  private readonly answered: Map<string, ControlMessage>;
   private waiters: { readonly test: () => boolean; readonly resolve: () => void }[] = [];
   private port = 0;
 
-  constructor() {
+  /** @param of another one: both are control planes of one service, with one arbiter's memory */
+  constructor(of?: ScriptedControlPlane) {
+    this.vms = of?.vms ?? new Map();
+    this.answered = of?.answered ?? new Map();
     this.server.on("request", (request, response) => {
       const digest = decodeURIComponent(request.url?.replace("/internal/v1/blobs/", "") ?? "");
       const blob = this.blobs.get(digest);
@@ -138,6 +141,8 @@ export class ScriptedControlPlane {
     });
     this.server.on("upgrade", (request, socket, head) => {
       if (request.headers.authorization !== `Bearer ${JOIN_TOKEN}` || request.url !== "/internal/v1/workers") {
+        // A worker that is refused may be gone before it has read that.
+        socket.on("error", () => undefined);
         socket.end("HTTP/1.1 401 Unauthorized\r\ncontent-length: 0\r\n\r\n");
         return;
       }
