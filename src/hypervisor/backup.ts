@@ -22,6 +22,7 @@ import { Arbitration } from "./arbitration.ts";
 import { EngineGate } from "./engine-gate.ts";
 import { EpochPacing, LAG_WORTH_TELLING } from "./epoch-pacing.ts";
 import { FaultDetector } from "./fault-detector.ts";
+import { JOINING_PATIENCE } from "./followers.ts";
 import { GuestClockEstimate } from "./guest-clock.ts";
 import { InputSessions } from "./input-buffer.ts";
 import type {
@@ -38,7 +39,7 @@ import type {
   ReplicaStatus,
 } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
-import { JOINING_PATIENCE, type PrimaryStart } from "./primary.ts";
+import type { PrimaryStart } from "./primary.ts";
 import { WallClock } from "./wall-clock.ts";
 
 type Phase = "waiting" | "receiving" | "verifying" | "following" | "promoting";

@@ -7,15 +7,8 @@
  *        |  '--captureState--> capturing --stateCaptured--> boundary
  *        '-- WFI with nothing to do, or too much unacknowledged: stays, until input, wake time or an ack
  *
- * A follower (one per backup):
- *
- *     copying --last capture--> verifying --stateVerified--> verified --addBackup asked--> adding --granted--> synced
- *        |                         |                            |                            |  '--refused--> refused
- *        '--------- lost: ---------'--- dropped freely ---------'      lost: the answer comes first   lost, refused: goSolo decides
- *
- * From `verifying` on a follower receives the log and is in the wait set. A lost one stays there until the arbiter has
- * spoken, which is all that stops outputs: nothing commits, so nothing leaves and no input is acknowledged. Meanwhile the
- * guest goes on within bounds.
+ * A follower that is lost (followers.ts has their stages) stays in the wait set until the arbiter has spoken, which is all that
+ * stops outputs: nothing commits, so nothing leaves and no input is acknowledged. Meanwhile the guest goes on within bounds.
  *
  * @see Bressoud & Schneider 1995, rules P1 and P2 and the output rule
  */
@@ -24,11 +17,11 @@ import { InvariantViolation } from "../base/errors.ts";
 import type { ClockSample, EpochInput, GuestHalt } from "../engine/epoch.ts";
 import { Arbitration } from "./arbitration.ts";
 import { EngineGate } from "./engine-gate.ts";
+import { EpochInputs, type EpochInputsStart } from "./epoch-inputs.ts";
 import type { EpochPacing } from "./epoch-pacing.ts";
-import { FaultDetector } from "./fault-detector.ts";
+import { executes, type Follower, Followers, follows } from "./followers.ts";
 import { GuestClock } from "./guest-clock.ts";
 import { HashTrail } from "./hash-trail.ts";
-import { InputBuffer, type InputSessions } from "./input-buffer.ts";
 import type {
   ArbiterOutcome,
   ArbiterRequest,
@@ -47,13 +40,9 @@ import type {
 import type { Outbox } from "./outbox.ts";
 import { consoleInputs, OutputCommit } from "./output-commit.ts";
 import { StateTransfer } from "./state-transfer.ts";
-import type { WallClock } from "./wall-clock.ts";
 
 /** Console output that may wait for acks before the guest has to. */
 const UNRELEASED_BYTES = 64n * 1024n;
-
-/** A joining backup is silent while its channel is full of state: it may be so for this many time-outs. */
-export const JOINING_PATIENCE = 4;
 
 /** A backup that has all of the state must have hashed it by then. */
 const VERIFY_US = 30_000_000;
@@ -61,39 +50,14 @@ const VERIFY_US = 30_000_000;
 /** A wake timer may fire so much too early (hosts round to milliseconds): it counts as due. */
 const WAKE_SLACK_TICKS = 10_000n;
 
-type Stage = "copying" | "verifying" | "verified" | "adding" | "refused" | "synced";
-
-interface Follower {
-  readonly id: ReplicaId;
-  stage: Stage;
-  /** Not null: its channel is closed, and the arbiter must say what becomes of it. */
-  lost: SoloReason | null;
-  lastSentUs: number;
-  appliedInstant: bigint;
-  /** When it last executed something, or did not trail too far. */
-  progressUs: number;
-  stageSinceUs: number;
-}
-
 /** What a primary begins with: a new VM's zeros, or what a promoted backup has become. */
-export interface PrimaryStart {
+export interface PrimaryStart extends EpochInputsStart {
   readonly term: bigint;
   readonly point: ExecutionPoint;
-  readonly sessions: InputSessions;
-  readonly inputRoom: number;
-  readonly entropyWanted: number;
-  readonly wallClock: WallClock;
   readonly pacing: EpochPacing;
   readonly guestHalt: GuestHalt | null;
   readonly promotion: ReplicaStatus["promotion"];
 }
-
-/** Random bytes for the guest: nobody draws them but the primary, and only for a request of the guest's. */
-type Entropy =
-  | { readonly kind: "notWanted" }
-  | { readonly kind: "wanted"; readonly bytes: number }
-  | { readonly kind: "asked"; readonly bytes: number }
-  | { readonly kind: "drawn"; readonly bytes: Uint8Array };
 
 interface RunningEpoch {
   readonly clock: ClockSample;
@@ -106,25 +70,20 @@ interface RunningEpoch {
 export class Primary {
   private term: bigint;
   private point: ExecutionPoint;
-  private inputRoom: number;
-  private entropy: Entropy;
-  private readonly wallClock: WallClock;
   private guestHalt: GuestHalt | null;
   private clock: GuestClock | null = null;
   private running: RunningEpoch | null = null;
 
   private readonly engine = new EngineGate();
-  private readonly detector = new FaultDetector();
   private readonly arbitration: Arbitration;
   private readonly pacing: EpochPacing;
-  private readonly inputs: InputBuffer;
+  private readonly inputs: EpochInputs;
   private readonly commit: OutputCommit;
   private readonly hashes: HashTrail;
 
-  private readonly followers = new Map<ReplicaId, Follower>();
+  private readonly followers: Followers;
   /** The arbiter's synced set of this term. */
   private synced: readonly ReplicaId[] = [];
-  private readonly joinQueue: ReplicaId[] = [];
   private transfer: StateTransfer | null = null;
   /** Whose transfer the engine captures for; the peer may have been dropped meanwhile. */
   private capturing: StateTransfer | null = null;
@@ -139,13 +98,11 @@ export class Primary {
   ) {
     this.term = start.term;
     this.point = start.point;
-    this.inputRoom = start.inputRoom;
-    this.entropy = wanted(start.entropyWanted);
-    this.wallClock = start.wallClock;
     this.guestHalt = start.guestHalt;
     this.promotion = start.promotion;
     this.pacing = start.pacing;
-    this.inputs = new InputBuffer(start.sessions);
+    this.inputs = new EpochInputs(start, outbox);
+    this.followers = new Followers(config, outbox);
     this.commit = new OutputCommit(start.point.epoch, start.point.consoleEnd);
     this.hashes = new HashTrail(config.hashIntervalMs, start.point.time);
     this.arbitration = new Arbitration(outbox);
@@ -161,16 +118,16 @@ export class Primary {
     assert(time >= this.point.time, `guest time does not go back from ${this.point.time} to ${time}`);
     this.clock = new GuestClock(time, nowUs);
     if (this.point.consoleEnd > 0n) this.outbox.emit({ kind: "releaseOutput", upTo: this.point.consoleEnd });
-    this.release();
+    this.release(nowUs);
     this.proceed(nowUs);
   }
 
   /** The first thing of every step: who has been silent, or behind, for too long? */
   suspect(nowUs: number): void {
-    for (const peer of this.detector.silent(nowUs)) this.lose(peer, "connection_lost", nowUs);
+    for (const peer of this.followers.silent(nowUs)) this.lose(peer, "connection_lost", nowUs);
     const lagUs = this.config.maxLagMs * 1000;
-    for (const follower of [...this.followers.values()]) {
-      if (follower.lost !== null || follower.stage === "copying") continue;
+    for (const follower of this.followers.all()) {
+      if (follower.lost !== null || !follows(follower)) continue;
       const unackedUs = this.commit.oldestUnackedUs(follower.id);
       if (follower.stage === "verifying") {
         if (nowUs - follower.stageSinceUs > VERIFY_US) this.lose(follower.id, "lag_exceeded", nowUs);
@@ -205,10 +162,11 @@ export class Primary {
         this.epochEnded(input, nowUs);
         return;
       case "wallClock":
-        this.wallClock.told(input.unixUs, nowUs);
+        this.inputs.told(input.unixUs, nowUs);
         return;
       case "entropyDrawn":
-        this.entropyDrawn(input.bytes, nowUs);
+        this.inputs.entropyDrawn(input.bytes);
+        this.proceed(nowUs);
         return;
       case "stateCaptured":
         this.stateCaptured(input, nowUs);
@@ -232,10 +190,10 @@ export class Primary {
   private timeout(timer: TimerId["kind"], nowUs: number): void {
     switch (timer) {
       case "heartbeat":
-        this.heartbeats(nowUs);
+        this.followers.heartbeats(this.term, nowUs);
         return;
       case "silence":
-        this.armSilence();
+        this.followers.armSilence();
         return;
       case "wake":
         this.proceed(nowUs, WAKE_SLACK_TICKS);
@@ -254,7 +212,7 @@ export class Primary {
       state: "live",
       term: this.term,
       synced: this.synced,
-      joining: this.joining()?.id ?? this.joinQueue[0] ?? null,
+      joining: this.followers.joining,
       arbiterUnavailable: this.arbitration.unavailable,
       guestHalt: this.guestHalt,
       divergence: this.divergence,
@@ -263,7 +221,7 @@ export class Primary {
 
   status(): Omit<ReplicaStatus, "replicaId" | "haltReason"> {
     let lagInstructions = 0n;
-    for (const follower of this.followers.values()) {
+    for (const follower of this.followers.all()) {
       if (follower.stage !== "synced") continue;
       const lag = this.point.instant - follower.appliedInstant;
       if (lag > lagInstructions) lagInstructions = lag;
@@ -274,7 +232,7 @@ export class Primary {
   inputNext(inputSession: string): bigint {
     // The running epoch's inputs are delivered, but no record holds them yet.
     const running = consoleInputs(this.running?.inputs ?? []).find((input) => input.inputSession === inputSession);
-    const recorded = running?.offset ?? this.inputs.sessions.next(inputSession) ?? 0n;
+    const recorded = running?.offset ?? this.inputs.typed.sessions.next(inputSession) ?? 0n;
     return this.commit.durableInput(inputSession, recorded);
   }
 
@@ -285,7 +243,7 @@ export class Primary {
     if (this.clock === null || !this.engine.idle || this.guestHalt !== null || this.outbox.haltReason !== null) return;
     const { wakeTime, waiting } = this.point;
     const woken = wakeTime !== null && this.clock.now(nowUs) + slackTicks >= wakeTime;
-    const awake = !waiting || woken || (!this.inputs.empty && this.inputRoom > 0) || this.entropy.kind !== "notWanted";
+    const awake = !waiting || woken || this.inputs.pending;
     const runs = awake && !this.mustWait(nowUs);
     const capture = this.transfer?.next(this.point.epoch, runs) ?? null;
     if (this.transfer !== null && capture !== null) {
@@ -309,24 +267,10 @@ export class Primary {
   }
 
   private runEpoch(notBefore: bigint, nowUs: number): void {
-    const { entropy } = this;
-    if (entropy.kind === "wanted" || entropy.kind === "asked") {
-      // The next epoch brings the bytes: it is not begun without them.
-      if (entropy.kind === "wanted") this.outbox.emit({ kind: "drawEntropy", bytes: entropy.bytes });
-      this.entropy = { kind: "asked", bytes: entropy.bytes };
-      return;
-    }
-    const { inputs: typed, expired } = this.inputs.take(this.inputRoom);
-    for (const inputSession of expired) {
-      this.outbox.emit({ kind: "refuseInput", inputSession, inputNext: 0n, code: "input_session_expired" });
-    }
+    if (!this.inputs.ready) return;
     let time = this.guestTime(nowUs);
     if (time < notBefore) time = notBefore;
-    const wallClock = this.wallClock.correction(time, nowUs);
-    const inputs: EpochInput[] = [];
-    if (wallClock !== null) inputs.push(wallClock);
-    if (entropy.kind === "drawn") inputs.push({ kind: "entropy", bytes: entropy.bytes });
-    inputs.push(...typed);
+    const inputs = this.inputs.take(time, nowUs);
     const clock: ClockSample = { time, rate: this.pacing.rate() };
     const limitInstant = this.point.instant + this.pacing.epochLength();
     const wantHash = this.hashes.due(time);
@@ -335,27 +279,18 @@ export class Primary {
     this.outbox.emit({ kind: "runEpoch", epoch: this.point.epoch, limitInstant, exact: false, clock, inputs, wantHash });
   }
 
-  private entropyDrawn(bytes: Uint8Array, nowUs: number): void {
-    assert(this.entropy.kind === "asked", "entropy comes where it was asked for");
-    assert(bytes.length === this.entropy.bytes, `${this.entropy.bytes} bytes of entropy were asked for, not ${bytes.length}`);
-    this.entropy = { kind: "drawn", bytes };
-    this.proceed(nowUs);
-  }
-
   /** Lag control: real time passes, what the guest sees does not depend on it. */
   private mustWait(nowUs: number): boolean {
-    const lost = [...this.followers.values()].some((follower) => follower.lost !== null);
+    const lost = this.followers.all().some((follower) => follower.lost !== null);
     const oldest = this.commit.oldestUnackedUs();
     const boundMs = lost ? this.config.maxLagMs : Math.floor(this.config.maxLagMs / 4);
     if (oldest !== null && nowUs - oldest > boundMs * 1000) return true;
     if (this.point.consoleEnd - this.commit.consoleEnd > UNRELEASED_BYTES) return true;
-    return [...this.followers.values()].some((follower) => follower.lost === null && this.trails(follower));
+    return this.followers.all().some((follower) => follower.lost === null && this.trails(follower));
   }
 
-  /** Only a verified backup executes: before that, it cannot help trailing. */
   private trails(follower: Follower): boolean {
-    if (follower.stage === "copying" || follower.stage === "verifying") return false;
-    return this.point.instant - follower.appliedInstant > this.pacing.lagLimit();
+    return executes(follower) && this.point.instant - follower.appliedInstant > this.pacing.lagLimit();
   }
 
   private epochEnded(ended: Extract<ReplicaInput, { kind: "epochEnded" }>, nowUs: number): void {
@@ -387,20 +322,17 @@ export class Primary {
       waiting: ended.reason === "wfi",
       consoleEnd: ended.consoleEnd,
     };
-    this.inputRoom = ended.inputRoom;
-    this.entropy = wanted(ended.entropyWanted);
+    this.inputs.epochEnded(ended.inputRoom, ended.entropyWanted);
     this.guestHalt = ended.halt;
     this.commit.append(epoch, ended.consoleEnd, running.inputs, nowUs);
     this.hashes.sent(record);
-    for (const follower of this.followers.values()) {
-      if (follower.stage !== "copying") this.send(follower, { kind: "epoch", term: this.term, record }, nowUs);
-    }
-    this.release();
+    this.followers.broadcast({ kind: "epoch", term: this.term, record }, nowUs);
+    this.release(nowUs);
     this.proceed(nowUs);
   }
 
   /** The output rule: lets out what is committed by now; the last output of a halted guest ends the replica. */
-  private release(): void {
+  private release(nowUs: number): void {
     const before = this.commit.consoleEnd;
     const committed = this.commit.commit();
     if (committed !== null) {
@@ -410,11 +342,7 @@ export class Primary {
       }
     }
     if (this.guestHalt === null || !this.commit.empty) return;
-    for (const follower of this.followers.values()) {
-      if (follower.stage !== "copying" && follower.lost === null) {
-        this.outbox.emit({ kind: "send", peer: follower.id, message: { kind: "guestHalted", term: this.term } });
-      }
-    }
+    this.followers.broadcast({ kind: "guestHalted", term: this.term }, nowUs);
     this.outbox.halt("guest_halted");
   }
 
@@ -429,7 +357,7 @@ export class Primary {
     }
     let undurable = this.commit.undurableInputBytes;
     for (const input of consoleInputs(this.running?.inputs ?? [])) undurable += input.bytes.length;
-    const verdict = this.inputs.offer(inputSession, offset, bytes, undurable);
+    const verdict = this.inputs.typed.offer(inputSession, offset, bytes, undurable);
     switch (verdict.kind) {
       case "refused":
         this.outbox.emit({ kind: "refuseInput", inputSession, inputNext: verdict.next, code: verdict.code });
@@ -454,42 +382,19 @@ export class Primary {
   // --- followers ---------------------------------------------------------------------------------------------------
 
   private channelOpened(peer: ReplicaId, nowUs: number): void {
-    if (this.followers.has(peer) || this.joinQueue.includes(peer)) {
+    if (!this.followers.enqueue(peer)) {
       // A backup that is lost, or followed over an older channel, cannot come back: it may be asking for promotion.
       this.outbox.emit({ kind: "closeChannel", peer });
       return;
     }
-    this.joinQueue.push(peer);
     this.joinNext(nowUs);
     this.proceed(nowUs);
   }
 
-  private joining(): Follower | null {
-    for (const follower of this.followers.values()) if (follower.stage !== "synced") return follower;
-    return null;
-  }
-
   private joinNext(nowUs: number): void {
-    if (this.joining() !== null || this.guestHalt !== null) return;
-    const peer = this.joinQueue.shift();
-    if (peer === undefined) return;
-    this.followers.set(peer, {
-      id: peer,
-      stage: "copying",
-      lost: null,
-      lastSentUs: nowUs,
-      appliedInstant: 0n,
-      progressUs: nowUs,
-      stageSinceUs: nowUs,
-    });
-    this.transfer = new StateTransfer(peer);
-    this.detector.watch(peer, JOINING_PATIENCE * this.timeoutUs(), nowUs);
-    this.outbox.armIfIdle("heartbeat", nowUs + this.config.heartbeatIntervalMs * 1000);
-    this.armSilence();
-  }
-
-  private timeoutUs(): number {
-    return this.config.heartbeatTimeoutMs * 1000;
+    if (this.guestHalt !== null) return;
+    const follower = this.followers.joinNext(nowUs);
+    if (follower !== null) this.transfer = new StateTransfer(follower.id);
   }
 
   private stateCaptured(answer: Extract<ReplicaInput, { kind: "stateCaptured" }>, nowUs: number): void {
@@ -517,23 +422,23 @@ export class Primary {
     this.commit.enter(peer);
     this.hashes.follow(peer, this.point.instant);
     const clockTime = this.guestTime(nowUs);
-    this.send(follower, { kind: "stateEnd", term: this.term, point: this.point, clockTime, stateHash }, nowUs);
+    this.followers.send(follower, { kind: "stateEnd", term: this.term, point: this.point, clockTime, stateHash }, nowUs);
   }
 
   private message(peer: ReplicaId, message: LoggingChannelMessage, nowUs: number): void {
     const follower = this.followers.get(peer);
     if (follower === undefined || follower.lost !== null) return;
-    this.detector.heard(peer, nowUs);
+    this.followers.heard(peer, nowUs);
     switch (message.kind) {
       case "ack":
-        if (follower.stage === "copying") return;
+        if (!follows(follower)) return;
         if (message.received !== null) this.commit.acknowledge(peer, message.received);
         if (message.appliedInstant > follower.appliedInstant) {
           follower.appliedInstant = message.appliedInstant;
           follower.progressUs = nowUs;
         }
         if (message.applied !== null) this.hashes.applied(peer, message.applied);
-        this.release();
+        this.release(nowUs);
         this.proceed(nowUs);
         return;
       case "stateReceived":
@@ -545,8 +450,7 @@ export class Primary {
         assert(follower.stage === "verifying", `${peer} verifies its state once, after it has all of it`);
         follower.stage = "verified";
         follower.progressUs = nowUs;
-        this.detector.watch(peer, this.timeoutUs(), nowUs);
-        this.armSilence();
+        this.followers.watchClosely(follower, nowUs);
         this.arbitrate();
         return;
       case "backupFailed":
@@ -579,11 +483,10 @@ export class Primary {
 
   /** Suspicion. Before `addBackup` is asked a newcomer is dropped freely; after that only the arbiter lets it go. */
   private lose(peer: ReplicaId, reason: SoloReason, nowUs: number): void {
-    const queued = this.joinQueue.indexOf(peer);
-    if (queued >= 0) this.joinQueue.splice(queued, 1);
+    this.followers.dequeue(peer);
     const follower = this.followers.get(peer);
     if (follower === undefined || follower.lost !== null || this.outbox.haltReason !== null) return;
-    this.detector.forget(peer);
+    this.followers.unwatch(follower);
     this.outbox.emit({ kind: "closeChannel", peer });
     switch (follower.stage) {
       case "copying":
@@ -610,10 +513,10 @@ export class Primary {
       this.transfer = null;
       this.outbox.emit({ kind: "endTransfer", peer: follower.id });
     }
-    this.followers.delete(follower.id);
+    this.followers.remove(follower);
     this.commit.leave(follower.id);
     this.hashes.forget(follower.id);
-    this.release();
+    this.release(nowUs);
     if (this.outbox.haltReason !== null) return;
     this.joinNext(nowUs);
     this.proceed(nowUs);
@@ -623,12 +526,12 @@ export class Primary {
 
   private arbitrate(): void {
     if (this.arbitration.open !== null) return;
-    for (const { id, stage, lost } of this.followers.values()) {
+    for (const { id, stage, lost } of this.followers.all()) {
       if (lost === null || (stage !== "synced" && stage !== "refused")) continue;
       this.arbitration.ask({ kind: "goSolo", term: this.term, lost: id, reason: lost });
       return;
     }
-    for (const follower of this.followers.values()) {
+    for (const follower of this.followers.all()) {
       if (follower.stage !== "verified") continue;
       follower.stage = "adding";
       this.arbitration.ask({ kind: "addBackup", term: this.term, backup: follower.id });
@@ -664,7 +567,7 @@ export class Primary {
         this.announceTerm(nowUs);
         this.joinNext(nowUs);
       } else {
-        this.followers.delete(peer);
+        this.followers.remove(follower);
         this.announceTerm(nowUs);
         this.drop(follower, nowUs);
       }
@@ -675,39 +578,7 @@ export class Primary {
   }
 
   private announceTerm(nowUs: number): void {
-    const synced = [...this.followers.values()].filter(({ stage }) => stage === "synced").map(({ id }) => id);
-    this.synced = synced;
-    for (const follower of this.followers.values()) {
-      if (follower.stage !== "copying") this.send(follower, { kind: "termChanged", term: this.term, synced }, nowUs);
-    }
+    this.synced = this.followers.synced();
+    this.followers.broadcast({ kind: "termChanged", term: this.term, synced: this.synced }, nowUs);
   }
-
-  // --- the channel -------------------------------------------------------------------------------------------------
-
-  private send(follower: Follower, message: LoggingChannelMessage, nowUs: number): void {
-    if (follower.lost !== null) return;
-    follower.lastSentUs = nowUs;
-    this.outbox.emit({ kind: "send", peer: follower.id, message });
-  }
-
-  private heartbeats(nowUs: number): void {
-    const intervalUs = this.config.heartbeatIntervalMs * 1000;
-    let next: number | null = null;
-    for (const follower of this.followers.values()) {
-      if (follower.lost !== null) continue;
-      if (nowUs - follower.lastSentUs >= intervalUs) this.send(follower, { kind: "heartbeat", term: this.term }, nowUs);
-      const due = follower.lastSentUs + intervalUs;
-      if (next === null || due < next) next = due;
-    }
-    if (next !== null) this.outbox.armIfIdle("heartbeat", next);
-  }
-
-  private armSilence(): void {
-    const deadline = this.detector.deadlineUs();
-    if (deadline !== null) this.outbox.arm("silence", deadline);
-  }
-}
-
-function wanted(bytes: number): Entropy {
-  return bytes === 0 ? { kind: "notWanted" } : { kind: "wanted", bytes };
 }
