@@ -32,8 +32,8 @@ export interface RegionCompiler {
   take(): CompiledRegions | null;
   /** Requests without an answer so far. */
   readonly outstanding: number;
-  /** A machine wants to hold so many regions. @returns false where the process has no room for them */
-  mayHold(regions: number): boolean;
+  /** The machine is to hold so many regions from now on. @returns false where the process has no room for more: it holds as many as before */
+  reserve(regions: number): boolean;
 }
 
 /** Bytes in a page of guest memory. */
@@ -135,7 +135,7 @@ export class ImmediateCompiler implements RegionCompiler {
     return this.answers.shift() ?? null;
   }
 
-  mayHold(): boolean {
+  reserve(): boolean {
     return true;
   }
 }

@@ -47,6 +47,8 @@ const THRESHOLD = 32;
 const OPTIMISE_AFTER = 5_000_000;
 /** Looks between two at how much each region has run. */
 const HEAT_LOOKS = 8;
+/** Looks between two for regions that were dropped: what they hold others may want. */
+const FORGET_LOOKS = 64;
 /** What is known already is worth this fraction of the samples. */
 const KNOWN_THRESHOLD_DIVISOR = 8;
 /** Seeds that one region is made from. */
@@ -166,6 +168,7 @@ export class Regions {
     }
     if (this.wanted.size > 0 && this.compiler.outstanding === 0) this.request();
     if (++this.looks % HEAT_LOOKS === 0) this.optimiseHottest();
+    if (this.looks % FORGET_LOOKS === 0) this.forgetDropped();
   }
 
   /** One at a time: the hottest first, and nothing that is cold by the time it would be its turn. */
@@ -323,9 +326,14 @@ export class Regions {
     const exchange = new Uint16Array(this.memory.buffer, this.machine.exchange(), shape.entries.length + 2 * shape.covered.length);
     exchange.set(shape.entries);
     exchange.set(shape.covered.flat(), shape.entries.length);
-    if (this.machine.installRegion(number, page, shape.entries.length, shape.covered.length) === 0) return false;
-    this.table.set(number, this.instance(module).exports[name]);
-    this.numbers.set(number, { region, optimising: false });
+    const known = this.machine.installRegion(number, page, shape.entries.length, shape.covered.length) !== 0;
+    if (known) {
+      this.table.set(number, this.instance(module).exports[name]);
+      this.numbers.set(number, { region, optimising: false });
+    }
+    // It may have taken the place of one that was dropped, or none.
+    this.compiler.reserve(this.numbers.size);
+    if (!known) return false;
     this.nextNumber = number + 1;
     this.installed++;
     this.translated += shape.instructions;
@@ -344,10 +352,13 @@ export class Regions {
   /** A number that no region has; the one that is next in turn makes room where there is none. Null: not even then. */
   private freeNumber(): number | null {
     const { owners, maximum } = this;
-    if (this.numbers.size >= maximum || !this.compiler.mayHold(this.numbers.size + 1)) {
+    const hasRoom = (): boolean => this.numbers.size < maximum && this.compiler.reserve(this.numbers.size + 1);
+    if (!hasRoom()) {
       this.forgetDropped();
-      if (this.numbers.size >= maximum || !this.compiler.mayHold(this.numbers.size + 1)) this.evict();
-      if (!this.compiler.mayHold(this.numbers.size + 1)) return null;
+      if (!hasRoom()) {
+        this.evict();
+        if (!hasRoom()) return null;
+      }
     }
     for (let tried = 0; tried < maximum; tried++) {
       const number = ((this.nextNumber - 1 + tried) % maximum) + 1;
@@ -369,12 +380,14 @@ export class Regions {
     this.forgetDropped();
   }
 
-  /** Lets the functions of dropped regions go, and their modules with the last one. */
+  /** Lets the functions of dropped regions go, and their modules with the last one; others may hold as many more. */
   private forgetDropped(): void {
+    const before = this.numbers.size;
     for (const number of this.numbers.keys()) {
       if (this.owners[number] !== 0) continue;
       this.table.set(number, null);
       this.numbers.delete(number);
     }
+    if (this.numbers.size < before) this.compiler.reserve(this.numbers.size);
   }
 }

@@ -2,6 +2,7 @@
 import type { MessagePort } from "node:worker_threads";
 import type { CompiledRegion, CompiledRegions } from "../engine/region-compiler.ts";
 import type { MachineAddresses, RegionSource } from "../jit/index.ts";
+import type { RegionShare } from "./region-account.ts";
 
 export type CompileQuestion =
   | { readonly kind: "request"; readonly sources: readonly RegionSource[]; readonly machine: MachineAddresses }
@@ -19,10 +20,8 @@ export interface CompileConnection {
   readonly port: MessagePort;
 }
 
-/** An engine thread's way to the compile thread, and its place in the account of how many regions all of them hold. */
+/** An engine thread's way to the compile thread, and its share of the regions that this process may hold. */
 export interface CompileLine {
   readonly port: MessagePort;
-  /** Shared: regions that each line holds. */
-  readonly held: Int32Array;
-  readonly index: number;
+  readonly share: RegionShare;
 }

@@ -1,36 +1,33 @@
 /** The main thread's side of the compile thread, which is started when the first replica is. */
 import { MessageChannel, Worker } from "node:worker_threads";
 import type { CompileConnection, CompileLine } from "./compile-messages.ts";
-
-/** Replicas of this process that may translate; any more are interpreted. */
-const LINES_MAX = 1024;
+import { RegionAccount } from "./region-account.ts";
 
 export class CompileService {
   private thread: Worker | null = null;
-  /** Regions that each line holds. */
-  private readonly held = new Int32Array(new SharedArrayBuffer(4 * LINES_MAX));
-  private readonly taken = new Set<number>();
 
-  /** @param onFailure the thread died: guests go on without being translated any further */
+  /**
+   * @param onFailure the thread died: guests go on without being translated any further
+   * @param account of the regions that all machines hold
+   */
   constructor(
     private readonly threadUrl: URL,
     private readonly onFailure: (error: Error) => void,
+    readonly account = new RegionAccount(),
   ) {}
 
   /** A line for one engine thread to ask through; null: there are too many. `release` it when that thread has ended. */
   connect(): CompileLine | null {
-    const index = this.held.findIndex((_, candidate) => !this.taken.has(candidate));
-    if (index < 0) return null;
-    this.taken.add(index);
+    const share = this.account.open();
+    if (share === null) return null;
     this.thread ??= this.start();
     const { port1, port2 } = new MessageChannel();
     this.thread.postMessage({ port: port1 } satisfies CompileConnection, [port1]);
-    return { port: port2, held: this.held, index };
+    return { port: port2, share };
   }
 
-  release({ index }: CompileLine): void {
-    Atomics.store(this.held, index, 0);
-    this.taken.delete(index);
+  release({ share }: CompileLine): void {
+    this.account.close(share);
   }
 
   private start(): Worker {

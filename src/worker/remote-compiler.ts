@@ -3,9 +3,7 @@ import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import type { CompiledRegion, CompiledRegions, RegionCompiler } from "../engine/region-compiler.ts";
 import type { MachineAddresses, RegionSource } from "../jit/index.ts";
 import type { CompileAnswer, CompileLine, CompileQuestion } from "./compile-messages.ts";
-
-/** V8 ends the process, whoever it serves, at some 32,500 modules; a region keeps at most one alive, and the library some thousand. */
-const PROCESS_REGIONS_MAX = 20_000;
+import { holdRegions } from "./region-account.ts";
 
 export class RemoteCompiler implements RegionCompiler {
   outstanding = 0;
@@ -36,12 +34,7 @@ export class RemoteCompiler implements RegionCompiler {
     return received.message.compiled;
   }
 
-  mayHold(regions: number): boolean {
-    const { held, index } = this.line;
-    let others = 0;
-    for (let line = 0; line < held.length; line++) if (line !== index) others += Atomics.load(held, line);
-    if (others + regions > PROCESS_REGIONS_MAX) return false;
-    Atomics.store(held, index, regions);
-    return true;
+  reserve(regions: number): boolean {
+    return holdRegions(this.line.share, regions);
   }
 }

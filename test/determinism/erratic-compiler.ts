@@ -77,7 +77,7 @@ export class ErraticCompiler implements RegionCompiler {
     return held.compiled;
   }
 
-  mayHold(): boolean {
+  reserve(): boolean {
     return !this.once(NO_ROOM);
   }
 

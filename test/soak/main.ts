@@ -11,7 +11,6 @@ import { monitorEventLoopDelay } from "node:perf_hooks";
 import { parseArgs } from "node:util";
 import { Worker } from "node:worker_threads";
 import type { RegionStatistics } from "../../src/engine/regions.ts";
-import type { CompileLine } from "../../src/worker/compile-messages.ts";
 import { CompileService } from "../../src/worker/compile-service.ts";
 import { GUEST_KINDS, type GuestKind, type GuestProgress, type GuestThreadData } from "./guest-messages.ts";
 import { judge, RULE, type Verdict } from "./plateau.ts";
@@ -38,6 +37,8 @@ interface Sample {
   readonly seconds: number;
   /** Lines of /proc/self/maps: V8 ends the process where the system gives no more. */
   readonly mappings: number;
+  /** The same by what they are, so that what grows can be told. */
+  readonly mappingsByKind: Readonly<Record<string, number>>;
   /** Functions of regions that machines hold, each with its module; and the machines. */
   readonly regions: number;
   readonly machines: number;
@@ -53,7 +54,6 @@ class Soak {
   private readonly samples: Sample[] = [];
   private readonly delay = monitorEventLoopDelay();
   private readonly threads = new Set<Worker>();
-  private readonly lines = new Set<CompileLine>();
   private readonly rounds: Record<GuestKind, number> = { linux: 0, hostile: 0, visitors: 0 };
   /** What machines that are gone have done, and what the others have done up to now. */
   private readonly before = new Map<GuestKind, Totals>(GUEST_KINDS.map((kind) => [kind, NOTHING]));
@@ -97,7 +97,6 @@ class Soak {
   private start(kind: GuestKind, seed: number, then: () => void = () => {}): void {
     const compiler = this.service.connect();
     if (compiler === null) throw new Error("the compile service has a line left");
-    this.lines.add(compiler);
     const workerData: GuestThreadData = { kind, seed, compiler };
     const thread = new Worker(new URL("guest-thread.mjs", import.meta.url), { workerData, transferList: [compiler.port] });
     this.threads.add(thread);
@@ -108,7 +107,6 @@ class Soak {
     thread.on("error", this.fail);
     thread.on("exit", () => {
       this.threads.delete(thread);
-      this.lines.delete(compiler);
       this.service.release(compiler);
       this.before.set(kind, plus(this.before.get(kind) ?? NOTHING, this.current.get(thread)?.totals ?? NOTHING));
       this.current.delete(thread);
@@ -128,11 +126,13 @@ class Soak {
   }
 
   private sample(): void {
+    const { mappings, mappingsByKind } = countMappings();
     const sample: Sample = {
       seconds: Math.round((performance.now() - this.startedMs) / 100) / 10,
-      mappings: mappings(),
-      regions: [...this.lines].reduce((sum, { held, index }) => sum + Atomics.load(held, index), 0),
-      machines: this.lines.size,
+      mappings,
+      mappingsByKind,
+      regions: this.service.account.regions,
+      machines: this.threads.size,
       residentMiB: Math.round(process.memoryUsage.rss() / 2 ** 20),
       stalledMs: Math.round(this.delay.max / 1e6),
     };
@@ -179,8 +179,16 @@ function plus(a: Totals, b: Totals): Totals {
   };
 }
 
-function mappings(): number {
-  return readFileSync("/proc/self/maps").filter((byte) => byte === 10).length;
+/** By permissions, and whether they are of a file: V8's code is `rwx` or `r-x` of none, its heaps `rw-`, `---` what is reserved. */
+function countMappings(): Pick<Sample, "mappings" | "mappingsByKind"> {
+  const mappingsByKind: Record<string, number> = {};
+  const lines = readFileSync("/proc/self/maps", "utf8").trimEnd().split("\n");
+  for (const line of lines) {
+    const [, permissions = "", , , inode = "0"] = line.split(/\s+/);
+    const kind = `${permissions.slice(0, 3)}${inode === "0" ? "" : " file"}`;
+    mappingsByKind[kind] = (mappingsByKind[kind] ?? 0) + 1;
+  }
+  return { mappings: lines.length, mappingsByKind };
 }
 
 function print(line: object): void {
