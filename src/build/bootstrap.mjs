@@ -18,6 +18,9 @@ const DEBIAN_PACKAGES = [
   { name: "gpgv", file: "/usr/bin/gpgv", use: "checking its signature" },
   { name: "opensbi", file: "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin", use: "booting it in the guest", optional: true },
   { name: "qemu-system-misc", file: "/usr/bin/qemu-system-riscv64", use: "comparing the machine with QEMU", optional: true },
+  { name: "iproute2", file: "/usr/sbin/ip", use: "cutting the network between processes", optional: true },
+  { name: "gcc", file: "/usr/bin/gcc", use: "compiling what cuts networks and makes hosts fail", optional: true },
+  { name: "libc6-dev", file: "/usr/include/stdio.h", use: "compiling what cuts networks and makes hosts fail", optional: true },
 ];
 
 const MINIMUM_NODE = [20, 11];

@@ -7,7 +7,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { StoryConsole, within } from "../../src/cli/demo/story-console.ts";
 import { STORY_BEGIN, STORY_SCRIPT } from "../../src/cli/demo/transcript.ts";
-import { Cluster } from "../../src/cli/up/cluster.ts";
+import { Cluster, type ClusterOptions } from "../../src/cli/up/cluster.ts";
 import { freePorts } from "../../src/cli/up/ports.ts";
 import type { ConsoleStream, Understudy, Vm } from "../../src/sdk/index.ts";
 import { guestImageStore } from "./guest-image.ts";
@@ -18,6 +18,8 @@ export interface InstallationOptions {
   readonly env?: Readonly<Record<string, string | undefined>>;
   /** Default: the tests' shared store. */
   readonly imageStore?: string;
+  /** Where the services run, and what must be there before them. */
+  readonly place?: Pick<ClusterOptions, "surroundings" | "beforeStart"> & { readonly listenPort?: number };
 }
 
 /** What hangs ends here; a host that is ten times slower does not. */
@@ -41,18 +43,20 @@ export class Installation {
   static async start(options: InstallationOptions = {}): Promise<Installation> {
     const imageStore = options.imageStore ?? (await guestImageStore()).dir;
     const dataDirectory = await mkdtemp(join(tmpdir(), "understudy-e2e-"));
-    const [api = 0, internal = 0] = await freePorts(2);
+    const [freePort = 0, internal = 0] = await freePorts(2);
+    const { listenPort = freePort, ...place } = options.place ?? {};
     const abort = new AbortController();
     const notes: string[] = [];
     const cluster = await Cluster.start({
       dataDirectory,
-      listen: { host: "127.0.0.1", port: api },
+      listen: { host: "127.0.0.1", port: listenPort },
       internalListen: { host: "127.0.0.1", port: internal },
       imageStore,
       workers: options.workers ?? 3,
       env: { ...process.env, ...PATIENT, ...options.env },
       signal: abort.signal,
       onNote: (text) => notes.push(text),
+      ...place,
     });
     return new Installation(cluster, notes, abort);
   }
@@ -146,14 +150,22 @@ export class Guest {
   /** Resolves when the service knows of a term above this one and the VM is protected in it. */
   async protectedAfter(term: number): Promise<void> {
     const later = async () => {
-      for (;;) {
-        const answer = await this.vm.refresh().catch(() => null);
-        if (answer !== null && answer.status.term > term) break;
-        await this.nextEvent();
-      }
+      await this.decidedAfter(term);
       await this.protectedNow();
     };
     await within(later(), STEP_MS, `the VM to be protected in a term after ${term}`, this.installation.signal);
+  }
+
+  /** Resolves when the service knows of a term above this one: the arbiter has decided something. */
+  async decidedAfter(term: number): Promise<void> {
+    const decided = async () => {
+      for (;;) {
+        const answer = await this.vm.refresh().catch(() => null);
+        if (answer !== null && answer.status.term > term) return;
+        await this.nextEvent();
+      }
+    };
+    await within(decided(), STEP_MS, `a term after ${term}`, this.installation.signal);
   }
 
   /** Any event of this VM, or a second without one. */

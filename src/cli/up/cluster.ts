@@ -12,7 +12,7 @@ import { Understudy } from "../../sdk/index.ts";
 import { DataDirectory } from "./data-directory.ts";
 import { InstanceLock, isRunning, startTimeOf } from "./instance-lock.ts";
 import { addressText, assertFree, type ListenAddress, urlOf } from "./ports.ts";
-import { programOf } from "./programs.ts";
+import { type Program, programOf } from "./programs.ts";
 import { Service, type ServiceExit } from "./service.ts";
 
 export interface ClusterOptions {
@@ -27,6 +27,15 @@ export interface ClusterOptions {
   readonly onNote: (text: string) => void;
   /** Between the lock and the first service: what must be there before the control plane looks. */
   readonly beforeStart?: (directory: DataDirectory) => Promise<void>;
+  /** Where a service runs that is not to run as a plain process of this host. */
+  readonly surroundings?: (service: string) => Surroundings;
+}
+
+export interface Surroundings {
+  /** What starts the program there; the process that comes of it must keep its pid. */
+  readonly inside?: (program: Program) => Program;
+  /** On top of the service's own settings. */
+  readonly env?: Readonly<Record<string, string | undefined>>;
 }
 
 const READY_TIMEOUT_MS = 60_000;
@@ -66,20 +75,30 @@ export class Cluster {
       UNDERSTUDY_TOKEN: undefined,
       UNDERSTUDY_JOIN_TOKEN: undefined,
     };
+    const surroundings = (service: string) => options.surroundings?.(service) ?? {};
+    const program = (kind: "control-plane" | "worker", service: string) => {
+      const plain = programOf(kind);
+      return surroundings(service).inside?.(plain) ?? plain;
+    };
     const supervision = { backoff: { baseMs: 250, capMs: 10_000 }, healthyMs: HEALTHY_MS };
     this.controlPlane = new Service({
       ...supervision,
-      ...programOf("control-plane"),
+      ...program("control-plane", "control-plane"),
       name: "control-plane",
       logFile: directory.logFile("control-plane"),
-      env: { ...shared, UNDERSTUDY_LISTEN: addressText(options.listen), UNDERSTUDY_INTERNAL_LISTEN: addressText(options.internalListen) },
+      env: {
+        ...shared,
+        UNDERSTUDY_LISTEN: addressText(options.listen),
+        UNDERSTUDY_INTERNAL_LISTEN: addressText(options.internalListen),
+        ...surroundings("control-plane").env,
+      },
     });
     const controlUrl = `${urlOf(options.internalListen).replace("http:", "ws:")}/internal/v1/workers`;
     this.workers = Array.from({ length: options.workers }, (_none, index) => {
       const name = `worker-${index + 1}`;
       return new Service({
         ...supervision,
-        ...programOf("worker"),
+        ...program("worker", name),
         name,
         logFile: directory.logFile(name),
         env: {
@@ -90,6 +109,7 @@ export class Cluster {
           UNDERSTUDY_CONTROL_URL: controlUrl,
           UNDERSTUDY_WORKER_NAME: name,
           UNDERSTUDY_LOGGING_LISTEN: "127.0.0.1:0",
+          ...surroundings(name).env,
         },
       });
     });

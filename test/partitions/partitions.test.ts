@@ -1,0 +1,29 @@
+/** Cuts in a real network between real processes: who is left goes on, who was cut off finds out, and the console shows no seam. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Guest } from "../support/installation.ts";
+import { hasNetworks } from "../support/network/virtual-network.ts";
+import { NetworkedInstallation } from "../support/networked-installation.ts";
+import { STORIES, tell } from "./stories.ts";
+
+const TYPE_EVERY_MS = 40;
+/** All of them: `npm run partitions`. */
+const TOLD = ["the primary is cut off from everybody", "primary and backup are cut off from each other"];
+
+describe.runIf(hasNetworks("cuts between processes"))("with every part of an installation in a network namespace of its own", () => {
+  let installation: NetworkedInstallation;
+  let guest: Guest;
+  beforeAll(async () => {
+    installation = await NetworkedInstallation.start();
+    guest = await installation.at.boot();
+    await guest.protectedNow();
+    await guest.beginStory(TYPE_EVERY_MS);
+  });
+  afterAll(async () => await installation?.stop());
+
+  for (const story of STORIES.filter(({ name }) => TOLD.includes(name))) {
+    test(`${story.name}: the right replica goes on, no byte is lost or repeated, and the VM is protected again`, async () => {
+      const { problems } = await tell(installation, guest, story, TYPE_EVERY_MS);
+      expect(problems).toEqual([]);
+    });
+  }
+});
