@@ -25,7 +25,7 @@ export type FaultKind =
   | "flood" // clients fill the queues
   | "leave"; // a worker's host leaves for long, another may join
 
-const KINDS: readonly FaultKind[] = [
+export const FAULT_KINDS: readonly FaultKind[] = [
   "kill",
   "powerLoss",
   "stop",
@@ -74,6 +74,7 @@ const PROFILES: readonly Profile[] = [
 
 export class FaultPlan {
   readonly profile: Profile;
+  private readonly only: ReadonlySet<number> | null;
   private readonly draw: Chance;
   private upcoming: Fault | null = null;
   private planned = 0;
@@ -81,8 +82,9 @@ export class FaultPlan {
   /** @param only strike with these alone; null: with all */
   constructor(
     private readonly seed: number,
-    private readonly only: ReadonlySet<number> | null,
+    only: readonly number[] | null,
   ) {
+    this.only = only === null ? null : new Set(only);
     this.draw = new Chance(seed, 1);
     // Storms are where the kills are; the others find what needs time.
     const pick = this.draw.below(10);
@@ -110,7 +112,7 @@ export class FaultPlan {
     const index = this.planned++;
     const { gap, kills } = this.profile;
     this.lastStep += this.draw.between(1, 2 * gap - 1);
-    const kind = this.draw.below(100) < kills ? "kill" : (KINDS[this.draw.below(KINDS.length)] as FaultKind);
+    const kind = this.draw.below(100) < kills ? "kill" : (FAULT_KINDS[this.draw.below(FAULT_KINDS.length)] as FaultKind);
     return { index, kind, step: this.lastStep, chance: new Chance(this.seed, 1000 + index) };
   }
 }

@@ -1,45 +1,83 @@
 /**
- * `npm run simulate -- [--seed N] [--steps M] [--minutes T]`: simulated worlds, one seed after the other, until the time is over or
- * a checker finds something.
+ * `npm run simulate -- [--seed N] [--steps M] [--minutes T] [--faults LIST] [--vms N] [--trace]`: simulated worlds, one seed after the
+ * other, until the time is over or a checker finds something. Without a time it is the one seed.
  *
- * On stdout at the end one JSON line of figures. Exit status 1: a violation; then the command that shows it again has been printed.
+ * On stderr each run says what it is before it begins, so that one that hangs can be told; on stdout is one JSON line of figures at
+ * the end. Exit status 1: a violation.
  */
 import { parseArgs } from "node:util";
+import { addFigures, noFigures } from "./figures.ts";
 import { MODEL_GUESTS } from "./model-guest.ts";
-import { type Figures, noFigures, Simulation, SimulationFailure } from "./simulation.ts";
+import { type RunForm, readFaults, readNumber, runCommand, writeRun } from "./run-form.ts";
+import { Simulation, SimulationFailure } from "./simulation.ts";
 
-const { values } = parseArgs({ options: { seed: { type: "string" }, steps: { type: "string" }, minutes: { type: "string" } } });
-const first = positive("seed", values.seed ?? "1");
-const steps = positive("steps", values.steps ?? "3000");
-/** Without a time it is the one seed. */
-const minutes = values.minutes === undefined ? 0 : positive("minutes", values.minutes);
-
+const { values } = parseArgs({
+  options: {
+    seed: { type: "string", default: "1" },
+    steps: { type: "string", default: "3000" },
+    minutes: { type: "string" },
+    faults: { type: "string", default: "all" },
+    vms: { type: "string" },
+    guest: { type: "string", default: "model" },
+    trace: { type: "boolean", default: false },
+  },
+});
+const { first, minutes } = asked();
 const total = noFigures();
 const start = performance.now();
-for (let seed = first; seed === first || performance.now() - start < minutes * 60_000; seed++) {
-  const simulation = new Simulation({ seed, steps, guests: MODEL_GUESTS });
-  if (minutes === 0) process.stderr.write(`seed=${seed} faults=${simulation.plan.profile.name}\n`);
-  try {
-    add(simulation.run());
-  } catch (error) {
-    if (!(error instanceof SimulationFailure)) throw error;
-    process.stderr.write(`seed=${seed} faults=${simulation.plan.profile.name}\n${error.message}\n${error.cause.stack}\n`);
-    process.stderr.write(`again: npm run simulate -- --seed ${seed} --steps ${steps}\n`);
-    process.exitCode = 1;
-    break;
-  }
+let trace = "";
+for (let seed = first.seed; seed === first.seed || performance.now() - start < minutes * 60_000; seed++) {
+  if (!run({ ...first, seed })) break;
 }
 const seconds = (performance.now() - start) / 1000;
-const figures = { ...total, seconds: Number(seconds.toFixed(1)), killsPerSecond: Math.round(total.kills / seconds) };
+const { user, system } = process.cpuUsage();
+const cpuSeconds = (user + system) / 1e6;
+const figures = {
+  ...total,
+  trace,
+  seconds: Number(seconds.toFixed(1)),
+  cpuSeconds: Number(cpuSeconds.toFixed(1)),
+  killsPerCpuSecond: Math.round(total.kills / cpuSeconds),
+};
 process.stdout.write(`${JSON.stringify(figures)}\n`);
 
-function add(figures: Figures): void {
-  for (const name of Object.keys(total) as (keyof Figures)[]) total[name] += figures[name];
+/** @returns false: it found something */
+function run(form: RunForm): boolean {
+  process.stderr.write(`${writeRun(form)}\n`);
+  const simulation = new Simulation({
+    ...form,
+    guests: MODEL_GUESTS,
+    ...(values.trace ? { tell: (line: string) => process.stderr.write(`${line}\n`) } : {}),
+  });
+  try {
+    addFigures(total, simulation.run());
+    // Of the last world: one seed, one trace.
+    trace = simulation.trace.digest;
+    return true;
+  } catch (error) {
+    if (!(error instanceof SimulationFailure)) throw error;
+    process.stderr.write(`${error.message}\n${error.cause.stack}\nagain: ${runCommand(form)}\n`);
+    process.exitCode = 1;
+    return false;
+  }
 }
 
-function positive(name: string, text: string): number {
-  const value = Number(text);
-  if (Number.isInteger(value) && value > 0) return value;
-  process.stderr.write(`Cannot simulate with --${name} ${text}: it is a whole number from 1 on\n`);
-  process.exit(2);
+function asked(): { readonly first: RunForm; readonly minutes: number } {
+  try {
+    if (values.guest !== "model") throw new SyntaxError(`guest is "model", not "${values.guest}"`);
+    return {
+      minutes: values.minutes === undefined ? 0 : readNumber("minutes", values.minutes),
+      first: {
+        seed: readNumber("seed", values.seed),
+        steps: readNumber("steps", values.steps),
+        guest: values.guest,
+        faults: readFaults(values.faults),
+        vms: values.vms === undefined ? null : readNumber("vms", values.vms),
+      },
+    };
+  } catch (error) {
+    if (!(error instanceof SyntaxError)) throw error;
+    process.stderr.write(`Cannot simulate: ${error.message}\n`);
+    process.exit(2);
+  }
 }

@@ -2,8 +2,9 @@
 import { describe, expect, test } from "vitest";
 import { BUGS } from "./bugs.ts";
 import { Violation } from "./checkers/violation.ts";
+import { noFigures } from "./figures.ts";
 import { MODEL_GUESTS } from "./model-guest.ts";
-import { type Decorator, noFigures, Simulation, SimulationFailure } from "./simulation.ts";
+import { type Decorator, Simulation, SimulationFailure } from "./simulation.ts";
 
 const SEEDS = 25;
 const STEPS = 2000;
@@ -25,8 +26,12 @@ test(`${SEEDS} worlds under faults keep the invariants, and heal`, () => {
 });
 
 test("a seed is one run, every time", () => {
-  const run = () => new Simulation({ seed: 12, steps: STEPS, guests: MODEL_GUESTS }).run();
-  expect(run()).toEqual(run());
+  const run = (seed: number) => {
+    const simulation = new Simulation({ seed, steps: STEPS, guests: MODEL_GUESTS });
+    return { figures: simulation.run(), trace: simulation.trace.digest };
+  };
+  expect(run(12)).toEqual(run(12));
+  expect(run(13).trace).not.toBe(run(12).trace);
 });
 
 /** Who finds each of `BUGS`: a checker by its name, or "replica", which asserts what its peers must keep to. */

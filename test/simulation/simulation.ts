@@ -5,16 +5,19 @@
  */
 import type { ArbiterRequest, Effect, Replica, ReplicaConfig, ReplicaInput } from "../../src/hypervisor/messages.ts";
 import { createBackup, createPrimary } from "../../src/hypervisor/replica.ts";
+import { Adversary, type Targets } from "./adversary.ts";
 import { Chance } from "./chance.ts";
 import { Violation } from "./checkers/violation.ts";
 import { Client } from "./client.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { type Fault, FaultPlan } from "./faults.ts";
+import { type Figures, noFigures } from "./figures.ts";
 import { type GuestKind, sessionId, sessionNumber } from "./guest.ts";
 import { consoleEndOf, type ExecutedEpoch } from "./history.ts";
 import { type LinkConditions, Network } from "./network.ts";
 import { MonotonicClock, Process } from "./process.ts";
 import { Scheduler } from "./scheduler.ts";
+import { Trace } from "./trace.ts";
 import { SimulatedVm } from "./vm.ts";
 import { HostedReplica, type Strike, type Surroundings, Worker } from "./worker.ts";
 
@@ -27,48 +30,12 @@ export interface SimulationOptions {
   readonly steps: number;
   readonly guests: GuestKind;
   /** Indices of the plan's faults; null: all. */
-  readonly faults?: ReadonlySet<number> | null;
+  readonly faults?: readonly number[] | null;
+  /** At most so many VMs; null: as many as the seed has. */
+  readonly vms?: number | null;
   readonly decorate?: Decorator;
-}
-
-export interface Figures {
-  worlds: number;
-  steps: number;
-  kills: number;
-  faults: number;
-  promotions: number;
-  pairings: number;
-  solos: number;
-  fenced: number;
-  epochs: number;
-  releasedBytes: number;
-  acknowledgedBytes: number;
-  /** VMs whose replicas with the state were all killed. */
-  lostAllKilled: number;
-  /** Of them: the arbiter had promoted the backup, and it was killed before it went live. */
-  lostHeirKilled: number;
-  guestsHalted: number;
-  simulatedMs: number;
-}
-
-export function noFigures(): Figures {
-  return {
-    worlds: 0,
-    steps: 0,
-    kills: 0,
-    faults: 0,
-    promotions: 0,
-    pairings: 0,
-    solos: 0,
-    fenced: 0,
-    epochs: 0,
-    releasedBytes: 0,
-    acknowledgedBytes: 0,
-    lostAllKilled: 0,
-    lostHeirKilled: 0,
-    guestsHalted: 0,
-    simulatedMs: 0,
-  };
+  /** Is told everything that happens, a line each. */
+  readonly tell?: (line: string) => void;
 }
 
 /** A run that found something. */
@@ -93,28 +60,27 @@ const CONFIGS: readonly Omit<ReplicaConfig, "replicaId">[] = [
   { heartbeatIntervalMs: 10, heartbeatTimeoutMs: 30, maxLagMs: 100, epochTargetMs: 1, hashIntervalMs: 5 },
   { heartbeatIntervalMs: 100, heartbeatTimeoutMs: 300, maxLagMs: 2000, epochTargetMs: 5, hashIntervalMs: 1000 },
 ];
-/** A kill that no VM survives waits for so many steps for a better one. */
-const KILL_PATIENCE_STEPS = 200;
 /** Beyond those that clients have. */
 const POWER_OFF_SESSION = 250;
 
-export class Simulation implements Surroundings {
+export class Simulation implements Surroundings, Targets {
   readonly scheduler = new Scheduler();
   readonly timing: Chance;
   readonly figures = noFigures();
   readonly plan: FaultPlan;
-  private readonly network: Network;
-  private readonly control: ControlPlane;
+  readonly network: Network;
+  readonly control: ControlPlane;
+  readonly trace: Trace;
+  private readonly adversary: Adversary;
   private readonly clientChance: Chance;
   private readonly kind: GuestKind;
   private readonly config: Omit<ReplicaConfig, "replicaId">;
-  private readonly workers: Worker[] = [];
+  readonly workers: Worker[] = [];
   private readonly vms: SimulatedVm[] = [];
-  private readonly clients: Client[] = [];
+  readonly clients: Client[] = [];
   private readonly decorate: Decorator;
   private readonly struckFaults: number[] = [];
   private readonly sessions = new Map<SimulatedVm, number>();
-  private waitingKill: { readonly fault: Fault; readonly untilStep: number } | null = null;
   private faulty = true;
   private healUntilUs = 0;
   private nextReplica = 0;
@@ -126,6 +92,7 @@ export class Simulation implements Surroundings {
     this.timing = new Chance(seed, 2);
     this.clientChance = new Chance(seed, 3);
     this.plan = new FaultPlan(seed, options.faults ?? null);
+    this.trace = new Trace(options.tell ?? null);
     this.kind = options.guests;
     this.decorate = options.decorate ?? ((replica) => replica);
     this.network = new Network(this.scheduler, this.timing, { shortUs: 20, longUs: 250, rareOneIn: 200, rareUs: 30_000 });
@@ -133,6 +100,7 @@ export class Simulation implements Surroundings {
       pair: (vm, primary) => this.pair(vm, primary),
       granted: (vm, request) => this.granted(vm, request),
     });
+    this.adversary = new Adversary(this.plan, this);
     this.control.lossOneIn = this.plan.profile.arbiterLoss;
     this.config = CONFIGS[this.timing.oneIn(4) ? this.timing.below(CONFIGS.length) : 0] as Omit<ReplicaConfig, "replicaId">;
   }
@@ -157,7 +125,8 @@ export class Simulation implements Surroundings {
     const { timing } = this;
     this.scheduler.nowUs = 1_000_000;
     for (let hosts = timing.between(3, 4); hosts > 0; hosts--) this.startWorker(this.nextHost++);
-    for (let vms = timing.oneIn(2) ? 1 : timing.between(1, 3); vms > 0; vms--) this.createVm();
+    const vms = timing.oneIn(2) ? 1 : timing.between(1, 3);
+    for (let count = Math.min(vms, this.options.vms ?? vms); count > 0; count--) this.createVm();
     this.every(300, 2500, () => this.reconcile());
     this.every(1500, 9000, () => this.clientsAct());
     this.every(300_000, 700_000, () => this.tellWallClocks());
@@ -244,12 +213,11 @@ export class Simulation implements Surroundings {
   stepBegins(replica: HostedReplica): Strike | null {
     this.figures.steps++;
     if (!this.faulty) return null;
-    if (this.waitingKill !== null) return this.killWaits(replica.worker);
-    const fault = this.plan.due(this.figures.steps);
-    return fault === null ? null : this.strike(fault, replica.worker);
+    return this.adversary.stepBegins(this.figures.steps, replica.worker);
   }
 
   stepped(replica: HostedReplica, input: ReplicaInput, effects: readonly Effect[]): void {
+    this.trace.stepped(this.scheduler.nowUs, replica.id, input, effects);
     if (input.kind === "message" && input.message.kind === "epoch") {
       const { peer, message } = input;
       const cutOff = effects.some((effect) => effect.kind === "halt" || (effect.kind === "closeChannel" && effect.peer === peer));
@@ -272,6 +240,7 @@ export class Simulation implements Surroundings {
   executed(replica: HostedReplica, executed: ExecutedEpoch, reachedInstant: bigint): void {
     const { vm } = replica;
     this.figures.epochs++;
+    this.trace.number(executed.digest);
     vm.equalStates.executed(replica.id, executed, reachedInstant, replica.guest.hash());
     if (replica.role === "primary")
       vm.boundedMemory.epochEnded(replica.id, executed.endInstant, consoleEndOf(executed) - replica.released, executed.output.length);
@@ -280,6 +249,7 @@ export class Simulation implements Surroundings {
   released(replica: HostedReplica, from: number, upTo: number): void {
     const { vm } = replica;
     const known = vm.output.length;
+    this.trace.number(upTo);
     vm.oneWriter.released(replica.id, replica.term, upTo > known, vm.row);
     const last = vm.output.released(replica.id, from, upTo, replica.head);
     if (last === null) return;
@@ -383,17 +353,19 @@ export class Simulation implements Surroundings {
         client.type(12);
       }
       const { vm } = client;
-      const frame = client.frame(64);
       const living = [...vm.replicas.values()].slice(-4).filter(({ alive }) => alive);
       const gateway = chance.oneIn(12) ? chance.oneOf(living) : vm.primary;
       if (gateway === undefined) continue;
       if (chance.oneIn(3)) client.read(gateway);
-      if (frame !== null) this.sendInput(client, gateway, frame);
+      this.type(client, gateway, 64);
     }
   }
 
-  private sendInput(client: Client, to: HostedReplica, { offset, bytes }: { readonly offset: number; readonly bytes: Uint8Array }): void {
+  type(client: Client, to: HostedReplica, most: number): void {
+    const frame = client.frame(most);
+    if (frame === null) return;
     const { inputSession } = client;
+    const { offset, bytes } = frame;
     this.scheduler.after(this.clientChance.between(20, 400), () =>
       to.process.deliver(client, () => to.feed({ kind: "deviceInput", inputSession, offset: BigInt(offset), bytes })),
     );
@@ -401,145 +373,19 @@ export class Simulation implements Surroundings {
 
   // --- faults ------------------------------------------------------------------------------------------------------
 
-  /** Would every VM on this host go on somewhere else? */
-  private survives(worker: Worker): boolean {
-    for (const replica of worker.replicas) {
-      const { vm } = replica;
-      if (vm.ended || !vm.row.isMember(replica.id)) continue;
-      const others = [vm.row.primary, ...vm.row.synced].filter((id) => id !== replica.id).map((id) => vm.replicas.get(id));
-      if (!others.some((other) => other?.alive && other.process.state !== "dead")) return false;
-    }
-    return true;
-  }
-
-  private killWaits(worker: Worker): Strike | null {
-    const waiting = this.waitingKill;
-    if (waiting === null) return null;
-    const { fault, untilStep } = waiting;
-    if (!this.survives(worker)) {
-      if (this.figures.steps > untilStep) this.waitingKill = null;
-      return null;
-    }
-    this.waitingKill = null;
-    return this.killAt(fault, worker);
-  }
-
-  private killAt({ chance, index, kind }: Fault, worker: Worker): Strike {
-    return {
-      afterEffects: chance.between(-1, 4),
-      strike: () => {
-        this.note(index);
-        this.kill(worker, kind === "powerLoss", chance);
-      },
-    };
-  }
-
-  private note(index: number): void {
-    this.figures.faults++;
+  struck({ index, kind }: Fault): void {
+    this.figures.struck[kind]++;
     this.struckFaults.push(index);
+    this.trace.happened(this.scheduler.nowUs, kind);
   }
 
-  private strike(fault: Fault, atWork: Worker): Strike | null {
-    const { chance, kind, index } = fault;
-    const victim = chance.oneIn(3) ? (chance.oneOf(this.workers) as Worker) : atWork;
-    switch (kind) {
-      case "kill":
-      case "powerLoss":
-      case "leave":
-        if (chance.oneIn(30) || this.survives(atWork)) return this.killAt(fault, atWork);
-        this.waitingKill = { fault, untilStep: this.figures.steps + KILL_PATIENCE_STEPS };
-        return null;
-      case "stop":
-        this.note(index);
-        if (victim !== atWork) {
-          this.stop(victim, chance);
-          return null;
-        }
-        return { afterEffects: chance.between(-1, 4), strike: () => this.stop(victim, chance) };
-      default:
-        this.note(index);
-        this.disturb(fault, victim);
-        return null;
-    }
-  }
-
-  private disturb({ chance, kind }: Fault, victim: Worker): void {
-    const { nowUs } = this.scheduler;
-    const untilUs = nowUs + this.durationUs(chance);
-    const link = chance.oneOf(this.network.allLinks());
-    switch (kind) {
-      case "cut":
-        if (link !== undefined) link.blockedUntilUs.fill(untilUs);
-        return;
-      case "halfCut":
-        if (link !== undefined) link.blockedUntilUs[chance.below(2) as 0 | 1] = untilUs;
-        return;
-      case "slowLink":
-        if (link !== undefined) Object.assign(link, { slowness: chance.between(2, 200), slowUntilUs: untilUs });
-        return;
-      case "narrowLink":
-        if (link !== undefined) Object.assign(link, { bytesPerMs: chance.between(20, 20_000), narrowUntilUs: untilUs });
-        return;
-      case "reset":
-        if (link !== undefined) for (const connection of this.network.connectionsOver(link)) connection.reset();
-        return;
-      case "halfOpen":
-        if (link !== undefined)
-          for (const connection of this.network.connectionsOver(link)) connection.resetOneEnd(chance.below(2) as 0 | 1);
-        return;
-      case "slowEngine":
-        victim.slowness = chance.between(2, 60);
-        victim.slowUntilUs = nowUs + 4 * this.durationUs(chance);
-        return;
-      case "clockDrift":
-        victim.process.clock.drift(1_000_000 + chance.between(-2000, 2000));
-        victim.wallErrorUs = chance.between(-5_000_000, 5_000_000);
-        return;
-      case "loseArbiter":
-        this.control.awayUntilUs = untilUs;
-        return;
-      case "cutArbiter":
-        this.control.cutOffUntilUs.set(victim.process.host, untilUs);
-        return;
-      case "orderPromotion":
-        for (const replica of victim.replicas) this.control.order(replica);
-        return;
-      case "flood":
-        this.flood(chance);
-        return;
-    }
-  }
-
-  private durationUs(chance: Chance): number {
-    const { shortMs, longMs } = this.plan.profile;
-    return chance.between(1, chance.oneIn(4) ? longMs : shortMs) * 1000;
-  }
-
-  private flood(chance: Chance): void {
-    for (const client of this.clients) {
-      const to = client.vm.primary;
-      client.type(200);
-      if (to === undefined) continue;
-      for (let frames = chance.between(1, 40); frames > 0; frames--) {
-        const frame = client.frame(200);
-        if (frame !== null) this.sendInput(client, to, frame);
-      }
-    }
-  }
-
-  private stop({ process }: Worker, chance: Chance): void {
-    if (!process.running) return;
-    process.stop();
-    this.scheduler.after(this.durationUs(chance), () => process.continue(this.timing));
-  }
-
-  private kill(worker: Worker, silent: boolean, chance: Chance): void {
-    const { process } = worker;
+  endWorker(worker: Worker, silent: boolean, chance: Chance): void {
+    const { process, replicas } = worker;
     if (process.state === "dead") return;
-    if (worker.replicas.size > 0) this.figures.kills++;
+    this.countKill(worker);
     process.silent = silent;
     worker.end();
-    for (const replica of worker.replicas) replica.die();
+    for (const replica of replicas) replica.die();
     for (const connection of this.network.connectionsOf(process)) connection.abandon(connection.sideOf(process), silent);
     this.workers.splice(this.workers.indexOf(worker), 1);
     // It is started again, or its host has left and another joins.
@@ -547,12 +393,24 @@ export class Simulation implements Surroundings {
     this.scheduler.after(chance.between(100, silent ? 20_000 : 3000), () => this.startWorker(host));
   }
 
+  private countKill({ replicas }: Worker): void {
+    const { figures } = this;
+    if (replicas.size > 0) figures.kills++;
+    for (const { id, vm } of replicas) {
+      if (vm.row.primary === id) figures.killedPrimaries++;
+      else if (vm.row.synced.has(id)) figures.killedBackups++;
+    }
+  }
+
+  continueWorker({ process }: Worker): void {
+    process.continue(this.timing);
+  }
+
   // --- the end -----------------------------------------------------------------------------------------------------
 
   private heal(): void {
     const { nowUs } = this.scheduler;
     this.faulty = false;
-    this.waitingKill = null;
     this.control.lossOneIn = 0;
     this.control.awayUntilUs = 0;
     this.control.cutOffUntilUs.clear();

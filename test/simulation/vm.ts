@@ -38,4 +38,16 @@ export class SimulatedVm {
   get primary(): HostedReplica | undefined {
     return this.replicas.get(this.row.primary);
   }
+
+  /** Somebody else lives who has the VM, or could be given it. */
+  hasOtherMember(than: string): boolean {
+    const { row } = this;
+    if (row.primary !== than && this.lives(row.primary)) return true;
+    for (const id of row.synced) if (id !== than && this.lives(id)) return true;
+    return false;
+  }
+
+  private lives(id: string): boolean {
+    return this.replicas.get(id)?.alive === true;
+  }
 }

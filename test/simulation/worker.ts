@@ -13,6 +13,7 @@ import { consoleEndOf, type ExecutedEpoch, extendDigest } from "./history.ts";
 import type { Connection, Receiver } from "./network.ts";
 import type { Process } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
+import type { Trace } from "./trace.ts";
 import type { SimulatedVm } from "./vm.ts";
 
 /** Who is told of what a replica does. */
@@ -20,6 +21,7 @@ export interface Surroundings {
   readonly scheduler: Scheduler;
   /** How long things take. */
   readonly timing: Chance;
+  readonly trace: Trace;
   /** A step begins. @returns after how many of its effects the process is struck, and by what; null: nothing happens to it */
   stepBegins(replica: HostedReplica): Strike | null;
   stepped(replica: HostedReplica, input: ReplicaInput, effects: readonly Effect[]): void;
@@ -331,6 +333,7 @@ export class HostedReplica {
     const channel = this.channels.get(peer);
     if (channel === undefined) return;
     const bytes = channel.encoder.encode(message);
+    this.around.trace.bytes(bytes);
     channel.connection.send(channel.side, bytes, bytes.length);
   }
 

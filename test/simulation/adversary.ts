@@ -1,0 +1,186 @@
+/**
+ * Who carries the plan of faults out: finds the victim, waits for the step at which a kill tells most, and knows how to break each
+ * thing. Nearly every kill waits for a worker with a member of a VM (its primary, or a synced backup) that the VM survives.
+ */
+import type { Chance } from "./chance.ts";
+import type { Client } from "./client.ts";
+import type { ControlPlane } from "./control-plane.ts";
+import type { Fault, FaultPlan } from "./faults.ts";
+import type { Figures } from "./figures.ts";
+import type { Network } from "./network.ts";
+import type { Scheduler } from "./scheduler.ts";
+import type { HostedReplica, Strike, Worker } from "./worker.ts";
+
+/** What it strikes at. */
+export interface Targets {
+  readonly scheduler: Scheduler;
+  readonly network: Network;
+  readonly control: ControlPlane;
+  readonly workers: readonly Worker[];
+  readonly clients: readonly Client[];
+  readonly figures: Figures;
+  struck(fault: Fault): void;
+  endWorker(worker: Worker, silent: boolean, chance: Chance): void;
+  continueWorker(worker: Worker): void;
+  type(client: Client, to: HostedReplica, most: number): void;
+}
+
+/** A kill that no VM survives waits for so many steps for a better one. */
+const KILL_PATIENCE_STEPS = 300;
+
+/** `member`: of a VM that goes on without it. `anybody`: whoever is at work, a newcomer that is being copied to as well. */
+type Aim = "member" | "anybody";
+
+export class Adversary {
+  private waitingKill: { readonly fault: Fault; readonly aim: Aim; readonly untilStep: number } | null = null;
+
+  constructor(
+    private readonly plan: FaultPlan,
+    private readonly targets: Targets,
+  ) {}
+
+  /** A step begins at this worker. @returns what happens to its process in the middle of it */
+  stepBegins(step: number, atWork: Worker): Strike | null {
+    const waiting = this.waitingKill;
+    if (waiting === null) {
+      const fault = this.plan.due(step);
+      return fault === null ? null : this.strike(fault, step, atWork);
+    }
+    if (suits(atWork, waiting.aim)) {
+      this.waitingKill = null;
+      return this.killAt(waiting.fault, atWork);
+    }
+    if (step > waiting.untilStep) this.waitingKill = null;
+    return null;
+  }
+
+  private strike(fault: Fault, step: number, atWork: Worker): Strike | null {
+    const { chance, kind } = fault;
+    const victim = chance.oneIn(3) ? (chance.oneOf(this.targets.workers) as Worker) : atWork;
+    switch (kind) {
+      case "kill":
+      case "powerLoss":
+      case "leave": {
+        if (chance.oneIn(60)) return this.killAt(fault, atWork);
+        const aim = chance.oneIn(10) ? "anybody" : "member";
+        if (suits(atWork, aim)) return this.killAt(fault, atWork);
+        this.waitingKill = { fault, aim, untilStep: step + KILL_PATIENCE_STEPS };
+        return null;
+      }
+      case "stop":
+        if (victim !== atWork) {
+          this.stop(fault, victim);
+          return null;
+        }
+        return { afterEffects: chance.between(-1, 4), strike: () => this.stop(fault, victim) };
+      default:
+        this.disturb(fault, victim);
+        return null;
+    }
+  }
+
+  private killAt(fault: Fault, worker: Worker): Strike {
+    const { chance, kind } = fault;
+    return {
+      afterEffects: chance.between(-1, 4),
+      strike: () => {
+        this.targets.struck(fault);
+        this.targets.endWorker(worker, kind === "powerLoss", chance);
+      },
+    };
+  }
+
+  private stop(fault: Fault, worker: Worker): void {
+    if (!worker.process.running) return;
+    this.targets.struck(fault);
+    worker.process.stop();
+    this.targets.scheduler.after(this.durationUs(fault.chance), () => this.targets.continueWorker(worker));
+  }
+
+  private disturb(fault: Fault, victim: Worker): void {
+    const { chance, kind } = fault;
+    const { scheduler, control } = this.targets;
+    const { nowUs } = scheduler;
+    const untilUs = nowUs + this.durationUs(chance);
+    switch (kind) {
+      case "slowEngine":
+        victim.slowness = chance.between(2, 60);
+        victim.slowUntilUs = nowUs + 4 * this.durationUs(chance);
+        break;
+      case "clockDrift":
+        victim.process.clock.drift(1_000_000 + chance.between(-2000, 2000));
+        victim.wallErrorUs = chance.between(-5_000_000, 5_000_000);
+        break;
+      case "loseArbiter":
+        control.awayUntilUs = untilUs;
+        break;
+      case "cutArbiter":
+        control.cutOffUntilUs.set(victim.process.host, untilUs);
+        break;
+      case "orderPromotion":
+        for (const replica of victim.replicas) control.order(replica);
+        break;
+      case "flood":
+        this.flood(chance);
+        break;
+      default:
+        if (!this.breakLink(fault, untilUs)) return;
+    }
+    this.targets.struck(fault);
+  }
+
+  /** @returns false where there is no link yet */
+  private breakLink({ chance, kind }: Fault, untilUs: number): boolean {
+    const { network } = this.targets;
+    const link = chance.oneOf(network.allLinks());
+    if (link === undefined) return false;
+    switch (kind) {
+      case "cut":
+        link.blockedUntilUs.fill(untilUs);
+        return true;
+      case "halfCut":
+        link.blockedUntilUs[chance.below(2) as 0 | 1] = untilUs;
+        return true;
+      case "slowLink":
+        Object.assign(link, { slowness: chance.between(2, 200), slowUntilUs: untilUs });
+        return true;
+      case "narrowLink":
+        Object.assign(link, { bytesPerMs: chance.between(20, 20_000), narrowUntilUs: untilUs });
+        return true;
+      case "reset":
+        for (const connection of network.connectionsOver(link)) connection.reset();
+        return true;
+      case "halfOpen":
+        for (const connection of network.connectionsOver(link)) connection.resetOneEnd(chance.below(2) as 0 | 1);
+        return true;
+      default:
+        throw new Error(`"${kind}" is no fault of a link`);
+    }
+  }
+
+  private durationUs(chance: Chance): number {
+    const { shortMs, longMs } = this.plan.profile;
+    return chance.between(1, chance.oneIn(4) ? longMs : shortMs) * 1000;
+  }
+
+  private flood(chance: Chance): void {
+    for (const client of this.targets.clients) {
+      const to = client.vm.primary;
+      client.type(200);
+      if (to === undefined) continue;
+      for (let frames = chance.between(1, 40); frames > 0; frames--) this.targets.type(client, to, 200);
+    }
+  }
+}
+
+/** Would every VM on this host go on somewhere else, and does one of them lose something? */
+function suits(worker: Worker, aim: Aim): boolean {
+  let hasMember = false;
+  for (const replica of worker.replicas) {
+    const { vm } = replica;
+    if (vm.ended || !vm.row.isMember(replica.id)) continue;
+    hasMember = true;
+    if (!vm.hasOtherMember(replica.id)) return false;
+  }
+  return hasMember || aim === "anybody";
+}
