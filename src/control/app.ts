@@ -10,9 +10,11 @@ import { installProblems, refuseUnreadable, sendProblem, toApiError } from "./er
 import { describeRoutes, openApiText } from "./openapi.ts";
 import { consoleRoute } from "./routes/console.ts";
 import { eventRoutes } from "./routes/events.ts";
+import { failoverRoutes } from "./routes/failovers.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { documentRoute, healthRoutes, versionRoute } from "./routes/service.ts";
+import { vmWaitRoute } from "./routes/vm-wait.ts";
 import { vmRoutes } from "./routes/vms.ts";
 import { workerRoutes } from "./routes/workers.ts";
 import { installValidation } from "./validation.ts";
@@ -69,6 +71,8 @@ export async function buildApp(control: ControlPlane): Promise<PublicApp> {
     installAuthentication(v1, control.authenticator);
     await v1.register(versionRoute());
     await v1.register(vmRoutes(control));
+    await v1.register(vmWaitRoute(control));
+    await v1.register(failoverRoutes(control));
     await v1.register(consoleRoute(control));
     await v1.register(operationRoutes(control));
     await v1.register(workerRoutes(control));
