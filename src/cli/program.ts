@@ -19,6 +19,7 @@ import { addVmFailover } from "./vm-failover.ts";
 import { addVmGet } from "./vm-get.ts";
 import { addVmKill } from "./vm-kill.ts";
 import { addVmLs } from "./vm-ls.ts";
+import { addVmUpdate } from "./vm-update.ts";
 import { addVmWait } from "./vm-wait.ts";
 import { addWorkerLs } from "./worker-ls.ts";
 
@@ -54,6 +55,7 @@ function createProgram(shell: Shell): Command {
   addVmCreate(vm, shell);
   addVmLs(vm, shell);
   addVmGet(vm, shell);
+  addVmUpdate(vm, shell);
   addVmWait(vm, shell);
   addVmConsole(vm, shell);
   addVmFailover(vm, shell);

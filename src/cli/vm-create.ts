@@ -1,7 +1,8 @@
 /** `understudy vm create [name]` */
-import { type Command, InvalidArgumentError, Option } from "commander";
+import { type Command, Option } from "commander";
 import type { WaitTarget } from "../sdk/index.ts";
 import { connect, formatOf } from "./connection.ts";
+import { parseLabel } from "./label.ts";
 import { outputOption, parseInteger, printOne } from "./output.ts";
 import { note, type Shell } from "./shell.ts";
 import { VM_LISTING } from "./vm-columns.ts";
@@ -55,10 +56,4 @@ export function addVmCreate(vm: Command, shell: Shell): void {
       }
       printOne(shell, formatOf(command), created.resource, VM_LISTING);
     });
-}
-
-function parseLabel(text: string, labels: Readonly<Record<string, string>>): Record<string, string> {
-  const equals = text.indexOf("=");
-  if (equals < 1) throw new InvalidArgumentError("It is key=value.");
-  return { ...labels, [text.slice(0, equals)]: text.slice(equals + 1) };
 }

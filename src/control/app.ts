@@ -14,6 +14,7 @@ import { failoverRoutes } from "./routes/failovers.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { documentRoute, healthRoutes, versionRoute } from "./routes/service.ts";
+import { MERGE_PATCH, vmPatchRoute } from "./routes/vm-patch.ts";
 import { vmWaitRoute } from "./routes/vm-wait.ts";
 import { vmRoutes } from "./routes/vms.ts";
 import { workerRoutes } from "./routes/workers.ts";
@@ -71,6 +72,7 @@ export async function buildApp(control: ControlPlane): Promise<PublicApp> {
     installAuthentication(v1, control.authenticator);
     await v1.register(versionRoute());
     await v1.register(vmRoutes(control));
+    await v1.register(vmPatchRoute(control));
     await v1.register(vmWaitRoute(control));
     await v1.register(failoverRoutes(control));
     await v1.register(consoleRoute(control));
@@ -88,7 +90,8 @@ export async function buildApp(control: ControlPlane): Promise<PublicApp> {
  */
 function installBodies(app: FastifyInstance): void {
   const parse = app.getDefaultJsonParser("error", "error");
-  app.addContentTypeParser("application/json", { parseAs: "string" }, (request, body, done) => {
+  const types = ["application/json", MERGE_PATCH];
+  app.addContentTypeParser(types, { parseAs: "string" }, (request, body, done) => {
     if (body !== "") parse(request, body as string, done);
     else if (request.routeOptions.schema?.body === undefined) done(null, undefined);
     else done(new ApiError("malformed_json", "Cannot read the body: it is empty, JSON was announced"));

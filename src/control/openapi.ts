@@ -19,6 +19,8 @@ declare module "fastify" {
     errors?: readonly ErrorCode[];
     /** Media type of the successful answer where it is not JSON, with its description. */
     otherMedia?: Readonly<Record<string, string>>;
+    /** Media types of the body where it is not JSON alone. */
+    bodyMedia?: readonly string[];
     /** Headers of the successful answer. */
     answerHeaders?: Readonly<Record<string, string>>;
     /** False: the route takes no token. */
@@ -86,11 +88,14 @@ function describeRoute(route: RouteOptions, components: Components): Json {
     tags: schema.tags ?? [],
     ...(authenticated ? {} : { security: [] }),
     ...(parameters.length === 0 ? {} : { parameters }),
-    ...(schema.body === undefined
-      ? {}
-      : { requestBody: { required: true, content: { "application/json": { schema: components.reference(schema.body) } } } }),
+    ...(schema.body === undefined ? {} : { requestBody: requestBody(schema, components) }),
     responses: { ...successes(schema, components), ...failures(codes, components) },
   };
+}
+
+function requestBody(schema: NonNullable<RouteOptions["schema"]>, components: Components): Json {
+  const media = schema.bodyMedia ?? ["application/json"];
+  return { required: true, content: Object.fromEntries(media.map((name) => [name, { schema: components.reference(schema.body) }])) };
 }
 
 function successes(schema: NonNullable<RouteOptions["schema"]>, components: Components): Json {

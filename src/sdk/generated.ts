@@ -165,7 +165,11 @@ export interface paths {
         delete: operations["deleteVm"];
         options?: never;
         head?: never;
-        patch?: never;
+        /**
+         * Change a VM's name, labels or spec
+         * @description A JSON merge patch (RFC 7396). What the guest was started from (`image`, `machine`, `cmdline`) can change only while there is no guest. The generation, and with it the ETag, counts changes of the spec.
+         */
+        patch: operations["updateVm"];
         trace?: never;
     };
     "/v1/vms/{vm}/console": {
@@ -471,7 +475,7 @@ export interface components {
             nextAfter: string;
         };
         /** @enum {string} */
-        EventType: "vm.created" | "vm.deleted" | "vm.state.changed" | "vm.protection.changed" | "vm.failover.started" | "vm.failover.completed" | "vm.failover.refused" | "vm.repair.started" | "vm.repair.completed" | "vm.divergence.detected" | "vm.console.writer.changed" | "worker.joined" | "worker.state.changed" | "image.created" | "operation.updated" | "bookmark";
+        EventType: "vm.created" | "vm.deleted" | "vm.state.changed" | "vm.spec.changed" | "vm.protection.changed" | "vm.failover.started" | "vm.failover.completed" | "vm.failover.refused" | "vm.repair.started" | "vm.repair.completed" | "vm.divergence.detected" | "vm.console.writer.changed" | "worker.joined" | "worker.state.changed" | "image.created" | "operation.updated" | "bookmark";
         Failover: {
             /** @enum {string} */
             cause: "worker_lost" | "connection_lost" | "user_action";
@@ -569,6 +573,24 @@ export interface components {
              */
             updatedAt: string;
             vmId: string | null;
+        };
+        PatchVmRequest: {
+            labels?: {
+                [key: string]: string | null;
+            } | null;
+            name?: string | null;
+            spec?: {
+                cmdline?: string | null;
+                /** @description Id, name, or name@sha256:… of an image */
+                image?: string;
+                machine?: {
+                    memoryMiB?: number | null;
+                    vcpus?: number | null;
+                } | null;
+                protection?: {
+                    mode?: ("lockstep" | "none") | null;
+                } | null;
+            };
         };
         Problem: {
             code: components["schemas"]["ErrorCode"];
@@ -1543,6 +1565,141 @@ export interface operations {
             };
             /** @description `etag_mismatch`: The VM has changed */
             412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Our fault */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateVm: {
+        parameters: {
+            query?: {
+                /** @description Check and answer as if it were done; change nothing */
+                dryRun?: boolean;
+            };
+            header?: {
+                /** @description ETag of the spec that the caller saw, such as "g1" */
+                "if-match"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchVmRequest"];
+                "application/merge-patch+json": components["schemas"]["PatchVmRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description Generation of its spec */
+                    ETag?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Vm"];
+                };
+            };
+            /** @description `bad_request`: The request is not understood. `malformed_json`: The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm_not_found`: No such VM. `image_not_found`: No such image */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_state`: Operation not allowed in the current state. `name_taken`: The name is in use */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm_deleted`: The VM was deleted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `etag_mismatch`: The VM has changed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The media type is not supported */
+            415: {
                 headers: {
                     [name: string]: unknown;
                 };

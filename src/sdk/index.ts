@@ -12,6 +12,17 @@ export type { Page } from "./paged-list.ts";
 export { PagedList } from "./paged-list.ts";
 export type { UnderstudyOptions } from "./understudy.ts";
 export { DEFAULT_API_URL, DEFAULT_TOKEN_FILE, Understudy } from "./understudy.ts";
-export type { CallOptions, CreateVmOptions, Failover, FailoverMode, Replica, VmResource, WaitOptions, WaitTarget } from "./vms.ts";
+export type {
+  CallOptions,
+  CreateVmOptions,
+  Failover,
+  FailoverMode,
+  Replica,
+  UpdateOptions,
+  VmPatch,
+  VmResource,
+  WaitOptions,
+  WaitTarget,
+} from "./vms.ts";
 export { Vm } from "./vms.ts";
 export type { Worker } from "./workers.ts";

@@ -29,6 +29,16 @@ export interface CallOptions {
   readonly signal?: AbortSignal;
 }
 
+export type VmPatch = Schemas["PatchVmRequest"];
+
+export interface UpdateOptions {
+  /** Refuse where the spec has another generation by now: a change that was made for what is no longer so. */
+  readonly ifGeneration?: number;
+  /** Check, and answer as if it were done. */
+  readonly dryRun?: boolean;
+  readonly signal?: AbortSignal;
+}
+
 export interface WaitOptions {
   /** Default 60 s. */
   readonly timeoutMs?: number;
@@ -122,6 +132,29 @@ export class Vm {
   async refresh(call: { readonly signal?: AbortSignal } = {}): Promise<this> {
     this.latest = unwrap(await this.dependencies.raw.GET("/v1/vms/{vm}", { params: { path: { vm: this.id } }, ...signalOf(call) }));
     return this;
+  }
+
+  /**
+   * Changes name, labels and spec: what is left out stays, null takes away. This VM is up to date afterwards, unless it was a dry run.
+   *
+   * @returns the VM as it is, or would be
+   * @throws {EtagMismatchError} where `ifGeneration` is not the generation; {InvalidStateError} for what cannot change now
+   */
+  async update(patch: VmPatch, options: UpdateOptions = {}): Promise<VmResource> {
+    const { ifGeneration, dryRun } = options;
+    const updated = unwrap(
+      await this.dependencies.raw.PATCH("/v1/vms/{vm}", {
+        params: {
+          path: { vm: this.id },
+          ...(dryRun === undefined ? {} : { query: { dryRun } }),
+          ...(ifGeneration === undefined ? {} : { header: { "if-match": `"g${ifGeneration}"` } }),
+        },
+        body: patch,
+        ...signalOf(options),
+      }),
+    );
+    if (dryRun !== true) this.latest = updated;
+    return updated;
   }
 
   /**

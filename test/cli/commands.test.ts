@@ -119,6 +119,17 @@ describe("other commands", () => {
     expect(api.asked).toHaveLength(1);
   });
 
+  it("vm update sends a merge patch of what the options say, guarded by the generation", async () => {
+    const { code, stdout, stderr, api } = await against(
+      { "GET /v1/vms/demo": vm, "PATCH /v1/vms/vm_1": { ...vm, generation: 2 } },
+      ...["vm", "update", "demo", "--no-name", "--label", "a=1", "--remove-label", "b"],
+      ...["--protection", "none", "--if-generation", "1", "-o", "name"],
+    );
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "demo\n", stderr: "Updated demo, generation 2\n" });
+    expect(api.asked[1]?.body).toEqual({ name: null, labels: { a: "1", b: null }, spec: { protection: { mode: "none" } } });
+    expect(api.asked[1]?.headers["if-match"]).toBe('"g1"');
+  });
+
   it("vm failover waits for the operation and shows the measured gap", async () => {
     const failover = {
       id: "fo_1",
@@ -249,6 +260,7 @@ describe("exit codes", () => {
     [["vm"], "Usage: understudy vm"],
     [["vm", "get"], "missing required argument 'vm'"],
     [["vm", "ls", "-o", "yaml"], "Allowed choices are table, json, name"],
+    [["vm", "update", "demo"], "no option says what to change"],
     [["vm", "create", "--memory", "lots"], "an integer from 1"],
     [["vm", "create", "--label", "novalue"], "It is key=value"],
     [["vm", "console", "demo", "--from", "-5"], "It is start, end, tail:BYTES or an offset"],

@@ -73,6 +73,8 @@ describe("openapi/control-plane.json", () => {
       ["post", "/v1/vms", "/v1/vms", { name: "other", spec: { image: "debian" } }],
       ["get", "/v1/vms", "/v1/vms"],
       ["get", "/v1/vms/{vm}", "/v1/vms/demo"],
+      ["patch", "/v1/vms/{vm}", "/v1/vms/demo", { labels: { tier: "web" } }],
+      ["patch", "/v1/vms/{vm}", "/v1/vms/demo", { spec: { cmdline: "quiet" } }],
       ["get", "/v1/vms/{vm}/wait", "/v1/vms/demo/wait?for=running"],
       ["post", "/v1/vms/{vm}/failover", "/v1/vms/demo/failover?wait=30", { mode: "test" }],
       ["get", "/v1/vms/{vm}", "/v1/vms/demo"],

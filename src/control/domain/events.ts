@@ -3,6 +3,7 @@ export const EVENT_TYPES = [
   "vm.created",
   "vm.deleted",
   "vm.state.changed",
+  "vm.spec.changed",
   "vm.protection.changed",
   "vm.failover.started",
   "vm.failover.completed",

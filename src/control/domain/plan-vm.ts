@@ -4,6 +4,7 @@
  *     no primary            -> place it
  *     placed, not reported  -> order it
  *     primary live, alone   -> place a backup, order it, pair it
+ *     protection taken off  -> drop the backup
  *     primary gone, backup  -> tell the backup to ask for promotion (it does so by itself, unless only we see it)
  *     replica broken        -> drop it, and write it off
  *     VM ended              -> drop every replica
@@ -55,8 +56,9 @@ export function planVm(vm: PlanFactsOfVm): readonly VmStep[] {
     if (successor !== undefined) steps.push({ kind: "promote", replicaId: successor.id });
     return steps;
   }
-  if (vm.mode === "lockstep" && vm.state === "running" && vm.synced.length === 0 && isLivePrimary(primary))
-    steps.push(...planBackup(vm, primary));
+  if (vm.state !== "running" || !isLivePrimary(primary)) return steps;
+  if (vm.mode === "none") steps.push(...planNoBackup(vm, primary));
+  else if (vm.synced.length === 0) steps.push(...planBackup(vm, primary));
   return steps;
 }
 
@@ -114,6 +116,11 @@ function planBackup(vm: PlanFactsOfVm, primary: ReplicaFacts): readonly VmStep[]
   const waits = candidate.report?.role === "backup" && candidate.report.state === "syncing" && candidate.link === "connected";
   if (waits && primary.report?.joining !== candidate.id) return [{ kind: "pair", backup: candidate.id }];
   return [];
+}
+
+/** Protection was taken away: the primary goes on alone once its backup is gone. */
+function planNoBackup(vm: PlanFactsOfVm, primary: ReplicaFacts): readonly VmStep[] {
+  return vm.replicas.flatMap((replica) => (replica !== primary && isCandidate(replica) ? dropIfHeard(replica, "protection is off") : []));
 }
 
 function isCandidate(replica: ReplicaFacts): boolean {

@@ -8,6 +8,6 @@ export function etagOf(vm: VmRow): string {
 
 /** @throws {ApiError} `etag_mismatch` */
 export function checkEtag(ifMatch: string | undefined, vm: VmRow): void {
-  if (ifMatch === undefined || ifMatch === "*" || ifMatch === etagOf(vm)) return;
+  if (ifMatch === undefined || ifMatch === "*" || ifMatch.split(",").some((tag) => tag.trim() === etagOf(vm))) return;
   throw new ApiError("etag_mismatch", `Cannot change the VM: its spec is at ${etagOf(vm)}, If-Match says ${ifMatch}`);
 }

@@ -7,9 +7,6 @@ import { deleteVm } from "../db/queries/delete-vm.ts";
 import { runIdempotently } from "../db/queries/idempotency.ts";
 import { listVms } from "../db/queries/list-vms.ts";
 import { readLivingVm, readVmRow } from "../db/queries/read-vm.ts";
-import type { StoredVmSpec } from "../db/schema.ts";
-import { MINIMUM_MEMORY_MIB } from "../domain/machine-limits.ts";
-import { invalidField } from "../errors/api-error.ts";
 import { presentOperation } from "../presenters/operation.ts";
 import { presentReplica, presentVm } from "../presenters/vm.ts";
 import { Operation } from "../schemas/operation.ts";
@@ -19,6 +16,7 @@ import { readIdempotencyKey } from "./idempotency-key.ts";
 import { waitForOperation } from "./operations.ts";
 import { readPageToken, writePageToken } from "./page-token.ts";
 import { IdempotencyHeader, IfMatchHeader, PageQuery, VmPath, WaitQuery } from "./parameters.ts";
+import { fillSpec } from "./vm-spec.ts";
 
 const tags = ["vms"];
 
@@ -52,17 +50,7 @@ export const vmRoutes =
       handler: async (request, reply) => {
         const { name, labels, spec } = request.body;
         const image = await control.images.resolve(spec.image);
-        const memoryMiB = spec.machine?.memoryMiB ?? Math.max(128, image.manifest.minMemoryMiB);
-        if (memoryMiB < image.manifest.minMemoryMiB) {
-          const floor = Math.max(MINIMUM_MEMORY_MIB, image.manifest.minMemoryMiB);
-          throw invalidField("/spec/machine/memoryMiB", "too_small", `this kernel needs at least ${floor} MiB`);
-        }
-        const stored: StoredVmSpec = {
-          image: `${image.name}@${image.digest}`,
-          machine: { vcpus: spec.machine?.vcpus ?? 1, memoryMiB },
-          cmdline: spec.cmdline ?? image.manifest.cmdline,
-          protection: { mode: spec.protection?.mode ?? "lockstep" },
-        };
+        const stored = fillSpec(spec, image);
         const call = {
           principal: request.principal,
           route: "POST /v1/vms",

@@ -22,9 +22,14 @@ export const Name = patterned(
 
 export const LABEL_KEY_WANTED = "at most 63 letters, digits, dots, underscores, slashes and hyphens, a letter or digit first";
 
-export const Labels = Type.Record(patterned("^[A-Za-z0-9]([A-Za-z0-9._/-]{0,62})$", LABEL_KEY_WANTED), Type.String({ maxLength: 63 }), {
+const LabelKey = patterned("^[A-Za-z0-9]([A-Za-z0-9._/-]{0,62})$", LABEL_KEY_WANTED);
+const LabelValue = Type.String({ maxLength: 63 });
+
+export const Labels = Type.Record(LabelKey, LabelValue, { additionalProperties: false, description: "Free key-value pairs" });
+
+export const LabelsPatch = Type.Record(LabelKey, orNull(LabelValue), {
   additionalProperties: false,
-  description: "Free key-value pairs",
+  description: "Labels to set; null takes one away",
 });
 
 export function orNull<T extends Parameters<typeof Type.Union>[0][number]>(schema: T) {

@@ -3,41 +3,64 @@ import { type Static, Type } from "typebox";
 import { MAXIMUM_MEMORY_MIB, MINIMUM_MEMORY_MIB } from "../domain/machine-limits.ts";
 import { PROTECTION_REASONS, PROTECTION_STATES } from "../domain/protection.ts";
 import { VM_STATES } from "../domain/vm-state.ts";
-import { Labels, Name, orNull, Term, Timestamp, U64, words } from "./scalars.ts";
+import { Labels, LabelsPatch, Name, orNull, Term, Timestamp, U64, words } from "./scalars.ts";
 
 const ProtectionMode = words(["lockstep", "none"] as const, {
   description: "lockstep: a backup executes the same instructions and takes over; none: a VM that dies with its worker",
 });
 
+const Image = Type.String({ minLength: 1, maxLength: 200, description: "Id, name, or name@sha256:… of an image" });
+const Vcpus = Type.Integer({ minimum: 1, maximum: 1, description: "1, which is the default" });
+const MemoryMiB = Type.Integer({
+  minimum: MINIMUM_MEMORY_MIB,
+  maximum: MAXIMUM_MEMORY_MIB,
+  description: "128, or what the image needs, where it is left out",
+});
+const Cmdline = Type.String({ maxLength: 1024, description: "Kernel command line; the image's own where it is left out" });
+
 const VmSpecRequest = Type.Object(
   {
-    image: Type.String({ minLength: 1, maxLength: 200, description: "Id, name, or name@sha256:… of an image" }),
+    image: Image,
     machine: Type.Optional(
-      Type.Object(
-        {
-          vcpus: Type.Optional(Type.Integer({ minimum: 1, maximum: 1, description: "1, which is the default" })),
-          memoryMiB: Type.Optional(
-            Type.Integer({
-              minimum: MINIMUM_MEMORY_MIB,
-              maximum: MAXIMUM_MEMORY_MIB,
-              description: "128, or what the image needs, where it is left out",
-            }),
-          ),
-        },
-        { additionalProperties: false },
-      ),
+      Type.Object({ vcpus: Type.Optional(Vcpus), memoryMiB: Type.Optional(MemoryMiB) }, { additionalProperties: false }),
     ),
-    cmdline: Type.Optional(Type.String({ maxLength: 1024, description: "Kernel command line; the image's own where it is left out" })),
+    cmdline: Type.Optional(Cmdline),
     protection: Type.Optional(Type.Object({ mode: ProtectionMode }, { additionalProperties: false })),
   },
   { $id: "VmSpecRequest", additionalProperties: false },
 );
+export type VmSpecRequest = Static<typeof VmSpecRequest>;
 
 export const CreateVmRequest = Type.Object(
   { name: Type.Optional(Name), labels: Type.Optional(Labels), spec: VmSpecRequest },
   { $id: "CreateVmRequest", additionalProperties: false },
 );
 export type CreateVmRequest = Static<typeof CreateVmRequest>;
+
+const whole = { additionalProperties: false };
+
+/** A merge patch: what is left out stays, null takes a label or the name away, and brings a field of the spec back to its default. */
+export const PatchVmRequest = Type.Object(
+  {
+    name: Type.Optional(orNull(Name)),
+    labels: Type.Optional(orNull(LabelsPatch)),
+    spec: Type.Optional(
+      Type.Object(
+        {
+          image: Type.Optional(Image),
+          machine: Type.Optional(
+            orNull(Type.Object({ vcpus: Type.Optional(orNull(Vcpus)), memoryMiB: Type.Optional(orNull(MemoryMiB)) }, whole)),
+          ),
+          cmdline: Type.Optional(orNull(Cmdline)),
+          protection: Type.Optional(orNull(Type.Object({ mode: Type.Optional(orNull(ProtectionMode)) }, whole))),
+        },
+        whole,
+      ),
+    ),
+  },
+  { $id: "PatchVmRequest", ...whole },
+);
+export type PatchVmRequest = Static<typeof PatchVmRequest>;
 
 const VmSpec = Type.Object(
   {

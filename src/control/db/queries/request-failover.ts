@@ -29,7 +29,7 @@ export async function requestFailover(tx: Transaction, order: FailoverOrder): Pr
     const what = vm.state === "running" ? `its protection is "${current}"` : `the VM is ${current}`;
     // Without a backup to come there is nothing to wait for.
     const never = vm.protectionState === "off";
-    const advice = never ? 'only a VM that was created with protection mode "lockstep" can' : "wait with /wait?for=protected";
+    const advice = never ? 'only a VM with protection mode "lockstep" can' : "wait with /wait?for=protected";
     throw new ApiError("not_protected", `Cannot fail over: it needs protection "protected", ${what}; ${advice}`, {
       details: { currentState: current, allowedStates: ["protected"], ...(never ? { retryable: false } : { retryAfterMs: 1000 }) },
     });

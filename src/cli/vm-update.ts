@@ -1,0 +1,68 @@
+/** `understudy vm update <vm>` */
+import { type Command, Option } from "commander";
+import type { VmPatch } from "../sdk/index.ts";
+import { connect, formatOf } from "./connection.ts";
+import { UsageError } from "./exit-code.ts";
+import { parseLabel } from "./label.ts";
+import { outputOption, parseInteger, printOne } from "./output.ts";
+import { note, type Shell } from "./shell.ts";
+import { VM_LISTING } from "./vm-columns.ts";
+
+interface Options {
+  readonly name?: string | false;
+  readonly image?: string;
+  readonly memory?: number;
+  readonly cmdline?: string;
+  readonly protection?: "lockstep" | "none";
+  readonly label: Readonly<Record<string, string>>;
+  readonly removeLabel: readonly string[];
+  readonly ifGeneration?: number;
+  readonly dryRun?: boolean;
+}
+
+export function addVmUpdate(vm: Command, shell: Shell): void {
+  vm.command("update")
+    .description("change a VM's name, labels or spec")
+    .argument("<vm>", "id or name")
+    .option("--name <name>", "a new name")
+    .option("--no-name", "take its name away")
+    .option("--label <key=value>", "set a label, may be repeated", parseLabel, {})
+    .option("--remove-label <key>", "take a label away, may be repeated", (key: string, keys: readonly string[]) => [...keys, key], [])
+    .addOption(new Option("--protection <mode>", "lockstep: with a backup; none: alone").choices(["lockstep", "none"]))
+    .option("--image <image>", "another image, of a VM that is stopped")
+    .option("--memory <MiB>", "memory of the guest, of a VM that is stopped", parseInteger(1, 1 << 20))
+    .option("--cmdline <text>", "kernel command line, of a VM that is stopped")
+    .option("--if-generation <number>", "only if the spec still has this generation", parseInteger(1, 2 ** 31))
+    .option("--dry-run", "check and show what would be, change nothing")
+    .addOption(outputOption())
+    .action(async (name: string, options: Options, command: Command) => {
+      const patch = patchOf(options, command.getOptionValueSource("name") === "cli");
+      if (Object.keys(patch).length === 0) throw new UsageError("Cannot update: no option says what to change");
+      const found = await connect(command, shell).vms.get(name, { signal: shell.signal });
+      const updated = await found.update(patch, {
+        ...(options.ifGeneration === undefined ? {} : { ifGeneration: options.ifGeneration }),
+        dryRun: options.dryRun ?? false,
+        signal: shell.signal,
+      });
+      note(
+        shell,
+        options.dryRun === true ? `Would update ${name}; nothing was changed` : `Updated ${name}, generation ${updated.generation}`,
+      );
+      printOne(shell, formatOf(command), updated, VM_LISTING);
+    });
+}
+
+function patchOf(options: Options, named: boolean): VmPatch {
+  const labels = { ...options.label, ...Object.fromEntries(options.removeLabel.map((key) => [key, null])) };
+  const spec = {
+    ...(options.image === undefined ? {} : { image: options.image }),
+    ...(options.memory === undefined ? {} : { machine: { memoryMiB: options.memory } }),
+    ...(options.cmdline === undefined ? {} : { cmdline: options.cmdline }),
+    ...(options.protection === undefined ? {} : { protection: { mode: options.protection } }),
+  };
+  return {
+    ...(named ? { name: options.name === false ? null : options.name } : {}),
+    ...(Object.keys(labels).length === 0 ? {} : { labels }),
+    ...(Object.keys(spec).length === 0 ? {} : { spec }),
+  } as VmPatch;
+}

@@ -1,0 +1,48 @@
+/** Changes a VM's name, labels and spec: under the row's lock, and only where something changes. */
+import { eq, sql } from "drizzle-orm";
+import { ApiError } from "../../errors/api-error.ts";
+import type { Transaction } from "../database.ts";
+import { type StoredVmSpec, type VmRow, vms } from "../schema.ts";
+import { sqlState } from "../unavailable.ts";
+
+export interface VmChange {
+  readonly name: string | null;
+  readonly labels: Record<string, string>;
+  readonly imageId: string;
+  readonly spec: StoredVmSpec;
+  /** JSON pointers into the resource. */
+  readonly changed: readonly string[];
+}
+
+/**
+ * @param decide called with the row under its lock
+ * @returns the row as it is afterwards; its generation counts changes of the spec, not of name and labels
+ * @throws {ApiError} `name_taken`
+ */
+export async function patchVm(tx: Transaction, vmId: string, requestId: string, decide: (vm: VmRow) => VmChange): Promise<VmRow> {
+  const [locked] = await tx.db.select().from(vms).where(eq(vms.id, vmId)).for("update");
+  const before = locked as VmRow;
+  const { changed, ...change } = decide(before);
+  if (changed.length === 0) return before;
+  const ofSpec = changed.some((pointer) => pointer.startsWith("/spec/"));
+  const [row] = await tx.db
+    .update(vms)
+    .set({ ...change, updatedAt: sql`now()`, ...(ofSpec ? { generation: sql`${vms.generation} + 1` } : {}) })
+    .where(eq(vms.id, vmId))
+    .returning()
+    .catch((error: unknown) => {
+      if (sqlState(error)?.constraint !== "vms_name") throw error;
+      throw new ApiError("name_taken", `Cannot name the VM "${change.name}": another VM has that name. Choose another name`);
+    });
+  const after = row as VmRow;
+  tx.emit({
+    type: "vm.spec.changed",
+    vmId,
+    term: after.term,
+    cause: "user_action",
+    actor: { type: "user" },
+    requestId,
+    data: { generation: after.generation, changed, name: after.name, labels: after.labels, spec: after.spec },
+  });
+  return after;
+}

@@ -1,0 +1,107 @@
+/** PATCH /v1/vms/{vm}: changes name, labels and spec by a JSON merge patch. */
+import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
+import { Type } from "typebox";
+import type { ControlPlane } from "../control-plane.ts";
+import { type ImageRow, readImage } from "../db/queries/images.ts";
+import { patchVm, type VmChange } from "../db/queries/patch-vm.ts";
+import { loadVm, readLivingVm } from "../db/queries/read-vm.ts";
+import type { VmRow } from "../db/schema.ts";
+import { changedPointers, type Json, mergePatch } from "../domain/merge-patch.ts";
+import { fixedIn, STATES_WITHOUT_GUEST } from "../domain/spec-change.ts";
+import { ApiError } from "../errors/api-error.ts";
+import { presentVm } from "../presenters/vm.ts";
+import { PatchVmRequest, Vm, type VmSpecRequest } from "../schemas/vm.ts";
+import { checkEtag, etagOf } from "./etag.ts";
+import { IfMatchHeader, VmPath } from "./parameters.ts";
+import { fillSpec } from "./vm-spec.ts";
+
+export const MERGE_PATCH = "application/merge-patch+json";
+
+export const vmPatchRoute =
+  (control: ControlPlane): FastifyPluginAsyncTypebox =>
+  async (app) => {
+    app.route({
+      method: "PATCH",
+      url: "/v1/vms/:vm",
+      schema: {
+        operationId: "updateVm",
+        summary: "Change a VM's name, labels or spec",
+        description:
+          "A JSON merge patch (RFC 7396). What the guest was started from (`image`, `machine`, `cmdline`) can change only while there is no guest. " +
+          "The generation, and with it the ETag, counts changes of the spec.",
+        tags: ["vms"],
+        params: VmPath,
+        querystring: Type.Object(
+          { dryRun: Type.Optional(Type.Boolean({ default: false, description: "Check and answer as if it were done; change nothing" })) },
+          { additionalProperties: false },
+        ),
+        headers: Type.Object(IfMatchHeader),
+        body: PatchVmRequest,
+        bodyMedia: [MERGE_PATCH, "application/json"],
+        response: { 200: Vm },
+        answerHeaders: { ETag: "Generation of its spec" },
+        errors: [
+          "malformed_json",
+          "vm_not_found",
+          "image_not_found",
+          "vm_deleted",
+          "invalid_state",
+          "name_taken",
+          "etag_mismatch",
+          "payload_too_large",
+          "unsupported_media_type",
+          "validation_failed",
+        ],
+      },
+      handler: async (request, reply) => {
+        const { body, query } = request;
+        const before = await readLivingVm(control.database.db, request.params.vm);
+        const given = body.spec?.image === undefined ? null : await control.images.resolve(body.spec.image);
+        const own = await readImage(control.database.db, before.vm.imageId);
+        const decide = (vm: VmRow): VmChange => {
+          checkEtag(request.headers["if-match"], vm);
+          return decideChange(vm, body, given ?? (own as ImageRow));
+        };
+        if (query.dryRun === true) {
+          const { changed, ...change } = decide(before.vm);
+          const generation = before.vm.generation + Number(changed.some((pointer) => pointer.startsWith("/spec/")));
+          const vm = { ...before.vm, ...change, generation };
+          return reply.header("ETag", etagOf(vm)).send(presentVm({ ...before, vm }, control.live));
+        }
+        const vm = await control.database.transaction((tx) => patchVm(tx, before.vm.id, request.id, decide));
+        control.reconciler.kick();
+        return reply.header("ETag", etagOf(vm)).send(presentVm(await loadVm(control.database.db, vm), control.live));
+      },
+    });
+  };
+
+/** @throws {ApiError} `vm_deleted`, `invalid_state`, `validation_failed` */
+function decideChange(vm: VmRow, patch: PatchVmRequest, image: ImageRow): VmChange {
+  if (vm.desiredState === "deleted") throw new ApiError("vm_deleted", `Cannot change the VM "${vm.id}": it is ${vm.state}`);
+  const wanted = mergePatch({ labels: vm.labels, spec: vm.spec as unknown as Json }, patch as Json) as unknown as {
+    readonly labels?: Record<string, string>;
+    readonly spec: VmSpecRequest;
+  };
+  const after = {
+    name: patch.name === undefined ? vm.name : patch.name,
+    labels: wanted.labels ?? {},
+    spec: fillSpec(wanted.spec, image),
+  };
+  const before = { name: vm.name, labels: vm.labels, spec: vm.spec };
+  const changed = changedPointers(before as unknown as Json, after as unknown as Json);
+  const fixed = fixedIn(vm.state, changed);
+  if (fixed.length > 0) {
+    throw new ApiError("invalid_state", `Cannot change ${fixed.join(", ")}: the VM is ${vm.state}, and its guest was started from that`, {
+      details: {
+        currentState: vm.state,
+        allowedStates: [...STATES_WITHOUT_GUEST],
+        errors: fixed.map((pointer) => ({
+          pointer,
+          code: "fixed",
+          message: `it can change only while the VM is ${STATES_WITHOUT_GUEST.join(" or ")}`,
+        })),
+      },
+    });
+  }
+  return { ...after, imageId: image.id, changed };
+}

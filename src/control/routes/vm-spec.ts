@@ -1,0 +1,29 @@
+/** From what a caller asks of a VM to the spec that is stored. */
+import type { ImageRow } from "../db/queries/images.ts";
+import type { StoredVmSpec } from "../db/schema.ts";
+import { MINIMUM_MEMORY_MIB } from "../domain/machine-limits.ts";
+import { invalidField } from "../errors/api-error.ts";
+import type { VmSpecRequest } from "../schemas/vm.ts";
+
+/** Memory of a VM whose caller did not say, unless its image needs more. */
+const DEFAULT_MEMORY_MIB = 128;
+
+/**
+ * Pins the image and fills in every default.
+ *
+ * @throws {ApiError} `validation_failed` where the image needs more memory
+ */
+export function fillSpec(spec: VmSpecRequest, image: ImageRow): StoredVmSpec {
+  const { minMemoryMiB, cmdline } = image.manifest;
+  const memoryMiB = spec.machine?.memoryMiB ?? Math.max(DEFAULT_MEMORY_MIB, minMemoryMiB);
+  if (memoryMiB < minMemoryMiB) {
+    const floor = Math.max(MINIMUM_MEMORY_MIB, minMemoryMiB);
+    throw invalidField("/spec/machine/memoryMiB", "too_small", `this kernel needs at least ${floor} MiB`);
+  }
+  return {
+    image: `${image.name}@${image.digest}`,
+    machine: { vcpus: spec.machine?.vcpus ?? 1, memoryMiB },
+    cmdline: spec.cmdline ?? cmdline,
+    protection: { mode: spec.protection?.mode ?? "lockstep" },
+  };
+}

@@ -1,0 +1,149 @@
+/** PATCH of a VM: a merge patch, guarded by the generation of the spec, that changes what may change now and nothing else. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import type { Problem } from "../../src/control/schemas/problem.ts";
+import type { Vm } from "../../src/control/schemas/vm.ts";
+import { type Answer, ControlUnderTest } from "./support/control-under-test.ts";
+import { TestPostgres } from "./support/database.ts";
+
+let postgres: TestPostgres;
+let control: ControlUnderTest;
+
+beforeAll(async () => {
+  postgres = await TestPostgres.start();
+  control = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
+  await control.join("one");
+  await control.join("two");
+});
+afterAll(async () => {
+  await control.close();
+  await postgres.stop();
+});
+
+function patch<T = Vm>(vm: string, body: unknown, headers: Record<string, string> = {}, query = ""): Promise<Answer<T>> {
+  return control.call<T>("PATCH", `/v1/vms/${vm}${query}`, body, { "content-type": "application/merge-patch+json", ...headers });
+}
+
+interface SpecChanged {
+  readonly type: string;
+  readonly data: { readonly generation: number; readonly changed: string[] };
+}
+
+async function changesOf(vm: string): Promise<SpecChanged["data"][]> {
+  const { body } = await control.get<{ items: SpecChanged[] }>(`/v1/vms/${vm}/events?types=vm.spec.changed`);
+  return body.items.map((event) => event.data);
+}
+
+test("name and labels change without a new generation, null takes away, and each change is one event", async () => {
+  const { id } = await control.createVm("before", "none");
+  const first = await patch(id, { name: "after", labels: { env: "test", tier: "db" } });
+  expect([first.status, first.body.name, first.body.labels]).toEqual([200, "after", { env: "test", tier: "db" }]);
+  const second = await patch("after", { name: null, labels: { env: null, zone: "a" } });
+  expect([second.body.name, second.body.labels]).toEqual([null, { tier: "db", zone: "a" }]);
+  expect([second.body.generation, second.headers.get("etag")]).toEqual([1, '"g1"']);
+  expect((await patch(id, { labels: null })).body.labels).toEqual({});
+  expect((await patch(id, { labels: {} })).status).toBe(200);
+  expect((await changesOf(id)).map(({ changed }) => changed)).toEqual([
+    ["/labels/env", "/labels/tier", "/name"],
+    ["/labels/env", "/labels/zone", "/name"],
+    ["/labels/tier", "/labels/zone"],
+  ]);
+});
+
+test("If-Match lets one of two writers through, and tells the other", async () => {
+  const { id } = await control.createVm("raced", "none");
+  const answers = await Promise.all(
+    [1, 2].map(() => patch<Vm & Problem>(id, { spec: { protection: { mode: "lockstep" } } }, { "if-match": '"g1"' })),
+  );
+  expect(answers.map(({ status }) => status).sort()).toEqual([200, 412]);
+  const won = answers.find(({ status }) => status === 200);
+  const lost = answers.find(({ status }) => status === 412);
+  expect([won?.body.generation, won?.headers.get("etag"), lost?.body.code]).toEqual([2, '"g2"', "etag_mismatch"]);
+  expect((await patch(id, { labels: { a: "b" } }, { "if-match": '"g1", "g2"' })).status).toBe(200);
+  expect((await changesOf(id))[0]).toMatchObject({ generation: 2, changed: ["/spec/protection/mode"] });
+});
+
+test("protection that is asked for later is given, and taken off drops the backup", async () => {
+  const { id } = await control.createVm("later", "none");
+  await control.waitFor(id, "running");
+  await patch(id, { spec: { protection: { mode: "lockstep" } } });
+  const { primaryId, backupId, primary, backup } = await alreadyProtected(id);
+  const alone = await patch(id, { spec: { protection: { mode: "none" } } });
+  expect([alone.body.generation, alone.body.spec.protection.mode]).toEqual([3, "none"]);
+  await backup.order("dropReplica", (order) => order.replicaId === backupId);
+  const term = (await control.get<Vm>(`/v1/vms/${id}`)).body.status.term;
+  await primary.ask(id, primaryId, { kind: "goSolo", term: String(term), lost: backupId, reason: "connection_lost" });
+  const vm = await control.vmThat(id, ({ status }) => status.protection.state === "off" && status.replicas.length === 1);
+  expect(vm.status).toMatchObject({ state: "running", replicas: [{ id: primaryId, role: "primary", state: "live" }] });
+});
+
+test("what the guest was started from is refused by name while it runs, and the whole patch with it", async () => {
+  const { id } = await control.createVm("fixed", "none");
+  await control.waitFor(id, "running");
+  const { status, body } = await patch<Problem & { currentState: string }>(id, {
+    name: "other",
+    spec: { machine: { memoryMiB: 256 }, cmdline: "quiet" },
+  });
+  expect([status, body.code, body.currentState]).toEqual([409, "invalid_state", "running"]);
+  expect(body.errors?.map(({ pointer }) => pointer)).toEqual(["/spec/cmdline", "/spec/machine/memoryMiB"]);
+  const { body: vm } = await control.get<Vm>(`/v1/vms/${id}`);
+  expect([vm.name, vm.generation, vm.spec.machine.memoryMiB]).toEqual(["fixed", 1, 128]);
+});
+
+test("of a stopped VM the image, memory and command line may change, and null brings back the default", async () => {
+  const { id } = await control.createVm("stopped", "none");
+  await control.waitFor(id, "running");
+  const worker = control.workerOf(await vmOf(id));
+  worker.report(worker.primaryOf(id).replicaId, { state: "stopped", guestHalt: "poweroff", haltReason: "guest_halted" });
+  await control.waitFor(id, "stopped");
+  const larger = await patch(id, { spec: { machine: { memoryMiB: 256 }, cmdline: "quiet" } });
+  expect(larger.body.spec).toMatchObject({ machine: { vcpus: 1, memoryMiB: 256 }, cmdline: "quiet" });
+  const again = await patch(id, { spec: { image: "debian", machine: null, cmdline: null } });
+  expect(again.body.spec).toMatchObject({ machine: { vcpus: 1, memoryMiB: 128 }, cmdline: "console=ttyS0" });
+  expect(again.body.spec.image).toBe(larger.body.spec.image);
+});
+
+test("a dry run answers as if it were done, and changes nothing", async () => {
+  const { id } = await control.createVm("dry", "none");
+  const { body, headers } = await patch(id, { name: "wet", spec: { protection: { mode: "lockstep" } } }, {}, "?dryRun=true");
+  expect([body.name, body.generation, headers.get("etag")]).toEqual(["wet", 2, '"g2"']);
+  const { body: vm } = await control.get<Vm>(`/v1/vms/${id}`);
+  expect([vm.name, vm.generation]).toEqual(["dry", 1]);
+  expect(await changesOf(id)).toEqual([]);
+});
+
+test.each([
+  ["a name that another VM has", { name: "here" }, 409, "name_taken", null],
+  ["a name that is none", { name: "A_B" }, 422, "validation_failed", "/name"],
+  ["too little memory", { spec: { machine: { memoryMiB: 8 } } }, 422, "validation_failed", "/spec/machine/memoryMiB"],
+  ["a mode that is none", { spec: { protection: { mode: "twice" } } }, 422, "validation_failed", "/spec/protection/mode"],
+  ["a field that is not known", { spec: { colour: "red" } }, 422, "validation_failed", "/spec/colour"],
+  ["a field of the status", { status: { state: "running" } }, 422, "validation_failed", "/status"],
+  ["an image that is not there", { spec: { image: "plan9" } }, 404, "image_not_found", null],
+  ["no image", { spec: { image: null } }, 422, "validation_failed", "/spec/image"],
+  ["a list", [], 422, "validation_failed", ""],
+])("%s is refused", async (_what, body, status, code, pointer) => {
+  if ((await control.get("/v1/vms/here")).status === 404) await control.createVm("here", "none");
+  const { id } = await control.createVm(`refused-${Math.random().toString(36).slice(2)}`, "none");
+  const answer = await patch<Problem>(id, body);
+  expect([answer.status, answer.body.code]).toEqual([status, code]);
+  if (pointer !== null) expect(answer.body.errors?.[0]?.pointer).toBe(pointer);
+});
+
+test("a VM that is deleted, or is not there, does not change", async () => {
+  const { id } = await control.createVm("gone", "none");
+  await control.call("DELETE", `/v1/vms/${id}`);
+  await control.waitFor(id, "deleted");
+  expect((await patch<Problem>(id, { name: "back" })).body.code).toBe("vm_deleted");
+  expect((await patch<Problem>("nobody", { name: "back" })).body.code).toBe("vm_not_found");
+});
+
+async function vmOf(id: string): Promise<Vm> {
+  return (await control.get<Vm>(`/v1/vms/${id}`)).body;
+}
+
+async function alreadyProtected(id: string) {
+  const vm = await control.waitFor(id, "protected");
+  const of = (role: string) => vm.status.replicas.find((replica) => replica.role === role);
+  const workerOf = (role: string) => control.workerNamed(of(role)?.workerName ?? "");
+  return { primaryId: of("primary")?.id ?? "", backupId: of("backup")?.id ?? "", primary: workerOf("primary"), backup: workerOf("backup") };
+}
