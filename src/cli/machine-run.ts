@@ -10,9 +10,10 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { UnderstudyError } from "../base/errors.ts";
 import { type BareMetalObserver, type BareMetalOutcome, BareMetalRun, type ChangedRegister } from "../engine/bare-metal-run.ts";
 import type { ElfSymbols } from "../engine/elf.ts";
-import { ImmediateCompiler } from "../engine/region-compiler.ts";
+import { type CompiledRegion, ImmediateCompiler } from "../engine/region-compiler.ts";
 import { type TracedInstruction, VirtualMachine } from "../engine/virtual-machine.ts";
 import { readKernel } from "../images/index.ts";
+import type { MachineAddresses, RegionSource } from "../jit/index.ts";
 import { ProgramEnding } from "./exit-code.ts";
 import { machineModule } from "./machine-module.ts";
 import { note, type Shell } from "./shell.ts";
@@ -61,17 +62,45 @@ export function addMachineRun(machine: Command, shell: Shell): void {
     .action(async (file: string, options: Options) => {
       // One instruction at a time there is nothing to gain.
       const translates = options.engine === "jit" && options.trace === undefined;
-      const regions = translates ? { regions: { compiler: new ImmediateCompiler() } } : {};
-      const vm = new VirtualMachine(machineModule(), { memoryMiB: options.memory, ...regions });
+      const compiler = translates ? new TimedCompiler() : null;
+      const vm = new VirtualMachine(machineModule(), { memoryMiB: options.memory, ...(compiler && { regions: { compiler } }) });
       try {
         await runProgram(vm, file, options, shell);
       } catch (error) {
         if (!(error instanceof UnderstudyError)) throw error;
         throw new ProgramEnding(NO_VERDICT, error.message);
       } finally {
-        if (options.stats) note(shell, JSON.stringify({ instructions: Number(vm.instant), ...vm.regionStatistics() }));
+        if (options.stats) note(shell, JSON.stringify(statistics(vm, compiler)));
       }
     });
+}
+
+/** What a run executed, and what of it in regions. */
+function statistics(vm: VirtualMachine, compiler: TimedCompiler | null): object {
+  const instructions = Number(vm.instant);
+  const regions = vm.regionStatistics();
+  if (regions === null || compiler === null) return { instructions };
+  const coverage = instructions === 0 ? 0 : regions.retired / instructions;
+  return { instructions, ...regions, coverage: Number(coverage.toFixed(4)), compileMs: Number(compiler.compileMs.toFixed(1)) };
+}
+
+/** Compiles on this thread, and knows how long that took. */
+class TimedCompiler extends ImmediateCompiler {
+  compileMs = 0;
+
+  override request(sources: readonly RegionSource[], machine: MachineAddresses): void {
+    this.time(() => super.request(sources, machine));
+  }
+
+  override optimise(region: CompiledRegion, machine: MachineAddresses): void {
+    this.time(() => super.optimise(region, machine));
+  }
+
+  private time(compile: () => void): void {
+    const startedMs = performance.now();
+    compile();
+    this.compileMs += performance.now() - startedMs;
+  }
 }
 
 async function runProgram(vm: VirtualMachine, file: string, options: Options, shell: Shell): Promise<void> {

@@ -6,6 +6,8 @@ import { type MachineAddresses, type RegionShape, type RegionSource, translateMo
 
 /** Regions, all from one module. */
 export interface CompiledRegions {
+  /** Compiled before, for this machine or for another one; else because of what is answered. */
+  readonly known: boolean;
   readonly module: WebAssembly.Module;
   readonly regions: readonly CompiledRegion[];
 }
@@ -54,6 +56,7 @@ export function hashPage(bytes: Uint8Array): number {
 export function compileRegions(sources: readonly RegionSource[], machine: MachineAddresses, firstId: number): CompiledRegions {
   const { bytes, regions } = translateModule(sources, machine);
   return {
+    known: false,
     module: new WebAssembly.Module(bytes),
     regions: regions.flatMap((shape, index) => {
       const source = sources[index];
@@ -65,8 +68,8 @@ export function compileRegions(sources: readonly RegionSource[], machine: Machin
 
 /** The same region in a module of its own, as it is to be compiled for speed. */
 export function compileAgain({ id, source }: CompiledRegion, machine: MachineAddresses): CompiledRegions {
-  const { module, regions } = compileRegions([source], machine, id);
-  return { module, regions: regions.map((region) => ({ ...region, optimised: true })) };
+  const { known, module, regions } = compileRegions([source], machine, id);
+  return { known, module, regions: regions.map((region) => ({ ...region, optimised: true })) };
 }
 
 /** Regions that were compiled, by the content of the page that they were made from; the oldest are forgotten. */
@@ -83,7 +86,7 @@ export class RegionLibrary {
       // A later region of a page has what the earlier ones had, as a rule.
       const known = before.filter((older) => !older.regions.every(({ shape }) => includes(region.shape.entries, shape.entries)));
       this.size += known.length - before.length;
-      known.push({ module: compiled.module, regions: [region] });
+      known.push({ known: true, module: compiled.module, regions: [region] });
       // Behind the others: what is used least lately comes first.
       this.byHash.delete(hash);
       this.byHash.set(hash, known);

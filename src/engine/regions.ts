@@ -7,7 +7,7 @@
  */
 import { type MACHINE_FUNCTIONS, type MachineAddresses, NO_ENTRY } from "../jit/index.ts";
 import type { MachineAbi } from "./machine-abi.ts";
-import { type CompiledRegion, hashPage, PAGE_BYTES, type RegionCompiler } from "./region-compiler.ts";
+import { type CompiledRegion, type CompiledRegions, hashPage, PAGE_BYTES, type RegionCompiler } from "./region-compiler.ts";
 
 export interface RegionOptions {
   readonly compiler: RegionCompiler;
@@ -28,6 +28,8 @@ export interface RegionStatistics {
   /** Installed over all time, and the guest instructions that they were made from. */
   readonly installed: number;
   readonly translated: number;
+  /** Of the installed ones, those that had been compiled before: for this machine, or for another one of the same compiler. */
+  readonly shared: number;
   readonly requested: number;
   /** Answers that were of no use: the page had changed meanwhile, or was not decoded any more. */
   readonly late: number;
@@ -110,6 +112,7 @@ export class Regions {
   private nextNumber = 1;
   private installed = 0;
   private translated = 0;
+  private shared = 0;
   private requested = 0;
   private late = 0;
   private evicted = 0;
@@ -148,18 +151,18 @@ export class Regions {
   }
 
   statistics(): RegionStatistics {
-    const { installed, translated, requested, late, evicted, optimised } = this;
+    const { installed, translated, shared, requested, late, evicted, optimised } = this;
     const [jump = 0, interpret = 0, lookAgain = 0, retired = 0] = [
       ...new BigUint64Array(this.memory.buffer, this.machine.regionFigures(), 4),
     ].map(Number);
     const regions = this.owners.reduce((sum, owner) => sum + (owner === 0 ? 0 : 1), 0);
-    return { regions, installed, translated, requested, late, evicted, optimised, exits: { jump, interpret, lookAgain }, retired };
+    return { regions, installed, translated, shared, requested, late, evicted, optimised, exits: { jump, interpret, lookAgain }, retired };
   }
 
   /** Between two runs: installs what was compiled, asks for what runs often. */
   look(): void {
     for (let answer = this.compiler.take(); answer !== null; answer = this.compiler.take()) {
-      for (const region of answer.regions) this.answered(answer.module, region);
+      for (const region of answer.regions) this.answered(answer, region);
     }
     const count = this.samples[0] ?? 0;
     if (count > 0) {
@@ -288,10 +291,12 @@ export class Regions {
 
   // --- installing -----------------------------------------------------------------------------------------------------
 
-  private answered(module: WebAssembly.Module, region: CompiledRegion): void {
+  private answered({ module, known }: CompiledRegions, region: CompiledRegion): void {
     const replaced = region.optimised ? this.replace(module, region) : NO_PAGES;
     for (const page of this.askers.get(hashPage(region.source.page)) ?? []) {
-      if (!replaced.has(page) && !this.install(module, region, page)) this.late++;
+      if (replaced.has(page)) continue;
+      if (!this.install(module, region, page)) this.late++;
+      else if (known) this.shared++;
     }
   }
 

@@ -65,6 +65,18 @@ function nullable(check: Check): Check {
   };
 }
 
+function optional(check: Check): Check {
+  return (value, at) => {
+    if (value !== undefined) check(value, at);
+  };
+}
+
+/** Numbers by name. */
+const counts: Check = (value, at) => {
+  if (!isObject(value)) throw malformed(at, "an object", value);
+  for (const [name, count] of Object.entries(value)) natural(count, `${at}/${name}`);
+};
+
 function list(check: Check): Check {
   return (value, at) => {
     if (!Array.isArray(value)) throw malformed(at, "a list", value);
@@ -114,6 +126,21 @@ const replicaReport = object({
   divergence: nullable(object({ replicaId: string, epoch: u64, expected: string, actual: string, lastEqualInstant: nullable(u64) })),
   logBytes: u64,
   lastPairing: nullable(object({ backup: string, totalMs: number, pauseMs: number, bytes: u64 })),
+  translation: optional(
+    nullable(
+      object({
+        regions: natural,
+        installed: natural,
+        shared: natural,
+        evicted: natural,
+        optimised: natural,
+        exits: counts,
+        translatedInstructions: natural,
+        interpretedInstructions: natural,
+        compileMs: number,
+      }),
+    ),
+  ),
 });
 
 const WORKER_MESSAGES = union("type", {

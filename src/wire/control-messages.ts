@@ -78,6 +78,26 @@ export interface ReplicaReport {
   } | null;
   readonly logBytes: U64String;
   readonly lastPairing: { readonly backup: string; readonly totalMs: number; readonly pauseMs: number; readonly bytes: U64String } | null;
+  /** Null: nothing has run yet, or the guest is interpreted. A worker of an older version does not say. */
+  readonly translation?: TranslationReport | null;
+}
+
+/** A replica's translated code since its engine thread began. All are counts that only grow, but for `regions`. */
+export interface TranslationReport {
+  /** Regions installed now. */
+  readonly regions: number;
+  readonly installed: number;
+  /** Of the installed ones, those that the worker had compiled before, for this replica or another one. */
+  readonly shared: number;
+  /** Regions that made room for others. */
+  readonly evicted: number;
+  /** Regions that were compiled again, for speed. */
+  readonly optimised: number;
+  /** How often regions were left, by reason. */
+  readonly exits: Readonly<Record<string, number>>;
+  readonly translatedInstructions: number;
+  readonly interpretedInstructions: number;
+  readonly compileMs: number;
 }
 
 export type ArbiterRequestMessage =

@@ -13,6 +13,8 @@ export type CompileQuestion =
 export interface CompileAnswer {
   readonly compiled: CompiledRegions;
   readonly answers: boolean;
+  /** That translating and compiling took; 0 where nothing had to be. */
+  readonly compileMs: number;
 }
 
 /** To the compile thread, from the main thread: somebody else may ask. */

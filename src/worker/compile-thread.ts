@@ -41,19 +41,25 @@ function answer(port: MessagePort, question: CompileQuestion): void {
   switch (question.kind) {
     case "request": {
       const unknown = question.sources.filter((source) => !offerKnown(port, source));
+      const startedMs = performance.now();
       const compiled = compileRegions(unknown, question.machine, nextId);
       nextId += unknown.length;
       callEach(compiled);
+      const compileMs = performance.now() - startedMs;
       library.add(compiled);
-      port.postMessage({ compiled, answers: true } satisfies CompileAnswer);
+      port.postMessage({ compiled, answers: true, compileMs } satisfies CompileAnswer);
       return;
     }
-    case "optimise":
-      port.postMessage({ compiled: optimised(question.region, question.machine), answers: false } satisfies CompileAnswer);
+    case "optimise": {
+      const startedMs = performance.now();
+      const compiled = optimised(question.region, question.machine);
+      const compileMs = compiled.known ? 0 : performance.now() - startedMs;
+      port.postMessage({ compiled, answers: false, compileMs } satisfies CompileAnswer);
       return;
+    }
     case "lookUp":
       for (const hash of question.hashes) {
-        for (const compiled of library.find(hash)) port.postMessage({ compiled, answers: false } satisfies CompileAnswer);
+        for (const compiled of library.find(hash)) port.postMessage({ compiled, answers: false, compileMs: 0 } satisfies CompileAnswer);
       }
       return;
     default:
@@ -68,7 +74,7 @@ function offerKnown(port: MessagePort, source: RegionSource): boolean {
     const entries = compiled.regions.flatMap(({ shape }) => shape.entries).filter((entry) => missing.has(entry));
     if (entries.length === 0) continue;
     for (const entry of entries) missing.delete(entry);
-    port.postMessage({ compiled, answers: false } satisfies CompileAnswer);
+    port.postMessage({ compiled, answers: false, compileMs: 0 } satisfies CompileAnswer);
   }
   return missing.size === 0;
 }

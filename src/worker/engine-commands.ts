@@ -5,6 +5,7 @@
 import type { ClockSample, EpochEnd, EpochInput, GuestHalt } from "../engine/epoch.ts";
 import type { InputSessionTable, ReplicaId } from "../hypervisor/messages.ts";
 import type { CompileLine } from "./compile-messages.ts";
+import type { TranslationStatistics } from "./replica-report.ts";
 
 export interface EngineThreadData {
   /** Compiled once for the process. */
@@ -60,6 +61,8 @@ export type EngineReply =
       readonly inputRoom: number;
       readonly entropyWanted: number;
       readonly stateHash: bigint | null;
+      /** About once a second, where the guest is translated. */
+      readonly translation: TranslationStatistics | null;
     }
   /** `parts` are each within the bound of a `statePages` message. */
   | {

@@ -13,6 +13,7 @@ import { STATE_PAGES_MAX } from "../wire/logging-channel.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import type { ConsoleOutput, EngineCommand, EngineReply, EngineThreadData } from "./engine-commands.ts";
 import { RemoteCompiler } from "./remote-compiler.ts";
+import type { TranslationStatistics } from "./replica-report.ts";
 
 /**
  * A guest that prints all the time gets one epoch, and one message to every reader, for so much of it; the first output
@@ -21,19 +22,27 @@ import { RemoteCompiler } from "./remote-compiler.ts";
 const GATHER_OUTPUT_MS = 2;
 /** Not of more than this, though: all of an epoch's output is held until it is acknowledged. */
 const GATHER_OUTPUT_BYTES = 64 * 1024;
+/** As often as a replica is reported. */
+const STATISTICS_INTERVAL_MS = 1000;
 
 const port = parentPort;
 assert(port !== null, "the engine thread has a parent");
 const { module, memoryMiB, stopFlag, compiler } = workerData as EngineThreadData;
 
+/** Null: everything is interpreted. */
+const translator = compiler && new RemoteCompiler(compiler);
 const machine = guarded(
-  () => new VirtualMachine(module, { memoryMiB, stopFlag, ...(compiler && { regions: { compiler: new RemoteCompiler(compiler) } }) }),
+  () => new VirtualMachine(module, { memoryMiB, stopFlag, ...(translator && { regions: { compiler: translator } }) }),
 );
 /** Console bytes below this offset have been handed to the main thread. */
 let consoleDrained = 0n;
 let capturing = false;
 /** The epoch before ended for output too. */
 let printing = false;
+/** Instructions of all epochs; a backup's guest has executed others before, elsewhere. */
+let executed = 0n;
+/** When figures were sent last. */
+let countedMs = Number.NEGATIVE_INFINITY;
 
 port.on("message", (command: EngineCommand) => {
   const reply = guarded(() => execute(command));
@@ -93,6 +102,7 @@ function runEpoch(command: Extract<EngineCommand, { kind: "runEpoch" }>): Engine
   machine.beginEpoch(command.clock, command.inputs);
   const console: ConsoleOutput[] = [];
   const startedMs = performance.now();
+  const startInstant = machine.instant;
   let reason = machine.run(command.limitInstant, command.exact);
   drainConsole(console);
   // An exact run stops for output only where the ring in the machine's state is full: the epoch itself goes on. So it does, on
@@ -102,6 +112,7 @@ function runEpoch(command: Extract<EngineCommand, { kind: "runEpoch" }>): Engine
     drainConsole(console);
   }
   printing = reason === "output";
+  executed += machine.instant - startInstant;
   return {
     kind: "epochEnded",
     endInstant: machine.instant,
@@ -114,7 +125,17 @@ function runEpoch(command: Extract<EngineCommand, { kind: "runEpoch" }>): Engine
     inputRoom: machine.inputRoom,
     entropyWanted: machine.entropyWanted,
     stateHash: command.wantHash ? machine.hash() : null,
+    translation: translationStatistics(reason === "halted"),
   };
+}
+
+/** @param last no epoch follows */
+function translationStatistics(last: boolean): TranslationStatistics | null {
+  const nowMs = performance.now();
+  const regions = !last && nowMs - countedMs < STATISTICS_INTERVAL_MS ? null : machine.regionStatistics();
+  if (regions === null || translator === null) return null;
+  countedMs = nowMs;
+  return { ...regions, executed: Number(executed), compileMs: translator.compileMs };
 }
 
 /** More output may be gathered: nobody asked for an early end, it is not much yet, and the first of it has not waited for long. */

@@ -7,6 +7,8 @@ import { holdRegions } from "./region-account.ts";
 
 export class RemoteCompiler implements RegionCompiler {
   outstanding = 0;
+  /** Of the compile thread's time, what went into this machine's questions. */
+  compileMs = 0;
 
   private readonly port: MessagePort;
 
@@ -30,8 +32,10 @@ export class RemoteCompiler implements RegionCompiler {
   take(): CompiledRegions | null {
     const received = receiveMessageOnPort(this.port) as { message: CompileAnswer } | undefined;
     if (received === undefined) return null;
-    if (received.message.answers) this.outstanding--;
-    return received.message.compiled;
+    const { compiled, answers, compileMs } = received.message;
+    if (answers) this.outstanding--;
+    this.compileMs += compileMs;
+    return compiled;
   }
 
   reserve(regions: number): boolean {

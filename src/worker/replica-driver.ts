@@ -23,7 +23,7 @@ import type { EngineCommand } from "./engine-commands.ts";
 import type { WorkerLog } from "./log.ts";
 import type { LoggingChannelSocket } from "./logging-channel-socket.ts";
 import { PairingClock } from "./pairing-clock.ts";
-import { replicaReport } from "./replica-report.ts";
+import { replicaReport, type TranslationStatistics } from "./replica-report.ts";
 import { ReplicaTimers } from "./replica-timers.ts";
 
 /** State pages wait in the engine while so much of them waits in this process: the backup or the network is slower. */
@@ -77,6 +77,7 @@ export class ReplicaDriver {
   private lastRole: ReplicaStatus["role"];
   private logBytesOfClosed = 0;
   private lastReleaseAt: Date | null = null;
+  private translation: TranslationStatistics | null = null;
   /** A captured round that waits for its channel to drain. */
   private heldCapture: { readonly channel: LoggingChannelSocket; readonly input: ReplicaInput } | null = null;
 
@@ -115,6 +116,7 @@ export class ReplicaDriver {
       consoleReleased: this.history.released,
       logBytes: BigInt(this.logBytesOfClosed + [...this.channels.values()].reduce((sum, channel) => sum + channel.bytesSent, 0)),
       lastPairing: this.pairing.last,
+      translation: this.translation,
     });
   }
 
@@ -304,7 +306,8 @@ export class ReplicaDriver {
         return;
       case "epochEnded": {
         for (const { offset, bytes } of reply.console) this.history.append(offset, bytes);
-        const { console: _, ...input } = reply;
+        const { console: _, translation, ...input } = reply;
+        this.translation = translation ?? this.translation;
         this.pairing.guestStops();
         this.feed(input);
         return;

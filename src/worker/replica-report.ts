@@ -1,6 +1,7 @@
 /** What a worker tells the control plane of one replica: the core's status, and what only the worker knows. */
+import type { RegionStatistics } from "../engine/regions.ts";
 import type { ReplicaStatus } from "../hypervisor/messages.ts";
-import type { ReplicaReport } from "../wire/control-messages.ts";
+import type { ReplicaReport, TranslationReport } from "../wire/control-messages.ts";
 
 export interface PairingMeasurement {
   readonly backup: string;
@@ -9,6 +10,14 @@ export interface PairingMeasurement {
   /** How long the guest stood still for the last round. */
   readonly pauseMs: number;
   readonly bytes: bigint;
+}
+
+/** A replica's translated code, in figures: since its engine thread began. */
+export interface TranslationStatistics extends RegionStatistics {
+  /** Guest instructions executed here, in regions and interpreted. */
+  readonly executed: number;
+  /** Of the compile thread's time. */
+  readonly compileMs: number;
 }
 
 interface ReplicaObservations {
@@ -22,6 +31,8 @@ interface ReplicaObservations {
   readonly consoleReleased: bigint;
   readonly logBytes: bigint;
   readonly lastPairing: PairingMeasurement | null;
+  /** Null: nothing has run yet, or the guest is interpreted. */
+  readonly translation: TranslationStatistics | null;
 }
 
 export function replicaReport(status: ReplicaStatus, seen: ReplicaObservations): ReplicaReport {
@@ -60,6 +71,22 @@ export function replicaReport(status: ReplicaStatus, seen: ReplicaObservations):
     },
     logBytes: seen.logBytes.toString(),
     lastPairing: seen.lastPairing && { ...seen.lastPairing, bytes: seen.lastPairing.bytes.toString() },
+    translation: seen.translation && translationReport(seen.translation),
+  };
+}
+
+function translationReport(statistics: TranslationStatistics): TranslationReport {
+  const { regions, installed, shared, evicted, optimised, exits, retired, executed, compileMs } = statistics;
+  return {
+    regions,
+    installed,
+    shared,
+    evicted,
+    optimised,
+    exits: { ...exits },
+    translatedInstructions: retired,
+    interpretedInstructions: Math.max(0, executed - retired),
+    compileMs,
   };
 }
 

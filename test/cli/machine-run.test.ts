@@ -167,6 +167,8 @@ test("both engines go through the same states, and the figures say which of them
   expect(interpreted.stats).toEqual({ instructions: 6_000_000 });
   expect(translated.stats).toMatchObject({ instructions: 6_000_000, regions: expect.any(Number) });
   expect(translated.stats.retired).toBeGreaterThan(3_000_000);
+  expect(translated.stats.coverage).toBeCloseTo(translated.stats.retired / 6_000_000, 3);
+  expect(translated.stats.compileMs).toBeGreaterThan(0);
 });
 
 test("the built program does it too", async () => {

@@ -43,8 +43,8 @@ export class ErraticCompiler implements RegionCompiler {
     this.nextId += sources.length;
     this.library.add(compiled);
     // Each region by itself; a tenth never comes.
-    for (const region of compiled.regions) if (!this.once(10)) this.hold({ module: compiled.module, regions: [region] }, false);
-    this.hold({ module: compiled.module, regions: [] }, true);
+    for (const region of compiled.regions) if (!this.once(10)) this.hold({ ...compiled, regions: [region] }, false);
+    this.hold({ ...compiled, regions: [] }, true);
     this.outstanding++;
   }
 

@@ -28,6 +28,17 @@ const report: ReplicaReport = {
   divergence: { replicaId: "rep_2", epoch: "1", expected: "a", actual: "b", lastEqualInstant: null },
   logBytes: "0",
   lastPairing: { backup: "rep_2", totalMs: 1, pauseMs: 1, bytes: "3" },
+  translation: {
+    regions: 3,
+    installed: 7,
+    shared: 2,
+    evicted: 1,
+    optimised: 1,
+    exits: { jump: 5, interpret: 4 },
+    translatedInstructions: 1000,
+    interpretedInstructions: 10,
+    compileMs: 12.5,
+  },
 };
 
 const WORKER: readonly WorkerMessage[] = [
