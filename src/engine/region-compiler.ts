@@ -2,7 +2,8 @@
  * Who makes WebAssembly modules of guest code: at once, or on another thread. Its answers may come at any time, or never, for the
  * guest cannot tell.
  */
-import { type MachineAddresses, type RegionShape, type RegionSource, translateModule } from "../jit/index.ts";
+import { type Host, type MachineAddresses, type RegionShape, type RegionSource, translateModule } from "../jit/index.ts";
+import { thisHost } from "./host.ts";
 
 /** Regions, all from one module. */
 export interface CompiledRegions {
@@ -53,8 +54,13 @@ export function hashPage(bytes: Uint8Array): number {
 }
 
 /** Translates and compiles. Regions in which nothing can be executed are left out. @param firstId they are numbered from here on */
-export function compileRegions(sources: readonly RegionSource[], machine: MachineAddresses, firstId: number): CompiledRegions {
-  const { bytes, regions } = translateModule(sources, machine);
+export function compileRegions(
+  sources: readonly RegionSource[],
+  machine: MachineAddresses,
+  firstId: number,
+  host: Host = thisHost(),
+): CompiledRegions {
+  const { bytes, regions } = translateModule(sources, machine, host);
   return {
     known: false,
     module: new WebAssembly.Module(bytes),
@@ -67,8 +73,8 @@ export function compileRegions(sources: readonly RegionSource[], machine: Machin
 }
 
 /** The same region in a module of its own, as it is to be compiled for speed. */
-export function compileAgain({ id, source }: CompiledRegion, machine: MachineAddresses): CompiledRegions {
-  const { known, module, regions } = compileRegions([source], machine, id);
+export function compileAgain({ id, source }: CompiledRegion, machine: MachineAddresses, host: Host = thisHost()): CompiledRegions {
+  const { known, module, regions } = compileRegions([source], machine, id, host);
   return { known, module, regions: regions.map((region) => ({ ...region, optimised: true })) };
 }
 
@@ -115,14 +121,16 @@ export class ImmediateCompiler implements RegionCompiler {
   private nextId = 1;
   readonly outstanding = 0;
 
+  constructor(private readonly host: Host = thisHost()) {}
+
   request(sources: readonly RegionSource[], machine: MachineAddresses): void {
-    this.answer(compileRegions(sources, machine, this.nextId));
+    this.answer(compileRegions(sources, machine, this.nextId, this.host));
     this.nextId += sources.length;
   }
 
   /** The host compiles for speed what runs much by itself; so this is only another module. */
   optimise(region: CompiledRegion, machine: MachineAddresses): void {
-    this.answer(compileAgain(region, machine));
+    this.answer(compileAgain(region, machine, this.host));
   }
 
   private answer(compiled: CompiledRegions): void {

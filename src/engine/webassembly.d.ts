@@ -1,5 +1,6 @@
 /** The part of the WebAssembly JavaScript API that the engine uses: the pure rooms have no other library than ECMAScript's. */
 declare namespace WebAssembly {
+  function validate(bytes: Uint8Array): boolean;
   class Module {
     constructor(bytes: Uint8Array);
   }

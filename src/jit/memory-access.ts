@@ -13,7 +13,7 @@ import { type AccessGroup, findAccessGroups } from "./access-groups.ts";
 import type { Instruction } from "./instruction.ts";
 import { MACHINE_FUNCTIONS, type MachineAddresses } from "./machine-interface.ts";
 import { registerName } from "./registers.ts";
-import { type FunctionBody, I32, I64 } from "./wasm-builder.ts";
+import { F64, type FunctionBody, I32, I64 } from "./wasm-builder.ts";
 
 /** What the region gives to the code of an access. */
 export interface AccessContext {
@@ -23,8 +23,6 @@ export interface AccessContext {
   readonly set: number;
   /** i64 local. */
   readonly address: number;
-  /** i64 local: what is stored. */
-  readonly value: number;
   /** i32 locals. */
   readonly slot: number;
   readonly outcome: number;
@@ -42,6 +40,18 @@ export interface Access {
   readonly rs1: number;
   readonly imm: number;
   readonly size: number;
+}
+
+/** How a load makes a value of what is in memory: an i64, or an f64. */
+export type LoadKind = "signed" | "unsigned" | "double";
+
+/** What is stored. */
+export interface Stored {
+  /** Leaves it on the stack, i64, or f64 where it `isDouble`. */
+  readonly push: () => void;
+  /** Leaves it on the stack, i64. */
+  readonly pushBits: () => void;
+  readonly isDouble: boolean;
 }
 
 /** An i32 local for each base register that groups have. */
@@ -77,32 +87,37 @@ export class MemoryAccesses {
   }
 
   /** Leaves the value on the stack. */
-  load(context: AccessContext, access: Access, signed: boolean): void {
+  load(context: AccessContext, access: Access, kind: LoadKind): void {
     const { body, machine } = context;
     const { size } = access;
+    const isDouble = kind === "double";
+    const signed = kind === "signed";
     const hit = (offset: number): void => {
-      body.memory(loadOpcode(size, signed), offset);
+      body.memory(isDouble ? 0x2b : loadOpcode(size, signed), offset);
     };
-    this.access(context, access, machine.readTlb, I64, hit, () => {
+    this.access(context, access, machine.readTlb, isDouble ? F64 : I64, hit, () => {
       body
         .get(context.address)
         .i32(size | (signed && size < 8 ? 16 : 0))
         .call(MACHINE_FUNCTIONS.load.index);
+      if (isDouble) body.op(0xbf);
       body.i32(0).memory(0x28, machine.outcome).when(false);
       context.interpret();
       body.end();
     });
   }
 
-  /** Stores `value`. */
-  store(context: AccessContext, access: Access): void {
+  store(context: AccessContext, access: Access, stored: Stored): void {
     const { body, machine } = context;
     const { size } = access;
     const hit = (offset: number): void => {
-      body.get(context.value).memory(storeOpcode(size), offset);
+      stored.push();
+      body.memory(stored.isDouble ? 0x39 : storeOpcode(size), offset);
     };
     this.access(context, access, machine.writeTlb, undefined, hit, () => {
-      body.get(context.address).i32(size).get(context.value).call(MACHINE_FUNCTIONS.store.index).tee(context.outcome).when(false);
+      body.get(context.address).i32(size);
+      stored.pushBits();
+      body.call(MACHINE_FUNCTIONS.store.index).tee(context.outcome).when(false);
       context.leaveByOutcome();
       body.end();
     });

@@ -16,7 +16,8 @@
 import { assert, unreachable } from "../base/assert.ts";
 import { emitAluImmediate, emitAluRegister, emitUnary } from "./arithmetic.ts";
 import { type Block, type ControlFlow, findControlFlow, PAGE_BYTES, successors } from "./control-flow.ts";
-import { emitFloat, F0, floatRegisters } from "./float.ts";
+import { emitFloat, F0, floatRegisters, RESULT_BOUND } from "./float.ts";
+import type { Host } from "./fused-multiply-add.ts";
 import type { Condition, Instruction } from "./instruction.ts";
 import {
   EXIT_INTERPRET,
@@ -28,8 +29,8 @@ import {
   REGION_PARAMETERS,
   REGION_TYPE,
 } from "./machine-interface.ts";
-import { type Access, type AccessContext, HostAddresses, MemoryAccesses } from "./memory-access.ts";
-import { registerName, registersOf } from "./registers.ts";
+import { type Access, type AccessContext, HostAddresses, type LoadKind, MemoryAccesses, type Stored } from "./memory-access.ts";
+import { RegisterLocals } from "./register-locals.ts";
 import { F32, F64, FunctionBody, I32, I64, type Label, moduleBytes } from "./wasm-builder.ts";
 
 /** What is to become a region: a page's content, and where the guest enters it often. */
@@ -67,10 +68,11 @@ export interface TranslatedModule {
 /**
  * Translates regions into one module. Regions without an instruction to execute are left out: their shape has no entries.
  *
+ * @param host who will run it
  * @param names the module says what its functions and locals are called, for people who read it
  */
-export function translateModule(sources: readonly RegionSource[], machine: MachineAddresses, names = false): TranslatedModule {
-  const translated = sources.map((source) => new RegionTranslator(source, machine).translate());
+export function translateModule(sources: readonly RegionSource[], machine: MachineAddresses, host: Host, names = false): TranslatedModule {
+  const translated = sources.map((source) => new RegionTranslator(source, machine, host).translate());
   const imports = Object.entries(MACHINE_FUNCTIONS).map(([name, { type }]) => ({ name, type }));
   const parameterNames = names ? REGION_PARAMETERS : undefined;
   return {
@@ -93,11 +95,11 @@ const MSTATUS_FS = 0x6000;
 const FCSR_NX = 0x01;
 const FCSR_FRM = 0xe0;
 
-/** Locals of a region with floating point; what the first three say is in float.ts. */
+/** Locals of a region with floating point; what they say is in float.ts. */
 interface FloatLocals {
   readonly on: number;
   readonly inexact: number;
-  readonly nearest: number;
+  readonly bound: number;
   readonly double: number;
   readonly single: number;
 }
@@ -106,7 +108,7 @@ function floatLocals(body: FunctionBody): FloatLocals {
   return {
     on: body.local(I32, "on"),
     inexact: body.local(I32, "inexact"),
-    nearest: body.local(I32, "nearest"),
+    bound: body.local(I32, "bound"),
     double: body.local(F64, "double"),
     single: body.local(F32, "single"),
   };
@@ -117,10 +119,8 @@ type Place = Omit<Access, "position">;
 class RegionTranslator {
   private readonly flow: ControlFlow;
   private readonly machine: MachineAddresses;
+  private readonly host: Host;
   private readonly body = new FunctionBody(REGION_TYPE.parameters.length);
-  /** Local of each guest register that the region uses. */
-  private readonly registers = new Map<number, number>();
-  private readonly written = new Set<number>();
   private readonly address = this.body.local(I64, "address");
   private readonly value = this.body.local(I64, "value");
   /** Program counter at the exit, relative to `base`. */
@@ -129,6 +129,7 @@ class RegionTranslator {
   private readonly outcome = this.body.local(I32, "outcome");
   private readonly reason = this.body.local(I32, "reason");
   private readonly hosts = new HostAddresses(this.body);
+  private readonly registers: RegisterLocals;
   private readonly delta: number | null;
   /** Of the block that is written. */
   private accesses: MemoryAccesses;
@@ -147,8 +148,9 @@ class RegionTranslator {
   private readonly merges: ReadonlySet<number>;
   private readonly loops: ReadonlySet<number>;
 
-  constructor(source: RegionSource, machine: MachineAddresses) {
+  constructor(source: RegionSource, machine: MachineAddresses, host: Host) {
     this.machine = machine;
+    this.host = host;
     this.delta = source.delta;
     this.accesses = new MemoryAccesses([], this.hosts, this.delta);
     this.flow = findControlFlow(source.page, source.executed, source.seeds);
@@ -161,7 +163,7 @@ class RegionTranslator {
     const { merges, loops } = this.shapes();
     this.merges = merges;
     this.loops = loops;
-    this.collectRegisters();
+    this.registers = new RegisterLocals(this.body, machine.registers, blocks);
     const usesFloat = blocks.some(({ instructions }) => instructions.some(({ operation }) => operation.kind.startsWith("float")));
     this.float = usesFloat ? floatLocals(this.body) : null;
   }
@@ -169,7 +171,7 @@ class RegionTranslator {
   translate(): { readonly body: FunctionBody; readonly shape: RegionShape } {
     const { body, flow } = this;
     const { blocks, entries, dominators } = flow;
-    for (const register of this.registers.keys()) this.fill(register);
+    this.registers.fillAll();
     this.loadFloatState();
     this.exit = body.block();
     if (entries.length > 0) {
@@ -186,7 +188,7 @@ class RegionTranslator {
       body.end();
     }
     body.end();
-    for (const register of this.written) this.spill(register);
+    this.registers.spillWritten();
     body.i32(0).get(BASE).get(this.relative).op(0x7c).memory(0x37, this.machine.programCounter);
     body.get(LEFT).get(this.reason).i32(EXIT_REASON_SHIFT).op(0x74).op(0x72);
     return {
@@ -386,44 +388,14 @@ class RegionTranslator {
 
   // --- registers ------------------------------------------------------------------------------------------------------
 
-  private collectRegisters(): void {
-    for (const { instructions } of this.flow.blocks) {
-      for (const { operation } of instructions) {
-        const { reads, writes } = registersOf(operation);
-        for (const register of [...reads, ...writes]) {
-          if (register !== 0 && !this.registers.has(register)) this.registers.set(register, this.body.local(I64, registerName(register)));
-        }
-        for (const register of writes) if (register !== 0) this.written.add(register);
-      }
-    }
-  }
-
-  private register(register: number): number {
-    const local = this.registers.get(register);
-    assert(local !== undefined, "every register that is used has a local");
-    return local;
-  }
-
-  /** From its place in memory into its local. */
-  private fill(register: number): void {
-    this.body.i32(0).memory(0x29, this.machine.registers + register * 8);
-    this.body.set(this.register(register));
-  }
-
-  private spill(register: number): void {
-    this.body.i32(0).get(this.register(register));
-    this.body.memory(0x37, this.machine.registers + register * 8);
-  }
-
+  /** Leaves it on the stack, i64. */
   private read(register: number): void {
-    if (register === 0) this.body.i64(0);
-    else this.body.get(this.register(register));
+    this.registers.read(register);
   }
 
-  /** Takes the value from the stack. */
+  /** Takes its new value from the stack, i64. */
   private write(register: number): void {
-    if (register === 0) this.body.op(0x1a);
-    else this.body.set(this.register(register));
+    this.registers.write(register);
   }
 
   // --- instructions ---------------------------------------------------------------------------------------------------
@@ -438,23 +410,23 @@ class RegionTranslator {
       case "jumpRegister":
         return;
       case "constant":
-        if (operation.rd !== 0) body.i64(operation.value).set(this.register(operation.rd));
+        body.i64(operation.value);
+        this.write(operation.rd);
         return;
       case "auipc":
-        if (operation.rd === 0) return;
         body
           .get(BASE)
           .i64(offset + operation.imm)
-          .op(0x7c)
-          .set(this.register(operation.rd));
+          .op(0x7c);
+        this.write(operation.rd);
         return;
       case "jump":
         if (operation.rd === 0) return;
         body
           .get(BASE)
           .i64(offset + instruction.length)
-          .op(0x7c)
-          .set(this.register(operation.rd));
+          .op(0x7c);
+        this.write(operation.rd);
         return;
       case "aluRegister":
         if (operation.rd === 0) return;
@@ -478,25 +450,19 @@ class RegionTranslator {
         this.write(operation.rd);
         return;
       case "load":
-        this.writeLoad(instruction, operation, operation.signed, remaining);
+        this.writeLoad(instruction, operation, operation.signed ? "signed" : "unsigned", remaining);
         this.write(operation.rd);
         return;
       case "store":
-        this.read(operation.rs2);
-        body.set(this.value);
-        this.writeStore(instruction, operation, remaining);
+        this.writeStore(instruction, operation, operation.rs2, remaining);
         return;
       case "floatLoad":
         this.leaveUnlessFloatOn(instruction, remaining);
-        this.writeLoad(instruction, operation, false, remaining);
-        if (operation.size === 4) body.i64(-0x1_0000_0000).op(0x84);
-        this.write(F0 + operation.fd);
+        this.writeFloatLoad(instruction, operation, F0 + operation.fd, remaining);
         return;
       case "floatStore":
         this.leaveUnlessFloatOn(instruction, remaining);
-        this.read(F0 + operation.fs2);
-        body.set(this.value);
-        this.writeStore(instruction, operation, remaining);
+        this.writeStore(instruction, operation, F0 + operation.fs2, remaining);
         return;
       case "float":
         this.writeFloat(instruction, operation.bits, remaining);
@@ -516,23 +482,32 @@ class RegionTranslator {
   }
 
   /** Leaves the value on the stack. */
-  private writeLoad(instruction: Instruction, place: Place, signed: boolean, remaining: number): void {
-    this.accesses.load(this.accessContext(instruction, remaining), { ...place, position: this.count - remaining }, signed);
+  private writeLoad(instruction: Instruction, place: Place, kind: LoadKind, remaining: number): void {
+    this.accesses.load(this.accessContext(instruction, remaining), { ...place, position: this.count - remaining }, kind);
   }
 
-  /** Stores `value`. */
-  private writeStore(instruction: Instruction, place: Place, remaining: number): void {
-    this.accesses.store(this.accessContext(instruction, remaining), { ...place, position: this.count - remaining });
+  private writeFloatLoad(instruction: Instruction, place: Place, register: number, remaining: number): void {
+    const isDouble = place.size === 8 && this.registers.isDouble(register);
+    this.writeLoad(instruction, place, isDouble ? "double" : "unsigned", remaining);
+    if (place.size === 4) this.body.i64(-0x1_0000_0000).op(0x84);
+    if (isDouble) this.registers.writeDouble(register);
+    else this.write(register);
+  }
+
+  private writeStore(instruction: Instruction, place: Place, register: number, remaining: number): void {
+    const isDouble = place.size === 8 && register >= F0 && this.registers.isDouble(register);
+    const pushBits = (): void => this.read(register);
+    const stored: Stored = { isDouble, pushBits, push: isDouble ? () => this.registers.readDouble(register) : pushBits };
+    this.accesses.store(this.accessContext(instruction, remaining), { ...place, position: this.count - remaining }, stored);
   }
 
   private accessContext(instruction: Instruction, remaining: number): AccessContext {
-    const { body, machine, address, value, slot, outcome } = this;
+    const { body, machine, address, slot, outcome } = this;
     return {
       body,
       machine,
       set: SET,
       address,
-      value,
       slot,
       outcome,
       read: (register) => this.read(register),
@@ -577,7 +552,10 @@ class RegionTranslator {
     this.giveBack(remaining);
     this.leave(EXIT_INTERPRET, instruction.offset);
     body.end();
-    if (rd !== 0) body.get(this.value).set(this.register(rd));
+    if (rd !== 0) {
+      body.get(this.value);
+      this.write(rd);
+    }
     before();
     body.get(this.outcome).when(false);
     this.giveBack(remaining - 1);
@@ -610,7 +588,8 @@ class RegionTranslator {
     if (float === null) return;
     body.i32(0).memory(0x28, machine.mstatus).i32(MSTATUS_FS).op(0x71).i32(MSTATUS_FS).op(0x46).set(float.on);
     body.i32(0).memory(0x28, machine.fcsr).tee(this.slot).i32(FCSR_NX).op(0x71).get(float.on).op(0x71).tee(float.inexact);
-    body.get(this.slot).i32(FCSR_FRM).op(0x71).op(0x45).op(0x71).set(float.nearest);
+    body.get(this.slot).i32(FCSR_FRM).op(0x71).op(0x45).op(0x71).set(this.slot);
+    body.i32(RESULT_BOUND).i32(0).get(this.slot).op(0x1b).set(float.bound);
   }
 
   /** Once a block, and after what may change it. */
@@ -629,14 +608,17 @@ class RegionTranslator {
     this.leaveUnlessFloatOn(instruction, remaining);
     const { body, float } = this;
     assert(float !== null, "the region knows that it uses floating point");
-    const { inexact, nearest, double, single } = float;
+    const { inexact, bound, double, single } = float;
     emitFloat(
       {
         body,
         read: (register) => this.read(register),
         write: (register) => this.write(register),
+        readDouble: (register) => this.registers.readDouble(register),
+        writeDouble: (register) => this.registers.writeDouble(register),
+        host: this.host,
         inexact,
-        nearest,
+        bound,
         double,
         single,
         slow: () => this.writeSlowFloat(instruction, bits, remaining),
@@ -649,12 +631,12 @@ class RegionTranslator {
   private writeSlowFloat(instruction: Instruction, bits: number, remaining: number): void {
     const { body } = this;
     const { reads, writes } = floatRegisters(bits);
-    for (const register of new Set(reads)) if (register !== 0) this.spill(register);
+    for (const register of new Set(reads)) if (register !== 0) this.registers.spill(register);
     body.i32(bits).call(MACHINE_FUNCTIONS.float.index).op(0x45).when(false);
     this.giveBack(remaining);
     this.leave(EXIT_INTERPRET, instruction.offset);
     body.end();
-    for (const register of writes) if (register !== 0) this.fill(register);
+    for (const register of writes) if (register !== 0) this.registers.fill(register);
     this.loadFloatState();
   }
 }

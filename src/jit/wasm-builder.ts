@@ -123,6 +123,14 @@ export class FunctionBody {
     return this;
   }
 
+  /** An instruction of the vector extension. @param lane where it has one */
+  simd(opcode: number, lane?: number): this {
+    this.code.byte(0xfd);
+    this.code.unsigned(opcode);
+    if (lane !== undefined) this.code.byte(lane);
+    return this;
+  }
+
   get(local: number): this {
     this.code.byte(0x20);
     this.code.unsigned(local);

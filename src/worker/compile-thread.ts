@@ -10,6 +10,7 @@
 import { setFlagsFromString } from "node:v8";
 import { type MessagePort, parentPort } from "node:worker_threads";
 import { assert, unreachable } from "../base/assert.ts";
+import { hasRelaxedSimd } from "../engine/host.ts";
 import {
   type CompiledRegion,
   type CompiledRegions,
@@ -26,6 +27,8 @@ const SCRATCH_PAGES = 16;
 
 // What V8 does by itself from Node 24 on: without the hints a slow path costs registers on every access to memory.
 setFlagsFromString("--experimental-wasm-branch-hinting");
+// Multiply-add as one instruction, which V8 has by itself from Node 22 on.
+if (!hasRelaxedSimd()) setFlagsFromString("--experimental-wasm-relaxed-simd");
 // After so much V8 optimises by itself: not before what runs much was asked for.
 setFlagsFromString("--wasm-tiering-budget=2000000000");
 

@@ -18,6 +18,8 @@ const MACHINE: MachineAddresses = {
   outcome: 2300,
 };
 
+const HOST = { fusesMultiplyAdd: true };
+
 const PAGE_BYTES = 4096;
 
 export function goldenNames(): string[] {
@@ -44,7 +46,12 @@ export function goldenText(name: string): string {
   const executed = new Uint8Array(PAGE_BYTES / 2).fill(1, 0, Math.ceil(code.length / 2));
   const seeds = (/^# entered at (.*)$/m.exec(source)?.[1] ?? "0").split(", ").map(Number);
   const delta = /^# delta (.*)$/m.exec(source)?.[1];
-  const { bytes, regions } = translateModule([{ page, executed, seeds, delta: delta === undefined ? null : Number(delta) }], MACHINE, true);
+  const { bytes, regions } = translateModule(
+    [{ page, executed, seeds, delta: delta === undefined ? null : Number(delta) }],
+    MACHINE,
+    HOST,
+    true,
+  );
   const [shape] = regions;
   if (shape === undefined) throw new Error(`${name}.s becomes no region`);
   const ranges = shape.covered.map(([start, end]) => `[${start}, ${end})`).join(", ");
