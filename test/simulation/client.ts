@@ -49,7 +49,9 @@ export class Client {
     const from = Math.max(0, this.sendFrom + (this.chance.oneIn(10) ? this.chance.between(-8, 8) : 0));
     const to = Math.min(this.typed, from + this.chance.between(1, most));
     if (to <= from) return null;
-    return { offset: from, bytes: Uint8Array.from({ length: to - from }, (_, at) => this.kind.typedByte(this.session, from + at)) };
+    const bytes = new Uint8Array(to - from);
+    for (let at = from; at < to; at++) bytes[at - from] = this.kind.typedByte(this.session, at);
+    return { offset: from, bytes };
   }
 
   told(acknowledged: number): void {

@@ -87,7 +87,7 @@ export class ControlPlane {
     }
     if (!primary.process.running || primary.role !== "primary" || !this.reaches(primary.process.host)) return;
     if (vm.row.synced.size >= vm.wantsBackups || this.scheduler.nowUs < vm.pairingAskedUs + PAIRING_PATIENCE_US) return;
-    if (primary.core.status().joining !== null) return;
+    if (primary.joining !== null) return;
     this.orders.pair(vm, primary);
   }
 

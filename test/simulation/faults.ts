@@ -61,15 +61,17 @@ interface Profile {
   /** How long what heals by itself takes: at most so long, but for one in four. */
   readonly shortMs: number;
   readonly longMs: number;
+  /** How often clients act. */
+  readonly typingUs: readonly [number, number];
   /** One request or answer in so many does not get through. */
   readonly arbiterLoss: number;
 }
 
 const PROFILES: readonly Profile[] = [
-  { name: "storm", gap: 14, kills: 96, shortMs: 5, longMs: 150, arbiterLoss: 150 },
-  { name: "storm", gap: 25, kills: 88, shortMs: 20, longMs: 300, arbiterLoss: 50 },
-  { name: "mixed", gap: 60, kills: 30, shortMs: 200, longMs: 1200, arbiterLoss: 15 },
-  { name: "calm", gap: 400, kills: 10, shortMs: 200, longMs: 1500, arbiterLoss: 15 },
+  { name: "storm", gap: 14, kills: 96, shortMs: 5, longMs: 150, typingUs: [6000, 30_000], arbiterLoss: 150 },
+  { name: "storm", gap: 25, kills: 88, shortMs: 20, longMs: 300, typingUs: [3000, 15_000], arbiterLoss: 50 },
+  { name: "mixed", gap: 40, kills: 40, shortMs: 200, longMs: 1200, typingUs: [1500, 9000], arbiterLoss: 15 },
+  { name: "calm", gap: 400, kills: 10, shortMs: 200, longMs: 1500, typingUs: [1500, 9000], arbiterLoss: 15 },
 ];
 
 export class FaultPlan {
@@ -87,8 +89,8 @@ export class FaultPlan {
     this.only = only === null ? null : new Set(only);
     this.draw = new Chance(seed, 1);
     // Storms are where the kills are; the others find what needs time.
-    const pick = this.draw.below(10);
-    this.profile = PROFILES[pick < 5 ? 0 : pick < 7 ? 1 : pick < 9 ? 2 : 3] as Profile;
+    const pick = this.draw.below(20);
+    this.profile = PROFILES[pick < 10 ? 0 : pick < 17 ? 1 : pick < 19 ? 2 : 3] as Profile;
   }
 
   describe(): string {

@@ -64,6 +64,20 @@ class PairReader implements TranscriptReader {
   }
 }
 
+/** What a hash has come to: here and not in objects, because every epoch of every replica is hashed. */
+let hashLow = 0;
+let hashHigh = 0;
+
+function hashWord(value: number): void {
+  hashLow = Math.imul(hashLow ^ value, 0x0100_0193);
+  hashHigh = Math.imul(hashHigh ^ (value >>> 15) ^ hashLow, 0x85eb_ca6b);
+}
+
+function hashLong(value: number): void {
+  hashWord(value | 0);
+  hashWord(Math.floor(value / 0x1_0000_0000));
+}
+
 class ModelGuest implements Guest {
   private at = 0;
   private ticks = 0;
@@ -161,28 +175,21 @@ class ModelGuest implements Guest {
   }
 
   hash(): bigint {
-    let [a, b] = [this.mixedLow, this.mixedHigh ^ this.memoryHash];
-    const add = (value: number) => {
-      a = Math.imul(a ^ value, 0x0100_0193);
-      b = Math.imul(b ^ (value >>> 15) ^ a, 0x85eb_ca6b);
-    };
-    const addLong = (value: number) => {
-      add(value | 0);
-      add(Math.floor(value / 0x1_0000_0000));
-    };
-    addLong(this.at);
-    addLong(this.ticks);
-    addLong(this.wakeTicks);
-    addLong(this.written);
-    add((this.waiting ? FLAG_WAITING : 0) | (this.halt === null ? 0 : FLAG_HALTED));
-    add(this.entropyWanted);
-    if (this.wallOffsetNs !== 0n) addLong(Number(BigInt.asUintN(52, this.wallOffsetNs)));
-    for (const value of this.ring) add(value);
+    hashLow = this.mixedLow;
+    hashHigh = this.mixedHigh ^ this.memoryHash;
+    hashLong(this.at);
+    hashLong(this.ticks);
+    hashLong(this.wakeTicks);
+    hashLong(this.written);
+    hashWord((this.waiting ? FLAG_WAITING : 0) | (this.halt === null ? 0 : FLAG_HALTED));
+    hashWord(this.entropyWanted);
+    if (this.wallOffsetNs !== 0n) hashLong(Number(BigInt.asUintN(52, this.wallOffsetNs)));
+    for (const value of this.ring) hashWord(value);
     for (const [session, next] of this.sessions) {
-      add(sessionNumber(session));
-      addLong(Number(next));
+      hashWord(sessionNumber(session));
+      hashLong(Number(next));
     }
-    return (BigInt(a >>> 0) << 32n) | BigInt(b >>> 0);
+    return (BigInt(hashLow >>> 0) << 32n) | BigInt(hashHigh >>> 0);
   }
 
   capture(first: boolean, _maxBytes: number, final: boolean): { readonly parts: readonly Uint8Array[]; readonly pagesLeft: number } {

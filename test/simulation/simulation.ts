@@ -128,7 +128,7 @@ export class Simulation implements Surroundings, Targets {
     const vms = timing.oneIn(2) ? 1 : timing.between(1, 3);
     for (let count = Math.min(vms, this.options.vms ?? vms); count > 0; count--) this.createVm();
     this.every(300, 2500, () => this.reconcile());
-    this.every(1500, 9000, () => this.clientsAct());
+    this.every(...this.plan.profile.typingUs, () => this.clientsAct());
     this.every(300_000, 700_000, () => this.tellWallClocks());
   }
 
@@ -168,6 +168,7 @@ export class Simulation implements Surroundings, Targets {
     const guest = role === "primary" ? this.kind.create() : this.kind.createEmpty();
     const replica = new HostedReplica(id, vm, worker, this.decorate(core, id, role), guest, this);
     vm.replicas.set(id, replica);
+    vm.living.add(replica);
     replica.start(this.wallUnixUs(worker));
     return replica;
   }
@@ -353,8 +354,7 @@ export class Simulation implements Surroundings, Targets {
         client.type(12);
       }
       const { vm } = client;
-      const living = [...vm.replicas.values()].slice(-4).filter(({ alive }) => alive);
-      const gateway = chance.oneIn(12) ? chance.oneOf(living) : vm.primary;
+      const gateway = chance.oneIn(12) ? chance.oneOf([...vm.living]) : vm.primary;
       if (gateway === undefined) continue;
       if (chance.oneIn(3)) client.read(gateway);
       this.type(client, gateway, 64);

@@ -39,8 +39,10 @@ export class Trace {
     for (let at = 0; at < bytes.length; at++) this.word(bytes[at] as number);
   }
 
+  /** Enough of a name to tell it from the others. */
   private text(text: string): void {
-    for (let at = 0; at < text.length; at++) this.word(text.charCodeAt(at));
+    const { length } = text;
+    this.word((length << 24) ^ (text.charCodeAt(0) << 16) ^ (text.charCodeAt(length >> 1) << 8) ^ text.charCodeAt(length - 1));
   }
 
   private word(word: number): void {

@@ -12,6 +12,8 @@ import type { HostedReplica } from "./worker.ts";
 export class SimulatedVm {
   readonly row: TermRow;
   readonly replicas = new Map<string, HostedReplica>();
+  /** Of them: whose process lives and who have not halted. */
+  readonly living = new Set<HostedReplica>();
   readonly output: ReleasedOutput;
   readonly oneWriter = new OneWriter();
   readonly equalStates = new EqualStates();

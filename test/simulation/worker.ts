@@ -88,6 +88,7 @@ export class HostedReplica {
   released = 0;
   role: "primary" | "backup";
   term: bigint;
+  joining: string | null = null;
   state: "running" | "halted" | "dead" = "running";
   haltReason: string | null = null;
   /** It has been live as primary. */
@@ -124,6 +125,13 @@ export class HostedReplica {
     worker.replicas.add(this);
   }
 
+  private look(): void {
+    const { role, term, joining } = this.core.status();
+    this.role = role;
+    this.term = term;
+    this.joining = joining;
+  }
+
   get process(): Process {
     return this.worker.process;
   }
@@ -145,6 +153,7 @@ export class HostedReplica {
   /** The process is gone. */
   die(): void {
     if (this.state === "running") this.state = "dead";
+    this.vm.living.delete(this);
     this.guest.release();
     this.inputs.length = 0;
     this.channels.clear();
@@ -208,11 +217,7 @@ export class HostedReplica {
     } catch (error) {
       this.around.failed(this, input, error as Error);
     }
-    if (effects.some(({ kind }) => kind === "statusChanged")) {
-      const { role, term } = this.core.status();
-      this.role = role;
-      this.term = term;
-    }
+    for (let at = effects.length - 1; at >= 0; at--) if (effects[at]?.kind === "statusChanged") this.look();
     this.around.stepped(this, input, effects);
     return this.performFrom(effects, 0, strike);
   }
