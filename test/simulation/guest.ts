@@ -10,8 +10,6 @@ export interface Guest {
   readonly time: bigint;
   readonly wakeTime: bigint | null;
   readonly consoleEnd: bigint;
-  /** Offset of the oldest console byte that its state holds. */
-  readonly consoleOldest: bigint;
   readonly halt: GuestHalt | null;
   readonly inputRoom: number;
   readonly entropyWanted: number;
@@ -38,6 +36,8 @@ export interface GuestKind {
   readonly name: "model" | "machine";
   /** How many input sessions can be told from each other in what it prints. */
   readonly sessionsMax: number;
+  /** Of the fastest engine that a worker has for it. */
+  readonly instructionsPerUs: number;
   /** The guest of a new VM: every one begins in the same state. */
   create(): Guest;
   /** A guest that is to be given another's state. */

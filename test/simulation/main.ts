@@ -1,13 +1,13 @@
 /**
- * `npm run simulate -- [--seed N] [--steps M] [--minutes T] [--faults LIST] [--vms N] [--trace]`: simulated worlds, one seed after the
- * other, until the time is over or a checker finds something. Without a time it is the one seed.
+ * `npm run simulate -- [--seed N] [--steps M] [--minutes T] [--faults LIST] [--vms N] [--guest machine] [--trace]`: simulated worlds, one seed after the
+ * other, until the time is over or a checker finds something. Without a time it is the one seed. `--guest machine` needs `npm run build`.
  *
  * On stderr each run says what it is before it begins, so that one that hangs can be told; on stdout is one JSON line of figures at
  * the end. Exit status 1: a violation.
  */
 import { parseArgs } from "node:util";
 import { addFigures, noFigures } from "./figures.ts";
-import { MODEL_GUESTS } from "./model-guest.ts";
+import { guestsOf } from "./guests.ts";
 import { type RunForm, readFaults, readNumber, runCommand, writeRun } from "./run-form.ts";
 import { Simulation, SimulationFailure } from "./simulation.ts";
 
@@ -46,7 +46,7 @@ function run(form: RunForm): boolean {
   process.stderr.write(`${writeRun(form)}\n`);
   const simulation = new Simulation({
     ...form,
-    guests: MODEL_GUESTS,
+    guests: guestsOf(form.guest),
     ...(values.trace ? { tell: (line: string) => process.stderr.write(`${line}\n`) } : {}),
   });
   try {
@@ -64,7 +64,8 @@ function run(form: RunForm): boolean {
 
 function asked(): { readonly first: RunForm; readonly minutes: number } {
   try {
-    if (values.guest !== "model") throw new SyntaxError(`guest is "model", not "${values.guest}"`);
+    if (values.guest !== "model" && values.guest !== "machine")
+      throw new SyntaxError(`guest is "model" or "machine", not "${values.guest}"`);
     return {
       minutes: values.minutes === undefined ? 0 : readNumber("minutes", values.minutes),
       first: {

@@ -43,6 +43,7 @@ const NO_WAKE = -1;
 export const MODEL_GUESTS: GuestKind = {
   name: "model",
   sessionsMax: 200,
+  instructionsPerUs: 100,
   powerOff: POWER_OFF,
   create: () => new ModelGuest(),
   createEmpty: () => new ModelGuest(),
@@ -115,10 +116,6 @@ class ModelGuest implements Guest {
 
   get consoleEnd(): bigint {
     return BigInt(this.written);
-  }
-
-  get consoleOldest(): bigint {
-    return BigInt(Math.max(0, this.written - CONSOLE_RING_BYTES));
   }
 
   get inputRoom(): number {
@@ -248,7 +245,7 @@ class ModelGuest implements Guest {
   }
 
   private takeRest(): Uint8Array {
-    const console = this.readConsole(this.consoleOldest);
+    const console = this.readConsole(BigInt(Math.max(0, this.written - CONSOLE_RING_BYTES)));
     const view = new DataView(new ArrayBuffer(1 + 60 + this.ring.length + this.sessions.size * 10 + console.length));
     view.setUint8(0, PART_REST);
     view.setFloat64(1, this.at);

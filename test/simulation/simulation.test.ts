@@ -2,7 +2,8 @@
 import { describe, expect, test } from "vitest";
 import { BUGS } from "./bugs.ts";
 import { Violation } from "./checkers/violation.ts";
-import { noFigures } from "./figures.ts";
+import { addFigures, noFigures } from "./figures.ts";
+import { guestsOf } from "./guests.ts";
 import { MODEL_GUESTS } from "./model-guest.ts";
 import { type Decorator, Simulation, SimulationFailure } from "./simulation.ts";
 
@@ -14,15 +15,22 @@ const BUG_SEEDS = 60;
 test(`${SEEDS} worlds under faults keep the invariants, and heal`, () => {
   const total = noFigures();
   for (let seed = 1; seed <= SEEDS; seed++) {
-    const { kills, promotions, pairings } = new Simulation({ seed, steps: STEPS, guests: MODEL_GUESTS }).run();
-    total.kills += kills;
-    total.promotions += promotions;
-    total.pairings += pairings;
+    addFigures(total, new Simulation({ seed, steps: STEPS, guests: MODEL_GUESTS }).run());
   }
   // They would prove little if nothing had happened.
   expect(total.kills).toBeGreaterThan(SEEDS * 5);
   expect(total.promotions).toBeGreaterThan(SEEDS);
   expect(total.pairings).toBeGreaterThan(SEEDS);
+});
+
+test("worlds whose guests are a program on the real machine keep the invariants, and heal", () => {
+  const total = noFigures();
+  for (const seed of [1, 2, 4]) {
+    const figures = new Simulation({ seed, steps: 400, guests: guestsOf("machine") }).run();
+    addFigures(total, figures);
+  }
+  expect(total.promotions).toBeGreaterThan(3);
+  expect(total.acknowledgedBytes).toBeGreaterThan(100);
 });
 
 test("a seed is one run, every time", () => {

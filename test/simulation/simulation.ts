@@ -54,7 +54,6 @@ export class SimulationFailure extends Error {
 
 const UNIX_EPOCH_US = 1_700_000_000_000_000;
 const HEAL_WITHIN_US = 30_000_000;
-const SPEED_MAX = 100;
 const CONFIGS: readonly Omit<ReplicaConfig, "replicaId">[] = [
   { heartbeatIntervalMs: 30, heartbeatTimeoutMs: 100, maxLagMs: 300, epochTargetMs: 2, hashIntervalMs: 20 },
   { heartbeatIntervalMs: 10, heartbeatTimeoutMs: 30, maxLagMs: 100, epochTargetMs: 1, hashIntervalMs: 5 },
@@ -143,8 +142,9 @@ export class Simulation implements Surroundings, Targets {
 
   private startWorker(host: number): void {
     const { timing, scheduler } = this;
+    const fastest = this.kind.instructionsPerUs;
     const clock = new MonotonicClock(scheduler, timing.between(0, 1_000_000_000), 1_000_000 + timing.between(-200, 200));
-    const worker = new Worker(new Process(`worker-${host}`, host, clock), timing.between(20, SPEED_MAX));
+    const worker = new Worker(new Process(`worker-${host}`, host, clock), timing.between(Math.ceil(fastest / 5), fastest));
     worker.wallErrorUs = timing.between(-2_000_000, 2_000_000);
     this.workers.push(worker);
   }
@@ -156,7 +156,7 @@ export class Simulation implements Surroundings, Targets {
       return;
     }
     const id = `rep_${this.nextReplica++}`;
-    const vm = new SimulatedVm(`vm_${this.nextVm++}`, id, this.kind, { maxLagMs: this.config.maxLagMs, instructionsPerUs: SPEED_MAX });
+    const vm = new SimulatedVm(`vm_${this.nextVm++}`, id, this.kind, this.config.maxLagMs);
     vm.wantsBackups = this.timing.oneIn(6) ? 2 : 1;
     this.vms.push(vm);
     this.host(vm, id, worker, createPrimary({ replicaId: id, ...this.config }, 1n), "primary");

@@ -29,12 +29,12 @@ export class SimulatedVm {
     readonly id: string,
     firstPrimary: string,
     kind: GuestKind,
-    limits: { readonly maxLagMs: number; readonly instructionsPerUs: number },
+    maxLagMs: number,
   ) {
     this.row = new TermRow(id, firstPrimary);
     this.output = new ReleasedOutput(kind);
     this.syncedHoldsRecords = new SyncedHoldsRecords((replica) => this.replicas.get(replica)?.heldEpoch ?? -1n);
-    this.boundedMemory = new BoundedMemory(limits.maxLagMs, limits.instructionsPerUs);
+    this.boundedMemory = new BoundedMemory(maxLagMs, kind.instructionsPerUs);
   }
 
   get primary(): HostedReplica | undefined {
