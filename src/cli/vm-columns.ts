@@ -13,13 +13,22 @@ function vmColumns(): readonly Column<VmResource>[] {
     { title: "NAME", value: (vm) => vm.name ?? "-" },
     { title: "ID", value: (vm) => vm.id },
     { title: "STATE", value: (vm) => withReason(vm.status.state, vm.status.stateReason) },
-    { title: "PROTECTION", value: (vm) => withReason(vm.status.protection.state, vm.status.protection.reason) },
+    { title: "PROTECTION", value: (vm) => protectionOf(vm) },
     { title: "PRIMARY", value: (vm) => workerOf(vm, "primary") },
     { title: "BACKUP", value: (vm) => workerOf(vm, "backup") },
     { title: "TERM", value: (vm) => String(vm.status.term) },
     { title: "MEMORY", value: (vm) => `${vm.spec.machine.memoryMiB} MiB` },
     { title: "AGE", value: (vm) => age(vm.createdAt, Date.now()) },
   ];
+}
+
+/** `protected`, or `protected 1/2` where backups lack, with the transfer to the one that is being paired. */
+function protectionOf({ status }: VmResource): string {
+  const { state, reason, syncedBackups, wantedBackups } = status.protection;
+  const joining = status.replicas.find(({ transfer }) => transfer !== null);
+  const progress = joining?.transfer ? `, round ${joining.transfer.round}: ${joining.transfer.remainingPages} pages left` : "";
+  const counted = state === "protected" && (syncedBackups !== wantedBackups || wantedBackups > 1);
+  return `${withReason(state, reason)}${counted ? ` ${syncedBackups}/${wantedBackups}` : ""}${progress}`;
 }
 
 function withReason(state: string, reason: string | null): string {

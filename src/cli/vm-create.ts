@@ -12,7 +12,8 @@ interface Options {
   readonly image: string;
   readonly memory?: number;
   readonly cmdline?: string;
-  readonly protection: "lockstep" | "none";
+  readonly protection?: "lockstep" | "none";
+  readonly backups?: number;
   readonly label: Readonly<Record<string, string>>;
   readonly wait?: WaitTarget;
   readonly timeout: number;
@@ -26,9 +27,10 @@ export function addVmCreate(vm: Command, shell: Shell): void {
     .option("--image <image>", "id, name or name@sha256:… of an image", "debian")
     .option("--memory <MiB>", "memory of the guest", parseInteger(1, 1 << 20))
     .option("--cmdline <text>", "kernel command line instead of the image's")
-    .addOption(new Option("--protection <mode>", "lockstep: with a backup; none: alone").choices(["lockstep", "none"]).default("lockstep"))
+    .addOption(new Option("--protection <mode>", "lockstep: with backups; none: alone").choices(["lockstep", "none"]))
+    .option("--backups <number>", "backups that execute the same instructions, 0 to 3; 1 where it is left out", parseInteger(0, 3))
     .option("--label <key=value>", "label, may be repeated", parseLabel, {})
-    .addOption(new Option("--wait <target>", "wait until the VM is there").choices(["running", "protected"]))
+    .addOption(new Option("--wait <target>", "wait until the VM is there").choices(["running", "protected", "fully_protected"]))
     .option("--timeout <seconds>", "how long to wait", parseInteger(1, 86_400), 120)
     .addOption(outputOption())
     .action(async (argument: string | undefined, options: Options, command: Command) => {
@@ -40,7 +42,10 @@ export function addVmCreate(vm: Command, shell: Shell): void {
           image: options.image,
           ...(options.memory === undefined ? {} : { machine: { memoryMiB: options.memory } }),
           ...(options.cmdline === undefined ? {} : { cmdline: options.cmdline }),
-          protection: { mode: options.protection },
+          protection: {
+            ...(options.protection === undefined ? {} : { mode: options.protection }),
+            ...(options.backups === undefined ? {} : { backups: options.backups }),
+          },
         },
         { signal: shell.signal },
       );

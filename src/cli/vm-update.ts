@@ -14,6 +14,7 @@ interface Options {
   readonly memory?: number;
   readonly cmdline?: string;
   readonly protection?: "lockstep" | "none";
+  readonly backups?: number;
   readonly label: Readonly<Record<string, string>>;
   readonly removeLabel: readonly string[];
   readonly ifGeneration?: number;
@@ -28,7 +29,8 @@ export function addVmUpdate(vm: Command, shell: Shell): void {
     .option("--no-name", "take its name away")
     .option("--label <key=value>", "set a label, may be repeated", parseLabel, {})
     .option("--remove-label <key>", "take a label away, may be repeated", (key: string, keys: readonly string[]) => [...keys, key], [])
-    .addOption(new Option("--protection <mode>", "lockstep: with a backup; none: alone").choices(["lockstep", "none"]))
+    .addOption(new Option("--protection <mode>", "lockstep: with backups; none: alone").choices(["lockstep", "none"]))
+    .option("--backups <number>", "backups that execute the same instructions, 0 to 3", parseInteger(0, 3))
     .option("--image <image>", "another image, of a VM that is stopped")
     .option("--memory <MiB>", "memory of the guest, of a VM that is stopped", parseInteger(1, 1 << 20))
     .option("--cmdline <text>", "kernel command line, of a VM that is stopped")
@@ -58,11 +60,15 @@ function patchOf(options: Options, named: boolean): VmPatch {
     ...(options.image === undefined ? {} : { image: options.image }),
     ...(options.memory === undefined ? {} : { machine: { memoryMiB: options.memory } }),
     ...(options.cmdline === undefined ? {} : { cmdline: options.cmdline }),
-    ...(options.protection === undefined ? {} : { protection: { mode: options.protection } }),
+    ...(options.protection === undefined && options.backups === undefined ? {} : { protection: protectionOf(options) }),
   };
   return {
     ...(named ? { name: options.name === false ? null : options.name } : {}),
     ...(Object.keys(labels).length === 0 ? {} : { labels }),
     ...(Object.keys(spec).length === 0 ? {} : { spec }),
   } as VmPatch;
+}
+
+function protectionOf({ protection, backups }: Options): { mode?: "lockstep" | "none"; backups?: number } {
+  return { ...(protection === undefined ? {} : { mode: protection }), ...(backups === undefined ? {} : { backups }) };
 }

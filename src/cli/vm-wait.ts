@@ -16,7 +16,9 @@ export function addVmWait(vm: Command, shell: Shell): void {
     .description("wait until a VM is somewhere; exits 5 where it takes too long, 4 where it cannot get there")
     .argument("<vm>", "id or name")
     .addOption(
-      new Option("--for <target>", "what to wait for").choices(["running", "protected", "stopped", "deleted"]).default("protected"),
+      new Option("--for <target>", "what to wait for")
+        .choices(["running", "protected", "fully_protected", "stopped", "deleted"])
+        .default("protected"),
     )
     .option("--timeout <seconds>", "how long to wait", parseInteger(0, 86_400), 60)
     .addOption(outputOption())

@@ -100,6 +100,7 @@ export class VirtualMachine {
   private readonly captured = new ByteWriter(64 * 1024);
   /** Where the next `captureState` goes on in its pass. */
   private captureAt = 0;
+  private round = 0;
 
   /** @throws {UnderstudyError} `memory_size_unsupported`; `out_of_memory` where the host cannot give the guest its RAM */
   constructor(module: WebAssembly.Module, config: VirtualMachineConfig) {
@@ -476,6 +477,7 @@ export class VirtualMachine {
   beginCapture(): void {
     this.machine.beginTransfer();
     this.captureAt = 0;
+    this.round = 1;
   }
 
   /**
@@ -496,6 +498,7 @@ export class VirtualMachine {
       if (page === 0) {
         if (this.captureAt === 0) break;
         this.captureAt = 0;
+        this.round++;
         continue;
       }
       this.capturePage(writer, page);
@@ -515,6 +518,11 @@ export class VirtualMachine {
 
   private pageBytes(page: number): Uint8Array {
     return new Uint8Array(this.memory.buffer, page * PAGE, PAGE);
+  }
+
+  /** Sweeps over memory that the transfer has begun, from 1. */
+  get captureRound(): number {
+    return this.round;
   }
 
   endCapture(): void {

@@ -588,6 +588,7 @@ export interface components {
                     vcpus?: number | null;
                 } | null;
                 protection?: {
+                    backups?: number | null;
                     mode?: ("lockstep" | "none") | null;
                 } | null;
             };
@@ -636,6 +637,14 @@ export interface components {
             role: components["schemas"]["ReplicaRole"];
             state: components["schemas"]["ReplicaState"];
             stateReason: string | null;
+            transfer: {
+                /** @description Pages of 4096 bytes that it is known to lack */
+                remainingPages: number;
+                /** @description Sweep over memory, from 1; from 2 on it is pages that the guest has written meanwhile */
+                round: number;
+                /** @description Bytes of state captured for this backup so far */
+                stateBytes: number;
+            } | null;
             vmId: string;
             /** @description Id of the worker */
             worker: string;
@@ -695,8 +704,10 @@ export interface components {
                 vcpus: number;
             };
             protection: {
+                /** @description Backups wanted; 0 is mode none */
+                backups: number;
                 /**
-                 * @description lockstep: a backup executes the same instructions and takes over; none: a VM that dies with its worker
+                 * @description lockstep: backups execute the same instructions, and one takes over; none: a VM that dies with its worker
                  * @enum {string}
                  */
                 mode: "lockstep" | "none";
@@ -713,12 +724,15 @@ export interface components {
                 /** @description 1, which is the default */
                 vcpus?: number;
             };
+            /** @description 1 backup where it is left out; what is left out of it follows from the rest */
             protection?: {
+                /** @description Backups wanted; 0 is mode none */
+                backups?: number;
                 /**
-                 * @description lockstep: a backup executes the same instructions and takes over; none: a VM that dies with its worker
+                 * @description lockstep: backups execute the same instructions, and one takes over; none: a VM that dies with its worker
                  * @enum {string}
                  */
-                mode: "lockstep" | "none";
+                mode?: "lockstep" | "none";
             };
         };
         /** @enum {string} */
@@ -747,6 +761,10 @@ export interface components {
                  */
                 since: string;
                 state: components["schemas"]["ProtectionState"];
+                /** @description Backups that would take over now; `protected` means at least one */
+                syncedBackups: number;
+                /** @description `spec.protection.backups`; `/wait?for=fully_protected` waits for all of them */
+                wantedBackups: number;
             };
             replicas: components["schemas"]["Replica"][];
             state: components["schemas"]["VmState"];
@@ -2248,7 +2266,7 @@ export interface operations {
     waitForVm: {
         parameters: {
             query: {
-                for: "running" | "protected" | "stopped" | "deleted";
+                for: "running" | "protected" | "fully_protected" | "stopped" | "deleted";
                 /** @description Seconds */
                 timeout?: number;
             };

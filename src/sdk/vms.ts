@@ -12,7 +12,7 @@ export type VmResource = Schemas["Vm"];
 export type Replica = Schemas["Replica"];
 export type Failover = Schemas["Failover"];
 export type FailoverMode = Schemas["FailoverRequest"]["mode"];
-export type WaitTarget = "running" | "protected" | "stopped" | "deleted";
+export type WaitTarget = "running" | "protected" | "fully_protected" | "stopped" | "deleted";
 
 type VmSpecRequest = Schemas["VmSpecRequest"];
 type Labels = NonNullable<Schemas["CreateVmRequest"]["labels"]>;

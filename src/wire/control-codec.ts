@@ -114,7 +114,7 @@ const replicaReport = object({
   instant: u64,
   synced: list(string),
   joining: nullable(string),
-  joinProgress: nullable(number),
+  transfer: nullable(object({ backup: string, round: natural, stateBytes: natural, remainingPages: natural, progress: number })),
   lagInstructions: u64,
   consoleOldest: u64,
   consoleEnd: u64,

@@ -8,7 +8,7 @@
  * Every report is level, not edge: a lost message is mended by the next report or by the next `hello`.
  */
 
-export const CONTROL_PROTOCOL = 1;
+export const CONTROL_PROTOCOL = 2;
 
 /** Decimal string of an unsigned 64-bit number. */
 export type U64String = string;
@@ -40,6 +40,16 @@ export interface WorkerHello {
   readonly replicas: readonly ReplicaReport[];
 }
 
+export interface TransferReport {
+  readonly backup: string;
+  /** Sweep over memory, from 1. */
+  readonly round: number;
+  readonly stateBytes: number;
+  readonly remainingPages: number;
+  /** 0..1 */
+  readonly progress: number;
+}
+
 /** What a worker knows of one of its replicas; sent whenever it changes, and every second while the guest runs. */
 export interface ReplicaReport {
   readonly replicaId: string;
@@ -51,8 +61,8 @@ export interface ReplicaReport {
   readonly instant: U64String;
   readonly synced: readonly string[];
   readonly joining: string | null;
-  /** 0..1 of the state transfer to `joining`; null: none runs. */
-  readonly joinProgress: number | null;
+  /** The state transfer to `joining`; null: none runs. */
+  readonly transfer: TransferReport | null;
   readonly lagInstructions: U64String;
   /** Released bytes: `consoleEnd` may be read by anybody; `consoleOldest` is the first still held. */
   readonly consoleOldest: U64String;

@@ -70,6 +70,8 @@ export type EngineReply =
       readonly peer: ReplicaId;
       readonly parts: readonly Uint8Array[];
       readonly pagesLeft: number;
+      /** Sweep over memory that these pages belong to, from 1. */
+      readonly round: number;
       readonly final: boolean;
       readonly stateHash: bigint | null;
     }

@@ -168,8 +168,9 @@ function captureState({ peer, first, maxBytes, final }: Extract<EngineCommand, {
     }
   }
   const last = machine.captureState(partMax, final);
+  const round = machine.captureRound;
   if (last.pages.length > 0) parts.push(last.pages);
-  return { kind: "stateCaptured", peer, parts, pagesLeft: last.pagesLeft, final, stateHash: final ? machine.hash() : null };
+  return { kind: "stateCaptured", peer, parts, pagesLeft: last.pagesLeft, round, final, stateHash: final ? machine.hash() : null };
 }
 
 function endTransfer(): void {

@@ -1,15 +1,16 @@
 /**
- * Times one pairing as the primary's worker sees it.
+ * Times pairings as the primary's worker sees them, each by itself, and says how far each state transfer has come.
  *
  *     ordered --captured…--> copying --last round--> paused --guest runs--> following --in the synced set--> measured
+ *        '------------- dropped, or its channel closed: forgotten -------------'
  */
 import type { ReplicaId, ReplicaStatus } from "../hypervisor/messages.ts";
-import type { PairingMeasurement } from "./replica-report.ts";
+import type { PairingMeasurement, TransferProgress } from "./replica-report.ts";
 
 interface Pairing {
-  readonly backup: ReplicaId;
   readonly orderedUs: number;
   bytes: number;
+  round: number;
   pagesAtFirst: number | null;
   pagesLeft: number;
   pauseFromUs: number | null;
@@ -17,7 +18,7 @@ interface Pairing {
 }
 
 export class PairingClock {
-  private current: Pairing | null = null;
+  private readonly pairings = new Map<ReplicaId, Pairing>();
   private guestStoppedUs: number;
   private measured: PairingMeasurement | null = null;
 
@@ -30,16 +31,30 @@ export class PairingClock {
     return this.measured;
   }
 
-  /** 0..1 of the state that has been read; null: nothing yet. */
-  get progress(): number | null {
-    const { current } = this;
-    if (current === null || current.pagesAtFirst === null) return null;
-    return current.pagesAtFirst === 0 ? 1 : Math.min(1, Math.max(0, 1 - current.pagesLeft / current.pagesAtFirst));
+  /** How far the state transfer to this backup has come; null: none has begun. */
+  transferTo(backup: ReplicaId): TransferProgress | null {
+    const pairing = this.pairings.get(backup);
+    if (pairing === undefined || pairing.pagesAtFirst === null) return null;
+    const { round, bytes, pagesAtFirst, pagesLeft } = pairing;
+    const progress = pagesAtFirst === 0 ? 1 : Math.min(1, Math.max(0, 1 - pagesLeft / pagesAtFirst));
+    return { backup, round, stateBytes: bytes, remainingPages: pagesLeft, progress };
   }
 
   ordered(backup: ReplicaId): void {
-    if (this.current?.backup === backup) return;
-    this.current = { backup, orderedUs: this.nowUs(), bytes: 0, pagesAtFirst: null, pagesLeft: 0, pauseFromUs: null, pauseMs: 0 };
+    if (this.pairings.has(backup)) return;
+    this.pairings.set(backup, {
+      orderedUs: this.nowUs(),
+      bytes: 0,
+      round: 1,
+      pagesAtFirst: null,
+      pagesLeft: 0,
+      pauseFromUs: null,
+      pauseMs: 0,
+    });
+  }
+
+  forget(backup: ReplicaId): void {
+    this.pairings.delete(backup);
   }
 
   guestStops(): void {
@@ -47,34 +62,35 @@ export class PairingClock {
   }
 
   /** The last capture begins. A busy guest stands still since its epoch ended; one that waits loses nothing before now. */
-  lastRound(waiting: boolean): void {
-    if (this.current !== null) this.current.pauseFromUs = waiting ? this.nowUs() : this.guestStoppedUs;
+  lastRound(backup: ReplicaId, waiting: boolean): void {
+    const pairing = this.pairings.get(backup);
+    if (pairing !== undefined) pairing.pauseFromUs = waiting ? this.nowUs() : this.guestStoppedUs;
   }
 
-  captured(bytes: number, pagesLeft: number): void {
-    if (this.current === null) return;
-    this.current.bytes += bytes;
-    this.current.pagesAtFirst ??= pagesLeft;
-    this.current.pagesLeft = pagesLeft;
+  captured(backup: ReplicaId, captured: { readonly bytes: number; readonly round: number; readonly pagesLeft: number }): void {
+    const pairing = this.pairings.get(backup);
+    if (pairing === undefined) return;
+    pairing.bytes += captured.bytes;
+    pairing.round = captured.round;
+    pairing.pagesAtFirst ??= captured.pagesLeft;
+    pairing.pagesLeft = captured.pagesLeft;
   }
 
   /** The guest goes on, or, where it waits, could go on. */
   guestRuns(): void {
-    const { current } = this;
-    if (current === null || current.pauseFromUs === null) return;
-    current.pauseMs = (this.nowUs() - current.pauseFromUs) / 1000;
-    current.pauseFromUs = null;
+    for (const pairing of this.pairings.values()) {
+      if (pairing.pauseFromUs === null) continue;
+      pairing.pauseMs = (this.nowUs() - pairing.pauseFromUs) / 1000;
+      pairing.pauseFromUs = null;
+    }
   }
 
   statusChanged(status: ReplicaStatus): void {
-    const { current } = this;
-    if (current === null || status.role !== "primary" || !status.synced.includes(current.backup)) return;
-    this.measured = {
-      backup: current.backup,
-      totalMs: (this.nowUs() - current.orderedUs) / 1000,
-      pauseMs: current.pauseMs,
-      bytes: BigInt(current.bytes),
-    };
-    this.current = null;
+    if (status.role !== "primary") return;
+    for (const [backup, { orderedUs, pauseMs, bytes }] of this.pairings) {
+      if (!status.synced.includes(backup)) continue;
+      this.measured = { backup, totalMs: (this.nowUs() - orderedUs) / 1000, pauseMs, bytes: BigInt(bytes) };
+      this.pairings.delete(backup);
+    }
   }
 }

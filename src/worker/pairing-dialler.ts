@@ -27,17 +27,19 @@ interface PairingOrder {
 }
 
 export class PairingDialler {
-  private readonly dialling = new Map<string, { readonly backup: string; readonly abort: AbortController }>();
+  /** By primary: the backups that are being dialled for it. */
+  private readonly dialling = new Map<string, Map<string, AbortController>>();
 
-  /** Idempotent: an order that is being carried out goes on; one for another backup takes its place. */
+  /** Idempotent: an order that is being carried out goes on. */
   pair(order: PairingOrder): void {
     const { replicaId, backup } = order;
-    if (this.dialling.get(replicaId)?.backup === backup.replicaId) return;
-    this.cancel(replicaId);
+    const ofPrimary = this.dialling.get(replicaId) ?? new Map<string, AbortController>();
+    if (ofPrimary.has(backup.replicaId)) return;
     const abort = new AbortController();
-    this.dialling.set(replicaId, { backup: backup.replicaId, abort });
+    ofPrimary.set(backup.replicaId, abort);
+    this.dialling.set(replicaId, ofPrimary);
     void this.dial(order, abort.signal).then((channel) => {
-      if (this.dialling.get(replicaId)?.abort === abort) this.dialling.delete(replicaId);
+      ofPrimary.delete(backup.replicaId);
       if (channel === null) return;
       if (abort.signal.aborted) channel.close();
       else order.onOpen(channel);
@@ -45,7 +47,7 @@ export class PairingDialler {
   }
 
   cancel(replicaId: string): void {
-    this.dialling.get(replicaId)?.abort.abort();
+    for (const abort of this.dialling.get(replicaId)?.values() ?? []) abort.abort();
     this.dialling.delete(replicaId);
   }
 

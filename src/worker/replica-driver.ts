@@ -111,7 +111,7 @@ export class ReplicaDriver {
       vmId: this.options.vmId,
       started: this.state !== "starting",
       failure: this.failure,
-      joinProgress: this.pairing.progress,
+      transfer: this.core.status().joining === null ? null : this.pairing.transferTo(this.core.status().joining as ReplicaId),
       consoleOldest: this.history.oldest,
       consoleReleased: this.history.released,
       logBytes: BigInt(this.logBytesOfClosed + [...this.channels.values()].reduce((sum, channel) => sum + channel.bytesSent, 0)),
@@ -254,7 +254,7 @@ export class ReplicaDriver {
         this.engine.endEpochEarly();
         return;
       case "captureState":
-        if (effect.final) this.pairing.lastRound(this.core.status().point.waiting);
+        if (effect.final) this.pairing.lastRound(effect.peer, this.core.status().point.waiting);
         this.engine.post(effect);
         return;
       case "endTransfer":
@@ -313,14 +313,14 @@ export class ReplicaDriver {
         return;
       }
       case "stateCaptured": {
-        const { peer, parts, pagesLeft, stateHash } = reply;
+        const { peer, parts, pagesLeft, round, stateHash } = reply;
         const channel = this.channels.get(peer);
         let bytes = 0;
         for (const pages of parts) {
           bytes += pages.length;
           channel?.send({ kind: "statePages", pages });
         }
-        this.pairing.captured(bytes, pagesLeft);
+        this.pairing.captured(peer, { bytes, round, pagesLeft });
         const input: ReplicaInput = { kind: "stateCaptured", peer, bytes, pagesLeft, stateHash };
         if (channel !== undefined && channel.queuedBytes > QUEUED_BYTES_MAX) this.heldCapture = { channel, input };
         else this.feed(input);
@@ -353,6 +353,7 @@ export class ReplicaDriver {
   private detach(peer: ReplicaId, channel: LoggingChannelSocket): void {
     if (this.channels.get(peer) !== channel) return;
     this.channels.delete(peer);
+    this.pairing.forget(peer);
     this.logBytesOfClosed += channel.bytesSent;
     if (this.heldCapture?.channel === channel) setImmediate(() => this.releaseHeldCapture());
   }

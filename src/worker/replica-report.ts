@@ -20,13 +20,25 @@ export interface TranslationStatistics extends RegionStatistics {
   readonly compileMs: number;
 }
 
+/** A state transfer that runs. */
+export interface TransferProgress {
+  readonly backup: string;
+  /** Sweep over memory, from 1: from the second on it is pages that the guest has written meanwhile. */
+  readonly round: number;
+  /** Bytes of state that have been captured for it. */
+  readonly stateBytes: number;
+  readonly remainingPages: number;
+  /** 0..1 */
+  readonly progress: number;
+}
+
 interface ReplicaObservations {
   readonly vmId: string;
   /** False until the guest's images are loaded: the core may be ready, the replica is not. */
   readonly started: boolean;
   /** Set where the replica was given up by its worker: an error code and a sentence. */
   readonly failure: { readonly code: string; readonly message: string } | null;
-  readonly joinProgress: number | null;
+  readonly transfer: TransferProgress | null;
   readonly consoleOldest: bigint;
   readonly consoleReleased: bigint;
   readonly logBytes: bigint;
@@ -47,7 +59,7 @@ export function replicaReport(status: ReplicaStatus, seen: ReplicaObservations):
     instant: status.point.instant.toString(),
     synced: status.synced,
     joining: status.joining,
-    joinProgress: status.joining === null ? null : seen.joinProgress,
+    transfer: seen.transfer,
     lagInstructions: status.lagInstructions.toString(),
     consoleOldest: seen.consoleOldest.toString(),
     consoleEnd: seen.consoleReleased.toString(),

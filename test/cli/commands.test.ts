@@ -30,7 +30,7 @@ describe("vm ls", () => {
     expect(stderr).toBe("");
     const [head, row, ...rest] = stdout.split("\n");
     expect(head).toMatch(/^NAME +ID +STATE +PROTECTION +PRIMARY +BACKUP +TERM +MEMORY +AGE$/);
-    expect(row).toMatch(/^demo +vm_1 +running +protected +worker-1 +worker-2 +3 +256 MiB +0s$/);
+    expect(row).toMatch(/^demo +vm_1 +running +protected +worker-1 +worker-2 +3 +256 MiB +\d+s$/);
     expect(rest).toEqual([""]);
   });
 
@@ -123,10 +123,10 @@ describe("other commands", () => {
     const { code, stdout, stderr, api } = await against(
       { "GET /v1/vms/demo": vm, "PATCH /v1/vms/vm_1": { ...vm, generation: 2 } },
       ...["vm", "update", "demo", "--no-name", "--label", "a=1", "--remove-label", "b"],
-      ...["--protection", "none", "--if-generation", "1", "-o", "name"],
+      ...["--backups", "2", "--if-generation", "1", "-o", "name"],
     );
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "demo\n", stderr: "Updated demo, generation 2\n" });
-    expect(api.asked[1]?.body).toEqual({ name: null, labels: { a: "1", b: null }, spec: { protection: { mode: "none" } } });
+    expect(api.asked[1]?.body).toEqual({ name: null, labels: { a: "1", b: null }, spec: { protection: { backups: 2 } } });
     expect(api.asked[1]?.headers["if-match"]).toBe('"g1"');
   });
 

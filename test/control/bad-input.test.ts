@@ -360,7 +360,7 @@ const strangeReport = {
   instant: "0",
   synced: [],
   joining: null,
-  joinProgress: null,
+  transfer: null,
   lagInstructions: "0",
   consoleOldest: "0",
   consoleEnd: "0",

@@ -59,7 +59,40 @@ test("If-Match lets one of two writers through, and tells the other", async () =
   const lost = answers.find(({ status }) => status === 412);
   expect([won?.body.generation, won?.headers.get("etag"), lost?.body.code]).toEqual([2, '"g2"', "etag_mismatch"]);
   expect((await patch(id, { labels: { a: "b" } }, { "if-match": '"g1", "g2"' })).status).toBe(200);
-  expect((await changesOf(id))[0]).toMatchObject({ generation: 2, changed: ["/spec/protection/mode"] });
+  expect((await changesOf(id))[0]).toMatchObject({ generation: 2, changed: ["/spec/protection/backups", "/spec/protection/mode"] });
+});
+
+test("of mode and number of backups, what a patch names decides; both must agree", async () => {
+  const { id } = await control.createVm("counted", "none");
+  const wanted = async (protection: unknown) => (await patch(id, { spec: { protection } })).body.spec.protection;
+  expect(await wanted({ backups: 3 })).toEqual({ mode: "lockstep", backups: 3 });
+  expect(await wanted({ mode: "lockstep" })).toEqual({ mode: "lockstep", backups: 3 });
+  expect(await wanted({ mode: "none" })).toEqual({ mode: "none", backups: 0 });
+  expect(await wanted({ backups: 2 })).toEqual({ mode: "lockstep", backups: 2 });
+  expect(await wanted({ backups: 0 })).toEqual({ mode: "none", backups: 0 });
+  expect(await wanted(null)).toEqual({ mode: "lockstep", backups: 1 });
+});
+
+test("as many backups are kept as are wanted: more are paired, and what is too many is dropped", async () => {
+  await control.join("three");
+  const { vm, primary, primaryId, backupId } = await control.protectedVm("grown");
+  const { id } = vm;
+  await patch(id, { spec: { protection: { backups: 2 } } });
+  const grown = await control.vmThat(id, ({ status }) => status.protection.syncedBackups === 2);
+  expect(grown.status.protection).toMatchObject({ state: "protected", wantedBackups: 2, since: vm.status.protection.since });
+  expect(grown.status.conditions.find(({ type }) => type === "FullyProtected")?.status).toBe("True");
+  const live = grown.status.replicas.filter(({ state }) => state === "live");
+  expect(live.map(({ role }) => role).sort()).toEqual(["backup", "backup", "primary"]);
+  expect(new Set(live.map(({ worker }) => worker)).size).toBe(3);
+
+  await patch(id, { spec: { protection: { backups: 1 } } });
+  const surplus = live.find((replica) => replica.role === "backup" && replica.id !== backupId);
+  const holder = control.workers.find(({ workerId }) => workerId === surplus?.worker);
+  await holder?.order("dropReplica", ({ replicaId }) => replicaId === surplus?.id);
+  const lost = surplus?.id as string;
+  await primary.ask(id, primaryId, { kind: "goSolo", term: String(grown.status.term), lost, reason: "connection_lost" });
+  const shrunk = await control.vmThat(id, ({ status }) => status.replicas.filter(({ state }) => state === "live").length === 2);
+  expect(shrunk.status.protection).toMatchObject({ state: "protected", reason: null, syncedBackups: 1, wantedBackups: 1 });
 });
 
 test("protection that is asked for later is given, and taken off drops the backup", async () => {
@@ -115,6 +148,14 @@ test.each([
   ["a name that another VM has", { name: "here" }, 409, "name_taken", null],
   ["a name that is none", { name: "A_B" }, 422, "validation_failed", "/name"],
   ["too little memory", { spec: { machine: { memoryMiB: 8 } } }, 422, "validation_failed", "/spec/machine/memoryMiB"],
+  ["more backups than three", { spec: { protection: { backups: 4 } } }, 422, "validation_failed", "/spec/protection/backups"],
+  [
+    "a mode and a number that contradict each other",
+    { spec: { protection: { mode: "none", backups: 1 } } },
+    422,
+    "validation_failed",
+    "/spec/protection/backups",
+  ],
   ["a mode that is none", { spec: { protection: { mode: "twice" } } }, 422, "validation_failed", "/spec/protection/mode"],
   ["a field that is not known", { spec: { colour: "red" } }, 422, "validation_failed", "/spec/colour"],
   ["a field of the status", { status: { state: "running" } }, 422, "validation_failed", "/status"],

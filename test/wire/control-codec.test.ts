@@ -16,7 +16,7 @@ const report: ReplicaReport = {
   instant: U64_MAX,
   synced: ["rep_2"],
   joining: null,
-  joinProgress: 0.5,
+  transfer: { backup: "rep_2", round: 2, stateBytes: 40_960, remainingPages: 7, progress: 0.5 },
   lagInstructions: "0",
   consoleOldest: "0",
   consoleEnd: "12",

@@ -15,7 +15,8 @@ export interface StoredVmSpec {
   readonly image: string;
   readonly machine: { readonly vcpus: number; readonly memoryMiB: number };
   readonly cmdline: string;
-  readonly protection: { readonly mode: "lockstep" | "none" };
+  /** `mode` is `none` where `backups` is 0. */
+  readonly protection: { readonly mode: "lockstep" | "none"; readonly backups: number };
 }
 
 /** `images.manifest`, as the image store wrote it. */

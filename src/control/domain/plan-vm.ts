@@ -3,8 +3,7 @@
  *
  *     no primary            -> place it
  *     placed, not reported  -> order it
- *     primary live, alone   -> place a backup, order it, pair it
- *     protection taken off  -> drop the backup
+ *     primary live          -> as many backups as are wanted: place, order and pair what lacks, drop what is too many
  *     primary gone, backup  -> tell the backup to ask for promotion (it does so by itself, unless only we see it)
  *     replica broken        -> drop it, and write it off
  *     VM ended              -> drop every replica
@@ -15,7 +14,8 @@ import { isSettled, type VmState } from "./vm-state.ts";
 export interface PlanFactsOfVm {
   readonly state: VmState;
   readonly desiredState: "running" | "deleted";
-  readonly mode: "lockstep" | "none";
+  /** How many backups the spec asks for. */
+  readonly backups: number;
   readonly primaryReplica: string | null;
   readonly synced: readonly string[];
   readonly replicas: readonly ReplicaFacts[];
@@ -56,9 +56,7 @@ export function planVm(vm: PlanFactsOfVm): readonly VmStep[] {
     if (successor !== undefined) steps.push({ kind: "promote", replicaId: successor.id });
     return steps;
   }
-  if (vm.state !== "running" || !isLivePrimary(primary)) return steps;
-  if (vm.mode === "none") steps.push(...planNoBackup(vm, primary));
-  else if (vm.synced.length === 0) steps.push(...planBackup(vm, primary));
+  if (vm.state === "running" && isLivePrimary(primary)) steps.push(...planBackups(vm, primary, synced));
   return steps;
 }
 
@@ -110,17 +108,22 @@ function planOther(replica: ReplicaFacts): readonly VmStep[] {
   return [];
 }
 
-function planBackup(vm: PlanFactsOfVm, primary: ReplicaFacts): readonly VmStep[] {
-  const candidate = vm.replicas.find((replica) => replica !== primary && isCandidate(replica));
-  if (candidate === undefined) return [{ kind: "place", role: "backup" }];
-  const waits = candidate.report?.role === "backup" && candidate.report.state === "syncing" && candidate.link === "connected";
-  if (waits && primary.report?.joining !== candidate.id) return [{ kind: "pair", backup: candidate.id }];
-  return [];
-}
-
-/** Protection was taken away: the primary goes on alone once its backup is gone. */
-function planNoBackup(vm: PlanFactsOfVm, primary: ReplicaFacts): readonly VmStep[] {
-  return vm.replicas.flatMap((replica) => (replica !== primary && isCandidate(replica) ? dropIfHeard(replica, "protection is off") : []));
+function planBackups(vm: PlanFactsOfVm, primary: ReplicaFacts, synced: readonly ReplicaFacts[]): readonly VmStep[] {
+  const candidates = vm.replicas.filter((replica) => replica !== primary && !vm.synced.includes(replica.id) && isCandidate(replica));
+  // Whoever is in the set counts, also where it may be gone: only its primary may let it go, and does.
+  const room = Math.max(0, vm.backups - vm.synced.length);
+  const steps: VmStep[] = [];
+  for (const candidate of candidates.slice(0, room)) {
+    const waits = candidate.report?.role === "backup" && candidate.report.state === "syncing" && candidate.link === "connected";
+    if (waits && primary.report?.joining !== candidate.id) steps.push({ kind: "pair", backup: candidate.id });
+  }
+  if (candidates.length < room) steps.push({ kind: "place", role: "backup" });
+  // Too many: who has not come far goes first, then who was added last. The primary notices, and the arbiter lets it go.
+  const membersByAge = vm.synced.flatMap((id) => synced.filter((replica) => replica.id === id));
+  for (const surplus of [...candidates.slice(room), ...membersByAge.slice(vm.backups)]) {
+    steps.push(...dropIfHeard(surplus, `the VM wants ${vm.backups} backups`));
+  }
+  return steps;
 }
 
 function isCandidate(replica: ReplicaFacts): boolean {

@@ -1,7 +1,8 @@
 /**
- * Protection of a VM: whether another replica would take over now.
+ * Protection of a VM: whether another replica would take over now. One synced backup is enough for that, however many are
+ * wanted; how many there are is said beside it (`syncedBackups` of `wantedBackups`).
  *
- *     off (mode none)          inactive (the VM does not run)
+ *     off (0 backups)          inactive (the VM does not run)
  *     unprotected -> syncing -> protected -> failing_over -> unprotected
  *          ^------------'           '-> unprotected (the backup is gone)
  *
@@ -9,6 +10,8 @@
  */
 import type { ReplicaFacts } from "./replica-facts.ts";
 import type { VmState } from "./vm-state.ts";
+
+export const BACKUPS_MAX = 3;
 
 export const PROTECTION_STATES = ["off", "suspended", "inactive", "unprotected", "syncing", "protected", "failing_over"] as const;
 export type ProtectionState = (typeof PROTECTION_STATES)[number];
@@ -33,7 +36,8 @@ export interface Protection {
 }
 
 export interface ProtectionFacts {
-  readonly mode: "lockstep" | "none";
+  /** How many backups the spec asks for. */
+  readonly backups: number;
   readonly vmState: VmState;
   readonly current: Protection;
   readonly primaryReplica: string | null;
@@ -48,7 +52,7 @@ export interface ProtectionFacts {
 }
 
 export function protectionOf(vm: ProtectionFacts): Protection {
-  if (vm.mode === "none") return { state: "off", reason: null };
+  if (vm.backups === 0) return { state: "off", reason: null };
   if (vm.vmState !== "running") return { state: "inactive", reason: null };
   const primary = vm.replicas.find((replica) => replica.id === vm.primaryReplica) ?? null;
   const synced = vm.replicas.filter((replica) => vm.synced.includes(replica.id) && replica.state !== "lost" && !replica.broken);
@@ -58,7 +62,7 @@ export function protectionOf(vm: ProtectionFacts): Protection {
     // A control plane that has just started knows less than the row: what was true stays, until it is known better.
     if (vm.booting && (primary?.link === "missing" || synced.some((replica) => replica.link === "missing"))) return vm.current;
     if (primary === null || !hasChannel(primary) || primary.broken) return { state: "failing_over", reason: "worker_lost" };
-    if (synced.every(hasChannel)) return { state: "protected", reason: null };
+    if (synced.some(hasChannel)) return { state: "protected", reason: null };
     return { state: "unprotected", reason: "worker_lost" };
   }
   const candidate = vm.replicas.find(
@@ -67,6 +71,25 @@ export function protectionOf(vm: ProtectionFacts): Protection {
   if (candidate !== undefined && candidate.link === "connected") return { state: "syncing", reason: vm.current.reason ?? "initializing" };
   if (vm.placementRefusal !== null) return { state: "unprotected", reason: vm.placementRefusal };
   return { state: "unprotected", reason: vm.current.reason ?? "initializing" };
+}
+
+export interface WantedProtection {
+  readonly mode?: "lockstep" | "none" | undefined;
+  readonly backups?: number | undefined;
+}
+
+/**
+ * `mode: none` and `backups: 0` are the same. What is left out follows from the other; with neither, one backup is wanted.
+ *
+ * @returns null where the two contradict each other
+ */
+export function protectionWanted({
+  mode,
+  backups,
+}: WantedProtection): { readonly mode: "lockstep" | "none"; readonly backups: number } | null {
+  const wanted = backups ?? (mode === "none" ? 0 : 1);
+  const derived = wanted === 0 ? "none" : "lockstep";
+  return mode === undefined || mode === derived ? { mode: derived, backups: wanted } : null;
 }
 
 function hasChannel(replica: ReplicaFacts): boolean {

@@ -2,13 +2,14 @@
 import type { ProtectionState } from "./protection.ts";
 import { isSettled, type VmState } from "./vm-state.ts";
 
-export const WAIT_TARGETS = ["running", "protected", "stopped", "deleted"] as const;
+export const WAIT_TARGETS = ["running", "protected", "fully_protected", "stopped", "deleted"] as const;
 export type WaitTarget = (typeof WAIT_TARGETS)[number];
 
 export interface WaitFacts {
   readonly state: VmState;
   readonly protection: ProtectionState;
-  readonly mode: "lockstep" | "none";
+  readonly syncedBackups: number;
+  readonly wantedBackups: number;
 }
 
 export function isReached(target: WaitTarget, vm: WaitFacts): boolean {
@@ -17,6 +18,8 @@ export function isReached(target: WaitTarget, vm: WaitFacts): boolean {
       return vm.state === "running";
     case "protected":
       return vm.state === "running" && vm.protection === "protected";
+    case "fully_protected":
+      return isReached("protected", vm) && vm.syncedBackups >= vm.wantedBackups;
     case "stopped":
       return vm.state === "stopped";
     case "deleted":
@@ -31,6 +34,6 @@ export function whyUnreachable(target: WaitTarget, vm: WaitFacts): string | null
   if (vm.state === "failed") return "the VM is failed";
   if (target === "stopped") return null;
   if (isSettled(vm.state)) return `the VM is ${vm.state}`;
-  if (target === "protected" && vm.mode === "none") return "spec.protection.mode is none";
+  if (target !== "running" && vm.wantedBackups === 0) return "spec.protection.backups is 0";
   return null;
 }

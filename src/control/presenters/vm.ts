@@ -32,11 +32,13 @@ export function presentVm({ vm, replicas, lastFailover }: LoadedVm, live: LiveVi
       protection: {
         state: vm.protectionState,
         reason: vm.protectionReason,
+        syncedBackups: vm.synced.length,
+        wantedBackups: vm.spec.protection.backups,
         lagInstructions: primary?.lagInstructions ?? "0",
         logBytesPerSecond: vm.primaryReplica === null ? 0 : live.logBytesPerSecond(vm.primaryReplica),
         since: vm.protectionSince.toISOString(),
       },
-      replicas: replicas.map((replica) => presentReplica(replica, live)),
+      replicas: replicas.map((replica) => presentReplica(replica, vm, live)),
       console: {
         start: primary?.consoleOldest ?? "0",
         end: largest(vm.consoleEnd, primary?.consoleEnd).toString(),
@@ -49,8 +51,11 @@ export function presentVm({ vm, replicas, lastFailover }: LoadedVm, live: LiveVi
   };
 }
 
-export function presentReplica({ replica, worker }: LoadedReplica, live: LiveView): Replica {
+export function presentReplica({ replica, worker }: LoadedReplica, vm: VmRow, live: LiveView): Replica {
   const report = live.report(replica.id);
+  // Its primary knows how far it has come; it does not know itself.
+  const sent = vm.primaryReplica === null ? null : (live.report(vm.primaryReplica)?.transfer ?? null);
+  const transfer = sent?.backup === replica.id ? sent : null;
   return {
     id: replica.id,
     vmId: replica.vmId,
@@ -62,7 +67,8 @@ export function presentReplica({ replica, worker }: LoadedReplica, live: LiveVie
     zone: worker.zone,
     engine: { version: worker.version, buildDigest: worker.buildDigest },
     appliedInstant: report?.instant ?? "0",
-    joinProgress: report?.joinProgress ?? null,
+    joinProgress: transfer?.progress ?? null,
+    transfer: transfer && { round: transfer.round, stateBytes: transfer.stateBytes, remainingPages: transfer.remainingPages },
     lastHeartbeatAt: (live.lastHeartbeatAt(worker.id) ?? worker.lastHeartbeatAt).toISOString(),
     createdAt: replica.createdAt.toISOString(),
   };
@@ -71,6 +77,8 @@ export function presentReplica({ replica, worker }: LoadedReplica, live: LiveVie
 function conditionsOf(vm: VmRow, arbiterUnavailable: boolean): Vm["status"]["conditions"] {
   const ready = vm.state === "running";
   const isProtected = vm.protectionState === "protected";
+  const synced = vm.synced.length;
+  const wanted = vm.spec.protection.backups;
   const conditions: Vm["status"]["conditions"] = [
     {
       type: "Ready",
@@ -86,6 +94,14 @@ function conditionsOf(vm: VmRow, arbiterUnavailable: boolean): Vm["status"]["con
       reason: camel(vm.protectionReason ?? vm.protectionState),
       message: isProtected ? "A backup would take over at the same instruction" : `Protection is ${vm.protectionState}`,
       lastTransitionTime: vm.protectionSince.toISOString(),
+      observedGeneration: vm.generation,
+    },
+    {
+      type: "FullyProtected",
+      status: isProtected && synced >= wanted ? "True" : "False",
+      reason: isProtected && synced < wanted ? "BackupsMissing" : camel(vm.protectionReason ?? vm.protectionState),
+      message: `${synced} of ${wanted} backups are synced`,
+      lastTransitionTime: vm.updatedAt.toISOString(),
       observedGeneration: vm.generation,
     },
   ];

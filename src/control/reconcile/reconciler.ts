@@ -216,14 +216,14 @@ export class Reconciler {
     const steps = planVm({
       state: vm.state,
       desiredState: vm.desiredState,
-      mode: vm.spec.protection.mode,
+      backups: vm.spec.protection.backups,
       primaryReplica: vm.primaryReplica,
       synced: vm.synced,
       replicas,
       consoleDrained: !ended || rows.length === 0 || this.options.drainConsole(vm.id),
       vmLostMs: settings.vmLostMs,
     });
-    if (vm.synced.length > 0) this.backoff.delete(vm.id);
+    if (vm.synced.length >= vm.spec.protection.backups) this.backoff.delete(vm.id);
     for (const step of steps) await this.perform(facts, vm, rows, step, nowMs);
 
     const primary = vm.primaryReplica === null ? null : workers.lastReport(vm.primaryReplica);
@@ -253,7 +253,8 @@ export class Reconciler {
       await this.noteRepair(vm, primary);
       await this.noteDivergence(vm, primary);
     }
-    const waiting = vm.spec.protection.mode === "lockstep" && vm.state === "running" && vm.protectionState !== "protected";
+    const wanted = vm.spec.protection.backups;
+    const waiting = vm.state === "running" && (vm.synced.length !== wanted || (wanted > 0 && vm.protectionState !== "protected"));
     return open === null && !waiting && (isSettled(vm.state) ? rows.length === 0 : vm.state === "running");
   }
 
@@ -407,7 +408,7 @@ export class Reconciler {
   private async updateProtection(vm: VmRow, replicas: readonly ReplicaFacts[], open: FailoverRow | null): Promise<void> {
     const { database, workers } = this.options;
     const protection = protectionOf({
-      mode: vm.spec.protection.mode,
+      backups: vm.spec.protection.backups,
       vmState: vm.state,
       current: { state: vm.protectionState, reason: vm.protectionReason },
       primaryReplica: vm.primaryReplica,

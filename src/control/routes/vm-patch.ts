@@ -7,6 +7,7 @@ import { patchVm, type VmChange } from "../db/queries/patch-vm.ts";
 import { loadVm, readLivingVm } from "../db/queries/read-vm.ts";
 import type { VmRow } from "../db/schema.ts";
 import { changedPointers, type Json, mergePatch } from "../domain/merge-patch.ts";
+import { protectionWanted } from "../domain/protection.ts";
 import { fixedIn, STATES_WITHOUT_GUEST } from "../domain/spec-change.ts";
 import { ApiError } from "../errors/api-error.ts";
 import { presentVm } from "../presenters/vm.ts";
@@ -85,7 +86,7 @@ function decideChange(vm: VmRow, patch: PatchVmRequest, image: ImageRow): VmChan
   const after = {
     name: patch.name === undefined ? vm.name : patch.name,
     labels: wanted.labels ?? {},
-    spec: fillSpec(wanted.spec, image),
+    spec: fillSpec({ ...wanted.spec, protection: protectionAfter(wanted.spec.protection, patch) }, image),
   };
   const before = { name: vm.name, labels: vm.labels, spec: vm.spec };
   const changed = changedPointers(before as unknown as Json, after as unknown as Json);
@@ -104,4 +105,13 @@ function decideChange(vm: VmRow, patch: PatchVmRequest, image: ImageRow): VmChan
     });
   }
   return { ...after, imageId: image.id, changed };
+}
+
+/** Of mode and number of backups, what the patch names decides where the other would contradict it. */
+function protectionAfter(merged: VmSpecRequest["protection"], patch: PatchVmRequest): NonNullable<VmSpecRequest["protection"]> {
+  if (merged === undefined || protectionWanted(merged) !== null) return merged ?? {};
+  const named = patch.spec?.protection;
+  if (named?.mode == null && named?.backups != null) return { backups: named.backups };
+  if (named?.mode != null && named?.backups == null) return { mode: named.mode };
+  return merged;
 }

@@ -2,6 +2,7 @@
 import type { ImageRow } from "../db/queries/images.ts";
 import type { StoredVmSpec } from "../db/schema.ts";
 import { MINIMUM_MEMORY_MIB } from "../domain/machine-limits.ts";
+import { protectionWanted } from "../domain/protection.ts";
 import { invalidField } from "../errors/api-error.ts";
 import type { VmSpecRequest } from "../schemas/vm.ts";
 
@@ -11,7 +12,7 @@ const DEFAULT_MEMORY_MIB = 128;
 /**
  * Pins the image and fills in every default.
  *
- * @throws {ApiError} `validation_failed` where the image needs more memory
+ * @throws {ApiError} `validation_failed` where the image needs more memory, or mode and number of backups contradict each other
  */
 export function fillSpec(spec: VmSpecRequest, image: ImageRow): StoredVmSpec {
   const { minMemoryMiB, cmdline } = image.manifest;
@@ -20,10 +21,13 @@ export function fillSpec(spec: VmSpecRequest, image: ImageRow): StoredVmSpec {
     const floor = Math.max(MINIMUM_MEMORY_MIB, minMemoryMiB);
     throw invalidField("/spec/machine/memoryMiB", "too_small", `this kernel needs at least ${floor} MiB`);
   }
+  const protection = protectionWanted(spec.protection ?? {});
+  if (protection === null)
+    throw invalidField("/spec/protection/backups", "contradiction", "mode none has 0 backups, mode lockstep has 1 or more");
   return {
     image: `${image.name}@${image.digest}`,
     machine: { vcpus: spec.machine?.vcpus ?? 1, memoryMiB },
     cmdline: spec.cmdline ?? cmdline,
-    protection: { mode: spec.protection?.mode ?? "lockstep" },
+    protection,
   };
 }

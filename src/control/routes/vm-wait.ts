@@ -40,7 +40,12 @@ export const vmWaitRoute =
           // Before the row is read: what is committed from here on wakes the wait below.
           const news = control.feed.next(Math.min(1000, Math.max(0, deadline - Date.now())), request.signal);
           const vm = await readVmRow(control.database.db, id);
-          const facts = { state: vm.state, protection: vm.protectionState, mode: vm.spec.protection.mode };
+          const facts = {
+            state: vm.state,
+            protection: vm.protectionState,
+            syncedBackups: vm.synced.length,
+            wantedBackups: vm.spec.protection.backups,
+          };
           const reached = isReached(target, facts);
           const unreachable = whyUnreachable(target, facts);
           if (unreachable !== null) {

@@ -167,7 +167,7 @@ export const vmRoutes =
       },
       handler: async (request) => {
         const loaded = await readLivingVm(control.database.db, request.params.vm);
-        return { items: loaded.replicas.map((replica) => presentReplica(replica, control.live)) };
+        return { items: loaded.replicas.map((replica) => presentReplica(replica, loaded.vm, control.live)) };
       },
     });
   };

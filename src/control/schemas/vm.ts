@@ -1,13 +1,14 @@
 /** The Vm resource, what creates one, and the answers of its list and wait routes. */
 import { type Static, Type } from "typebox";
 import { MAXIMUM_MEMORY_MIB, MINIMUM_MEMORY_MIB } from "../domain/machine-limits.ts";
-import { PROTECTION_REASONS, PROTECTION_STATES } from "../domain/protection.ts";
+import { BACKUPS_MAX, PROTECTION_REASONS, PROTECTION_STATES } from "../domain/protection.ts";
 import { VM_STATES } from "../domain/vm-state.ts";
 import { Labels, LabelsPatch, Name, orNull, Term, Timestamp, U64, words } from "./scalars.ts";
 
 const ProtectionMode = words(["lockstep", "none"] as const, {
-  description: "lockstep: a backup executes the same instructions and takes over; none: a VM that dies with its worker",
+  description: "lockstep: backups execute the same instructions, and one takes over; none: a VM that dies with its worker",
 });
+const Backups = Type.Integer({ minimum: 0, maximum: BACKUPS_MAX, description: "Backups wanted; 0 is mode none" });
 
 const Image = Type.String({ minLength: 1, maxLength: 200, description: "Id, name, or name@sha256:… of an image" });
 const Vcpus = Type.Integer({ minimum: 1, maximum: 1, description: "1, which is the default" });
@@ -25,7 +26,12 @@ const VmSpecRequest = Type.Object(
       Type.Object({ vcpus: Type.Optional(Vcpus), memoryMiB: Type.Optional(MemoryMiB) }, { additionalProperties: false }),
     ),
     cmdline: Type.Optional(Cmdline),
-    protection: Type.Optional(Type.Object({ mode: ProtectionMode }, { additionalProperties: false })),
+    protection: Type.Optional(
+      Type.Object(
+        { mode: Type.Optional(ProtectionMode), backups: Type.Optional(Backups) },
+        { additionalProperties: false, description: "1 backup where it is left out; what is left out of it follows from the rest" },
+      ),
+    ),
   },
   { $id: "VmSpecRequest", additionalProperties: false },
 );
@@ -52,7 +58,9 @@ export const PatchVmRequest = Type.Object(
             orNull(Type.Object({ vcpus: Type.Optional(orNull(Vcpus)), memoryMiB: Type.Optional(orNull(MemoryMiB)) }, whole)),
           ),
           cmdline: Type.Optional(orNull(Cmdline)),
-          protection: Type.Optional(orNull(Type.Object({ mode: Type.Optional(orNull(ProtectionMode)) }, whole))),
+          protection: Type.Optional(
+            orNull(Type.Object({ mode: Type.Optional(orNull(ProtectionMode)), backups: Type.Optional(orNull(Backups)) }, whole)),
+          ),
         },
         whole,
       ),
@@ -68,7 +76,7 @@ const VmSpec = Type.Object(
     machine: Type.Object({ vcpus: Type.Integer(), memoryMiB: Type.Integer() }),
     cmdline: Type.String(),
     desiredState: words(["running", "deleted"] as const),
-    protection: Type.Object({ mode: ProtectionMode }),
+    protection: Type.Object({ mode: ProtectionMode, backups: Backups }),
   },
   { $id: "VmSpec" },
 );
@@ -95,6 +103,16 @@ export const Replica = Type.Object(
     appliedInstant: U64,
     joinProgress: orNull(
       Type.Number({ minimum: 0, maximum: 1, description: "Share of the state transfer that is done; null where none runs" }),
+    ),
+    transfer: orNull(
+      Type.Object(
+        {
+          round: Type.Integer({ description: "Sweep over memory, from 1; from 2 on it is pages that the guest has written meanwhile" }),
+          stateBytes: Type.Integer({ description: "Bytes of state captured for this backup so far" }),
+          remainingPages: Type.Integer({ description: "Pages of 4096 bytes that it is known to lack" }),
+        },
+        { description: "The state transfer to this backup; null where none runs" },
+      ),
     ),
     lastHeartbeatAt: orNull(Timestamp),
     createdAt: Timestamp,
@@ -160,6 +178,8 @@ const VmStatus = Type.Object(
     protection: Type.Object({
       state: ProtectionState,
       reason: orNull(ProtectionReason),
+      syncedBackups: Type.Integer({ description: "Backups that would take over now; `protected` means at least one" }),
+      wantedBackups: Type.Integer({ description: "`spec.protection.backups`; `/wait?for=fully_protected` waits for all of them" }),
       lagInstructions: U64,
       logBytesPerSecond: Type.Number(),
       since: Timestamp,

@@ -1,7 +1,13 @@
 /** Decisions about one VM, as tables: state, protection, what is to be done, and what may be waited for. */
 import { describe, expect, test } from "vitest";
 import { type PlanFactsOfVm, planVm } from "../../../src/control/domain/plan-vm.ts";
-import { type Protection, type ProtectionFacts, protectionOf, reasonOfSolo } from "../../../src/control/domain/protection.ts";
+import {
+  type Protection,
+  type ProtectionFacts,
+  protectionOf,
+  protectionWanted,
+  reasonOfSolo,
+} from "../../../src/control/domain/protection.ts";
 import { isBroken, type ReplicaFacts, type ReportFacts } from "../../../src/control/domain/replica-facts.ts";
 import { nextVmState, VM_STATES, type VmStateFacts } from "../../../src/control/domain/vm-state.ts";
 import { isReached, WAIT_TARGETS, whyUnreachable } from "../../../src/control/domain/wait-target.ts";
@@ -97,7 +103,7 @@ describe("the next state", () => {
 
 describe("protection", () => {
   const facts: ProtectionFacts = {
-    mode: "lockstep",
+    backups: 1,
     vmState: "running",
     current: { state: "unprotected", reason: "initializing" },
     primaryReplica: "p",
@@ -110,13 +116,24 @@ describe("protection", () => {
   const check = (change: Partial<ProtectionFacts>, state: Protection["state"], reason: Protection["reason"]) =>
     expect(protectionOf({ ...facts, ...change })).toEqual({ state, reason });
 
-  test("is off where it is not wanted", () => check({ mode: "none" }, "off", null));
+  test("is off where it is not wanted", () => check({ backups: 0 }, "off", null));
   test("is inactive while the VM does not run", () => {
     for (const vmState of VM_STATES.filter((state) => state !== "running")) check({ vmState }, "inactive", null);
   });
   test("is given by a synced backup that can be reached", () => {
     check({ synced: ["b"], replicas: [P, B] }, "protected", null);
     check({ synced: ["b"], replicas: [P, replica("b", { link: "silent" })] }, "protected", null);
+  });
+  test("is given by one of several", () =>
+    check({ backups: 2, synced: ["b", "c"], replicas: [P, B, replica("c", { link: "missing" })] }, "protected", null));
+  test("what a caller wants of it may be said by mode, by number, or not at all, but not both ways", () => {
+    expect(protectionWanted({})).toEqual({ mode: "lockstep", backups: 1 });
+    expect(protectionWanted({ mode: "none" })).toEqual({ mode: "none", backups: 0 });
+    expect(protectionWanted({ backups: 0 })).toEqual({ mode: "none", backups: 0 });
+    expect(protectionWanted({ backups: 3 })).toEqual({ mode: "lockstep", backups: 3 });
+    expect(protectionWanted({ mode: "lockstep", backups: 2 })).toEqual({ mode: "lockstep", backups: 2 });
+    expect(protectionWanted({ mode: "none", backups: 2 })).toBeNull();
+    expect(protectionWanted({ mode: "lockstep", backups: 0 })).toBeNull();
   });
   test("is not given by one whose worker is gone", () =>
     check({ synced: ["b"], replicas: [P, replica("b", { link: "missing" })] }, "unprotected", "worker_lost"));
@@ -150,7 +167,7 @@ describe("what is to be done", () => {
   const facts: PlanFactsOfVm = {
     state: "running",
     desiredState: "running",
-    mode: "lockstep",
+    backups: 1,
     primaryReplica: "p",
     synced: [],
     replicas: [P],
@@ -171,7 +188,7 @@ describe("what is to be done", () => {
   test("for a placed replica whose worker is away: wait", () =>
     check({ state: "starting", replicas: [replica("p", { state: "placing", report: null, link: "missing" })] }, []));
   test("for a VM that runs alone: place a backup", () => check({}, ["place backup"]));
-  test("for a VM that shall run alone: nothing", () => check({ mode: "none" }, []));
+  test("for a VM that shall run alone: nothing", () => check({ backups: 0 }, []));
   test("for a VM that starts: nothing yet", () => check({ state: "starting" }, []));
   test("for a backup that waits: pair it, until the primary says that it joins", () => {
     const waiting = replica("b", { state: "syncing", report: report("backup", "syncing") });
@@ -179,6 +196,38 @@ describe("what is to be done", () => {
     check({ replicas: [replica("p", { report: report("primary", "live", { joining: "b" }) }), waiting] }, []);
   });
   test("for a protected VM: nothing", () => check({ synced: ["b"], replicas: [P, B] }, []));
+  describe("with more than one backup wanted", () => {
+    const C = replica("c");
+    const syncing = (id: string, more: Partial<ReplicaFacts> = {}) =>
+      replica(id, { state: "syncing", report: report("backup", "syncing"), ...more });
+
+    test("place one after the other, pair those that wait", () => {
+      check({ backups: 2 }, ["place backup"]);
+      check({ backups: 2, replicas: [P, syncing("b")] }, ["pair b", "place backup"]);
+      check({ backups: 2, replicas: [P, syncing("b"), syncing("c")] }, ["pair b", "pair c"]);
+      check({ backups: 2, synced: ["b"], replicas: [P, B] }, ["place backup"]);
+      check({ backups: 2, synced: ["b", "c"], replicas: [P, B, C] }, []);
+    });
+    test("no other takes the place of a member that may be gone, before its primary lets it go", () =>
+      check({ backups: 2, synced: ["b", "c"], replicas: [P, B, replica("c", { link: "lost", awayForMs: 500 })] }, []));
+    test("drop what is too many: who is on its way, then who was added last", () => {
+      check({ backups: 1, synced: ["b", "c"], replicas: [P, B, C] }, ["drop c"]);
+      check({ backups: 0, synced: ["c", "b"], replicas: [P, B, C] }, ["drop c", "drop b"]);
+      check({ backups: 1, synced: ["b"], replicas: [P, B, syncing("c")] }, ["drop c"]);
+      check({ backups: 0, replicas: [P, syncing("b")] }, ["drop b"]);
+    });
+    test("drop it once: one that its worker does not hold any more is not made up for by another", () =>
+      check({ backups: 1, synced: ["b", "c"], replicas: [P, B] }, []));
+    test("promote one that can be told", () =>
+      check(
+        {
+          backups: 2,
+          synced: ["b", "c"],
+          replicas: [replica("p", { link: "lost", awayForMs: 500 }), replica("b", { link: "missing" }), C],
+        },
+        ["promote c"],
+      ));
+  });
   test("for a primary whose worker is lost: tell the backup", () => {
     check({ synced: ["b"], replicas: [replica("p", { link: "lost", awayForMs: 500 }), B] }, ["promote b"]);
     check({ synced: ["b"], replicas: [replica("p", { link: "missing" }), B] }, []);
@@ -206,13 +255,13 @@ describe("what is to be done", () => {
       "place backup",
     ]));
   test("for a replica that its worker does not have any more: write it off", () =>
-    check({ mode: "none", replicas: [replica("p", { report: null })] }, ["writeOff p", "forget p"]));
+    check({ backups: 0, replicas: [replica("p", { report: null })] }, ["writeOff p", "forget p"]));
   test("for a former primary: leave it time to find out, then drop it", () => {
     const former = { state: "lost" as const, stateReason: "superseded", report: report("primary", "live") };
     const others = {
       primaryReplica: "b",
       replicas: [replica("b", { role: "primary", report: report("primary", "live") })],
-      mode: "none" as const,
+      backups: 0,
     };
     check({ ...others, replicas: [...others.replicas, replica("p", { ...former, fencingGrace: true })] }, []);
     check({ ...others, replicas: [...others.replicas, replica("p", { ...former, fencingGrace: false })] }, ["drop p"]);
@@ -238,19 +287,23 @@ describe("what is to be done", () => {
 });
 
 describe("a wait", () => {
-  const vm = { state: "running", protection: "unprotected", mode: "lockstep" } as const;
+  const vm = { state: "running", protection: "unprotected", syncedBackups: 0, wantedBackups: 1 } as const;
 
   test("is over where the VM is there", () => {
     expect(isReached("running", vm)).toBe(true);
     expect(isReached("protected", vm)).toBe(false);
     expect(isReached("protected", { ...vm, protection: "protected" })).toBe(true);
     expect(isReached("protected", { ...vm, state: "stopped", protection: "protected" })).toBe(false);
+    const half = { ...vm, protection: "protected" as const, syncedBackups: 1, wantedBackups: 2 };
+    expect(isReached("protected", half)).toBe(true);
+    expect(isReached("fully_protected", half)).toBe(false);
+    expect(isReached("fully_protected", { ...half, syncedBackups: 2 })).toBe(true);
     expect(isReached("stopped", { ...vm, state: "stopped" })).toBe(true);
     expect(isReached("deleted", { ...vm, state: "deleted" })).toBe(true);
   });
 
   test("is hopeless where the VM cannot get there by itself", () => {
-    expect(whyUnreachable("protected", { ...vm, mode: "none" })).toContain("none");
+    expect(whyUnreachable("protected", { ...vm, wantedBackups: 0 })).toContain("backups is 0");
     expect(whyUnreachable("running", { ...vm, state: "stopped" })).toContain("stopped");
     expect(whyUnreachable("stopped", { ...vm, state: "failed" })).toContain("failed");
     for (const state of ["deleting", "deleted"] as const) expect(whyUnreachable("running", { ...vm, state })).toContain(state);

@@ -50,7 +50,7 @@ export class ControlUnderTest {
   readonly connection: pg.PoolConfig;
   private readonly created: CreatedControlPlane;
   private readonly apps: readonly FastifyInstance[];
-  private readonly workers: ScriptedWorker[] = [];
+  readonly workers: ScriptedWorker[] = [];
   private readonly sockets: ConsoleSocket[] = [];
   private stopped = false;
 

@@ -381,7 +381,7 @@ function newReport(
     instant: "1000",
     synced: [],
     joining: null,
-    joinProgress: null,
+    transfer: null,
     lagInstructions: "0",
     consoleOldest: "0",
     consoleEnd: "0",

@@ -6,7 +6,7 @@
  */
 import { eq, inArray, sql } from "drizzle-orm";
 import { assert } from "../../../base/assert.ts";
-import { type ProtectionReason, reasonOfSolo } from "../../domain/protection.ts";
+import { type Protection, type ProtectionReason, reasonOfSolo } from "../../domain/protection.ts";
 import { decideTermChange, type TermChange } from "../../domain/term-change.ts";
 import { type Database, newId, type Queryable, type Transaction } from "../database.ts";
 import { replicas, type VmRow, vms } from "../schema.ts";
@@ -91,9 +91,9 @@ function record(tx: Transaction, change: TermChange, vm: VmRow, term: bigint, co
     case "promote":
       return recordPromotion(tx, change, vm.primaryReplica, term, context);
     case "goSolo":
-      return recordSolo(tx, change, term);
+      return recordSolo(tx, change, vm, term);
     case "addBackup":
-      return recordBackup(tx, change, term);
+      return recordBackup(tx, change, vm, term);
   }
 }
 
@@ -163,26 +163,43 @@ async function recordPromotion(
   tx.emit({ type: "vm.protection.changed", vmId, term, cause: reason, data: { state: "failing_over", reason } });
 }
 
-async function recordSolo(tx: Transaction, change: TermChange & { kind: "goSolo" }, term: bigint): Promise<void> {
-  const reason = reasonOfSolo(change.reason);
+async function recordSolo(tx: Transaction, change: TermChange & { kind: "goSolo" }, vm: VmRow, term: bigint): Promise<void> {
+  const left = vm.synced.filter((id) => id !== change.lost);
+  // One that was too many was dropped by us: nothing has happened to it.
+  const wasSurplus = left.length >= vm.spec.protection.backups;
+  const reason = wasSurplus ? "user_action" : reasonOfSolo(change.reason);
   await tx.db
     .update(replicas)
     .set({ state: "lost", stateReason: reason, updatedAt: sql`now()` })
     .where(inArray(replicas.id, [change.lost]));
-  await tx.db.execute(sql`
-    UPDATE vms SET protection_state = 'unprotected', protection_reason = ${reason}, protection_since = now() WHERE id = ${change.vmId}`);
+  const state = left.length > 0 ? "protected" : vm.spec.protection.backups === 0 ? "off" : "unprotected";
+  const protection = { state, reason: state === "unprotected" ? reason : null } as const;
+  await writeProtection(tx, change.vmId, protection);
   tx.emit({
     type: "vm.protection.changed",
     vmId: change.vmId,
     term,
     cause: reason,
-    data: { state: "unprotected", reason, lost: change.lost },
+    data: { ...protection, lost: change.lost, syncedBackups: left.length, wantedBackups: vm.spec.protection.backups },
   });
 }
 
-async function recordBackup(tx: Transaction, change: TermChange & { kind: "addBackup" }, term: bigint): Promise<void> {
+async function recordBackup(tx: Transaction, change: TermChange & { kind: "addBackup" }, vm: VmRow, term: bigint): Promise<void> {
   await tx.db.update(replicas).set({ state: "live", stateReason: null, updatedAt: sql`now()` }).where(eq(replicas.id, change.backup));
+  const protection = { state: "protected", reason: null } as const;
+  await writeProtection(tx, change.vmId, protection);
+  const syncedBackups = vm.synced.length + 1;
+  tx.emit({
+    type: "vm.protection.changed",
+    vmId: change.vmId,
+    term,
+    data: { ...protection, backup: change.backup, syncedBackups, wantedBackups: vm.spec.protection.backups },
+  });
+}
+
+async function writeProtection(tx: Transaction, vmId: string, { state, reason }: Protection): Promise<void> {
   await tx.db.execute(sql`
-    UPDATE vms SET protection_state = 'protected', protection_reason = NULL, protection_since = now() WHERE id = ${change.vmId}`);
-  tx.emit({ type: "vm.protection.changed", vmId: change.vmId, term, data: { state: "protected", reason: null, backup: change.backup } });
+    UPDATE vms SET protection_state = ${state}, protection_reason = ${reason},
+      protection_since = CASE WHEN protection_state = ${state} THEN protection_since ELSE now() END
+    WHERE id = ${vmId}`);
 }

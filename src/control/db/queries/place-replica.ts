@@ -30,7 +30,8 @@ export function placeReplica(database: Database, request: NewReplica): Promise<R
         ? await tx.db.execute(sql`
             UPDATE vms SET primary_replica = ${id} WHERE id = ${vmId} AND primary_replica IS NULL AND term = 1 AND desired_state = 'running'`)
         : await tx.db.execute(sql`
-            SELECT FROM vms WHERE id = ${vmId} AND state = 'running' AND desired_state = 'running' AND synced = '{}' FOR UPDATE`);
+            SELECT FROM vms WHERE id = ${vmId} AND state = 'running' AND desired_state = 'running'
+              AND cardinality(synced) < (spec -> 'protection' ->> 'backups')::int FOR UPDATE`);
     if ((wanted.rowCount ?? 0) === 0) return null;
     const [replica] = await tx.db
       .insert(replicas)
