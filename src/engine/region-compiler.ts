@@ -105,6 +105,10 @@ export class RegionLibrary {
     }
   }
 
+  get regions(): number {
+    return this.size;
+  }
+
   find(hash: number): readonly CompiledRegions[] {
     return this.byHash.get(hash) ?? [];
   }

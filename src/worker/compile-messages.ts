@@ -17,6 +17,13 @@ export interface CompileAnswer {
   readonly compileMs: number;
 }
 
+/** What the compile thread begins with. */
+export interface CompileThreadData {
+  /** Shared, length 1: regions in the library. */
+  readonly libraryRegions: Int32Array;
+  readonly libraryMaximum: number;
+}
+
 /** To the compile thread, from the main thread: somebody else may ask. */
 export interface CompileConnection {
   readonly port: MessagePort;

@@ -1,20 +1,38 @@
 /** The main thread's side of the compile thread, which is started when the first replica is. */
 import { MessageChannel, Worker } from "node:worker_threads";
-import type { CompileConnection, CompileLine } from "./compile-messages.ts";
+import type { CompileConnection, CompileLine, CompileThreadData } from "./compile-messages.ts";
 import { RegionAccount } from "./region-account.ts";
 
+/** Regions that are kept for whoever may want them; each has a module, or shares one. */
+const LIBRARY_MAXIMUM = 4096;
+
+interface CompileServiceBounds {
+  /** Of the regions that all machines hold. */
+  readonly account?: RegionAccount;
+  /** Of the regions in the library. */
+  readonly libraryMaximum?: number;
+}
+
 export class CompileService {
+  readonly account: RegionAccount;
+  private readonly libraryMaximum: number;
+  private readonly library = new Int32Array(new SharedArrayBuffer(4));
   private thread: Worker | null = null;
 
-  /**
-   * @param onFailure the thread died: guests go on without being translated any further
-   * @param account of the regions that all machines hold
-   */
+  /** @param onFailure the thread died: guests go on without being translated any further */
   constructor(
     private readonly threadUrl: URL,
     private readonly onFailure: (error: Error) => void,
-    readonly account = new RegionAccount(),
-  ) {}
+    { account = new RegionAccount(), libraryMaximum = LIBRARY_MAXIMUM }: CompileServiceBounds = {},
+  ) {
+    this.account = account;
+    this.libraryMaximum = libraryMaximum;
+  }
+
+  /** Regions in the library now. */
+  get libraryRegions(): number {
+    return Atomics.load(this.library, 0);
+  }
 
   /** A line for one engine thread to ask through; null: there are too many. `release` it when that thread has ended. */
   connect(): CompileLine | null {
@@ -31,7 +49,8 @@ export class CompileService {
   }
 
   private start(): Worker {
-    const thread = new Worker(this.threadUrl);
+    const workerData: CompileThreadData = { libraryRegions: this.library, libraryMaximum: this.libraryMaximum };
+    const thread = new Worker(this.threadUrl, { workerData });
     thread.unref();
     thread.on("error", (error) => {
       this.thread = null;

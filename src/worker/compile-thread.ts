@@ -8,7 +8,7 @@
  * own measure of what is worth that (returns, not instructions) would begin with much that is not and leave long loops for long.
  */
 import { setFlagsFromString } from "node:v8";
-import { type MessagePort, parentPort } from "node:worker_threads";
+import { type MessagePort, parentPort, workerData } from "node:worker_threads";
 import { assert, unreachable } from "../base/assert.ts";
 import { hasRelaxedSimd } from "../engine/host.ts";
 import {
@@ -20,7 +20,7 @@ import {
   RegionLibrary,
 } from "../engine/region-compiler.ts";
 import { MACHINE_FUNCTIONS, type MachineAddresses, type RegionSource } from "../jit/index.ts";
-import type { CompileAnswer, CompileConnection, CompileQuestion } from "./compile-messages.ts";
+import type { CompileAnswer, CompileConnection, CompileQuestion, CompileThreadData } from "./compile-messages.ts";
 
 /** 64 KiB pages that hold whatever address a region has in it. */
 const SCRATCH_PAGES = 16;
@@ -32,7 +32,8 @@ if (!hasRelaxedSimd()) setFlagsFromString("--experimental-wasm-relaxed-simd");
 // After so much V8 optimises by itself: not before what runs much was asked for.
 setFlagsFromString("--wasm-tiering-budget=2000000000");
 
-const library = new RegionLibrary();
+const { libraryRegions, libraryMaximum } = workerData as CompileThreadData;
+const library = new RegionLibrary(libraryMaximum);
 let nextId = 1;
 const functions = Object.fromEntries(Object.keys(MACHINE_FUNCTIONS).map((name) => [name, () => {}]));
 const imports = { env: { memory: new WebAssembly.Memory({ initial: SCRATCH_PAGES }), ...functions } };
@@ -49,7 +50,7 @@ function answer(port: MessagePort, question: CompileQuestion): void {
       nextId += unknown.length;
       callEach(compiled);
       const compileMs = performance.now() - startedMs;
-      library.add(compiled);
+      keep(compiled);
       port.postMessage({ compiled, answers: true, compileMs } satisfies CompileAnswer);
       return;
     }
@@ -92,8 +93,13 @@ function optimised(region: CompiledRegion, machine: MachineAddresses): CompiledR
   setFlagsFromString("--no-liftoff");
   callEach(compiled);
   for (const flag of ["--liftoff", "--wasm-tier-up", "--wasm-dynamic-tiering"]) setFlagsFromString(flag);
-  library.add(compiled);
+  keep(compiled);
   return compiled;
+}
+
+function keep(compiled: CompiledRegions): void {
+  library.add(compiled);
+  Atomics.store(libraryRegions, 0, library.regions);
 }
 
 function callEach({ module, regions }: CompiledRegions): void {

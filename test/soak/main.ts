@@ -21,6 +21,8 @@ const SAMPLE_EVERY_MS = 5000;
 const SAMPLES_WANTED = 60;
 /** Machines that are there all the time, by what they do. */
 const RESIDENTS: readonly GuestKind[] = ["linux", "linux", "hostile"];
+/** The library keeps the modules of guests that are gone, up to a bound that a soak must come to; a worker's takes hours to fill. */
+const LIBRARY_MAXIMUM = 512;
 /** Programs of one visitor's seed do not meet those of another's. */
 const SEEDS_A_VISITOR = 1000;
 
@@ -42,6 +44,8 @@ interface Sample {
   /** Functions of regions that machines hold, each with its module; and the machines. */
   readonly regions: number;
   readonly machines: number;
+  /** Regions that the compile thread keeps. */
+  readonly libraryRegions: number;
   readonly residentMiB: number;
   /** The longest that the main thread, which has a worker's sockets, was kept from its events since the last sample. */
   readonly stalledMs: number;
@@ -58,7 +62,9 @@ class Soak {
   /** What machines that are gone have done, and what the others have done up to now. */
   private readonly before = new Map<GuestKind, Totals>(GUEST_KINDS.map((kind) => [kind, NOTHING]));
   private readonly current = new Map<Worker, { readonly kind: GuestKind; readonly totals: Totals }>();
-  private readonly service = new CompileService(new URL("../../dist/compile-thread.mjs", import.meta.url), (error) => this.fail(error));
+  private readonly service = new CompileService(new URL("../../dist/compile-thread.mjs", import.meta.url), (error) => this.fail(error), {
+    libraryMaximum: LIBRARY_MAXIMUM,
+  });
   private over = false;
   private readonly failed: Promise<never>;
   private fail: (error: Error) => void = () => {};
@@ -133,6 +139,7 @@ class Soak {
       mappingsByKind,
       regions: this.service.account.regions,
       machines: this.threads.size,
+      libraryRegions: this.service.libraryRegions,
       residentMiB: Math.round(process.memoryUsage.rss() / 2 ** 20),
       stalledMs: Math.round(this.delay.max / 1e6),
     };

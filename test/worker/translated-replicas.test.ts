@@ -24,7 +24,7 @@ function compileService(account: RegionAccount): CompileService {
     (error) => {
       throw error;
     },
-    account,
+    { account },
   );
   cleanups.push(() => service.stop());
   return service;
