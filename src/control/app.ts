@@ -12,6 +12,7 @@ import { consoleRoute } from "./routes/console.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { failoverRoutes } from "./routes/failovers.ts";
 import { imageRoutes } from "./routes/images.ts";
+import { metricsRoute } from "./routes/metrics.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { documentRoute, healthRoutes, versionRoute } from "./routes/service.ts";
 import { MERGE_PATCH, vmPatchRoute } from "./routes/vm-patch.ts";
@@ -80,6 +81,7 @@ export async function buildApp(control: ControlPlane): Promise<PublicApp> {
     await v1.register(workerRoutes(control));
     await v1.register(imageRoutes(control));
     await v1.register(eventRoutes(control));
+    await v1.register(metricsRoute(control));
   });
   return { app, openApi: document };
 }

@@ -102,7 +102,9 @@ function successes(schema: NonNullable<RouteOptions["schema"]>, components: Comp
   const answers: Json = {};
   for (const [status, answer] of Object.entries((schema.response ?? {}) as Json)) {
     const content: Json = {};
-    if (status !== "101") content["application/json"] = { schema: components.reference(answer) };
+    // Text alone is no JSON.
+    if (status !== "101" && (answer as { type?: string }).type !== "string")
+      content["application/json"] = { schema: components.reference(answer) };
     for (const [media, description] of Object.entries(schema.otherMedia ?? {})) {
       content[media] = { schema: { type: "string", description } };
     }
