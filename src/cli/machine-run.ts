@@ -10,10 +10,9 @@ import { type Command, InvalidArgumentError, Option } from "commander";
 import { UnderstudyError } from "../base/errors.ts";
 import { type BareMetalObserver, type BareMetalOutcome, BareMetalRun, type ChangedRegister } from "../engine/bare-metal-run.ts";
 import type { ElfSymbols } from "../engine/elf.ts";
-import { type CompiledRegion, ImmediateCompiler } from "../engine/region-compiler.ts";
+import { ImmediateCompiler, type RegionCompiler } from "../engine/region-compiler.ts";
 import { type TracedInstruction, VirtualMachine } from "../engine/virtual-machine.ts";
 import { readKernel } from "../images/index.ts";
-import type { MachineAddresses, RegionSource } from "../jit/index.ts";
 import { ProgramEnding } from "./exit-code.ts";
 import { machineModule } from "./machine-module.ts";
 import { note, type Shell } from "./shell.ts";
@@ -88,12 +87,12 @@ function statistics(vm: VirtualMachine, compiler: TimedCompiler | null): object 
 class TimedCompiler extends ImmediateCompiler {
   compileMs = 0;
 
-  override request(sources: readonly RegionSource[], machine: MachineAddresses): void {
-    this.time(() => super.request(sources, machine));
+  override request(...question: Parameters<RegionCompiler["request"]>): void {
+    this.time(() => super.request(...question));
   }
 
-  override optimise(region: CompiledRegion, machine: MachineAddresses): void {
-    this.time(() => super.optimise(region, machine));
+  override optimise(...question: Parameters<RegionCompiler["optimise"]>): void {
+    this.time(() => super.optimise(...question));
   }
 
   private time(compile: () => void): void {
