@@ -20,6 +20,7 @@ import type { CompileService } from "./compile-service.ts";
 import { ConsoleHistory } from "./console-history.ts";
 import { type EngineAnswer, EngineClient } from "./engine-client.ts";
 import type { EngineCommand } from "./engine-commands.ts";
+import type { EpochRecorder } from "./epoch-recorder.ts";
 import type { WorkerLog } from "./log.ts";
 import type { LoggingChannelSocket } from "./logging-channel-socket.ts";
 import { PairingClock } from "./pairing-clock.ts";
@@ -46,6 +47,7 @@ interface LinuxImages {
   readonly kernel: Uint8Array;
   readonly initramfs: Uint8Array;
   readonly cmdline: string;
+  readonly rngSeed: Uint8Array;
 }
 
 interface ReplicaDriverOptions {
@@ -57,6 +59,8 @@ interface ReplicaDriverOptions {
     readonly memoryMiB: number;
     readonly compiler: CompileService | null;
   };
+  /** Keeps what this replica runs as primary; null: nobody asked for it. */
+  readonly recorder: EpochRecorder | null;
   /** Integer microseconds of the process's monotonic clock. */
   readonly nowUs: () => number;
   readonly events: ReplicaEvents;
@@ -78,6 +82,8 @@ export class ReplicaDriver {
   private logBytesOfClosed = 0;
   private lastReleaseAt: Date | null = null;
   private translation: TranslationStatistics | null = null;
+  /** The epoch that runs as primary, for the recorder. */
+  private recording: Extract<Effect, { kind: "runEpoch" }> | null = null;
   /** A captured round that waits for its channel to drain. */
   private heldCapture: { readonly channel: LoggingChannelSocket; readonly input: ReplicaInput } | null = null;
 
@@ -122,7 +128,7 @@ export class ReplicaDriver {
 
   /** A primary at instant 0: loads the images, then the guest runs. */
   boot(images: LinuxImages): void {
-    if (this.state === "starting") this.engine.post({ kind: "loadLinux", ...images, rngSeed: randomBytes(32) });
+    if (this.state === "starting") this.engine.post({ kind: "loadLinux", ...images });
   }
 
   /** A backup waits for its state; it is started as it is. */
@@ -245,6 +251,7 @@ export class ReplicaDriver {
       }
       case "runEpoch":
         this.pairing.guestRuns();
+        this.recording = effect.exact ? null : effect;
         this.engine.post(runCommand(effect));
         return;
       case "drawEntropy":
@@ -309,6 +316,7 @@ export class ReplicaDriver {
         const { console: _, translation, ...input } = reply;
         this.translation = translation ?? this.translation;
         this.pairing.guestStops();
+        this.record(reply);
         this.feed(input);
         return;
       }
@@ -341,6 +349,14 @@ export class ReplicaDriver {
       default:
         unreachable(reply);
     }
+  }
+
+  /** Before the core hears of the epoch: what it sends must be on disk by then. */
+  private record({ endInstant, stateHash }: Extract<EngineAnswer, { kind: "epochEnded" }>): void {
+    if (this.recording === null) return;
+    const { epoch, clock, inputs } = this.recording;
+    this.recording = null;
+    this.options.recorder?.ended({ epoch, clock, inputs, endInstant, stateHash });
   }
 
   private releaseHeldCapture(): void {
@@ -417,6 +433,7 @@ export class ReplicaDriver {
     this.inputs.length = 0;
     this.heldCapture = null;
     this.timers.clearAll();
+    this.options.recorder?.close();
     for (const [peer, channel] of this.channels) {
       this.detach(peer, channel);
       channel.close();

@@ -21,6 +21,8 @@ export interface WorkerSettings {
   readonly memoryMiB: number;
   /** How guests are executed: `jit` translates what runs often. */
   readonly engine: Engine;
+  /** Folder in which every epoch is kept, too; null: none is. */
+  readonly recordDir: string | null;
   readonly logLevel: string;
 }
 
@@ -55,6 +57,7 @@ export function readSettings(env: NodeJS.ProcessEnv): WorkerSettings {
     imageStore,
     memoryMiB: memoryMiB(env.UNDERSTUDY_WORKER_MEMORY_MIB),
     engine: engine(env.UNDERSTUDY_ENGINE),
+    recordDir: env.UNDERSTUDY_RECORD_DIR || null,
     logLevel: env.UNDERSTUDY_LOG_LEVEL || "info",
   };
 }

@@ -8,7 +8,7 @@
  * The main thread owns every socket and timer. Orders are idempotent: the control plane repeats what it wants until the
  * reports show it. A control channel that is lost disturbs no replica.
  */
-import { createHash, randomUUID, timingSafeEqual } from "node:crypto";
+import { createHash, randomBytes, randomUUID, timingSafeEqual } from "node:crypto";
 import { availableParallelism } from "node:os";
 import { unreachable } from "../base/assert.ts";
 import { UnderstudyError } from "../base/errors.ts";
@@ -21,6 +21,7 @@ import { CompileService } from "./compile-service.ts";
 import { ConsoleRelay } from "./console-relay.ts";
 import type { ControlChannel } from "./control-channel.ts";
 import { ControlChannels } from "./control-channels.ts";
+import { EpochRecorder } from "./epoch-recorder.ts";
 import type { GuestImages } from "./guest-images.ts";
 import type { WorkerLog } from "./log.ts";
 import { type ChannelAdmission, type ChannelHello, LoggingChannelListener } from "./logging-channel-socket.ts";
@@ -207,8 +208,16 @@ export class Worker {
       epochTargetMs: EPOCH_TARGET_MS,
       hashIntervalMs: HASH_INTERVAL_MS,
     };
+    const { recordDir } = this.options.settings;
+    const recorder =
+      recordDir === null
+        ? null
+        : new EpochRecorder(recordDir, vmId, replicaId, (error) =>
+            log.error({ code: "recording_failed", err: error }, `recording given up: ${error.message}; the guest goes on`),
+          );
     const driver: ReplicaDriver = new ReplicaDriver({
       vmId,
+      recorder,
       core: role === "primary" ? createPrimary(config, BigInt(order.term)) : createBackup(config),
       engine: {
         threadUrl: this.options.engineThreadUrl,
@@ -240,16 +249,19 @@ export class Worker {
     log.info({ role, term: order.term, memoryMiB: spec.memoryMiB }, `hosting a ${role}`);
     this.reportChanged(replicaId);
     if (role === "backup") driver.awaitState();
-    else void this.boot(driver, order);
+    else void this.boot(driver, order, recorder);
   }
 
-  private async boot(driver: ReplicaDriver, { spec }: CreateReplica): Promise<void> {
+  private async boot(driver: ReplicaDriver, { spec }: CreateReplica, recorder: EpochRecorder | null): Promise<void> {
     try {
       const [kernel, initramfs] = await Promise.all([
         this.options.images.read(spec.kernelDigest),
         this.options.images.read(spec.initramfsDigest),
       ]);
-      driver.boot({ kernel, initramfs, cmdline: spec.cmdline });
+      const { memoryMiB, kernelDigest, initramfsDigest, cmdline } = spec;
+      const rngSeed = randomBytes(32);
+      recorder?.booted({ memoryMiB, kernelDigest, initramfsDigest, cmdline, rngSeed: rngSeed.toString("hex") });
+      driver.boot({ kernel, initramfs, cmdline, rngSeed });
     } catch (error) {
       driver.fail("image_unavailable", error as Error);
     }

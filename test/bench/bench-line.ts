@@ -22,6 +22,14 @@ export interface Figure {
   readonly detail?: Readonly<Record<string, number | string>>;
 }
 
+/** What the command line says beside names. */
+export interface BenchOptions {
+  /** Of benches that make processes fail: how many. */
+  readonly kills?: number;
+  /** Of `kills-in-a-row`: it ends then, whatever number it has come to. */
+  readonly minutes?: number;
+}
+
 export interface BenchLine extends Figure {
   /** All goals that the line has are met. */
   readonly met?: boolean;

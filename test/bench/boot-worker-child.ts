@@ -29,6 +29,7 @@ function boot({ kernelPath, initramfsPath, memoryMiB, cmdline }: BootOrder): Pro
     const start = performance.now();
     const driver = new ReplicaDriver({
       vmId: "vm_bench",
+      recorder: null,
       core: createPrimary(
         {
           replicaId: "rep_bench",
@@ -61,7 +62,7 @@ function boot({ kernelPath, initramfsPath, memoryMiB, cmdline }: BootOrder): Pro
       },
     });
     Promise.all([readFile(kernelPath), readFile(initramfsPath)]).then(
-      ([kernel, initramfs]) => driver.boot({ kernel, initramfs, cmdline }),
+      ([kernel, initramfs]) => driver.boot({ kernel, initramfs, cmdline, rngSeed: new Uint8Array(32) }),
       reject,
     );
   });

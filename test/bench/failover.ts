@@ -1,13 +1,25 @@
-/** `failover` and `repair`: the primary's process is killed again and again while the guest writes; what a client sees, and how long until protected. */
+/**
+ * `failover` and `repair`: the primary's process is killed again and again while the guest writes; what a client sees, and how
+ * long until protected. Then it is stopped again and again, which only its silence tells.
+ */
 import { checkTranscript } from "../../src/cli/demo/transcript.ts";
 import { type Guest, Installation } from "../support/installation.ts";
-import { type Figure, median, quantile } from "./bench-line.ts";
+import { type BenchOptions, type Figure, median, quantile } from "./bench-line.ts";
 
-const KILLS = 20;
+/** Of each kind, unless `--kills` says another number. */
+const FAILOVERS = 20;
+/** What a silent primary costs: the service's default. */
+const HEARTBEAT_TIMEOUT_MS = 300;
 /** The guest counts so often: the resolution of the gap. */
 const COUNT_EVERY_SECONDS = 0.01;
 
-export async function* failover(): AsyncGenerator<Figure> {
+export async function* failover(options: BenchOptions): AsyncGenerator<Figure> {
+  const count = options.kills ?? FAILOVERS;
+  yield* afterKills(count);
+  yield* afterStops(count);
+}
+
+async function* afterKills(kills: number): AsyncGenerator<Figure> {
   const installation = await Installation.start();
   try {
     const guest = await installation.boot();
@@ -16,7 +28,7 @@ export async function* failover(): AsyncGenerator<Figure> {
     const pauses = watchRepairs(installation, guest);
     const gaps: number[] = [];
     const repairs: number[] = [];
-    for (let kill = 0; kill < KILLS; kill++) {
+    for (let kill = 0; kill < kills; kill++) {
       await guest.expectGuestLines(10);
       const { term } = guest.vm.status;
       const { pid } = await guest.workerOf("primary");
@@ -28,14 +40,10 @@ export async function* failover(): AsyncGenerator<Figure> {
       await guest.protectedAfter(term);
       repairs.push((performance.now() - start) / 1000);
     }
-    await guest.endStory();
-    const { console } = guest;
-    const verdict = checkTranscript(console.transcript, { typed: console.typed, acknowledged: console.acknowledged });
-    const problems = [...console.problems, ...verdict.problems];
-    if (problems.length > 0) throw new Error(`the transcript does not hold: ${problems.join("; ")}`);
+    await judge(guest);
     const inside = (await guest.vm.failovers().all()).flatMap(({ gapMs }) => (gapMs === null ? [] : [gapMs.total]));
     const pauseMs = await pauses.stop();
-    console.close();
+    guest.console.close();
 
     const detail = { clientVisible: "longest silence of a guest that writes every 10 ms" };
     yield {
@@ -44,7 +52,7 @@ export async function* failover(): AsyncGenerator<Figure> {
       unit: "ms",
       value: median(gaps),
       p99: quantile(gaps, 0.99),
-      n: KILLS,
+      n: kills,
       goal: 50,
       better: "lower",
       detail,
@@ -64,7 +72,7 @@ export async function* failover(): AsyncGenerator<Figure> {
       unit: "s",
       value: median(repairs),
       p99: quantile(repairs, 0.99),
-      n: KILLS,
+      n: kills,
       goal: 5,
       better: "lower",
       detail: { memoryMiB: 128 },
@@ -82,6 +90,72 @@ export async function* failover(): AsyncGenerator<Figure> {
   } finally {
     await installation.stop();
   }
+}
+
+/** The stopped process is continued once the VM is protected again; it then finds itself fenced, and is free for the next backup. */
+async function* afterStops(stops: number): AsyncGenerator<Figure> {
+  const installation = await Installation.start({
+    env: { UNDERSTUDY_HEARTBEAT_TIMEOUT_MS: String(HEARTBEAT_TIMEOUT_MS), UNDERSTUDY_MAX_LAG_MS: "2000" },
+  });
+  try {
+    const guest = await installation.boot();
+    await guest.protectedNow();
+    await guest.beginStory(50, COUNT_EVERY_SECONDS);
+    const gaps: number[] = [];
+    const inside: number[] = [];
+    while (gaps.length < stops) {
+      await guest.protectedNow();
+      await guest.expectGuestLines(10);
+      const { term } = guest.vm.status;
+      const { pid, replicaId } = await guest.workerOf("primary");
+      guest.console.resetSilence();
+      process.kill(pid, "SIGSTOP");
+      try {
+        await guest.decidedAfter(term);
+        await guest.expectGuestLines(20);
+        gaps.push(guest.console.silenceMs);
+        await guest.protectedAfter(term);
+      } finally {
+        process.kill(pid, "SIGCONT");
+      }
+      const failovers = await guest.vm.failovers().all();
+      const mine = failovers.find(({ from }) => from === replicaId)?.gapMs;
+      if (mine) inside.push(mine.total);
+    }
+    await judge(guest);
+    guest.console.close();
+    yield {
+      bench: "failover",
+      name: "stop",
+      unit: "ms",
+      value: median(gaps),
+      p99: quantile(gaps, 0.99),
+      n: gaps.length,
+      goal: HEARTBEAT_TIMEOUT_MS + 150,
+      better: "lower",
+      detail: { clientVisible: "longest silence of a guest that writes every 10 ms", heartbeatTimeoutMs: HEARTBEAT_TIMEOUT_MS },
+    };
+    yield {
+      bench: "failover",
+      name: "stop-inside",
+      unit: "ms",
+      value: median(inside),
+      p99: quantile(inside, 0.99),
+      n: inside.length,
+      better: "lower",
+    };
+  } finally {
+    await installation.stop();
+  }
+}
+
+/** @throws {Error} where a byte is lost or repeated, or an acknowledged line not heard */
+async function judge(guest: Guest): Promise<void> {
+  await guest.endStory();
+  const { console } = guest;
+  const verdict = checkTranscript(console.transcript, { typed: console.typed, acknowledged: console.acknowledged });
+  const problems = [...console.problems, ...verdict.problems];
+  if (problems.length > 0) throw new Error(`the transcript does not hold: ${problems.join("; ")}`);
 }
 
 /** Collects the pauses that completed pairings report. */

@@ -1,31 +1,36 @@
 /**
- * `npm run bench [-- NAME…] [-- --table]`: measures, and prints one JSON line a figure on stdout and nothing else there.
+ * `npm run bench [-- NAME…] [--table] [--kills N] [--minutes M]`: measures, and prints one JSON line a figure on stdout and nothing else there.
  *
  * A bench checks its own result and throws where it is wrong: then there is no line, and the exit status is 1.
  */
 
-import { type BenchLine, benchLine, type Figure } from "./bench-line.ts";
+import { parseArgs } from "node:util";
+import { type BenchLine, type BenchOptions, benchLine, type Figure } from "./bench-line.ts";
 import { boot } from "./boot.ts";
 import { engineBoot } from "./engine-boot.ts";
 import { engineGuest } from "./engine-guest.ts";
 import { engineLoops } from "./engine-loops.ts";
 import { failover } from "./failover.ts";
 import { WORKLOADS } from "./guest-workloads.ts";
+import { killsInARow } from "./kills-in-a-row.ts";
 import { log } from "./log.ts";
 import { memory } from "./memory.ts";
 import { np } from "./np.ts";
 
 /** What a name on the command line runs; a bench may print figures of several names, measured in one run. */
-const BENCHES: Readonly<Record<string, (workloads: readonly string[]) => AsyncIterable<Figure>>> = {
+const BENCHES: Readonly<Record<string, (workloads: readonly string[], options: BenchOptions) => AsyncIterable<Figure>>> = {
   boot,
   "engine:loops": engineLoops,
   "engine:guest": engineGuest,
   "engine:boot": engineBoot,
-  failover,
+  failover: (_workloads, options) => failover(options),
   log,
   np,
   memory,
+  "kills-in-a-row": (_workloads, options) => killsInARow(options),
 };
+/** Benches that run only where they are named: they take long. */
+const NAMED_ONLY = new Set(["kills-in-a-row"]);
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   engine: ["engine:loops", "engine:guest", "engine:boot"],
   interpreter: ["boot"],
@@ -34,11 +39,16 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
 /** `engine:guest:gzip` is that workload alone. */
 const WORKLOAD = /^(engine:guest):(.+)$/;
 
-const words = process.argv.slice(2);
-const table = words.includes("--table");
-const names = words.filter((word) => !word.startsWith("--"));
+const { values, positionals: names } = parseArgs({
+  allowPositionals: true,
+  options: { table: { type: "boolean" }, kills: { type: "string" }, minutes: { type: "string" } },
+});
+const table = values.table === true;
+const options: BenchOptions = { ...numberOf("kills"), ...numberOf("minutes") };
 const wanted = new Map<string, string[]>();
-for (const name of names.length === 0 ? Object.keys(BENCHES) : names.flatMap((name) => GROUPS[name] ?? [name])) {
+for (const name of names.length === 0
+  ? Object.keys(BENCHES).filter((name) => !NAMED_ONLY.has(name))
+  : names.flatMap((name) => GROUPS[name] ?? [name])) {
   const [, bench = name, workload] = WORKLOAD.exec(name) ?? [];
   if (!(bench in BENCHES) || (workload !== undefined && !WORKLOADS.some((each) => each.name === workload))) {
     const all = [...Object.keys(BENCHES), ...Object.keys(GROUPS), ...WORKLOADS.map((each) => `engine:guest:${each.name}`)];
@@ -52,13 +62,22 @@ let failed = false;
 for (const [name, parts] of wanted) {
   process.stderr.write(`bench ${name}\n`);
   try {
-    for await (const figure of BENCHES[name]?.(parts) ?? []) print(benchLine(figure));
+    for await (const figure of BENCHES[name]?.(parts, options) ?? []) print(benchLine(figure));
   } catch (error) {
     failed = true;
     process.stderr.write(`bench ${name} failed: ${error instanceof Error ? (error.stack ?? error.message) : error}\n`);
   }
 }
 process.exit(failed ? 1 : 0);
+
+function numberOf(name: "kills" | "minutes"): BenchOptions {
+  const text = values[name];
+  if (text === undefined) return {};
+  const value = Number(text);
+  if (value > 0 && (name === "minutes" || Number.isInteger(value))) return { [name]: value };
+  process.stderr.write(`Cannot use --${name} ${text}: a number above 0 is wanted\n`);
+  process.exit(2);
+}
 
 function print(line: BenchLine): void {
   if (!table) {

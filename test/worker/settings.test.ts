@@ -25,6 +25,7 @@ describe("a worker's settings", () => {
       loggingListen: { host: "127.0.0.1", port: 0 },
       loggingAdvertise: "127.0.0.1",
       imageStore: "/var/lib/understudy/images",
+      recordDir: null,
       logLevel: "info",
     });
     expect(settings.memoryMiB).toBeGreaterThan(0);
