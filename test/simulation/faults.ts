@@ -56,8 +56,9 @@ interface Profile {
   readonly name: string;
   /** Steps between two faults, on average. */
   readonly gap: number;
-  /** Of 100 faults so many are kills; the rest is spread over all kinds. */
+  /** Of 100 faults so many are kills; the rest is spread over `kinds`. */
   readonly kills: number;
+  readonly kinds: readonly FaultKind[];
   /** How long what heals by itself takes: at most so long, but for one in four. */
   readonly shortMs: number;
   readonly longMs: number;
@@ -67,11 +68,15 @@ interface Profile {
   readonly arbiterLoss: number;
 }
 
+/** One side is slower than the other, and nobody is lost. */
+const SLOW_KINDS: readonly FaultKind[] = ["slowEngine", "slowEngine", "slowLink", "narrowLink", "flood"];
+
 const PROFILES: readonly Profile[] = [
-  { name: "storm", gap: 14, kills: 96, shortMs: 5, longMs: 150, typingUs: [6000, 30_000], arbiterLoss: 150 },
-  { name: "storm", gap: 25, kills: 88, shortMs: 20, longMs: 300, typingUs: [3000, 15_000], arbiterLoss: 50 },
-  { name: "mixed", gap: 40, kills: 40, shortMs: 200, longMs: 1200, typingUs: [1500, 9000], arbiterLoss: 15 },
-  { name: "calm", gap: 400, kills: 10, shortMs: 200, longMs: 1500, typingUs: [1500, 9000], arbiterLoss: 15 },
+  { name: "storm", gap: 14, kills: 96, kinds: FAULT_KINDS, shortMs: 5, longMs: 150, typingUs: [6000, 30_000], arbiterLoss: 150 },
+  { name: "gale", gap: 25, kills: 88, kinds: FAULT_KINDS, shortMs: 20, longMs: 300, typingUs: [3000, 15_000], arbiterLoss: 50 },
+  { name: "mixed", gap: 40, kills: 40, kinds: FAULT_KINDS, shortMs: 200, longMs: 1200, typingUs: [1500, 9000], arbiterLoss: 15 },
+  { name: "calm", gap: 400, kills: 10, kinds: FAULT_KINDS, shortMs: 200, longMs: 1500, typingUs: [1500, 9000], arbiterLoss: 15 },
+  { name: "slow", gap: 250, kills: 4, kinds: SLOW_KINDS, shortMs: 2000, longMs: 3000, typingUs: [1500, 9000], arbiterLoss: 50 },
 ];
 
 export class FaultPlan {
@@ -90,7 +95,7 @@ export class FaultPlan {
     this.draw = new Chance(seed, 1);
     // Storms are where the kills are; the others find what needs time.
     const pick = this.draw.below(20);
-    this.profile = PROFILES[pick < 10 ? 0 : pick < 17 ? 1 : pick < 19 ? 2 : 3] as Profile;
+    this.profile = PROFILES[pick < 10 ? 0 : pick < 16 ? 1 : pick < 18 ? 2 : pick < 19 ? 3 : 4] as Profile;
   }
 
   describe(): string {
@@ -112,9 +117,9 @@ export class FaultPlan {
 
   private plan(_step: number): Fault {
     const index = this.planned++;
-    const { gap, kills } = this.profile;
+    const { gap, kills, kinds } = this.profile;
     this.lastStep += this.draw.between(1, 2 * gap - 1);
-    const kind = this.draw.below(100) < kills ? "kill" : (FAULT_KINDS[this.draw.below(FAULT_KINDS.length)] as FaultKind);
+    const kind = this.draw.below(100) < kills ? "kill" : (kinds[this.draw.below(kinds.length)] as FaultKind);
     return { index, kind, step: this.lastStep, chance: new Chance(this.seed, 1000 + index) };
   }
 }

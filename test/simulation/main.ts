@@ -3,12 +3,13 @@
  * other, until the time is over or a checker finds something. Without a time it is the one seed. `--guest machine` needs `npm run build`.
  *
  * On stderr each run says what it is before it begins, so that one that hangs can be told; on stdout is one JSON line of figures at
- * the end. Exit status 1: a violation.
+ * the end. Exit status 1: a violation; then the shortest run that shows it again has been looked for, and printed.
  */
 import { parseArgs } from "node:util";
 import { addFigures, noFigures } from "./figures.ts";
 import { guestsOf } from "./guests.ts";
 import { type RunForm, readFaults, readNumber, runCommand, writeRun } from "./run-form.ts";
+import { type Found, shrink } from "./shrink.ts";
 import { Simulation, SimulationFailure } from "./simulation.ts";
 
 const { values } = parseArgs({
@@ -44,11 +45,7 @@ process.stdout.write(`${JSON.stringify(figures)}\n`);
 /** @returns false: it found something */
 function run(form: RunForm): boolean {
   process.stderr.write(`${writeRun(form)}\n`);
-  const simulation = new Simulation({
-    ...form,
-    guests: guestsOf(form.guest),
-    ...(values.trace ? { tell: (line: string) => process.stderr.write(`${line}\n`) } : {}),
-  });
+  const simulation = simulate(form, values.trace);
   try {
     addFigures(total, simulation.run());
     // Of the last world: one seed, one trace.
@@ -58,7 +55,24 @@ function run(form: RunForm): boolean {
     if (!(error instanceof SimulationFailure)) throw error;
     process.stderr.write(`${error.message}\n${error.cause.stack}\nagain: ${runCommand(form)}\n`);
     process.exitCode = 1;
+    const shortest = shrink(form, error, find);
+    process.stderr.write(`shortest: ${runCommand(shortest)}\nkeep it: ${writeRun(shortest)}\n`);
     return false;
+  }
+}
+
+function simulate(form: RunForm, told: boolean): Simulation {
+  const tell = (line: string) => process.stderr.write(`${line}\n`);
+  return new Simulation({ ...form, guests: guestsOf(form.guest), ...(told ? { tell } : {}) });
+}
+
+function find(form: RunForm): Found | null {
+  try {
+    simulate(form, false).run();
+    return null;
+  } catch (error) {
+    if (error instanceof SimulationFailure) return error;
+    throw error;
   }
 }
 

@@ -6,6 +6,7 @@
 import type { ArbiterRequest, Effect, Replica, ReplicaConfig, ReplicaInput } from "../../src/hypervisor/messages.ts";
 import { createBackup, createPrimary } from "../../src/hypervisor/replica.ts";
 import { Adversary, type Targets } from "./adversary.ts";
+import type { Bug } from "./bugs.ts";
 import { Chance } from "./chance.ts";
 import { Violation } from "./checkers/violation.ts";
 import { Client } from "./client.ts";
@@ -17,12 +18,10 @@ import { consoleEndOf, type ExecutedEpoch } from "./history.ts";
 import { type LinkConditions, Network } from "./network.ts";
 import { MonotonicClock, Process } from "./process.ts";
 import { Scheduler } from "./scheduler.ts";
+import type { Found } from "./shrink.ts";
 import { Trace } from "./trace.ts";
 import { SimulatedVm } from "./vm.ts";
 import { HostedReplica, type Strike, type Surroundings, Worker } from "./worker.ts";
-
-/** Puts something between a replica and the loop around it: a deliberate bug. */
-export type Decorator = (replica: Replica, id: string, role: "primary" | "backup") => Replica;
 
 export interface SimulationOptions {
   readonly seed: number;
@@ -33,13 +32,14 @@ export interface SimulationOptions {
   readonly faults?: readonly number[] | null;
   /** At most so many VMs; null: as many as the seed has. */
   readonly vms?: number | null;
-  readonly decorate?: Decorator;
+  /** A deliberate one. */
+  readonly bug?: Bug;
   /** Is told everything that happens, a line each. */
   readonly tell?: (line: string) => void;
 }
 
 /** A run that found something. */
-export class SimulationFailure extends Error {
+export class SimulationFailure extends Error implements Found {
   constructor(
     readonly seed: number,
     readonly step: number,
@@ -49,6 +49,10 @@ export class SimulationFailure extends Error {
   ) {
     super(`seed=${seed} step=${step}: ${cause.message}`, { cause });
     this.name = "SimulationFailure";
+  }
+
+  get checker(): string {
+    return this.cause instanceof Violation ? this.cause.checker : this.cause.name;
   }
 }
 
@@ -72,12 +76,13 @@ export class Simulation implements Surroundings, Targets {
   readonly trace: Trace;
   private readonly adversary: Adversary;
   private readonly clientChance: Chance;
+  private readonly bugChance: Chance;
   private readonly kind: GuestKind;
   private readonly config: Omit<ReplicaConfig, "replicaId">;
   readonly workers: Worker[] = [];
   private readonly vms: SimulatedVm[] = [];
   readonly clients: Client[] = [];
-  private readonly decorate: Decorator;
+  private readonly bug: Bug;
   private readonly struckFaults: number[] = [];
   private readonly sessions = new Map<SimulatedVm, number>();
   private faulty = true;
@@ -90,10 +95,11 @@ export class Simulation implements Surroundings, Targets {
     const { seed } = options;
     this.timing = new Chance(seed, 2);
     this.clientChance = new Chance(seed, 3);
+    this.bugChance = new Chance(seed, 5);
     this.plan = new FaultPlan(seed, options.faults ?? null);
     this.trace = new Trace(options.tell ?? null);
     this.kind = options.guests;
-    this.decorate = options.decorate ?? ((replica) => replica);
+    this.bug = options.bug ?? {};
     this.network = new Network(this.scheduler, this.timing, { shortUs: 20, longUs: 250, rareOneIn: 200, rareUs: 30_000 });
     this.control = new ControlPlane(this.scheduler, new Chance(seed, 4), {
       pair: (vm, primary) => this.pair(vm, primary),
@@ -116,7 +122,7 @@ export class Simulation implements Surroundings, Targets {
       }
       throw new Violation("healing", "nothing happens any more");
     } catch (error) {
-      throw new SimulationFailure(this.options.seed, this.figures.steps, this.struckFaults, error as Error);
+      throw new SimulationFailure(this.options.seed, this.figures.steps, [...this.struckFaults], error as Error);
     }
   }
 
@@ -156,7 +162,8 @@ export class Simulation implements Surroundings, Targets {
       return;
     }
     const id = `rep_${this.nextReplica++}`;
-    const vm = new SimulatedVm(`vm_${this.nextVm++}`, id, this.kind, this.config.maxLagMs);
+    const vm = new SimulatedVm(`vm_${this.nextVm++}`, id, this.kind);
+    this.bug.arbiter?.(vm.row);
     vm.wantsBackups = this.timing.oneIn(6) ? 2 : 1;
     this.vms.push(vm);
     this.host(vm, id, worker, createPrimary({ replicaId: id, ...this.config }, 1n), "primary");
@@ -166,7 +173,8 @@ export class Simulation implements Surroundings, Targets {
 
   private host(vm: SimulatedVm, id: string, worker: Worker, core: Replica, role: "primary" | "backup"): HostedReplica {
     const guest = role === "primary" ? this.kind.create() : this.kind.createEmpty();
-    const replica = new HostedReplica(id, vm, worker, this.decorate(core, id, role), guest, this);
+    this.bug.guest?.(guest, role, this.bugChance);
+    const replica = new HostedReplica(id, vm, worker, this.bug.replica?.(core, id) ?? core, guest, this);
     vm.replicas.set(id, replica);
     vm.living.add(replica);
     replica.start(this.wallUnixUs(worker));

@@ -29,12 +29,11 @@ export class SimulatedVm {
     readonly id: string,
     firstPrimary: string,
     kind: GuestKind,
-    maxLagMs: number,
   ) {
     this.row = new TermRow(id, firstPrimary);
     this.output = new ReleasedOutput(kind);
     this.syncedHoldsRecords = new SyncedHoldsRecords((replica) => this.replicas.get(replica)?.heldEpoch ?? -1n);
-    this.boundedMemory = new BoundedMemory(maxLagMs, kind.instructionsPerUs);
+    this.boundedMemory = new BoundedMemory(kind.instructionsPerUs);
   }
 
   get primary(): HostedReplica | undefined {
