@@ -53,6 +53,7 @@ export interface MachineAbi {
   regionMulhu(a: bigint, b: bigint): bigint;
   regionDataSet(): number;
   stateHash(): bigint;
+  changedPages(): number;
   beginTransfer(): number;
   takePage(from: number): number;
   endTake(): void;

@@ -23,6 +23,7 @@ import {
   WALL_CLOCK_END_NS,
 } from "./epoch.ts";
 import type { MachineAbi } from "./machine-abi.ts";
+import type { PageChanges } from "./page-hashes.ts";
 import { type RegionOptions, type RegionStatistics, Regions } from "./regions.ts";
 
 export interface VirtualMachineConfig {
@@ -471,6 +472,37 @@ export class VirtualMachine {
   /** Hash of all state at this instant; costs what was written since the last one. */
   hash(): bigint {
     return unsigned(this.machine.stateHash());
+  }
+
+  /** Pages whose hash is another than when this was asked last; `hash` has brought them up to date at this instant. */
+  changedPages(): PageChanges {
+    const parts: PageChanges[] = [];
+    const words = 3;
+    for (;;) {
+      const count = this.machine.changedPages();
+      if (count === 0) break;
+      parts.push(new BigUint64Array(this.memory.buffer, this.machine.exchange(), count * words).slice());
+    }
+    const changes = new BigUint64Array(parts.reduce((length, part) => length + part.length, 0));
+    let at = 0;
+    for (const part of parts) {
+      changes.set(part, at);
+      at += part.length;
+    }
+    return changes;
+  }
+
+  /**
+   * Flips one bit of the state, as a fault of the host's memory would: for tests of what finds it.
+   *
+   * @param page as `PageChanges` numbers them
+   */
+  flipBit(page: number, offset: number, bit: number): void {
+    const linear = page < RAM_BASE / PAGE ? page : page - RAM_BASE / PAGE + this.machine.ramFirstPage();
+    assert(this.isStatePage(linear) && offset >= 0 && offset < PAGE, `page ${page} with byte ${offset} is state`);
+    const bytes = this.pageBytes(linear);
+    bytes[offset] = (bytes[offset] as number) ^ (1 << bit);
+    this.machine.written(linear * PAGE + offset, 1);
   }
 
   /** Starts a transfer: everything that may hold data is to be captured. One at a time. */

@@ -18,6 +18,7 @@
 import { assert, unreachable } from "../base/assert.ts";
 import { InvariantViolation } from "../base/errors.ts";
 import type { GuestHalt } from "../engine/epoch.ts";
+import type { PageChanges } from "../engine/page-hashes.ts";
 import { Arbitration } from "./arbitration.ts";
 import { EngineGate } from "./engine-gate.ts";
 import { EpochPacing, LAG_WORTH_TELLING } from "./epoch-pacing.ts";
@@ -41,6 +42,9 @@ import type {
 import type { Outbox } from "./outbox.ts";
 import type { PrimaryStart } from "./primary.ts";
 import { WallClock } from "./wall-clock.ts";
+
+/** In one `pageChanges`: 32768 pages of three words. */
+const PAGE_CHANGES_WORDS = 3 * 32_768;
 
 type Phase = "waiting" | "receiving" | "verifying" | "following" | "promoting";
 
@@ -228,6 +232,7 @@ export class Backup {
       case "ack":
       case "stateReceived":
       case "stateVerified":
+      case "pageChanges":
       case "backupFailed":
         throw new InvariantViolation(`primary ${this.primary} sent "${message.kind}", which only a backup sends`);
       default:
@@ -336,6 +341,7 @@ export class Backup {
     this.executing = null;
     this.pacing.observe(ended.endInstant - this.point.instant, nowUs - startedUs);
     if (ended.endInstant !== record.endInstant || ended.stateHash !== record.stateHash) {
+      if (ended.endInstant === record.endInstant) this.tellChanges(ended.pageChanges ?? null);
       this.fail("divergence", record.epoch, ended.stateHash ?? 0n);
       return;
     }
@@ -353,6 +359,14 @@ export class Backup {
     this.guestHalt = ended.halt;
     if (this.log.length === 0 && this.receivedInstant - this.toldInstant > LAG_WORTH_TELLING) this.acknowledge();
     this.proceed(nowUs);
+  }
+
+  /** What differs is among the pages that either has changed since both were equal. */
+  private tellChanges(changes: PageChanges | null): void {
+    if (changes === null) return;
+    for (let at = 0; at < changes.length; at += PAGE_CHANGES_WORDS) {
+      this.send({ kind: "pageChanges", changes: changes.slice(at, at + PAGE_CHANGES_WORDS) });
+    }
   }
 
   private fail(reason: BackupFailure, epoch: bigint, stateHash: bigint): void {

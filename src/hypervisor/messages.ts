@@ -5,6 +5,8 @@
  * microseconds of a monotonic clock (`nowUs`) of the process that hosts the replica; two hosts' clocks are never compared.
  */
 import type { ClockSample, EpochEnd, EpochInput, GuestHalt } from "../engine/epoch.ts";
+import type { PageChanges } from "../engine/page-hashes.ts";
+import type { DifferingPage } from "./differing-pages.ts";
 
 /** `rep_…` id of a replica. */
 export type ReplicaId = string;
@@ -63,6 +65,8 @@ export type LoggingChannelMessage =
   | { readonly kind: "ack"; readonly received: bigint | null; readonly applied: bigint | null; readonly appliedInstant: bigint }
   | { readonly kind: "stateReceived"; readonly bytes: number }
   | { readonly kind: "stateVerified"; readonly epoch: bigint }
+  /** Before `backupFailed` for a hash that differs: a part of the pages that it has changed since the last hash that was equal. */
+  | { readonly kind: "pageChanges"; readonly changes: PageChanges }
   /** The backup cannot go on: its state differs (`divergence`) or the transfer failed. */
   | { readonly kind: "backupFailed"; readonly reason: BackupFailure; readonly epoch: bigint; readonly stateHash: bigint };
 
@@ -138,6 +142,8 @@ export type ReplicaInput =
       readonly entropyWanted: number;
       /** The hash at `endInstant`, if `runEpoch` asked for it. */
       readonly stateHash: bigint | null;
+      /** With a hash: the pages that changed since the one before, from an engine that tells. */
+      readonly pageChanges?: PageChanges | null;
     }
   /** The answer to `captureState`: the shell has already queued the pages to the peer as `statePages`, `bytes` in all. */
   | {
@@ -146,6 +152,8 @@ export type ReplicaInput =
       readonly bytes: number;
       readonly pagesLeft: number;
       readonly stateHash: bigint | null;
+      /** As of `epochEnded`. */
+      readonly pageChanges?: PageChanges | null;
     }
   /** The answer to `applyState`. */
   | { readonly kind: "stateApplied"; readonly bytes: number }
@@ -256,6 +264,9 @@ export interface ReplicaStatus {
     readonly expected: bigint;
     readonly actual: bigint;
     readonly lastEqualInstant: bigint | null;
+    /** The first of the pages that differ, and how many do; none where the replicas did not end at the same instant. */
+    readonly pages: readonly DifferingPage[];
+    readonly pageCount: number;
   } | null;
 }
 

@@ -47,6 +47,9 @@ const UNRELEASED_BYTES = 64n * 1024n;
 /** A backup that has all of the state must have hashed it by then. */
 const VERIFY_US = 30_000_000;
 
+/** Of the pages in which a backup differs. */
+const DIFFERING_PAGES_TOLD = 16;
+
 /** A wake timer may fire so much too early (hosts round to milliseconds): it counts as due. */
 const WAKE_SLACK_TICKS = 10_000n;
 
@@ -325,7 +328,7 @@ export class Primary {
     this.inputs.epochEnded(ended.inputRoom, ended.entropyWanted);
     this.guestHalt = ended.halt;
     this.commit.append(epoch, ended.consoleEnd, running.inputs, nowUs);
-    this.hashes.sent(record);
+    this.hashes.sent(record, ended.pageChanges ?? null);
     this.followers.broadcast({ kind: "epoch", term: this.term, record }, nowUs);
     this.release(nowUs);
     this.proceed(nowUs);
@@ -404,13 +407,13 @@ export class Primary {
     assert(transfer !== null && transfer.peer === answer.peer, `state was captured for ${transfer?.peer}, not ${answer.peer}`);
     if (transfer === this.transfer) {
       const capture = transfer.captured(answer.bytes, answer.pagesLeft);
-      if (capture.final) this.finishTransfer(answer.peer, answer.stateHash, nowUs);
+      if (capture.final) this.finishTransfer(answer, nowUs);
     }
     this.proceed(nowUs);
   }
 
   /** The pause: the newcomer enters the wait set, the log for it starts at this instant, and the guest goes on at once. */
-  private finishTransfer(peer: ReplicaId, stateHash: bigint | null, nowUs: number): void {
+  private finishTransfer({ peer, stateHash, pageChanges }: Extract<ReplicaInput, { kind: "stateCaptured" }>, nowUs: number): void {
     const follower = this.followers.get(peer);
     assert(follower?.stage === "copying", `${peer} is being copied to`);
     assert(stateHash !== null, "the last capture brings the state hash");
@@ -420,7 +423,7 @@ export class Primary {
     follower.stageSinceUs = nowUs;
     follower.appliedInstant = this.point.instant;
     this.commit.enter(peer);
-    this.hashes.follow(peer, this.point.instant);
+    this.hashes.follow(peer, this.point.instant, this.point.epoch, pageChanges ?? null);
     const clockTime = this.guestTime(nowUs);
     this.followers.send(follower, { kind: "stateEnd", term: this.term, point: this.point, clockTime, stateHash }, nowUs);
   }
@@ -453,6 +456,9 @@ export class Primary {
         this.followers.watchClosely(follower, nowUs);
         this.arbitrate();
         return;
+      case "pageChanges":
+        this.hashes.differs(peer, message.changes);
+        return;
       case "backupFailed":
         this.backupFailed(follower, message.reason, message.epoch, message.stateHash, nowUs);
         return;
@@ -470,12 +476,15 @@ export class Primary {
 
   private backupFailed(follower: Follower, reason: BackupFailure, epoch: bigint, actual: bigint, nowUs: number): void {
     if (reason === "divergence") {
+      const pages = this.hashes.differing(follower.id, epoch);
       this.divergence = {
         replicaId: follower.id,
         epoch,
         expected: this.hashes.expected(epoch) ?? 0n,
         actual,
         lastEqualInstant: this.hashes.lastEqualInstant(follower.id),
+        pages: pages.slice(0, DIFFERING_PAGES_TOLD),
+        pageCount: pages.length,
       };
     }
     this.lose(follower.id, reason === "divergence" ? "divergence" : "backup_failed", nowUs);

@@ -4,8 +4,9 @@
  * hash = sum over pages of mix(content hash, page number), modulo 2^64; a page of zeros counts 0, so memory that was never
  * touched costs nothing. The first three state pages change with every instruction and are hashed each time.
  */
-import { PAGE_SHIFT, PAGE_SIZE, RAM_OFFSET, STATE_BASE, STATE_END } from "./layout";
-import { DIRTY_HASH, dirtyMap, endPage, pageHashes } from "./ram";
+import { RAM_BASE } from "../isa/memory-map";
+import { EXCHANGE, EXCHANGE_SIZE, PAGE_SHIFT, PAGE_SIZE, RAM_OFFSET, STATE_BASE, STATE_END } from "./layout";
+import { checkedHashes, DIRTY_CHECK, DIRTY_HASH, dirtyMap, endPage, pageHashes } from "./ram";
 
 const P1: u64 = 0x9e3779b185ebca87;
 const P2: u64 = 0xc2b2ae3d27d4eb4f;
@@ -81,6 +82,50 @@ export function rehash(page: u32): void {
   if ((dirty & DIRTY_HASH) == 0) return;
   store<u8>(at, dirty & ~DIRTY_HASH);
   update(page);
+}
+
+/** Page, its hash before, its hash now: u64 each. */
+const CHANGE_BYTES: u32 = 24;
+
+/** Where `listChanges` goes on. */
+let listAt: u32 = FIRST_PAGE;
+
+/**
+ * Lists at EXCHANGE the pages whose hash is another than when this list was made last, in order; as many as fit, the rest with the
+ * next calls. Between `updateHash` and the last of them the guest does not run.
+ *
+ * A page of RAM is called by its guest physical page number, any other by its linear one, which is far below.
+ *
+ * @returns how many; fewer than fit: these were the last
+ */
+export function listChanges(): u32 {
+  let to = EXCHANGE;
+  for (let page = listAt; page < endPage; page++) {
+    if ((page & 7) == 0 && page >= ALWAYS_END && load<u64>(dirtyMap + page) == 0) {
+      page += 7;
+      continue;
+    }
+    const at = dirtyMap + page;
+    const dirty = load<u8>(at);
+    if (page >= ALWAYS_END && ((dirty & DIRTY_CHECK) == 0 || (page >= STATE_END >> PAGE_SHIFT && page < RAM_OFFSET >> PAGE_SHIFT))) continue;
+    const now = load<u64>(pageHashes + (page << 3));
+    const checked = checkedHashes + (page << 3);
+    const before = load<u64>(checked);
+    if (now != before) {
+      if (to + CHANGE_BYTES > EXCHANGE + EXCHANGE_SIZE) {
+        listAt = page;
+        return (to - EXCHANGE) / CHANGE_BYTES;
+      }
+      store<u64>(to, page < RAM_OFFSET >> PAGE_SHIFT ? page : ((<u64>RAM_BASE + <u64>((page << PAGE_SHIFT) - RAM_OFFSET)) >> PAGE_SHIFT));
+      store<u64>(to, before, 8);
+      store<u64>(to, now, 16);
+      to += CHANGE_BYTES;
+      store<u64>(checked, now);
+    }
+    store<u8>(at, dirty & ~DIRTY_CHECK);
+  }
+  listAt = FIRST_PAGE;
+  return (to - EXCHANGE) / CHANGE_BYTES;
 }
 
 /** Whether a page may differ from zeros: hashed as such, or written since. */

@@ -20,7 +20,7 @@ import { Op } from "./hart/ops";
 import { openPmp, pmpChanged } from "./hart/pmp";
 import { installRegion as install, regionAtomic, regionCsr, regionLoad, regionStore } from "./hart/regions";
 import { flushAllTlbs, flushWriteTlb, forgetTranslations } from "./hart/tlb";
-import { ALWAYS_END, FIRST_PAGE, mayHoldData, rehash, updateHash } from "./hash";
+import { ALWAYS_END, FIRST_PAGE, listChanges, mayHoldData, rehash, updateHash } from "./hash";
 import {
   CLOCK_INSTANT, CLOCK_RATE, CLOCK_TIME, CONSOLE_END, CONSOLE_RING, CONSOLE_RING_SIZE, EXCHANGE, HALTED, FCSR, INPUT_SESSIONS,
   INSTRET, LAYOUT_MAGIC, LAYOUT_VERSION, MCOUNTEREN, MEDELEG, MENVCFG, MIDELEG, MIE, MTIMECMP, MSTATUS, MTIME_OFFSET, PAGE_SHIFT, PAGE_SIZE, PC,
@@ -346,6 +346,11 @@ export function stateHash(): u64 {
   const hash = updateHash();
   flushWriteTlb();
   return hash;
+}
+
+/** As `listChanges` of hash.ts, after `stateHash`. */
+export function changedPages(): u32 {
+  return listChanges();
 }
 
 /** Marks every page that may hold data as not yet transferred. @returns how many */

@@ -9,7 +9,7 @@
  *   0x10000        console input queue, 64 KiB
  *   0x40000        console output ring, 256 KiB
  *   0x80000 caches (never state): TLBs, pages that hold page tables
- *   RAM_OFFSET     guest RAM (state), then, sized by it: page hashes, code index, table index, dirty map, decode tables
+ *   RAM_OFFSET     guest RAM (state), then, sized by it: page hashes (now, and as listed last), code index, table index, dirty map, decode tables
  */
 export const LAYOUT_MAGIC: u32 = 0x59_44_53_55; // "USDY"
 /** Raise it with every change of what a byte of state means. */

@@ -14,13 +14,17 @@ import {
 export const DIRTY_HASH: u8 = 1;
 /** A page was written since a state transfer last took it. */
 export const DIRTY_TRANSFER: u8 = 2;
-export const DIRTY_ALL: u8 = 3;
+/** A page was written since `changedPages` last looked at it. */
+export const DIRTY_CHECK: u8 = 4;
+export const DIRTY_ALL: u8 = 7;
 
 export let ramBytes: u64 = 0;
 /** Address of the dirty byte of linear page 0; one byte a page of linear memory, state pages too. */
 export let dirtyMap: u32 = 0;
 /** u64 a page: its contribution's hash, 0 for a page of zeros. */
 export let pageHashes: u32 = 0;
+/** u64 a page: what `pageHashes` had when `changedPages` last listed it. */
+export let checkedHashes: u32 = 0;
 /** u32 a page: its decode table, or 0. */
 export let codeIndex: u32 = 0;
 /** u32 a page: what the walker has read it as (hart/tlb.ts), or 0. */
@@ -35,7 +39,7 @@ export let endPage: u32 = 0;
 /** Bytes of linear memory that a machine with this much RAM needs, a multiple of 64 KiB. */
 export function linearBytes(ram: u64): u64 {
   const pages = (<u64>RAM_OFFSET + ram) >> PAGE_SHIFT;
-  const tables = pages * 17 + 64 + <u64>DECODE_TABLES * (DECODE_TABLE + 4);
+  const tables = pages * 25 + 64 + <u64>DECODE_TABLES * (DECODE_TABLE + 4);
   return (<u64>RAM_OFFSET + ram + tables + 0xffff) & ~<u64>0xffff;
 }
 
@@ -46,7 +50,8 @@ export function setUpRam(bytes: u64): void {
   const end = RAM_OFFSET + <u32>bytes;
   endPage = end >> PAGE_SHIFT;
   pageHashes = end;
-  codeIndex = pageHashes + endPage * 8;
+  checkedHashes = pageHashes + endPage * 8;
+  codeIndex = checkedHashes + endPage * 8;
   tableIndex = codeIndex + endPage * 4;
   dirtyMap = tableIndex + endPage * 4;
   tableOwners = (dirtyMap + endPage + 15) & ~15;

@@ -123,7 +123,17 @@ const replicaReport = object({
   haltReason: nullable(string),
   message: nullable(string),
   promotion: nullable(object({ detectMs: number, arbitrateMs: number, promoteMs: number, instant: u64, consoleEnd: u64 })),
-  divergence: nullable(object({ replicaId: string, epoch: u64, expected: string, actual: string, lastEqualInstant: nullable(u64) })),
+  divergence: nullable(
+    object({
+      replicaId: string,
+      epoch: u64,
+      expected: string,
+      actual: string,
+      lastEqualInstant: nullable(u64),
+      pages: list(object({ page: string, expected: string, actual: string })),
+      pageCount: natural,
+    }),
+  ),
   logBytes: u64,
   lastPairing: nullable(object({ backup: string, totalMs: number, pauseMs: number, bytes: u64 })),
   translation: optional(

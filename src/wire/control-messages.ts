@@ -79,13 +79,7 @@ export interface ReplicaReport {
     readonly instant: U64String;
     readonly consoleEnd: U64String;
   } | null;
-  readonly divergence: {
-    readonly replicaId: string;
-    readonly epoch: U64String;
-    readonly expected: string;
-    readonly actual: string;
-    readonly lastEqualInstant: U64String | null;
-  } | null;
+  readonly divergence: DivergenceReport | null;
   readonly logBytes: U64String;
   readonly lastPairing: { readonly backup: string; readonly totalMs: number; readonly pauseMs: number; readonly bytes: U64String } | null;
   /** Null: nothing has run yet, or the guest is interpreted. A worker of an older version does not say. */
@@ -108,6 +102,21 @@ export interface TranslationReport {
   readonly translatedInstructions: number;
   readonly interpretedInstructions: number;
   readonly compileMs: number;
+}
+
+/** A backup whose state was found to differ. Hashes are 16 hexadecimal digits. */
+export interface DivergenceReport {
+  readonly replicaId: string;
+  readonly epoch: U64String;
+  /** State hash of the primary. */
+  readonly expected: string;
+  /** State hash of the backup. */
+  readonly actual: string;
+  readonly lastEqualInstant: U64String | null;
+  /** The first of the pages that differ, `hart`, `devices`, `ram 0x80200000` and the like, with the hash on either side. */
+  readonly pages: readonly { readonly page: string; readonly expected: string; readonly actual: string }[];
+  /** How many differ; 0: they could not be compared, because the replicas stopped at different instants. */
+  readonly pageCount: number;
 }
 
 export type ArbiterRequestMessage =

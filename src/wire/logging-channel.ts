@@ -19,6 +19,7 @@
  *     0x21  stateReceived  bytes varint
  *     0x22  stateVerified  epoch varint
  *     0x23  backupFailed   reason u8, epoch varint, hash u64
+ *     0x24  pageChanges    to the end of the frame, a page each: number varint, hash before u64, hash now u64
  *
  * An input of an epoch is a kind and what it has:
  *
@@ -39,7 +40,7 @@ import { bytesToUuid, uuidToBytes } from "../base/uuid.ts";
 import type { ClockSample, ConsoleInput, EpochInput } from "../engine/epoch.ts";
 import type { BackupFailure, EpochRecord, ExecutionPoint, LoggingChannelMessage } from "../hypervisor/messages.ts";
 
-export const LOGGING_CHANNEL_PROTOCOL = 2;
+export const LOGGING_CHANNEL_PROTOCOL = 3;
 
 /** `statePages` carries at most this many bytes; every other message is far smaller. */
 export const STATE_PAGES_MAX = 2 * 1024 * 1024;
@@ -91,6 +92,7 @@ const TYPE = {
   stateReceived: 0x21,
   stateVerified: 0x22,
   backupFailed: 0x23,
+  pageChanges: 0x24,
 } as const satisfies Record<LoggingChannelFrame["kind"], number>;
 
 const REFUSALS: readonly ChannelRefusal[] = ["bad_secret", "unknown_replica", "engine_mismatch", "protocol_mismatch"];
@@ -195,6 +197,12 @@ export class LoggingChannelEncoder {
         return;
       case "backupFailed":
         writer.u8(FAILURES.indexOf(frame.reason)).varint(frame.epoch).u64(frame.stateHash);
+        return;
+      case "pageChanges":
+        for (let at = 0; at < frame.changes.length; at += 3) {
+          const [page, before, now] = frame.changes.subarray(at, at + 3) as unknown as [bigint, bigint, bigint];
+          writer.varint(page).u64(before).u64(now);
+        }
         return;
       default:
         unreachable(frame);
@@ -377,6 +385,11 @@ export class LoggingChannelDecoder {
         const reason = FAILURES[index];
         if (reason === undefined) throw malformed(`a failure of kind ${index} is not defined`);
         return { kind: "backupFailed", reason, epoch: reader.varint(), stateHash: reader.u64() };
+      }
+      case TYPE.pageChanges: {
+        const words: bigint[] = [];
+        while (reader.remaining > 0) words.push(reader.varint(), reader.u64(), reader.u64());
+        return { kind: "pageChanges", changes: BigUint64Array.from(words) };
       }
       default:
         throw malformed(`its type is ${type}`);

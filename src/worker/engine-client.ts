@@ -2,7 +2,7 @@
 import { Worker } from "node:worker_threads";
 import { UnderstudyError } from "../base/errors.ts";
 import type { CompileService } from "./compile-service.ts";
-import type { EngineCommand, EngineReply, EngineThreadData } from "./engine-commands.ts";
+import type { EngineCommand, EngineReply, EngineThreadData, FlippedBit } from "./engine-commands.ts";
 
 export type EngineAnswer = Exclude<EngineReply, { kind: "failed" }>;
 
@@ -13,6 +13,7 @@ interface EngineClientOptions {
   readonly memoryMiB: number;
   /** Translates; null: the guest is interpreted. */
   readonly compiler: CompileService | null;
+  readonly flipBit?: FlippedBit | null;
   readonly onReply: (reply: EngineAnswer) => void;
   /** The thread died without being asked to; no reply comes after it. */
   readonly onFailure: (error: Error) => void;
@@ -24,9 +25,9 @@ export class EngineClient {
   private epochRuns = false;
   private closed = false;
 
-  constructor({ threadUrl, module, memoryMiB, compiler, onReply, onFailure }: EngineClientOptions) {
+  constructor({ threadUrl, module, memoryMiB, compiler, flipBit = null, onReply, onFailure }: EngineClientOptions) {
     const line = compiler?.connect() ?? null;
-    const workerData: EngineThreadData = { module, memoryMiB, stopFlag: this.stopFlag, compiler: line };
+    const workerData: EngineThreadData = { module, memoryMiB, stopFlag: this.stopFlag, compiler: line, flipBit };
     this.thread = new Worker(threadUrl, { workerData, transferList: line === null ? [] : [line.port] });
     this.thread.on("exit", () => line && compiler?.release(line));
     const fail = (error: Error) => {

@@ -3,6 +3,7 @@
  * posted, and one reply to each.
  */
 import type { ClockSample, EpochEnd, EpochInput, GuestHalt } from "../engine/epoch.ts";
+import type { PageChanges } from "../engine/page-hashes.ts";
 import type { InputSessionTable, ReplicaId } from "../hypervisor/messages.ts";
 import type { CompileLine } from "./compile-messages.ts";
 import type { TranslationStatistics } from "./replica-report.ts";
@@ -15,6 +16,15 @@ export interface EngineThreadData {
   readonly stopFlag: Int32Array;
   /** Leads to the compile thread; null: everything is interpreted. */
   readonly compiler: CompileLine | null;
+  /** Tests alone: on a backup, after the first hash that it has compared. */
+  readonly flipBit: FlippedBit | null;
+}
+
+/** A bit of the machine's state: a page as `PageChanges` numbers it, a byte in it, a bit of that. */
+export interface FlippedBit {
+  readonly page: number;
+  readonly offset: number;
+  readonly bit: number;
 }
 
 export type EngineCommand =
@@ -61,6 +71,8 @@ export type EngineReply =
       readonly inputRoom: number;
       readonly entropyWanted: number;
       readonly stateHash: bigint | null;
+      /** With a hash: the pages that changed since the one before. */
+      readonly pageChanges: PageChanges | null;
       /** About once a second, where the guest is translated. */
       readonly translation: TranslationStatistics | null;
     }
@@ -74,6 +86,7 @@ export type EngineReply =
       readonly round: number;
       readonly final: boolean;
       readonly stateHash: bigint | null;
+      readonly pageChanges: PageChanges | null;
     }
   | { readonly kind: "transferEnded" }
   | { readonly kind: "stateApplied"; readonly bytes: number }

@@ -25,9 +25,11 @@ const GATHER_OUTPUT_BYTES = 64 * 1024;
 /** As often as a replica is reported. */
 const STATISTICS_INTERVAL_MS = 1000;
 
+const NOT_HASHED = { stateHash: null, pageChanges: null } as const;
+
 const port = parentPort;
 assert(port !== null, "the engine thread has a parent");
-const { module, memoryMiB, stopFlag, compiler } = workerData as EngineThreadData;
+const { module, memoryMiB, stopFlag, compiler, flipBit } = workerData as EngineThreadData;
 
 /** Null: everything is interpreted. */
 const translator = compiler && new RemoteCompiler(compiler);
@@ -43,6 +45,7 @@ let printing = false;
 let executed = 0n;
 /** When figures were sent last. */
 let countedMs = Number.NEGATIVE_INFINITY;
+let bitFlipped = flipBit === null;
 
 port.on("message", (command: EngineCommand) => {
   const reply = guarded(() => execute(command));
@@ -80,12 +83,14 @@ function execute(command: EngineCommand): EngineReply {
       return { kind: "stateApplied", bytes: command.pages.length };
     case "verifyState": {
       machine.finishRestore();
+      const stateHash = machine.hash();
+      machine.changedPages(); // Changes count from here.
       const offset = machine.consoleOldest;
       const bytes = machine.readConsole(offset);
       consoleDrained = machine.consoleEnd;
       return {
         kind: "stateHashed",
-        stateHash: machine.hash(),
+        stateHash,
         inputSessions: machine.inputSessions(),
         inputRoom: machine.inputRoom,
         entropyWanted: machine.entropyWanted,
@@ -113,7 +118,7 @@ function runEpoch(command: Extract<EngineCommand, { kind: "runEpoch" }>): Engine
   }
   printing = reason === "output";
   executed += machine.instant - startInstant;
-  return {
+  const ended: EngineReply = {
     kind: "epochEnded",
     endInstant: machine.instant,
     reason,
@@ -124,9 +129,14 @@ function runEpoch(command: Extract<EngineCommand, { kind: "runEpoch" }>): Engine
     halt: machine.halt,
     inputRoom: machine.inputRoom,
     entropyWanted: machine.entropyWanted,
-    stateHash: command.wantHash ? machine.hash() : null,
+    ...(command.wantHash ? { stateHash: machine.hash(), pageChanges: machine.changedPages() } : NOT_HASHED),
     translation: translationStatistics(reason === "halted"),
   };
+  if (!bitFlipped && flipBit !== null && command.exact && command.wantHash) {
+    bitFlipped = true;
+    machine.flipBit(flipBit.page, flipBit.offset, flipBit.bit);
+  }
+  return ended;
 }
 
 /** @param last no epoch follows */
@@ -170,7 +180,8 @@ function captureState({ peer, first, maxBytes, final }: Extract<EngineCommand, {
   const last = machine.captureState(partMax, final);
   const round = machine.captureRound;
   if (last.pages.length > 0) parts.push(last.pages);
-  return { kind: "stateCaptured", peer, parts, pagesLeft: last.pagesLeft, round, final, stateHash: final ? machine.hash() : null };
+  const hashed = final ? { stateHash: machine.hash(), pageChanges: machine.changedPages() } : NOT_HASHED;
+  return { kind: "stateCaptured", peer, parts, pagesLeft: last.pagesLeft, round, final, ...hashed };
 }
 
 function endTransfer(): void {

@@ -19,7 +19,7 @@ import { collectGarbage } from "./collect-garbage.ts";
 import type { CompileService } from "./compile-service.ts";
 import { ConsoleHistory } from "./console-history.ts";
 import { type EngineAnswer, EngineClient } from "./engine-client.ts";
-import type { EngineCommand } from "./engine-commands.ts";
+import type { EngineCommand, FlippedBit } from "./engine-commands.ts";
 import type { EpochRecorder } from "./epoch-recorder.ts";
 import type { WorkerLog } from "./log.ts";
 import type { LoggingChannelSocket } from "./logging-channel-socket.ts";
@@ -58,6 +58,7 @@ interface ReplicaDriverOptions {
     readonly module: WebAssembly.Module;
     readonly memoryMiB: number;
     readonly compiler: CompileService | null;
+    readonly flipBit?: FlippedBit | null;
   };
   /** Keeps what this replica runs as primary; null: nobody asked for it. */
   readonly recorder: EpochRecorder | null;
@@ -321,7 +322,7 @@ export class ReplicaDriver {
         return;
       }
       case "stateCaptured": {
-        const { peer, parts, pagesLeft, round, stateHash } = reply;
+        const { peer, parts, pagesLeft, round, stateHash, pageChanges } = reply;
         const channel = this.channels.get(peer);
         let bytes = 0;
         for (const pages of parts) {
@@ -329,7 +330,7 @@ export class ReplicaDriver {
           channel?.send({ kind: "statePages", pages });
         }
         this.pairing.captured(peer, { bytes, round, pagesLeft });
-        const input: ReplicaInput = { kind: "stateCaptured", peer, bytes, pagesLeft, stateHash };
+        const input: ReplicaInput = { kind: "stateCaptured", peer, bytes, pagesLeft, stateHash, pageChanges };
         if (channel !== undefined && channel.queuedBytes > QUEUED_BYTES_MAX) this.heldCapture = { channel, input };
         else this.feed(input);
         if (reply.final && this.core.status().point.waiting) this.pairing.guestRuns();

@@ -1,4 +1,5 @@
 /** What a worker tells the control plane of one replica: the core's status, and what only the worker knows. */
+import { pageName } from "../engine/page-hashes.ts";
 import type { RegionStatistics } from "../engine/regions.ts";
 import type { ReplicaStatus } from "../hypervisor/messages.ts";
 import type { ReplicaReport, TranslationReport } from "../wire/control-messages.ts";
@@ -80,6 +81,8 @@ export function replicaReport(status: ReplicaStatus, seen: ReplicaObservations):
       expected: hex(divergence.expected),
       actual: hex(divergence.actual),
       lastEqualInstant: divergence.lastEqualInstant?.toString() ?? null,
+      pages: divergence.pages.map(({ page, expected, actual }) => ({ page: pageName(page), expected: hex(expected), actual: hex(actual) })),
+      pageCount: divergence.pageCount,
     },
     logBytes: seen.logBytes.toString(),
     lastPairing: seen.lastPairing && { ...seen.lastPairing, bytes: seen.lastPairing.bytes.toString() },

@@ -4,6 +4,7 @@ import { hostname, totalmem } from "node:os";
 import { join } from "node:path";
 import { UnderstudyError } from "../base/errors.ts";
 import type { NetworkAddress } from "../wire/control-messages.ts";
+import type { FlippedBit } from "./engine-commands.ts";
 
 export interface WorkerSettings {
   /** Control channels, one for each control plane: ws:// or wss://. */
@@ -23,6 +24,8 @@ export interface WorkerSettings {
   readonly engine: Engine;
   /** Folder in which every epoch is kept, too; null: none is. */
   readonly recordDir: string | null;
+  /** Tests alone: a fault for each of the first backups that this process hosts. */
+  readonly testFlipBits: readonly FlippedBit[];
   readonly logLevel: string;
 }
 
@@ -58,6 +61,7 @@ export function readSettings(env: NodeJS.ProcessEnv): WorkerSettings {
     memoryMiB: memoryMiB(env.UNDERSTUDY_WORKER_MEMORY_MIB),
     engine: engine(env.UNDERSTUDY_ENGINE),
     recordDir: env.UNDERSTUDY_RECORD_DIR || null,
+    testFlipBits: flippedBits(env.UNDERSTUDY_TEST_FLIP_BITS),
     logLevel: env.UNDERSTUDY_LOG_LEVEL || "info",
   };
 }
@@ -113,6 +117,16 @@ function engine(value: string | undefined): Engine {
   if (value === undefined || value === "") return "jit";
   if (value !== "interpreter" && value !== "jit") throw badSetting("UNDERSTUDY_ENGINE", value, "interpreter or jit");
   return value;
+}
+
+/** `page.byte.bit`, with commas between. */
+function flippedBits(value: string | undefined): FlippedBit[] {
+  if (value === undefined) return [];
+  return value.split(",").map((part) => {
+    const match = /^(\d{1,7})\.(\d{1,4})\.([0-7])$/.exec(part);
+    if (match === null) throw badSetting("UNDERSTUDY_TEST_FLIP_BITS", value, "page.byte.bit, in decimal, with commas between");
+    return { page: Number(match[1]), offset: Number(match[2]), bit: Number(match[3]) };
+  });
 }
 
 function badSetting(variable: string, value: string | undefined, wanted: string, cause?: unknown): UnderstudyError {

@@ -21,6 +21,7 @@ import { CompileService } from "./compile-service.ts";
 import { ConsoleRelay } from "./console-relay.ts";
 import type { ControlChannel } from "./control-channel.ts";
 import { ControlChannels } from "./control-channels.ts";
+import type { FlippedBit } from "./engine-commands.ts";
 import { EpochRecorder } from "./epoch-recorder.ts";
 import type { GuestImages } from "./guest-images.ts";
 import type { WorkerLog } from "./log.ts";
@@ -69,11 +70,13 @@ export class Worker {
   private readonly dialler = new PairingDialler();
   private readonly changed = new Set<string>();
   private loggingAddress: NetworkAddress;
+  private readonly flipBits: FlippedBit[];
   private reportTimer: NodeJS.Timeout | undefined;
 
   constructor(private readonly options: WorkerOptions) {
     const { settings, log } = options;
     this.loggingAddress = settings.loggingListen;
+    this.flipBits = [...settings.testFlipBits];
     this.compiler =
       settings.engine === "interpreter"
         ? null
@@ -224,6 +227,7 @@ export class Worker {
         module: this.options.machine.module,
         memoryMiB: spec.memoryMiB,
         compiler: this.compiler,
+        flipBit: (role === "backup" ? this.flipBits.shift() : undefined) ?? null,
       },
       nowUs,
       log,

@@ -266,13 +266,30 @@ describe("a backup that dies", () => {
     await control.waitFor("demo", "protected");
   });
 
-  test("by divergence is recorded with both hashes", async () => {
+  test("by divergence is recorded with both hashes and the pages, and shown until another is in its place", async () => {
     const { vm, primary, primaryId, backupId } = await control.protectedVm("demo");
-    const divergence = { replicaId: backupId, epoch: "17", expected: "aa", actual: "bb", lastEqualInstant: "900" };
+    const divergence = {
+      replicaId: backupId,
+      epoch: "17",
+      expected: "aa",
+      actual: "bb",
+      lastEqualInstant: "900",
+      pages: [{ page: "ram 0x80200000", expected: "cc", actual: "dd" }],
+      pageCount: 3,
+    };
     await primary.ask(vm.id, primaryId, { kind: "goSolo", term: String(vm.status.term), lost: backupId, reason: "divergence" });
     primary.report(primaryId, { term: String(vm.status.term + 1), synced: [], divergence });
     const event = await firstEvent("vm.divergence.detected");
     expect(event.data).toEqual(divergence);
+    const diverged = ({ status }: Vm) => status.conditions.find(({ type }) => type === "Diverged");
+    const seen = await control.vmThat("demo", (now) => diverged(now) !== undefined);
+    const message = `Backup ${backupId} had the state hash bb, its primary aa; they were last equal at instant 900; 3 pages differ, first ram 0x80200000`;
+    expect(diverged(seen)).toMatchObject({ message });
+    const rebuilt = await control.vmThat(
+      "demo",
+      ({ status }) => status.protection.state === "protected" && status.term > vm.status.term + 1,
+    );
+    expect(diverged(rebuilt)).toMatchObject({ status: "False", reason: "BackupRebuilt", message });
   });
 
   test("before it was synced is replaced without a change of term by its loss", async () => {

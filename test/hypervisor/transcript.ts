@@ -363,6 +363,8 @@ function tellMessage(message: LoggingChannelMessage): string {
       return `stateReceived of ${message.bytes} bytes`;
     case "stateVerified":
       return `stateVerified before epoch ${message.epoch}`;
+    case "pageChanges":
+      return `pageChanges of ${message.changes.length / 3} pages`;
     case "backupFailed":
       return `backupFailed at epoch ${message.epoch}: ${message.reason}, hash ${hex(message.stateHash)}`;
   }

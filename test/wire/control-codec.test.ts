@@ -25,7 +25,15 @@ const report: ReplicaReport = {
   haltReason: null,
   message: null,
   promotion: { detectMs: 1.5, arbitrateMs: 2, promoteMs: 0, instant: "1", consoleEnd: "2" },
-  divergence: { replicaId: "rep_2", epoch: "1", expected: "a", actual: "b", lastEqualInstant: null },
+  divergence: {
+    replicaId: "rep_2",
+    epoch: "1",
+    expected: "a",
+    actual: "b",
+    lastEqualInstant: null,
+    pages: [{ page: "hart", expected: "c", actual: "d" }],
+    pageCount: 1,
+  },
   logBytes: "0",
   lastPairing: { backup: "rep_2", totalMs: 1, pauseMs: 1, bytes: "3" },
   translation: {

@@ -69,6 +69,10 @@ const anyFrame: fc.Arbitrary<LoggingChannelFrame> = fc.oneof(
   fc.record({ kind: fc.constant("stateReceived" as const), bytes: fc.nat() }),
   fc.record({ kind: fc.constant("stateVerified" as const), epoch: u64 }),
   fc.record({
+    kind: fc.constant("pageChanges" as const),
+    changes: fc.array(fc.tuple(u64, u64, u64), { maxLength: 20 }).map((pages) => BigUint64Array.from(pages.flat())),
+  }),
+  fc.record({
     kind: fc.constant("backupFailed" as const),
     reason: fc.constantFrom("divergence" as const, "state_mismatch" as const),
     epoch: u64,

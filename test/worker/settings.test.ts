@@ -56,6 +56,10 @@ describe("a worker's settings", () => {
     { env: { ...enough, UNDERSTUDY_LOGGING_LISTEN: "7000" }, says: /wanted is host:port/ },
     { env: { ...enough, UNDERSTUDY_LOGGING_LISTEN: "127.0.0.1:70000" }, says: /wanted is host:port/ },
     { env: { ...enough, UNDERSTUDY_IMAGE_STORE: undefined }, says: /UNDERSTUDY_IMAGE_STORE: it is not set/ },
+    {
+      env: { ...enough, UNDERSTUDY_TEST_FLIP_BITS: "1.2.3,1.2.8" },
+      says: /UNDERSTUDY_TEST_FLIP_BITS: it is "1.2.3,1.2.8", wanted is page/,
+    },
     { env: { ...enough, UNDERSTUDY_WORKER_MEMORY_MIB: "lots" }, says: /wanted is a number of MiB/ },
   ];
   for (const { env, says } of wrong) {

@@ -448,6 +448,32 @@ describe("a peer that breaks the protocol", () => {
   });
 });
 
+test("a bit that flips in a backup's ram, register or device is found, told where it is, and the next backup takes its place", async () => {
+  const faults = [
+    { bit: `${0x80e00}.17.5`, page: "ram 0x80e00000" },
+    { bit: "1.216.0", page: "hart" }, // x27, which the guest never touches
+    { bit: "2.416.2", page: "devices" }, // the priority of interrupt source 40
+  ];
+  const plane = await controlPlane();
+  startWorker(plane, "worker-0");
+  startWorker(plane, "worker-1", { UNDERSTUDY_TEST_FLIP_BITS: faults.map(({ bit }) => bit).join() });
+  const [a, b] = await Promise.all([plane.joined("worker-0"), plane.joined("worker-1")]);
+  const spec = guest(plane, IDLE);
+  plane.createPrimary(a, "vm_1", "rep_a", spec);
+  await plane.reported("rep_a", "is live", ({ state }) => state === "live");
+  for (const [index, { page }] of faults.entries()) {
+    const backup = `rep_b${index}`;
+    await plane.protect(a, b, "vm_1", backup, spec);
+    const { divergence } = await plane.reported("rep_a", `is told of ${page}`, (report) => report.divergence?.replicaId === backup);
+    expect(divergence).toMatchObject({ pageCount: 1, pages: [{ page }] });
+    expect(divergence?.lastEqualInstant).not.toBe(null);
+    expect(divergence?.expected).not.toBe(divergence?.actual);
+    await plane.reported(backup, "halts", ({ haltReason }) => haltReason === "divergence");
+    await plane.reported("rep_a", "is alone", ({ synced }) => synced.length === 0);
+  }
+  await plane.protect(a, b, "vm_1", "rep_c", spec);
+});
+
 describe("pairing is refused", () => {
   test("to a peer that does not know the secret, and the primary goes on unprotected", async () => {
     const at = await site(2);

@@ -1,6 +1,7 @@
 /** The tables as drizzle knows them. `migrations/` makes them; a test holds the two equal. */
 import { sql } from "drizzle-orm";
 import { bigint, integer, jsonb, pgTable, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
+import type { DivergenceReport } from "../../wire/control-messages.ts";
 import type { EventDraft, EventType } from "../domain/events.ts";
 import type { ProtectionReason, ProtectionState } from "../domain/protection.ts";
 import type { ReplicaFacts } from "../domain/replica-facts.ts";
@@ -32,6 +33,12 @@ export interface StoredGapMs {
   readonly arbitrate: number;
   readonly promote: number;
   readonly total: number;
+}
+
+/** The newest divergence that a primary told of. */
+export interface StoredDivergence extends DivergenceReport {
+  /** RFC 3339: when the control plane heard of it. */
+  readonly at: string;
 }
 
 export const tokens = pgTable("tokens", {
@@ -98,6 +105,7 @@ export const vms = pgTable("vms", {
   protectionSince: time("protection_since").notNull().defaultNow(),
   instant: instant("instant").notNull().default(0n),
   consoleEnd: instant("console_end").notNull().default(0n),
+  divergence: jsonb("divergence").$type<StoredDivergence>(),
   operationId: text("operation_id"),
   deleteOperationId: text("delete_operation_id"),
   createdAt: time("created_at").notNull().defaultNow(),

@@ -1,6 +1,6 @@
 /** A VM as the public contract shows it: its rows, and on them what the workers report now. */
 import type { LoadedReplica, LoadedVm } from "../db/queries/read-vm.ts";
-import type { VmRow } from "../db/schema.ts";
+import type { StoredDivergence, VmRow } from "../db/schema.ts";
 import type { Replica, Vm } from "../schemas/vm.ts";
 import { presentFailover } from "./failover.ts";
 import type { LiveView } from "./live-view.ts";
@@ -74,12 +74,14 @@ export function presentReplica({ replica, worker }: LoadedReplica, vm: VmRow, li
   };
 }
 
-function conditionsOf(vm: VmRow, arbiterUnavailable: boolean): Vm["status"]["conditions"] {
+type Condition = Vm["status"]["conditions"][number];
+
+function conditionsOf(vm: VmRow, arbiterUnavailable: boolean): Condition[] {
   const ready = vm.state === "running";
   const isProtected = vm.protectionState === "protected";
   const synced = vm.synced.length;
   const wanted = vm.spec.protection.backups;
-  const conditions: Vm["status"]["conditions"] = [
+  const conditions: Condition[] = [
     {
       type: "Ready",
       status: ready ? "True" : "False",
@@ -92,7 +94,7 @@ function conditionsOf(vm: VmRow, arbiterUnavailable: boolean): Vm["status"]["con
       type: "Protected",
       status: isProtected ? "True" : "False",
       reason: camel(vm.protectionReason ?? vm.protectionState),
-      message: isProtected ? "A backup would take over at the same instruction" : `Protection is ${vm.protectionState}`,
+      message: protectionMessage(vm),
       lastTransitionTime: vm.protectionSince.toISOString(),
       observedGeneration: vm.generation,
     },
@@ -105,6 +107,7 @@ function conditionsOf(vm: VmRow, arbiterUnavailable: boolean): Vm["status"]["con
       observedGeneration: vm.generation,
     },
   ];
+  if (vm.divergence !== null) conditions.push(divergedCondition(vm, vm.divergence));
   if (arbiterUnavailable) {
     conditions.push({
       type: "ArbiterReachable",
@@ -116,6 +119,33 @@ function conditionsOf(vm: VmRow, arbiterUnavailable: boolean): Vm["status"]["con
     });
   }
   return conditions;
+}
+
+function protectionMessage({ protectionState, protectionReason }: VmRow): string {
+  if (protectionState === "protected") return "A backup would take over at the same instruction";
+  if (protectionReason === "engine_mismatch")
+    return "engine_mismatch: a pair runs one build of the machine, and no worker with room runs the build of the primary's worker";
+  return `Protection is ${protectionState}`;
+}
+
+/** True until another backup has taken the place of the one that differed. */
+function divergedCondition(
+  vm: VmRow,
+  { replicaId, at, expected, actual, lastEqualInstant, pages, pageCount }: StoredDivergence,
+): Condition {
+  const rebuilt = vm.synced.length >= vm.spec.protection.backups && !vm.synced.includes(replicaId);
+  const where = pages.map(({ page }) => page).join(", ");
+  const differing = pageCount === 0 ? "they stopped at different instants" : `${pageCount} pages differ, first ${where}`;
+  return {
+    type: "Diverged",
+    status: rebuilt ? "False" : "True",
+    reason: rebuilt ? "BackupRebuilt" : "StateHashMismatch",
+    message:
+      `Backup ${replicaId} had the state hash ${actual}, its primary ${expected}; they were last equal at instant ` +
+      `${lastEqualInstant ?? "unknown"}; ${differing}`,
+    lastTransitionTime: rebuilt ? vm.updatedAt.toISOString() : at,
+    observedGeneration: vm.generation,
+  };
 }
 
 function largest(row: bigint, report: string | undefined): bigint {

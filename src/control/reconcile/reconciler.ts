@@ -10,7 +10,8 @@
 import type { ReplicaReport } from "../../wire/control-messages.ts";
 import { readImage } from "../db/queries/images.ts";
 import { placeReplica } from "../db/queries/place-replica.ts";
-import { lockVm, type PlanFacts, readPlanFacts } from "../db/queries/plan-facts.ts";
+import { type PlanFacts, readPlanFacts } from "../db/queries/plan-facts.ts";
+import { recordDivergence } from "../db/queries/record-divergence.ts";
 import { recordRepair } from "../db/queries/record-repair.ts";
 import { setWorkerState } from "../db/queries/set-worker-state.ts";
 import { trimHistory } from "../db/queries/trim-history.ts";
@@ -47,9 +48,8 @@ export class Reconciler {
   /** Why nobody could be found for a VM's next replica; in memory, as it is found out again at every pass. */
   private readonly refusals = new Map<string, "no_capacity" | "engine_mismatch">();
   private readonly backoff = new Map<string, { untilMs: number; delayMs: number }>();
-  /** Backups whose pairing, and divergences that, are written down already. */
+  /** Backups whose pairing is written down already. */
   private readonly repairs = new Set<string>();
-  private readonly divergences = new Set<string>();
 
   constructor(options: ReconcilerOptions) {
     this.options = options;
@@ -430,16 +430,9 @@ export class Reconciler {
   }
 
   private async noteDivergence(vm: VmRow, { divergence }: ReplicaReport): Promise<void> {
-    if (divergence === null) return;
-    const key = `${divergence.replicaId} ${divergence.epoch}`;
-    if (this.divergences.has(key)) return;
+    if (divergence === null || (vm.divergence?.replicaId === divergence.replicaId && vm.divergence.epoch === divergence.epoch)) return;
     this.options.log.error({ vmId: vm.id, divergence }, "a backup's state differed from its primary's: it was ejected");
-    await this.options.database.transaction(async (tx) => {
-      // The VM's row before the event clock, as everywhere.
-      await lockVm(tx.db, vm.id);
-      tx.emit({ type: "vm.divergence.detected", vmId: vm.id, term: vm.term, data: { ...divergence } });
-    });
-    this.divergences.add(key);
+    await recordDivergence(this.options.database, vm, divergence);
   }
 }
 
