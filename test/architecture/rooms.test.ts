@@ -66,11 +66,34 @@ test("the machine imports nothing but itself and the numbers of the specificatio
   expect(wrong).toEqual([]);
 });
 
+/** If the simulator needed more of the product than this, logic would have leaked into the shell. */
+const SIMULATED = ["src/base/", "src/isa/", "src/engine/", "src/hypervisor/", "src/wire/", "src/control/domain/"];
+/** Those that are no part of a simulated world: the command, the tests, and who loads a guest from disk. */
+const AROUND_THE_SIMULATOR = ["main.ts", "guests.ts", "simulation.test.ts"];
+
+test("the simulator imports pure rooms and the control plane's pure decisions, and asks for no date and no chance", () => {
+  const wrong: string[] = [];
+  let seen = 0;
+  for (const { name, text } of filesUnder("test/simulation")) {
+    if (AROUND_THE_SIMULATOR.some((around) => name === `test/simulation/${around}`)) continue;
+    for (const [, path = ""] of text.matchAll(/(?:from|import\()\s*"([^"]+)"/g)) {
+      seen++;
+      const target = path.startsWith(".") ? join(name, "..", path) : path;
+      if (!target.startsWith("test/simulation/") && !SIMULATED.some((room) => target.startsWith(room)))
+        wrong.push(`${name} imports ${path}`);
+    }
+    if (/\bDate\b|\bMath\.random\b|\bperformance\b|\bprocess\.(?:hrtime|env)\b|\bsetTimeout\b/.test(withoutComments(text)))
+      wrong.push(`${name} asks for what is not simulated`);
+  }
+  expect(seen).toBeGreaterThan(40);
+  expect(wrong).toEqual([]);
+});
+
 test("the pure rooms type-check without Node, timers or console, and ask for no date and no chance", async () => {
   const tsc = join(root, "node_modules/ts7/bin/tsc");
   await promisify(execFile)(process.execPath, [tsc, "-p", "src/tsconfig.pure.json"], { cwd: root });
   const wrong = PURE.flatMap(sources)
-    .filter(({ text }) => /\bDate\b|\bMath\.random\b/.test(text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "")))
+    .filter(({ text }) => /\bDate\b|\bMath\.random\b/.test(withoutComments(text)))
     .map(({ name }) => name);
   expect(wrong).toEqual([]);
 });
@@ -100,8 +123,16 @@ test("README's room table is the room map", () => {
   expect(rows).toEqual(wanted);
 });
 
+function withoutComments(text: string): string {
+  return text.replace(/\/\*[\s\S]*?\*\/|\/\/.*/g, "");
+}
+
 function sources(room: string): { name: string; text: string }[] {
-  const found = readdirSync(join(root, "src", room), { recursive: true, withFileTypes: true })
+  return filesUnder(join("src", room));
+}
+
+function filesUnder(folder: string): { name: string; text: string }[] {
+  const found = readdirSync(join(root, folder), { recursive: true, withFileTypes: true })
     .filter((entry) => entry.isFile() && entry.name.endsWith(".ts"))
     .map((entry) => join(entry.parentPath, entry.name).slice(root.length))
     .map((name) => ({ name, text: readFileSync(join(root, name), "utf8") }));

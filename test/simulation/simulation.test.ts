@@ -1,4 +1,5 @@
 /** Whole clusters under seeded faults: the protocol keeps its invariants, and what breaks them is found. */
+import { randomInt } from "node:crypto";
 import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, test } from "vitest";
@@ -11,7 +12,7 @@ import { type RunForm, readRun, writeRun } from "./run-form.ts";
 import { type Found, shrink } from "./shrink.ts";
 import { Simulation, SimulationFailure } from "./simulation.ts";
 
-const SEEDS = 25;
+const SEEDS = 20;
 const STEPS = 2000;
 /** Worlds in which a deliberate bug must show. */
 const BUG_SEEDS = 400;
@@ -26,6 +27,12 @@ test(`${SEEDS} worlds under faults keep the invariants, and heal`, () => {
   expect(total.promotions).toBeGreaterThan(SEEDS);
   expect(total.pairings).toBeGreaterThan(SEEDS);
 });
+
+for (const seed of [randomInt(1_000, 2 ** 31), randomInt(1_000, 2 ** 31), randomInt(1_000, 2 ** 31)]) {
+  test(`a world that nobody has seen keeps the invariants, and heals: seed=${seed} faults=all steps=${STEPS} guest=model`, () => {
+    expect(new Simulation({ seed, steps: STEPS, guests: MODEL_GUESTS }).run().worlds).toBe(1);
+  });
+}
 
 test("worlds whose guests are a program on the real machine keep the invariants, and heal", () => {
   const total = noFigures();
