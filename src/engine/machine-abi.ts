@@ -30,7 +30,7 @@ export interface MachineAbi {
   tracedProgramCounter(): bigint;
   tracedInstruction(): number;
   written(address: number, length: number): void;
-  setSampling(instructions: number): void;
+  setSampling(instructions: number, landings: number): void;
   regionSamples(): number;
   regionSamplesMax(): number;
   regionOwners(): number;

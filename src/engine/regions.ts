@@ -1,11 +1,11 @@
 /**
  * One machine's translated code: what runs often is found by samples, compiled by somebody else, and installed between two runs.
  *
- *     sampled --some--> looked up --more--> requested --answered, bytes still the same--> installed --its page is written--> dropped
+ *     sampled, or landed at --some--> looked up --more--> requested --answered, bytes still the same--> installed --its page is written--> dropped
  *
  * None of it is state: whether, when and in which order regions are installed is never seen by the guest.
  */
-import { type MACHINE_FUNCTIONS, type MachineAddresses, NO_ENTRY } from "../jit/index.ts";
+import { type MACHINE_FUNCTIONS, type MachineAddresses, NO_ENTRY, partition, type RegionSource } from "../jit/index.ts";
 import type { MachineAbi } from "./machine-abi.ts";
 import { type CompiledRegion, type CompiledRegions, hashPage, PAGE_BYTES, type RegionCompiler } from "./region-compiler.ts";
 
@@ -15,6 +15,8 @@ export interface RegionOptions {
   readonly sampleInterval?: number;
   /** Samples of an address that make it worth a region. */
   readonly threshold?: number;
+  /** So many times that translated code, or a trap, comes to a place without a region make it worth one. */
+  readonly landings?: number;
   /** Instructions that a region retires before it is compiled for speed. */
   readonly optimiseAfter?: number;
   /** Regions installed at once; the oldest make room. At most what the machine numbers. */
@@ -45,6 +47,8 @@ export interface RegionStatistics {
 
 const SAMPLE_INTERVAL = 2048;
 const THRESHOLD = 32;
+/** Some 40 us of the guest's time. */
+const LANDINGS = 512;
 /** Compiling for speed takes some 20 us an instruction, on another thread, and makes a region up to twice as fast. */
 const OPTIMISE_AFTER = 5_000_000;
 /** Looks between two at how much each region has run. */
@@ -54,10 +58,10 @@ const FORGET_LOOKS = 64;
 /** What is known already is worth this fraction of the samples. */
 const KNOWN_THRESHOLD_DIVISOR = 8;
 /** Seeds that one region is made from. */
-const SEEDS_MAX = 8;
+const SEEDS_MAX = 64;
 /** Entries of older regions that a new one of the same page has too. */
-const ENTRIES_MAX = 64;
-/** Regions compiled together. */
+const ENTRIES_MAX = 256;
+/** Pages whose regions are compiled together. */
 const BATCH_MAX = 16;
 /** Addresses counted; beyond it counting begins anew. */
 const COUNTED_MAX = 20_000;
@@ -67,7 +71,7 @@ const TLB_EMPTY = 0xffff_ffff_ffff_ffffn;
 const ASKED_AGAIN_BITS = 3;
 const ASKED_AGAIN_BITS_MAX = 20;
 /** So many requests of one page make the next ones a bit dearer. */
-const REQUESTS_OF_PAGE = 2;
+const REQUESTS_OF_PAGE = 4;
 
 const NO_PAGES: ReadonlySet<number> = new Set();
 
@@ -147,7 +151,7 @@ export class Regions {
     this.owners = new Uint32Array(memory.buffer, machine.regionOwners(), machine.regionNumbers());
     this.heat = new Uint32Array(memory.buffer, machine.regionHeat(), machine.regionNumbers());
     table.grow(machine.regionNumbers() - table.length);
-    machine.setSampling(options.sampleInterval ?? SAMPLE_INTERVAL);
+    machine.setSampling(options.sampleInterval ?? SAMPLE_INTERVAL, options.landings ?? LANDINGS);
   }
 
   statistics(): RegionStatistics {
@@ -166,7 +170,11 @@ export class Regions {
     }
     const count = this.samples[0] ?? 0;
     if (count > 0) {
-      for (let i = 1; i <= count; i++) this.count(this.samples[i] ?? 0);
+      for (let i = 1; i <= count; i++) {
+        const sample = this.samples[i] ?? 0;
+        const landed = sample % 2;
+        this.count(sample - landed, landed === 1 ? this.threshold : 1);
+      }
       this.samples[0] = 0;
     }
     if (this.wanted.size > 0 && this.compiler.outstanding === 0) this.request();
@@ -190,12 +198,14 @@ export class Regions {
     this.compiler.optimise(hottest.region, this.addresses);
   }
 
-  private count(address: number): void {
+  private count(address: number, samples: number): void {
     if (this.counts.size >= COUNTED_MAX) this.counts.clear();
-    const count = (this.counts.get(address) ?? 0) + 1;
+    const before = this.counts.get(address) ?? 0;
+    const count = before + samples;
     this.counts.set(address, count);
     const page = Math.floor(address / PAGE_BYTES);
-    if (count === Math.ceil(this.threshold / KNOWN_THRESHOLD_DIVISOR)) this.lookUp(page);
+    const known = Math.ceil(this.threshold / KNOWN_THRESHOLD_DIVISOR);
+    if (before < known && count >= known) this.lookUp(page);
     const asked = this.asked.get(address) ?? 0;
     const ofPage = this.askedOfPage.get(page)?.times ?? 0;
     const bits = ASKED_AGAIN_BITS * asked + Math.floor(ofPage / REQUESTS_OF_PAGE);
@@ -218,19 +228,22 @@ export class Regions {
   }
 
   private request(): void {
-    const sources = [];
+    const sources: RegionSource[] = [];
     const delta = this.commonAddend();
-    for (const [page, seeds] of this.wanted) {
-      if (sources.length === BATCH_MAX) break;
+    for (const [page, seeds] of [...this.wanted].slice(0, BATCH_MAX)) {
       this.wanted.delete(page);
       const bytes = this.pageBytes(page).slice();
       const { executed, entries } = this.decoded(page, seeds);
-      sources.push({ page: bytes, executed, seeds: [...seeds, ...entries.slice(0, ENTRIES_MAX)], delta });
+      const entered = new Set(entries);
+      for (const part of partition(bytes, executed, [...seeds, ...entries.slice(0, ENTRIES_MAX)])) {
+        if (part.seeds.some((seed) => !entered.has(seed))) sources.push({ page: bytes, ...part, delta });
+      }
       const hash = this.note(page, bytes);
       const before = this.askedOfPage.get(page);
       if (this.askedOfPage.size >= COUNTED_MAX) this.askedOfPage.clear();
       this.askedOfPage.set(page, { hash, times: before?.hash === hash ? before.times + 1 : 1 });
     }
+    if (sources.length === 0) return;
     this.requested += sources.length;
     this.compiler.request(sources, this.addresses);
   }

@@ -44,7 +44,7 @@ export interface ControlFlow {
  * @param seeds offsets at which the guest enters often
  */
 export function findControlFlow(page: Uint8Array, executed: Uint8Array, seeds: readonly number[]): ControlFlow {
-  const { blocks, entries } = discover(page, executed, seeds);
+  const { blocks, entries } = findBlocks(page, executed, seeds, REGION_INSTRUCTIONS_MAX);
   return order(blocks, entries);
 }
 
@@ -75,7 +75,17 @@ function instructionAt(view: DataView, offset: number): Instruction | null {
   return { offset, length: 4, operation: decodeOperation(view.getInt32(offset, true)) };
 }
 
-function discover(page: Uint8Array, executed: Uint8Array, seeds: readonly number[]): { blocks: Map<number, Block>; entries: Set<number> } {
+/**
+ * The blocks that the seeds lead to by offset, and where they are entered: at seeds, where calls lead, and where the guest comes back.
+ *
+ * @param maximum instructions; what is furthest from the seeds is left out
+ */
+export function findBlocks(
+  page: Uint8Array,
+  executed: Uint8Array,
+  seeds: readonly number[],
+  maximum: number,
+): { blocks: Map<number, Block>; entries: Set<number> } {
   const view = new DataView(page.buffer, page.byteOffset, PAGE_BYTES);
   const entries = new Set(seeds);
   const leaders = new Set<number>();
@@ -83,7 +93,7 @@ function discover(page: Uint8Array, executed: Uint8Array, seeds: readonly number
   const waiting: number[] = [];
   const lead = (offset: number): void => {
     if (!inPage(offset) || leaders.has(offset) || executed[offset >> 1] === 0) return;
-    if (instructions.size >= REGION_INSTRUCTIONS_MAX && !instructions.has(offset)) return;
+    if (instructions.size >= maximum && !instructions.has(offset)) return;
     leaders.add(offset);
     waiting.push(offset);
   };
@@ -123,7 +133,7 @@ function discover(page: Uint8Array, executed: Uint8Array, seeds: readonly number
         }
         break;
       }
-      if (instructions.size >= REGION_INSTRUCTIONS_MAX) break;
+      if (instructions.size >= maximum) break;
       offset = after;
     }
   }

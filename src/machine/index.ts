@@ -18,7 +18,7 @@ import { mulh, mulhsu, mulhu } from "./hart/integer";
 import { dataSet, modeChanged } from "./hart/mmu";
 import { Op } from "./hart/ops";
 import { openPmp, pmpChanged } from "./hart/pmp";
-import { installRegion as install, regionAtomic, regionCsr, regionLoad, regionStore } from "./hart/regions";
+import { installRegion as install, regionAtomic, regionCsr, regionLoad, regionStore, reportLandings } from "./hart/regions";
 import { flushAllTlbs, flushWriteTlb, forgetTranslations } from "./hart/tlb";
 import { ALWAYS_END, FIRST_PAGE, listChanges, mayHoldData, rehash, updateHash } from "./hash";
 import {
@@ -241,12 +241,16 @@ export function written(address: u32, length: u32): void {
 
 // --- translated code: called by the engine ---------------------------------------------------------------------------
 
-/** From now on, what runs after every so many interpreted instructions is listed at `regionSamples`. */
-export function setSampling(instructions: u32): void {
+/**
+ * From now on, what runs after every so many interpreted instructions is listed at `regionSamples`, and where no region can be
+ * entered each time that the interpreter has taken over there so often.
+ */
+export function setSampling(instructions: u32, landings: u32): void {
   sampleEvery(instructions);
+  reportLandings(landings);
 }
 
-/** A count, then linear addresses of instructions that run often, u32 each; the host empties it by storing 0. */
+/** A count, then linear addresses of instructions that run often, u32 each, plus 1 where it is for the landings; the host empties it by storing 0. */
 export function regionSamples(): u32 {
   return REGION_SAMPLES;
 }

@@ -143,7 +143,7 @@ export const PMP_RANGES: u32 = TABLE_PAGES + TABLE_PAGES_MAX * 4;
 export const PMP_RANGE: u32 = 24;
 /**
  * What regions and the host share (hart/regions.ts): how the last call from a region ended, u32; a list of u32 that the host
- * empties: a count, then linear addresses of code that runs often.
+ * empties: a count, then linear addresses of code that runs often, plus 1 where translated code leads there.
  */
 export const REGION_OUTCOME: u32 = 0xe0000;
 /** u64 each: how often regions were left by reason (hart/regions.ts), then the instructions that they retired. Figures for people. */
@@ -156,6 +156,9 @@ export const REGION_OWNERS: u32 = 0xe1000;
 export const REGION_NUMBERS: u32 = 4096;
 /** u32 a region, modulo 2^32: the instructions that it has retired since it was installed. */
 export const REGION_HEAT: u32 = 0xe5000;
+/** Places without a region that translated code comes to, in a hash table: linear address u32, how often u32 (hart/regions.ts). */
+export const REGION_LANDINGS: u32 = 0xe9000;
+export const REGION_LANDINGS_SIZE: u32 = 1024;
 /** Where the host puts bytes for the machine: an input session's id and its bytes; or what a region was made from. */
 export const EXCHANGE: u32 = 0xf0000;
 export const EXCHANGE_SIZE: u32 = 0x2000;

@@ -43,7 +43,7 @@ export type Engine = "interpreter" | "translates-all" | "translates-often" | "tr
 
 const SAMPLING: Readonly<Record<Exclude<Engine, "interpreter" | "translates-erratically">, Omit<RegionOptions, "compiler">>> = {
   // Few regions, so that they push each other out.
-  "translates-all": { sampleInterval: 3, threshold: 1, maximum: 24 },
+  "translates-all": { sampleInterval: 3, threshold: 1, landings: 1, maximum: 24 },
   "translates-often": { sampleInterval: 1024, threshold: 8 },
 };
 
@@ -54,6 +54,7 @@ function erraticSampling(prng: Prng): Omit<RegionOptions, "compiler"> {
     threshold: prng.between(1, 4),
     maximum: prng.between(1, 1 << prng.between(0, 10)),
     optimiseAfter: prng.between(1, 2000),
+    landings: prng.between(0, 3),
   };
 }
 

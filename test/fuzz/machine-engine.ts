@@ -12,7 +12,7 @@ const LIMIT = 1_000_000n;
 
 /** Translated code is installed between two runs: so often, and whatever has run once. */
 const SLICE = 2000n;
-const TRANSLATOR = { sampleInterval: 3, threshold: 1, maximum: 40 };
+const TRANSLATOR = { sampleInterval: 3, threshold: 1, landings: 1, maximum: 40 };
 
 export type MachineEngineName = "interpreter" | "translator";
 

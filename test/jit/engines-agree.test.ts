@@ -57,6 +57,7 @@ describe("translated code", () => {
         compiler: new ImmediateCompiler(),
         sampleInterval: 1 + (seed % 7),
         threshold: 1,
+        landings: seed % 5 === 0 ? 1 : 512,
         maximum: 1 + (seed % 40),
         optimiseAfter: 20,
       };

@@ -34,7 +34,7 @@ import {
   slowStore,
 } from "./mmu";
 import { Op } from "./ops";
-import { beginRegion, EXIT_INTERPRET, EXIT_LOOK_AGAIN, noteSample, REGION_LEFT_MAX } from "./regions";
+import { beginRegion, EXIT_INTERPRET, EXIT_LOOK_AGAIN, noteLanding, noteSample, REGION_LEFT_MAX } from "./regions";
 import { clearTranslationsDropped, translationsDropped } from "./tlb";
 import { dueInterrupt, nextTimerInstant, pendingInterrupts, returnFromMachine, returnFromSupervisor, takeTrap } from "./trap";
 
@@ -296,6 +296,7 @@ let table: u32 = 0;
 function execute(instant: u64, target: u64): void {
   n = target - instant;
   if (!goTo(load<u64>(PC), target)) return;
+  landed();
   while (true) {
     const chunk = min(n, untilSample);
     quota = chunk;
@@ -339,6 +340,12 @@ function sample(): void {
   if (load<u8>(ip) != Op.Enter) noteSample(pageOfTable(table) + ((ip - table) >> 2));
   untilSample = sampleInterval;
   sampleFrom = 0;
+}
+
+/** The interpreter takes over at `ip`, unless a region does. */
+function landed(): void {
+  const op = load<u8>(ip);
+  if (op != Op.Enter && op != Op.Straddle && table != LONE_ENTRY) noteLanding(pageOfTable(table) + ((ip - table) >> 2));
 }
 
 function pcNow(): u64 {
@@ -1241,7 +1248,9 @@ function slowStep(target: u64): bool {
     case Op.Straddle:
       return goToLone(pc, target);
     case Op.PageEnd:
-      return goTo(pc, target);
+      if (!goTo(pc, target)) return false;
+      landed();
+      return true;
     case Op.Enter:
       return enterRegions(target);
     case Op.Illegal:
@@ -1369,7 +1378,11 @@ function enterRegions(target: u64): bool {
       page = pc & ~<u64>0xfff;
       ip = table + ((<u32>pc & 0xfff) << 2);
     } else if (!goTo(pc, target)) return false;
-    if (load<u8>(ip) != Op.Enter || n == 0) return true;
+    if (n == 0) return true;
+    if (load<u8>(ip) != Op.Enter) {
+      if (reason != EXIT_INTERPRET) landed();
+      return true;
+    }
     // The entry leads into a region that leaves this instruction to the interpreter.
     if (reason == EXIT_INTERPRET) return goToLone(pc, target);
   }

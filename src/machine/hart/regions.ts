@@ -16,7 +16,8 @@ import {
   CSR_CYCLE, CSR_FCSR, CSR_FFLAGS, CSR_FRM, CSR_INSTRET, CSR_SCAUSE, CSR_SEPC, CSR_SIE, CSR_SSCRATCH, CSR_SSTATUS, CSR_STVAL, CSR_TIME,
 } from "../../isa/csr";
 import {
-  DECODE_COVERED, DECODE_ENTRY, EXCHANGE, REGION_HEAT, REGION_NUMBERS, REGION_SAMPLES_MAX, REGION_OUTCOME, REGION_OWNERS, REGION_SAMPLES,
+  DECODE_COVERED, DECODE_ENTRY, EXCHANGE, REGION_HEAT, REGION_LANDINGS, REGION_LANDINGS_SIZE, REGION_NUMBERS, REGION_OUTCOME, REGION_OWNERS,
+  REGION_SAMPLES, REGION_SAMPLES_MAX,
 } from "../layout";
 import { clearRegionsDropped, codeIndex, regionsDropped } from "../ram";
 import { executeAtomic } from "./atomic";
@@ -47,12 +48,46 @@ export function beginRegion(end: u64): void {
   clearRegionsDropped();
 }
 
-/** Code at a linear address runs often. */
+/** Code at a linear address runs often; plus 1: translated code often leads there. */
 export function noteSample(host: u32): void {
   const count = load<u32>(REGION_SAMPLES);
   if (count >= REGION_SAMPLES_MAX) return;
   store<u32>(REGION_SAMPLES + 4 + (count << 2), host);
   store<u32>(REGION_SAMPLES, count + 1);
+}
+
+/** Landings at one place that make it worth a sample of its own kind; 0: none does. */
+let landingsMax: u32 = 0;
+
+export function reportLandings(landings: u32): void {
+  landingsMax = landings;
+}
+
+/**
+ * The interpreter takes over at a linear address, where no region can be entered: behind translated code, or behind a trap. That
+ * costs more than what it then interprets, so such places are counted one by one, each in the place that its address hashes to:
+ * others that come there wear the count down.
+ */
+export function noteLanding(host: u32): void {
+  if (landingsMax == 0) return;
+  const at = REGION_LANDINGS + (((host >> 1) % REGION_LANDINGS_SIZE) << 3);
+  const count = load<u32>(at, 4);
+  if (load<u32>(at) != host) {
+    if (count > 0) {
+      store<u32>(at, count - 1, 4);
+      return;
+    }
+    store<u32>(at, host);
+    if (landingsMax > 1) {
+      store<u32>(at, 1, 4);
+      return;
+    }
+  } else if (count + 1 < landingsMax) {
+    store<u32>(at, count + 1, 4);
+    return;
+  }
+  store<u32>(at, 0, 4);
+  noteSample(host + 1);
 }
 
 /**
