@@ -21,7 +21,12 @@ import { addVmKill } from "./vm-kill.ts";
 import { addVmLs } from "./vm-ls.ts";
 import { addVmUpdate } from "./vm-update.ts";
 import { addVmWait } from "./vm-wait.ts";
+import { addWorkerCordon } from "./worker-cordon.ts";
+import { addWorkerDrain } from "./worker-drain.ts";
+import { addWorkerFence } from "./worker-fence.ts";
 import { addWorkerLs } from "./worker-ls.ts";
+import { addWorkerRm } from "./worker-rm.ts";
+import { addWorkerUncordon } from "./worker-uncordon.ts";
 
 /** As shells report a program that Ctrl-C ended. */
 const INTERRUPTED = 130;
@@ -62,6 +67,11 @@ function createProgram(shell: Shell): Command {
   addVmKill(vm, shell);
   const worker = program.command("worker").description("processes that run replicas");
   addWorkerLs(worker, shell);
+  addWorkerCordon(worker, shell);
+  addWorkerUncordon(worker, shell);
+  addWorkerDrain(worker, shell);
+  addWorkerFence(worker, shell);
+  addWorkerRm(worker, shell);
   const image = program.command("image").description("guest images");
   addImagePull(image, shell);
   addImageLs(image, shell);

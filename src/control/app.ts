@@ -18,6 +18,7 @@ import { documentRoute, healthRoutes, versionRoute } from "./routes/service.ts";
 import { MERGE_PATCH, vmPatchRoute } from "./routes/vm-patch.ts";
 import { vmWaitRoute } from "./routes/vm-wait.ts";
 import { vmRoutes } from "./routes/vms.ts";
+import { workerVerbRoutes } from "./routes/worker-verbs.ts";
 import { workerRoutes } from "./routes/workers.ts";
 import { installValidation } from "./validation.ts";
 
@@ -79,6 +80,7 @@ export async function buildApp(control: ControlPlane): Promise<PublicApp> {
     await v1.register(consoleRoute(control));
     await v1.register(operationRoutes(control));
     await v1.register(workerRoutes(control));
+    await v1.register(workerVerbRoutes(control));
     await v1.register(imageRoutes(control));
     await v1.register(eventRoutes(control));
     await v1.register(metricsRoute(control));
@@ -95,7 +97,12 @@ function installBodies(app: FastifyInstance): void {
   const types = ["application/json", MERGE_PATCH];
   app.addContentTypeParser(types, { parseAs: "string" }, (request, body, done) => {
     if (body !== "") parse(request, body as string, done);
-    else if (request.routeOptions.schema?.body === undefined) done(null, undefined);
+    else if (!wantsBody(request.routeOptions.schema?.body)) done(null, undefined);
     else done(new ApiError("malformed_json", "Cannot read the body: it is empty, JSON was announced"));
   });
+}
+
+/** A schema with a default takes nothing for that. */
+function wantsBody(schema: unknown): boolean {
+  return schema !== undefined && (schema as { readonly default?: unknown }).default === undefined;
 }

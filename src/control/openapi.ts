@@ -95,7 +95,11 @@ function describeRoute(route: RouteOptions, components: Components): Json {
 
 function requestBody(schema: NonNullable<RouteOptions["schema"]>, components: Components): Json {
   const media = schema.bodyMedia ?? ["application/json"];
-  return { required: true, content: Object.fromEntries(media.map((name) => [name, { schema: components.reference(schema.body) }])) };
+  const { default: nothing } = schema.body as { readonly default?: unknown };
+  return {
+    required: nothing === undefined,
+    content: Object.fromEntries(media.map((name) => [name, { schema: components.reference(schema.body) }])),
+  };
 }
 
 function successes(schema: NonNullable<RouteOptions["schema"]>, components: Components): Json {

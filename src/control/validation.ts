@@ -21,7 +21,8 @@ const compile: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   const check = Compile(schema);
   const coerces = httpPart !== "body";
   return (input: unknown) => {
-    const value: unknown = coerces ? Value.Default(schema, Value.Convert(schema, { ...(input as object) })) : input;
+    const given = input ?? (schema as { readonly default?: unknown }).default;
+    const value: unknown = coerces ? Value.Default(schema, Value.Convert(schema, { ...(input as object) })) : given;
     if (check.Check(value)) return { value };
     return { error: check.Errors(value) as unknown as Error };
   };

@@ -142,6 +142,7 @@ export class NotProtectedError extends ConflictError {}
 export class OperationInProgressError extends ConflictError {}
 export class TermMismatchError extends ConflictError {}
 export class WaitTargetUnreachableError extends ConflictError {}
+export class WorkerNotDrainedError extends ConflictError {}
 export class EventCursorExpiredError extends GoneError {}
 export class VmDeletedError extends GoneError {}
 export class EtagMismatchError extends PreconditionError {}
@@ -179,6 +180,7 @@ export const ERROR_CLASSES: Readonly<Record<string, ApiErrorClass>> = {
   operation_in_progress: OperationInProgressError,
   term_mismatch: TermMismatchError,
   wait_target_unreachable: WaitTargetUnreachableError,
+  worker_not_drained: WorkerNotDrainedError,
   event_cursor_expired: EventCursorExpiredError,
   vm_deleted: VmDeletedError,
   etag_mismatch: EtagMismatchError,

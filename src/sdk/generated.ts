@@ -331,6 +331,94 @@ export interface paths {
         get: operations["getWorker"];
         put?: never;
         post?: never;
+        /**
+         * Forget a worker that is gone
+         * @description It must hold nothing, and be lost or fenced. Answers with the worker as it was.
+         */
+        delete: operations["deleteWorker"];
+        options?: never;
+        head?: never;
+        /**
+         * Change a worker's labels
+         * @description A JSON merge patch (RFC 7396). Its desired state is changed by cordon, uncordon, drain and fence.
+         */
+        patch: operations["updateWorker"];
+        trace?: never;
+    };
+    "/v1/workers/{worker}/cordon": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Place nothing new on a worker
+         * @description What it holds stays. A drain that runs ends here.
+         */
+        post: operations["cordonWorker"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workers/{worker}/drain": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Move everything off a worker
+         * @description Make before break: a backup elsewhere is synced before one here is dropped, and a primary hands over to a synced backup once its next backup has a place. Without `force` it waits for that as long as it takes. The operation ends when the worker holds nothing.
+         */
+        post: operations["drainWorker"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workers/{worker}/fence": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Cut a worker off
+         * @description Everything on it is told to end and counts as lost at once; the worker may not join again before it is uncordoned. Of a worker that cannot be reached this says that its process is dead or cut off: a VM without a backup elsewhere is failed.
+         */
+        post: operations["fenceWorker"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/workers/{worker}/uncordon": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Take a worker back into use
+         * @description Ends cordon, drain and fence.
+         */
+        post: operations["uncordonWorker"];
         delete?: never;
         options?: never;
         head?: never;
@@ -459,8 +547,13 @@ export interface components {
             name?: string;
             spec: components["schemas"]["VmSpecRequest"];
         };
+        /** @default {} */
+        DrainRequest: {
+            /** @description Do not wait until every VM can stay protected */
+            force?: boolean;
+        };
         /** @enum {string} */
-        ErrorCode: "arbiter_unavailable" | "bad_idempotency_key" | "bad_page_token" | "bad_request" | "console_writer_busy" | "etag_mismatch" | "event_cursor_expired" | "idempotency_in_progress" | "idempotency_key_reused" | "image_not_found" | "input_offset_gap" | "input_session_expired" | "internal_error" | "invalid_state" | "malformed_json" | "name_taken" | "not_found" | "not_protected" | "operation_in_progress" | "operation_not_found" | "payload_too_large" | "shutting_down" | "term_mismatch" | "unauthenticated" | "unsupported_media_type" | "upgrade_required" | "validation_failed" | "vm_deleted" | "vm_not_found" | "wait_target_unreachable" | "worker_not_found" | "worker_timeout";
+        ErrorCode: "arbiter_unavailable" | "bad_idempotency_key" | "bad_page_token" | "bad_request" | "console_writer_busy" | "etag_mismatch" | "event_cursor_expired" | "idempotency_in_progress" | "idempotency_key_reused" | "image_not_found" | "input_offset_gap" | "input_session_expired" | "internal_error" | "invalid_state" | "malformed_json" | "name_taken" | "not_found" | "not_protected" | "operation_in_progress" | "operation_not_found" | "payload_too_large" | "shutting_down" | "term_mismatch" | "unauthenticated" | "unsupported_media_type" | "upgrade_required" | "validation_failed" | "vm_deleted" | "vm_not_found" | "wait_target_unreachable" | "worker_not_drained" | "worker_not_found" | "worker_timeout";
         Event: {
             actor: {
                 id?: string;
@@ -492,10 +585,10 @@ export interface components {
             nextAfter: string;
         };
         /** @enum {string} */
-        EventType: "vm.created" | "vm.deleted" | "vm.state.changed" | "vm.spec.changed" | "vm.protection.changed" | "vm.failover.started" | "vm.failover.completed" | "vm.failover.refused" | "vm.repair.started" | "vm.repair.completed" | "vm.divergence.detected" | "vm.console.writer.changed" | "worker.joined" | "worker.state.changed" | "image.created" | "operation.updated" | "bookmark";
+        EventType: "vm.created" | "vm.deleted" | "vm.state.changed" | "vm.spec.changed" | "vm.protection.changed" | "vm.failover.started" | "vm.failover.completed" | "vm.failover.refused" | "vm.repair.started" | "vm.repair.completed" | "vm.divergence.detected" | "vm.console.writer.changed" | "worker.joined" | "worker.state.changed" | "worker.drain.started" | "worker.drain.completed" | "worker.drain.cancelled" | "worker.fenced" | "worker.deleted" | "image.created" | "operation.updated" | "bookmark";
         Failover: {
             /** @enum {string} */
-            cause: "worker_lost" | "connection_lost" | "user_action";
+            cause: "worker_lost" | "connection_lost" | "user_action" | "draining";
             completedAt: string | null;
             consoleEnd: string | null;
             from: string | null;
@@ -578,7 +671,7 @@ export interface components {
             error: components["schemas"]["Problem"] | null;
             id: string;
             /** @enum {string} */
-            kind: "vm.create" | "vm.delete" | "vm.failover";
+            kind: "vm.create" | "vm.delete" | "vm.failover" | "worker.cordon" | "worker.uncordon" | "worker.drain" | "worker.fence";
             result: {
                 [key: string]: unknown;
             } | null;
@@ -590,6 +683,7 @@ export interface components {
              */
             updatedAt: string;
             vmId: string | null;
+            workerId: string | null;
         };
         PatchVmRequest: {
             labels?: {
@@ -609,6 +703,11 @@ export interface components {
                     mode?: ("lockstep" | "none") | null;
                 } | null;
             };
+        };
+        PatchWorkerRequest: {
+            labels?: {
+                [key: string]: string | null;
+            } | null;
         };
         Problem: {
             code: components["schemas"]["ErrorCode"];
@@ -801,7 +900,18 @@ export interface components {
              */
             createdAt: string;
             id: string;
+            /** @description Free key-value pairs */
+            labels: {
+                [key: string]: string;
+            };
             name: string;
+            spec: {
+                /**
+                 * @description Changed by cordon, uncordon, drain and fence
+                 * @enum {string}
+                 */
+                desiredState: "ready" | "cordoned" | "drained" | "fenced";
+            };
             status: {
                 cores: number;
                 engine: {
@@ -816,6 +926,7 @@ export interface components {
                 /** @description Memory of the replicas placed here */
                 memoryPromisedMiB: number;
                 nodeVersion: string;
+                operationId: string | null;
                 pid: number;
                 replicas: number;
                 state: components["schemas"]["WorkerState"];
@@ -2523,6 +2634,635 @@ export interface operations {
             };
             /** @description `worker_not_found`: No such worker */
             404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Our fault */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    deleteWorker: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                worker: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Worker"];
+                };
+            };
+            /** @description `bad_request`: The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `worker_not_found`: No such worker */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `worker_not_drained`: The worker holds replicas. `invalid_state`: Operation not allowed in the current state */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Our fault */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    updateWorker: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                worker: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["PatchWorkerRequest"];
+                "application/merge-patch+json": components["schemas"]["PatchWorkerRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Worker"];
+                };
+            };
+            /** @description `bad_request`: The request is not understood. `malformed_json`: The body is not JSON */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `worker_not_found`: No such worker */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Our fault */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    cordonWorker: {
+        parameters: {
+            query?: {
+                /** @description Seconds to wait for the operation's end */
+                wait?: number;
+            };
+            header?: {
+                /** @description A repeat with the same key and body gets the first answer; kept for 24 hours */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                worker: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    /** @description Path of the operation */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description `bad_request`: The request is not understood. `malformed_json`: The body is not JSON. `bad_idempotency_key`: The idempotency key is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `worker_not_found`: No such worker */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_state`: Operation not allowed in the current state. `idempotency_in_progress`: The first request with this key still runs */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `idempotency_key_reused`: The idempotency key belongs to another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Our fault */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    drainWorker: {
+        parameters: {
+            query?: {
+                /** @description Seconds to wait for the operation's end */
+                wait?: number;
+            };
+            header?: {
+                /** @description A repeat with the same key and body gets the first answer; kept for 24 hours */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                worker: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["DrainRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    /** @description Path of the operation */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description `bad_request`: The request is not understood. `malformed_json`: The body is not JSON. `bad_idempotency_key`: The idempotency key is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `worker_not_found`: No such worker */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_state`: Operation not allowed in the current state. `idempotency_in_progress`: The first request with this key still runs */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `idempotency_key_reused`: The idempotency key belongs to another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Our fault */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    fenceWorker: {
+        parameters: {
+            query?: {
+                /** @description Seconds to wait for the operation's end */
+                wait?: number;
+            };
+            header?: {
+                /** @description A repeat with the same key and body gets the first answer; kept for 24 hours */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                worker: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    /** @description Path of the operation */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description `bad_request`: The request is not understood. `malformed_json`: The body is not JSON. `bad_idempotency_key`: The idempotency key is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `worker_not_found`: No such worker */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_in_progress`: The first request with this key still runs */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `idempotency_key_reused`: The idempotency key belongs to another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Our fault */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    uncordonWorker: {
+        parameters: {
+            query?: {
+                /** @description Seconds to wait for the operation's end */
+                wait?: number;
+            };
+            header?: {
+                /** @description A repeat with the same key and body gets the first answer; kept for 24 hours */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                worker: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    /** @description Path of the operation */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description `bad_request`: The request is not understood. `malformed_json`: The body is not JSON. `bad_idempotency_key`: The idempotency key is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: No valid token */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `worker_not_found`: No such worker */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_in_progress`: The first request with this key still runs */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `idempotency_key_reused`: The idempotency key belongs to another request */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };

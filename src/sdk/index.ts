@@ -25,4 +25,4 @@ export type {
   WaitTarget,
 } from "./vms.ts";
 export { Vm } from "./vms.ts";
-export type { Worker } from "./workers.ts";
+export type { Worker, WorkerPatch } from "./workers.ts";

@@ -1,8 +1,11 @@
-/** The workers that the service knows. */
+/** The workers that the service knows, and what an operator may want of one. */
 import type { RawClient, Schemas } from "./client.ts";
 import { unwrap } from "./client.ts";
+import { Operation } from "./operation.ts";
+import type { CallOptions } from "./vms.ts";
 
 export type Worker = Schemas["Worker"];
+export type WorkerPatch = Schemas["PatchWorkerRequest"];
 
 export class Workers {
   private readonly raw: RawClient;
@@ -14,4 +17,59 @@ export class Workers {
   async list(call: { readonly signal?: AbortSignal } = {}): Promise<readonly Worker[]> {
     return unwrap(await this.raw.GET("/v1/workers", call.signal === undefined ? {} : { signal: call.signal })).items;
   }
+
+  /** @param worker id or name */
+  async get(worker: string, call: { readonly signal?: AbortSignal } = {}): Promise<Worker> {
+    return unwrap(await this.raw.GET("/v1/workers/{worker}", { params: { path: { worker } }, ...signalOf(call) }));
+  }
+
+  /** Labels that are left out stay, null takes one away. */
+  async update(worker: string, patch: WorkerPatch, call: { readonly signal?: AbortSignal } = {}): Promise<Worker> {
+    return unwrap(await this.raw.PATCH("/v1/workers/{worker}", { params: { path: { worker } }, body: patch, ...signalOf(call) }));
+  }
+
+  /** Places nothing new there; what it holds stays. */
+  async cordon(worker: string, call: CallOptions = {}): Promise<Operation<void>> {
+    return this.operation(await this.raw.POST("/v1/workers/{worker}/cordon", this.verb(worker, call)));
+  }
+
+  /** Takes it back into use, also after a drain or a fence. */
+  async uncordon(worker: string, call: CallOptions = {}): Promise<Operation<void>> {
+    return this.operation(await this.raw.POST("/v1/workers/{worker}/uncordon", this.verb(worker, call)));
+  }
+
+  /** Moves everything off it; the operation ends when it holds nothing. `force`: does not wait until every VM can stay protected. */
+  async drain(worker: string, options: { readonly force?: boolean } & CallOptions = {}): Promise<Operation<void>> {
+    const body = options.force === undefined ? {} : { force: options.force };
+    return this.operation(await this.raw.POST("/v1/workers/{worker}/drain", { ...this.verb(worker, options), body }));
+  }
+
+  /** Cuts it off: everything on it counts as lost at once. */
+  async fence(worker: string, call: CallOptions = {}): Promise<Operation<void>> {
+    return this.operation(await this.raw.POST("/v1/workers/{worker}/fence", this.verb(worker, call)));
+  }
+
+  /**
+   * Forgets a worker that is gone.
+   *
+   * @throws {WorkerNotDrainedError} while it holds replicas; {InvalidStateError} while it would join again
+   */
+  async delete(worker: string, call: { readonly signal?: AbortSignal } = {}): Promise<Worker> {
+    return unwrap(await this.raw.DELETE("/v1/workers/{worker}", { params: { path: { worker } }, ...signalOf(call) }));
+  }
+
+  private verb(worker: string, { idempotencyKey, signal }: CallOptions) {
+    return {
+      params: { path: { worker }, header: idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey } },
+      ...(signal === undefined ? {} : { signal }),
+    };
+  }
+
+  private operation(answer: Parameters<typeof unwrap<Schemas["Operation"]>>[0]): Operation<void> {
+    return new Operation(this.raw, unwrap(answer), () => undefined);
+  }
+}
+
+function signalOf(call: { readonly signal?: AbortSignal }): { readonly signal?: AbortSignal } {
+  return call.signal === undefined ? {} : { signal: call.signal };
 }

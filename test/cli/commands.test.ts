@@ -167,6 +167,40 @@ describe("other commands", () => {
     expect(stdout).toMatch(/worker-1 +wrk_1 +ready +h +4711 +2 +256\/2048 MiB +0s/);
   });
 
+  it("worker drain waits for its operation, and --no-wait does not", async () => {
+    const status = { state: "drained", host: "h", pid: 1, replicas: 0, memoryPromisedMiB: 0, memoryMiB: 2048, lastHeartbeatAt: null };
+    const operation = { id: "op_1", kind: "worker.drain", state: "running", vmId: null, result: null, error: null };
+    const routes = {
+      "POST /v1/workers/worker-1/drain": operation,
+      "GET /v1/operations/op_1": { ...operation, state: "succeeded" },
+      "GET /v1/workers/worker-1": { id: "wrk_1", name: "worker-1", status },
+    };
+    const waited = await against(routes, "worker", "drain", "worker-1", "--force", "-o", "name");
+    expect(waited).toMatchObject({ code: 0, stdout: "worker-1\n", stderr: "Draining worker-1, operation op_1\nDrained worker-1\n" });
+    expect(waited.api.asked[0]?.body).toEqual({ force: true });
+    const started = await against(routes, "worker", "drain", "worker-1", "--no-wait");
+    expect(started.api.asked.map(({ route }) => route)).toEqual(["POST /v1/workers/worker-1/drain", "GET /v1/workers/worker-1"]);
+  });
+
+  it.each([
+    ["cordon", "Cordoned"],
+    ["uncordon", "Uncordoned"],
+    ["fence", "Fenced"],
+  ])("worker %s says what was done", async (verb, past) => {
+    const worker = { id: "wrk_1", name: "w", status: { state: "ready" } };
+    const outcome = await against(
+      { [`POST /v1/workers/w/${verb}`]: { id: "op_1", state: "succeeded" }, "GET /v1/workers/w": worker },
+      ...["worker", verb, "w", "-o", "json"],
+    );
+    expect(outcome).toMatchObject({ code: 0, stderr: `${past} w\n` });
+    expect(JSON.parse(outcome.stdout)).toEqual(worker);
+  });
+
+  it("worker rm forgets a worker", async () => {
+    const outcome = await against({ "DELETE /v1/workers/w": { id: "wrk_1", name: "w" } }, "worker", "rm", "w");
+    expect(outcome).toMatchObject({ code: 0, stdout: "wrk_1\n", stderr: "Forgot w\n" });
+  });
+
   it("image ls lists images", async () => {
     const image = {
       id: "img_1",

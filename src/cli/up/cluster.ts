@@ -15,6 +15,9 @@ import { addressText, assertFree, type ListenAddress, urlOf } from "./ports.ts";
 import { type Program, programOf } from "./programs.ts";
 import { Service, type ServiceExit } from "./service.ts";
 
+/** States of a worker that has joined and is heard of, whatever is wanted of it. */
+const JOINED: ReadonlySet<string> = new Set(["ready", "cordoned", "draining", "drained"]);
+
 export interface ClusterOptions {
   readonly dataDirectory: string;
   readonly listen: ListenAddress;
@@ -215,7 +218,7 @@ export class Cluster {
   private async areWorkersReady(): Promise<boolean> {
     const known = await this.client.workers.list();
     return this.workers.every((worker) =>
-      known.some(({ name, status }) => name === worker.name && status.state === "ready" && status.pid === worker.pid),
+      known.some(({ name, status }) => name === worker.name && JOINED.has(status.state) && status.pid === worker.pid),
     );
   }
 }

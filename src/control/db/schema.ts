@@ -1,12 +1,13 @@
 /** The tables as drizzle knows them. `migrations/` makes them; a test holds the two equal. */
 import { sql } from "drizzle-orm";
-import { bigint, integer, jsonb, pgTable, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
+import { bigint, boolean, integer, jsonb, pgTable, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
 import type { DivergenceReport } from "../../wire/control-messages.ts";
 import type { EventDraft, EventType } from "../domain/events.ts";
+import type { OperationKind } from "../domain/operations.ts";
 import type { ProtectionReason, ProtectionState } from "../domain/protection.ts";
 import type { ReplicaFacts } from "../domain/replica-facts.ts";
 import type { VmState } from "../domain/vm-state.ts";
-import type { WorkerState } from "../domain/worker-state.ts";
+import type { DesiredWorkerState, WorkerState } from "../domain/worker-state.ts";
 
 const instant = (name: string) => bigint(name, { mode: "bigint" });
 const time = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
@@ -60,6 +61,12 @@ export const workers = pgTable("workers", {
   id: text("id").primaryKey(),
   name: text("name").notNull().unique(),
   incarnation: text("incarnation").notNull(),
+  labels: jsonb("labels").$type<Record<string, string>>().notNull().default({}),
+  desiredState: text("desired_state").$type<DesiredWorkerState>().notNull().default("ready"),
+  /** A drain that may leave VMs without a backup for a while. */
+  drainForced: boolean("drain_forced").notNull().default(false),
+  /** The drain that runs. */
+  operationId: text("operation_id"),
   state: text("state").$type<WorkerState>().notNull(),
   pid: integer("pid").notNull(),
   host: text("host").notNull(),
@@ -137,9 +144,10 @@ export type ReplicaRow = typeof replicas.$inferSelect;
 export const operations = pgTable("operations", {
   id: text("id").primaryKey(),
   project: text("project").notNull(),
-  kind: text("kind").$type<"vm.create" | "vm.delete" | "vm.failover">().notNull(),
+  kind: text("kind").$type<OperationKind>().notNull(),
   state: text("state").$type<"pending" | "running" | "succeeded" | "failed" | "cancelled">().notNull().default("running"),
   vmId: text("vm_id"),
+  workerId: text("worker_id"),
   result: jsonb("result").$type<Record<string, unknown>>(),
   error: jsonb("error").$type<Record<string, unknown>>(),
   createdAt: time("created_at").notNull().defaultNow(),
@@ -154,7 +162,7 @@ export const failovers = pgTable("failovers", {
     .notNull()
     .references(() => vms.id),
   mode: text("mode").$type<"planned" | "test" | "forced">(),
-  cause: text("cause").$type<"worker_lost" | "connection_lost" | "user_action">().notNull(),
+  cause: text("cause").$type<"worker_lost" | "connection_lost" | "user_action" | "draining">().notNull(),
   state: text("state").$type<"pending" | "promoting" | "completed" | "failed">().notNull(),
   fromReplica: text("from_replica"),
   toReplica: text("to_replica").notNull(),

@@ -4,6 +4,7 @@
  *     no primary            -> place it
  *     placed, not reported  -> order it
  *     primary live          -> as many backups as are wanted: place, order and pair what lacks, drop what is too many
+ *     worker is drained     -> a backup elsewhere first; then drop the one there, or hand over to the one elsewhere
  *     primary gone, backup  -> tell the backup to ask for promotion (it does so by itself, unless only we see it)
  *     replica broken        -> drop it, and write it off
  *     VM ended              -> drop every replica
@@ -22,6 +23,8 @@ export interface PlanFactsOfVm {
   /** What the guest wrote last has been taken over from its worker. */
   readonly consoleDrained: boolean;
   readonly vmLostMs: number;
+  /** A drain that does not wait until the VM can stay protected. */
+  readonly drainForced: boolean;
 }
 
 export type VmStep =
@@ -29,6 +32,8 @@ export type VmStep =
   | { readonly kind: "create"; readonly replicaId: string }
   | { readonly kind: "pair"; readonly backup: string }
   | { readonly kind: "promote"; readonly replicaId: string }
+  /** The primary's worker is drained: the backup takes over. `needsRoom`: only where the next backup has a place. */
+  | { readonly kind: "handOver"; readonly to: string; readonly needsRoom: boolean }
   | { readonly kind: "drop"; readonly replicaId: string; readonly reason: string }
   /** The replica will not be used again; its worker may still hold it. */
   | { readonly kind: "writeOff"; readonly replicaId: string; readonly state: "lost" | "fenced" | "stopped"; readonly reason: string }
@@ -37,7 +42,12 @@ export type VmStep =
 
 export function planVm(vm: PlanFactsOfVm): readonly VmStep[] {
   if (vm.desiredState === "deleted") return vm.replicas.flatMap(dropForDeletion);
-  if (isSettled(vm.state)) return vm.consoleDrained ? vm.replicas.flatMap((replica) => dropIfHeard(replica, `the VM is ${vm.state}`)) : [];
+  if (isSettled(vm.state)) {
+    const cutOff = vm.replicas.filter((replica) => replica.cutOff);
+    const forget = cutOff.map((replica): VmStep => ({ kind: "forget", replicaId: replica.id }));
+    if (!vm.consoleDrained) return forget;
+    return [...forget, ...vm.replicas.flatMap((replica) => dropIfHeard(replica, `the VM is ${vm.state}`))];
+  }
 
   const steps: VmStep[] = [];
   const primary = vm.replicas.find((replica) => replica.id === vm.primaryReplica) ?? null;
@@ -56,7 +66,9 @@ export function planVm(vm: PlanFactsOfVm): readonly VmStep[] {
     if (successor !== undefined) steps.push({ kind: "promote", replicaId: successor.id });
     return steps;
   }
-  if (vm.state === "running" && isLivePrimary(primary)) steps.push(...planBackups(vm, primary, synced));
+  if (vm.state !== "running" || !isLivePrimary(primary)) return steps;
+  steps.push(...planBackups(vm, primary, synced));
+  if (primary.leaving) steps.push(...planHandOver(vm, synced));
   return steps;
 }
 
@@ -108,22 +120,41 @@ function planOther(replica: ReplicaFacts): readonly VmStep[] {
   return [];
 }
 
+/**
+ * As many backups as are wanted, on workers that are not drained. What is on one that is drained is left once there are as many
+ * elsewhere: make before break. A VM that wants none gets one for as long as it takes to hand over to it.
+ */
 function planBackups(vm: PlanFactsOfVm, primary: ReplicaFacts, synced: readonly ReplicaFacts[]): readonly VmStep[] {
   const candidates = vm.replicas.filter((replica) => replica !== primary && !vm.synced.includes(replica.id) && isCandidate(replica));
+  const staying = candidates.filter((replica) => !replica.leaving);
+  const leaving = synced.filter((replica) => replica.leaving);
+  const wanted = primary.leaving ? Math.max(1, vm.backups) : vm.backups;
   // Whoever is in the set counts, also where it may be gone: only its primary may let it go, and does.
-  const room = Math.max(0, vm.backups - vm.synced.length);
+  const room = Math.max(0, wanted - (vm.synced.length - leaving.length));
   const steps: VmStep[] = [];
-  for (const candidate of candidates.slice(0, room)) {
+  for (const candidate of staying.slice(0, room)) {
     const waits = candidate.report?.role === "backup" && candidate.report.state === "syncing" && candidate.link === "connected";
     if (waits && primary.report?.joining !== candidate.id) steps.push({ kind: "pair", backup: candidate.id });
   }
-  if (candidates.length < room) steps.push({ kind: "place", role: "backup" });
+  if (staying.length < room) steps.push({ kind: "place", role: "backup" });
   // Too many: who has not come far goes first, then who was added last. The primary notices, and the arbiter lets it go.
-  const membersByAge = vm.synced.flatMap((id) => synced.filter((replica) => replica.id === id));
-  for (const surplus of [...candidates.slice(room), ...membersByAge.slice(vm.backups)]) {
+  const membersByAge = vm.synced.flatMap((id) => synced.filter((replica) => replica.id === id && !replica.leaving));
+  for (const surplus of [...staying.slice(room), ...membersByAge.slice(wanted)]) {
     steps.push(...dropIfHeard(surplus, `the VM wants ${vm.backups} backups`));
   }
+  const left = room === 0 || (vm.drainForced && !primary.leaving) ? leaving : [];
+  for (const replica of [...candidates.filter((candidate) => candidate.leaving), ...left]) {
+    steps.push(...dropIfHeard(replica, "its worker is drained"));
+  }
   return steps;
+}
+
+/** The primary's worker is drained: one of the backups elsewhere takes over, as soon as there are enough of them. */
+function planHandOver(vm: PlanFactsOfVm, synced: readonly ReplicaFacts[]): readonly VmStep[] {
+  const staying = synced.filter((replica) => !replica.leaving);
+  const successor = staying.find((replica) => replica.link === "connected");
+  if (successor === undefined || (staying.length < vm.backups && !vm.drainForced)) return [];
+  return [{ kind: "handOver", to: successor.id, needsRoom: vm.backups > 0 && !vm.drainForced }];
 }
 
 function isCandidate(replica: ReplicaFacts): boolean {

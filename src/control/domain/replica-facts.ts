@@ -26,6 +26,10 @@ export interface ReplicaFacts {
   readonly workerId: string;
   readonly link: LinkState;
   readonly awayForMs: number;
+  /** Its worker is fenced: nothing will be heard of it any more. */
+  readonly cutOff: boolean;
+  /** Its worker is being drained. */
+  readonly leaving: boolean;
   readonly report: ReportFacts | null;
   /** Its worker has answered again for so short a time that it may still find out by itself that it is fenced. */
   readonly fencingGrace: boolean;

@@ -35,6 +35,7 @@ export const ERROR_TABLE = {
   input_session_expired: kind(409, "The input session is no longer known"),
   input_offset_gap: kind(409, "Input bytes are missing"),
   wait_target_unreachable: kind(409, "The VM cannot get there"),
+  worker_not_drained: kind(409, "The worker holds replicas"),
   etag_mismatch: kind(412, "The VM has changed"),
   payload_too_large: kind(413, "The body is too large"),
   unsupported_media_type: kind(415, "The media type is not supported"),

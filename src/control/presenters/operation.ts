@@ -8,6 +8,7 @@ export function presentOperation(row: OperationRow): Operation {
     kind: row.kind,
     state: row.state,
     vmId: row.vmId,
+    workerId: row.workerId,
     result: row.result,
     error: row.error as Operation["error"],
     createdAt: row.createdAt.toISOString(),

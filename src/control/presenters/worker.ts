@@ -7,8 +7,10 @@ export function presentWorker({ worker, promisedMiB, replicas }: WorkerUse, live
   return {
     id: worker.id,
     name: worker.name,
+    labels: worker.labels,
     createdAt: worker.createdAt.toISOString(),
     updatedAt: worker.updatedAt.toISOString(),
+    spec: { desiredState: worker.desiredState },
     status: {
       state: worker.state,
       host: worker.host,
@@ -22,6 +24,7 @@ export function presentWorker({ worker, promisedMiB, replicas }: WorkerUse, live
       engine: { version: worker.version, buildDigest: worker.buildDigest },
       nodeVersion: worker.nodeVersion,
       lastHeartbeatAt: (live.lastHeartbeatAt(worker.id) ?? worker.lastHeartbeatAt).toISOString(),
+      operationId: worker.operationId,
     },
   };
 }

@@ -48,7 +48,7 @@ export async function followFailover(
   const former = replicas.find((replica) => replica.id === failover.fromReplica);
   const formerHeard = former !== undefined && (former.link === "connected" || former.link === "silent");
   // The promotion may have been asked for before we saw the worker's channel close.
-  const cause = failover.cause === "user_action" ? failover.cause : formerHeard ? "connection_lost" : "worker_lost";
+  const cause = failover.mode !== null ? failover.cause : formerHeard ? "connection_lost" : "worker_lost";
   await database.transaction((tx) =>
     completeFailover(tx, failover, { gapMs, instant: BigInt(instant), consoleEnd: BigInt(consoleEnd), cause }),
   );

@@ -8,6 +8,8 @@
  * Losing a pass costs a tick, never a decision: nothing is remembered from one to the next but when an order was sent.
  */
 import type { ReplicaReport } from "../../wire/control-messages.ts";
+import { completeDrain } from "../db/queries/complete-drain.ts";
+import { handOver } from "../db/queries/hand-over.ts";
 import { readImage } from "../db/queries/images.ts";
 import { placeReplica } from "../db/queries/place-replica.ts";
 import { type PlanFacts, readPlanFacts } from "../db/queries/plan-facts.ts";
@@ -17,14 +19,14 @@ import { setWorkerState } from "../db/queries/set-worker-state.ts";
 import { trimHistory } from "../db/queries/trim-history.ts";
 import { markReplicaGone, setReplicaState } from "../db/queries/update-replica.ts";
 import { giveUpPlace, setProtection, setVmState } from "../db/queries/update-vm.ts";
-import type { FailoverRow, ReplicaRow, VmRow } from "../db/schema.ts";
+import type { FailoverRow, ReplicaRow, VmRow, WorkerRow } from "../db/schema.ts";
 import { isDatabaseUnavailable } from "../db/unavailable.ts";
-import { place } from "../domain/placement.ts";
+import { type Placement, place } from "../domain/placement.ts";
 import { planVm, type VmStep } from "../domain/plan-vm.ts";
 import { protectionOf } from "../domain/protection.ts";
 import { isBroken, type ReplicaFacts } from "../domain/replica-facts.ts";
 import { ALL_LOST, isSettled, nextVmState } from "../domain/vm-state.ts";
-import type { WorkerState } from "../domain/worker-state.ts";
+import { workerStateOf } from "../domain/worker-state.ts";
 import { followFailover } from "./follow-failover.ts";
 import type { ReconcilerOptions } from "./options.ts";
 import { replicaSpecOf } from "./replica-spec.ts";
@@ -162,9 +164,15 @@ export class Reconciler {
   private async updateWorkers(facts: PlanFacts): Promise<boolean> {
     const { workers, database } = this.options;
     let settled = true;
-    for (const { worker } of facts.workers) {
+    for (const { worker, replicas } of facts.workers) {
       const link = workers.linkState(worker.id, worker.incarnation);
-      const state: WorkerState = link === "connected" ? "ready" : link === "lost" ? "lost" : "unknown";
+      const state = workerStateOf({ desiredState: worker.desiredState, link, replicas });
+      if (worker.desiredState === "fenced") this.cutOff(worker);
+      if (state === "draining") settled = false;
+      if (worker.desiredState === "drained" && worker.operationId !== null && replicas === 0) {
+        await completeDrain(database, worker, worker.operationId);
+        this.options.log.info({ workerId: worker.id, worker: worker.name }, "the worker is drained");
+      }
       if (link === "silent" || link === "missing") settled = false;
       // A control plane that has just started does not yet know better than the row.
       if (worker.state === state || (link === "missing" && workers.booting)) continue;
@@ -172,6 +180,16 @@ export class Reconciler {
       await setWorkerState(database, worker, state, workers.lastHeardAt(worker.id));
     }
     return settled;
+  }
+
+  /** A fenced worker that is still connected is told to end everything, and then hears nothing more. */
+  private cutOff(worker: WorkerRow): void {
+    const link = this.options.workers.link(worker.id);
+    if (link === null) return;
+    for (const replicaId of link.reports.keys()) link.send({ type: "dropReplica", replicaId, reason: "the worker is fenced" });
+    link.close(4403, "fenced");
+    this.options.workers.remove(link);
+    this.options.log.warn({ workerId: worker.id, worker: worker.name }, "the worker is fenced: its channel is closed");
   }
 
   /** What a worker holds and no table speaks of is dropped. @returns false where something is left a while */
@@ -208,7 +226,7 @@ export class Reconciler {
     const { database, workers, settings, log } = this.options;
     const rows = facts.replicas.filter((replica) => replica.vmId === vm.id);
     const replicas: ReplicaFacts[] = [];
-    for (const row of rows) replicas.push(await this.observe(row));
+    for (const row of rows) replicas.push(await this.observe(row, facts.workers.find(({ worker }) => worker.id === row.workerId)?.worker));
     const open = facts.openFailovers.find((failover) => failover.vmId === vm.id) ?? null;
     if (open !== null) await followFailover(this.options, vm, open, replicas, nowMs);
 
@@ -222,6 +240,7 @@ export class Reconciler {
       replicas,
       consoleDrained: !ended || rows.length === 0 || this.options.drainConsole(vm.id),
       vmLostMs: settings.vmLostMs,
+      drainForced: facts.workers.some(({ worker }) => worker.drainForced && rows.some((row) => row.workerId === worker.id)),
     });
     if (vm.synced.length >= vm.spec.protection.backups) this.backoff.delete(vm.id);
     for (const step of steps) await this.perform(facts, vm, rows, step, nowMs);
@@ -259,9 +278,10 @@ export class Reconciler {
   }
 
   /** What is known of a replica, with its row brought up to its worker's report. */
-  private async observe(row: ReplicaRow): Promise<ReplicaFacts> {
+  private async observe(row: ReplicaRow, worker: WorkerRow | undefined): Promise<ReplicaFacts> {
     const { database, workers, settings } = this.options;
-    const link = workers.linkState(row.workerId, row.incarnation);
+    const fenced = worker?.desiredState === "fenced";
+    const link = fenced ? "lost" : workers.linkState(row.workerId, row.incarnation);
     const held = workers.link(row.workerId);
     const report = link === "connected" || link === "silent" ? (held?.reports.get(row.id) ?? null) : null;
     let { state } = row;
@@ -281,7 +301,9 @@ export class Reconciler {
       stateReason: row.stateReason,
       workerId: row.workerId,
       link,
-      awayForMs: workers.awayForMs(row.workerId),
+      awayForMs: fenced ? Number.POSITIVE_INFINITY : workers.awayForMs(row.workerId),
+      cutOff: fenced,
+      leaving: worker?.desiredState === "drained",
       fencingGrace:
         held !== null &&
         performance.now() - Math.max(held.responsiveSinceMs, performance.now() - (Date.now() - row.updatedAt.getTime())) <
@@ -340,6 +362,13 @@ export class Reconciler {
           log.warn({ vmId: vm.id, replicaId: row.id }, "the primary's worker is lost: telling the backup to take over");
         }
         return;
+      case "handOver": {
+        if (step.needsRoom && this.choose(facts, vm, rows).kind === "refused") return;
+        const begun = await database.transaction((tx) => handOver(tx, vm, step.to));
+        if (begun) log.info({ vmId: vm.id, to: step.to }, "the primary's worker is drained: the backup shall take over");
+        this.again = this.again || begun;
+        return;
+      }
       case "drop":
         if (row === undefined || link === null) return;
         link.order(`drop ${row.id}`, { type: "dropReplica", replicaId: row.id, reason: step.reason }, nowMs, settings.repeatOrderMs);
@@ -358,11 +387,31 @@ export class Reconciler {
   }
 
   private async place(facts: PlanFacts, vm: VmRow, rows: readonly ReplicaRow[], role: "primary" | "backup", nowMs: number): Promise<void> {
-    const { database, workers, log } = this.options;
+    const { database, log } = this.options;
     const wait = this.backoff.get(vm.id);
     if (role === "backup" && wait !== undefined && nowMs < wait.untilMs) return;
+    const decision = this.choose(facts, vm, rows);
+    if (decision.kind === "refused") {
+      if (this.refusals.get(vm.id) !== decision.reason) {
+        log.warn({ vmId: vm.id, role, reason: decision.reason }, `no worker for the ${role}: trying again until there is one`);
+      }
+      this.refusals.set(vm.id, decision.reason);
+      return;
+    }
+    this.refusals.delete(vm.id);
+    const { synced } = vm;
+    const { memoryMiB } = vm.spec.machine;
+    const replica = await placeReplica(database, { vmId: vm.id, workerId: decision.worker.id, role, memoryMiB, synced });
+    // Another pass orders it; where the memory went to somebody else meanwhile, another pass chooses again.
+    if (replica !== null)
+      log.info({ vmId: vm.id, replicaId: replica.id, worker: decision.worker.name }, `${role} is promised to ${decision.worker.name}`);
+    this.again = true;
+  }
+
+  private choose(facts: PlanFacts, vm: VmRow, rows: readonly ReplicaRow[]): Placement {
+    const { workers } = this.options;
     const primary = rows.find((row) => row.id === vm.primaryReplica);
-    const decision = place(
+    return place(
       {
         memoryMiB: vm.spec.machine.memoryMiB,
         taken: rows.map((row) => row.workerId),
@@ -372,26 +421,16 @@ export class Reconciler {
         id: worker.id,
         name: worker.name,
         host: worker.host,
-        ready: workers.linkState(worker.id, worker.incarnation) === "connected" && !this.holdsUnknown(facts, worker.id),
+        ready:
+          worker.desiredState === "ready" &&
+          workers.linkState(worker.id, worker.incarnation) === "connected" &&
+          !this.holdsUnknown(facts, worker.id),
         buildDigest: worker.buildDigest,
         memoryMiB: worker.memoryMiB,
         promisedMiB,
         replicas,
       })),
     );
-    if (decision.kind === "refused") {
-      if (this.refusals.get(vm.id) !== decision.reason) {
-        log.warn({ vmId: vm.id, role, reason: decision.reason }, `no worker for the ${role}: trying again until there is one`);
-      }
-      this.refusals.set(vm.id, decision.reason);
-      return;
-    }
-    this.refusals.delete(vm.id);
-    const replica = await placeReplica(database, { vmId: vm.id, workerId: decision.worker.id, role, memoryMiB: vm.spec.machine.memoryMiB });
-    // Another pass orders it; where the memory went to somebody else meanwhile, another pass chooses again.
-    if (replica !== null)
-      log.info({ vmId: vm.id, replicaId: replica.id, worker: decision.worker.name }, `${role} is promised to ${decision.worker.name}`);
-    this.again = true;
   }
 
   /** Memory that a worker has not given back is not promised again, though no table speaks of it. */

@@ -2,17 +2,14 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import { Type } from "typebox";
 import type { ControlPlane } from "../control-plane.ts";
-import { runIdempotently } from "../db/queries/idempotency.ts";
 import { listFailovers } from "../db/queries/list-failovers.ts";
 import { readLivingVm, readVmRow } from "../db/queries/read-vm.ts";
 import { requestFailover } from "../db/queries/request-failover.ts";
 import { presentFailover } from "../presenters/failover.ts";
-import { presentOperation } from "../presenters/operation.ts";
 import { Operation } from "../schemas/operation.ts";
 import { FailoverList, FailoverRequest } from "../schemas/vm.ts";
 import { checkEtag } from "./etag.ts";
-import { readIdempotencyKey } from "./idempotency-key.ts";
-import { waitForOperation } from "./operations.ts";
+import { answerWithOperation, OPERATION_CALL_ERRORS } from "./operation-call.ts";
 import { readPageToken, writePageToken } from "./page-token.ts";
 import { IdempotencyHeader, IfMatchHeader, PageQuery, VmPath, WaitQuery } from "./parameters.ts";
 
@@ -36,44 +33,27 @@ export const failoverRoutes =
         response: { 202: Operation },
         answerHeaders: { Location: "Path of the operation" },
         errors: [
-          "malformed_json",
-          "bad_idempotency_key",
           "vm_not_found",
           "vm_deleted",
           "not_protected",
           "term_mismatch",
           "operation_in_progress",
-          "idempotency_in_progress",
           "etag_mismatch",
-          "payload_too_large",
-          "unsupported_media_type",
-          "validation_failed",
-          "idempotency_key_reused",
+          ...OPERATION_CALL_ERRORS,
         ],
       },
       handler: async (request, reply) => {
         const { vm } = await readLivingVm(control.database.db, request.params.vm);
         checkEtag(request.headers["if-match"], vm);
-        const call = {
-          principal: request.principal,
-          route: `POST /v1/vms/${vm.id}/failover`,
-          key: readIdempotencyKey(request.headers["idempotency-key"]),
-          body: request.body,
-        };
-        const answer = await runIdempotently(control.database, call, async (tx) => {
-          const operation = await requestFailover(tx, {
+        return answerWithOperation(control, request, reply, `POST /v1/vms/${vm.id}/failover`, (tx) =>
+          requestFailover(tx, {
             vmId: vm.id,
             mode: request.body.mode,
             expectedTerm: request.body.expectedTerm ?? null,
             requestId: request.id,
             reachable: (replicaId) => control.workers.isReachable(replicaId),
-          });
-          return { status: 202, headers: { location: `/v1/operations/${operation.id}` }, body: presentOperation(operation) };
-        });
-        control.reconciler.kick();
-        if (answer.replayed) reply.header("Idempotency-Replayed", "true");
-        const operation = await waitForOperation(control, (answer.body as Operation).id, request.query.wait ?? 0, request.signal);
-        return reply.code(202).headers(answer.headers).send(presentOperation(operation));
+          }),
+        );
       },
     });
 

@@ -2,6 +2,7 @@
 import { Type } from "typebox";
 
 export const VmPath = Type.Object({ vm: Type.String({ minLength: 1, maxLength: 80, description: "Id or name" }) });
+export const WorkerPath = Type.Object({ worker: Type.String({ minLength: 1, maxLength: 80, description: "Id or name" }) });
 
 export const WaitQuery = {
   wait: Type.Optional(Type.Integer({ minimum: 0, maximum: 60, description: "Seconds to wait for the operation's end" })),

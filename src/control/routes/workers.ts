@@ -1,10 +1,14 @@
-/** /v1/workers: the processes that host replicas. */
+/** /v1/workers: the processes that host replicas: list, get, label, forget. */
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
-import { Type } from "typebox";
 import type { ControlPlane } from "../control-plane.ts";
+import { deleteWorker } from "../db/queries/delete-worker.ts";
 import { listWorkers, readWorker } from "../db/queries/list-workers.ts";
+import { patchWorker } from "../db/queries/patch-worker.ts";
+import { type Json, mergePatch } from "../domain/merge-patch.ts";
 import { presentWorker } from "../presenters/worker.ts";
-import { Worker, WorkerList } from "../schemas/worker.ts";
+import { PatchWorkerRequest, Worker, WorkerList } from "../schemas/worker.ts";
+import { WorkerPath } from "./parameters.ts";
+import { MERGE_PATCH } from "./vm-patch.ts";
 
 const tags = ["workers"];
 
@@ -25,10 +29,55 @@ export const workerRoutes =
         operationId: "getWorker",
         summary: "Get a worker",
         tags,
-        params: Type.Object({ worker: Type.String({ description: "Id or name" }) }),
+        params: WorkerPath,
         response: { 200: Worker },
         errors: ["worker_not_found"],
       },
       handler: async (request) => presentWorker(await readWorker(control.database.db, request.params.worker), control.live),
+    });
+
+    app.route({
+      method: "PATCH",
+      url: "/v1/workers/:worker",
+      schema: {
+        operationId: "updateWorker",
+        summary: "Change a worker's labels",
+        description: "A JSON merge patch (RFC 7396). Its desired state is changed by cordon, uncordon, drain and fence.",
+        tags,
+        params: WorkerPath,
+        body: PatchWorkerRequest,
+        bodyMedia: [MERGE_PATCH, "application/json"],
+        response: { 200: Worker },
+        errors: ["malformed_json", "worker_not_found", "payload_too_large", "unsupported_media_type", "validation_failed"],
+      },
+      handler: async (request) => {
+        const { worker } = await readWorker(control.database.db, request.params.worker);
+        await control.database.transaction((tx) =>
+          patchWorker(tx, worker.id, ({ labels }) => {
+            const { labels: after } = mergePatch({ labels }, request.body as Json) as { readonly labels?: Record<string, string> };
+            return after ?? {};
+          }),
+        );
+        return presentWorker(await readWorker(control.database.db, worker.id), control.live);
+      },
+    });
+
+    app.route({
+      method: "DELETE",
+      url: "/v1/workers/:worker",
+      schema: {
+        operationId: "deleteWorker",
+        summary: "Forget a worker that is gone",
+        description: "It must hold nothing, and be lost or fenced. Answers with the worker as it was.",
+        tags,
+        params: WorkerPath,
+        response: { 200: Worker },
+        errors: ["worker_not_found", "worker_not_drained", "invalid_state"],
+      },
+      handler: async (request) => {
+        const before = await readWorker(control.database.db, request.params.worker);
+        await control.database.transaction((tx) => deleteWorker(tx, before.worker.id, request.id));
+        return presentWorker(before, control.live);
+      },
     });
   };

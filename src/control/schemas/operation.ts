@@ -1,14 +1,16 @@
 /** The Operation resource: what a call set going, and how it ended. */
 import { type Static, Type } from "typebox";
+import { OPERATION_KINDS } from "../domain/operations.ts";
 import { Problem } from "./problem.ts";
 import { orNull, Timestamp, words } from "./scalars.ts";
 
 export const Operation = Type.Object(
   {
     id: Type.String(),
-    kind: words(["vm.create", "vm.delete", "vm.failover"] as const),
+    kind: words(OPERATION_KINDS),
     state: words(["pending", "running", "succeeded", "failed", "cancelled"] as const),
     vmId: orNull(Type.String()),
+    workerId: orNull(Type.String()),
     result: orNull(Type.Record(Type.String(), Type.Unknown(), { description: "vm.failover: the Failover" })),
     error: orNull(Problem),
     createdAt: Timestamp,

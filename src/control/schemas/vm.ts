@@ -136,7 +136,7 @@ export const Failover = Type.Object(
     id: Type.String(),
     vmId: Type.String(),
     mode: orNull(words(["planned", "test", "forced"] as const)),
-    cause: words(["worker_lost", "connection_lost", "user_action"] as const),
+    cause: words(["worker_lost", "connection_lost", "user_action", "draining"] as const),
     state: words(["pending", "promoting", "completed", "failed"] as const),
     from: orNull(Type.String({ description: "Replica that was primary" })),
     to: Type.String({ description: "Replica that takes over" }),

@@ -1,7 +1,7 @@
 /** The Worker resource. */
 import { type Static, Type } from "typebox";
-import { WORKER_STATES } from "../domain/worker-state.ts";
-import { orNull, Timestamp, words } from "./scalars.ts";
+import { DESIRED_WORKER_STATES, WORKER_STATES } from "../domain/worker-state.ts";
+import { Labels, LabelsPatch, orNull, Timestamp, words } from "./scalars.ts";
 
 const WorkerState = words(WORKER_STATES, { $id: "WorkerState" });
 
@@ -9,8 +9,12 @@ export const Worker = Type.Object(
   {
     id: Type.String(),
     name: Type.String(),
+    labels: Labels,
     createdAt: Timestamp,
     updatedAt: Timestamp,
+    spec: Type.Object({
+      desiredState: words(DESIRED_WORKER_STATES, { description: "Changed by cordon, uncordon, drain and fence" }),
+    }),
     status: Type.Object({
       state: WorkerState,
       host: Type.String(),
@@ -24,6 +28,7 @@ export const Worker = Type.Object(
       engine: Type.Object({ version: Type.String(), buildDigest: Type.String() }),
       nodeVersion: Type.String(),
       lastHeartbeatAt: orNull(Timestamp),
+      operationId: orNull(Type.String({ description: "The drain that runs" })),
     }),
   },
   { $id: "Worker" },
@@ -31,3 +36,16 @@ export const Worker = Type.Object(
 export type Worker = Static<typeof Worker>;
 
 export const WorkerList = Type.Object({ items: Type.Array(Worker) }, { $id: "WorkerList" });
+
+/** A merge patch: what is left out stays, null takes a label away. */
+export const PatchWorkerRequest = Type.Object(
+  { labels: Type.Optional(orNull(LabelsPatch)) },
+  { $id: "PatchWorkerRequest", additionalProperties: false },
+);
+export type PatchWorkerRequest = Static<typeof PatchWorkerRequest>;
+
+export const DrainRequest = Type.Object(
+  { force: Type.Optional(Type.Boolean({ description: "Do not wait until every VM can stay protected" })) },
+  { $id: "DrainRequest", additionalProperties: false, default: {} },
+);
+export type DrainRequest = Static<typeof DrainRequest>;

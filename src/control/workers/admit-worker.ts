@@ -64,6 +64,12 @@ export function admitWorker(control: ControlPlane, known: KnownWorkers, socket: 
         return;
       }
       const worker = await rowOf(control, known, hello);
+      if (worker.desiredState === "fenced") {
+        log.warn({ worker: hello.name }, "worker refused: it is fenced");
+        send(socket, { type: "refused", code: "fenced", message: `Cannot join as "${hello.name}": it is fenced; uncordon it first` });
+        socket.close(4403, "fenced");
+        return;
+      }
       if (socket.readyState !== socket.OPEN) return;
       known.set(worker.name, worker);
       control.workers.link(worker.id)?.terminate();

@@ -27,6 +27,8 @@ function replica(id: string, more: Partial<ReplicaFacts> = {}): ReplicaFacts {
     workerId: `worker of ${id}`,
     link: "connected",
     awayForMs: 0,
+    cutOff: false,
+    leaving: false,
     fencingGrace: false,
     ...more,
     report: said,
@@ -173,11 +175,20 @@ describe("what is to be done", () => {
     replicas: [P],
     consoleDrained: true,
     vmLostMs: 1000,
+    drainForced: false,
   };
   const check = (change: Partial<PlanFactsOfVm>, wanted: readonly string[]) => {
     const steps = planVm({ ...facts, ...change }).map((step) => {
-      const target = "replicaId" in step ? step.replicaId : step.kind === "pair" ? step.backup : step.kind === "place" ? step.role : "";
-      return `${step.kind} ${target}`;
+      switch (step.kind) {
+        case "pair":
+          return `pair ${step.backup}`;
+        case "place":
+          return `place ${step.role}`;
+        case "handOver":
+          return `handOver ${step.to}${step.needsRoom ? ", if there is room" : ""}`;
+        default:
+          return `${step.kind} ${step.replicaId}`;
+      }
     });
     expect(steps).toEqual(wanted);
   };
@@ -272,10 +283,35 @@ describe("what is to be done", () => {
     check({ ...others, replicas: [...others.replicas, replica("p", { ...former, report: null })] }, ["forget p"]);
     check({ ...others, replicas: [...others.replicas, replica("p", { ...former, link: "lost", report: null })] }, ["forget p"]);
   });
+  test("for a backup on a worker that is drained: sync another first, then drop it", () => {
+    const leaving = replica("b", { leaving: true });
+    const waiting = replica("c", { state: "syncing", report: report("backup", "syncing") });
+    check({ synced: ["b"], replicas: [P, leaving] }, ["place backup"]);
+    check({ synced: ["b"], replicas: [P, leaving, waiting] }, ["pair c"]);
+    check({ synced: ["b", "c"], replicas: [P, leaving, replica("c")] }, ["drop b"]);
+    check({ synced: ["b"], replicas: [P, leaving], drainForced: true }, ["place backup", "drop b"]);
+  });
+  test("for a candidate on a worker that is drained: drop it, and take another", () => {
+    const candidate = replica("b", { leaving: true, state: "syncing", report: report("backup", "syncing") });
+    check({ replicas: [P, candidate] }, ["place backup", "drop b"]);
+  });
+  test("for a primary on a worker that is drained: hand over, where the VM can be protected again", () => {
+    const leaving = replica("p", { leaving: true });
+    check({ synced: ["b"], replicas: [leaving, B] }, ["handOver b, if there is room"]);
+    check({ synced: ["b"], replicas: [leaving, B], drainForced: true }, ["handOver b"]);
+    check({ replicas: [leaving] }, ["place backup"]);
+    check({ synced: ["b"], replicas: [leaving, replica("b", { leaving: true })] }, ["place backup"]);
+  });
+  test("for a primary without a backup on a worker that is drained: one for as long as it takes to hand over", () => {
+    const leaving = replica("p", { leaving: true });
+    check({ backups: 0, replicas: [leaving] }, ["place backup"]);
+    check({ backups: 0, synced: ["b"], replicas: [leaving, B] }, ["handOver b"]);
+  });
   test("for a VM that ended: drop its replicas once their last words are taken over", () => {
     check({ state: "stopped", replicas: [P, B], consoleDrained: false }, []);
     check({ state: "stopped", replicas: [P, B] }, ["drop p", "drop b"]);
     check({ state: "failed", replicas: [replica("p", { link: "lost" })] }, []);
+    check({ state: "failed", replicas: [replica("p", { link: "lost", cutOff: true })], consoleDrained: false }, ["forget p"]);
   });
   test("for a VM that is deleted: drop what can be told, forget what cannot, wait for what may come back", () => {
     const deleted = { desiredState: "deleted" as const, state: "deleting" as const };

@@ -9,7 +9,7 @@ import { assert } from "../../../base/assert.ts";
 import { type Protection, type ProtectionReason, reasonOfSolo } from "../../domain/protection.ts";
 import { decideTermChange, type TermChange } from "../../domain/term-change.ts";
 import { type Database, newId, type Queryable, type Transaction } from "../database.ts";
-import { replicas, type VmRow, vms } from "../schema.ts";
+import { type FailoverRow, replicas, type VmRow, vms } from "../schema.ts";
 
 export interface TermChangeAnswer {
   readonly outcome: "granted" | "refused";
@@ -123,7 +123,7 @@ async function recordPromotion(
 ): Promise<void> {
   // Whoever else was a member holds a state of an older term: of no use to the new primary. A failover that a user asked for
   // waits here; one that was meant for another replica has lost its object. All of it is one statement: the guest stands still.
-  const { rows } = await tx.db.execute<{ id: string; cause: string | null; operation_id: string | null }>(sql`
+  const { rows } = await tx.db.execute<{ id: string; cause: FailoverRow["cause"] | null; operation_id: string | null }>(sql`
     WITH others AS (
       UPDATE replicas SET role = 'backup', state = 'lost', state_reason = 'superseded', updated_at = now()
       WHERE vm_id = ${vmId} AND id <> ${asker} AND gone_at IS NULL AND state <> 'lost'
@@ -145,13 +145,13 @@ async function recordPromotion(
       RETURNING id
     ), protection AS (
       UPDATE vms SET protection_state = 'failing_over', protection_since = now(),
-        protection_reason = CASE WHEN EXISTS (SELECT FROM planned) THEN 'user_action' ELSE ${cause}::text END
+        protection_reason = coalesce((SELECT cause FROM planned), ${cause}::text)
       WHERE id = ${vmId}
     )
     SELECT id, cause, operation_id FROM planned UNION ALL SELECT id, NULL, NULL FROM unasked`);
   const [failover] = rows;
   assert(failover !== undefined, "a promotion is a failover");
-  const reason: ProtectionReason = failover.cause === null ? cause : "user_action";
+  const reason: ProtectionReason = failover.cause ?? cause;
   tx.emit({
     type: "vm.failover.started",
     vmId,

@@ -12,12 +12,14 @@ export interface NewReplica {
   readonly workerId: string;
   readonly role: "primary" | "backup";
   readonly memoryMiB: number;
+  /** The VM's synced backups when this one was found to be lacking. */
+  readonly synced: readonly string[];
 }
 
 /** @returns null where the memory is taken, or the VM no longer wants this replica */
 export function placeReplica(database: Database, request: NewReplica): Promise<ReplicaRow | null> {
   return database.transaction(async (tx) => {
-    const { vmId, workerId, role, memoryMiB } = request;
+    const { vmId, workerId, role, memoryMiB, synced } = request;
     const [worker] = await tx.db.select().from(workers).where(eq(workers.id, workerId)).for("update");
     if (worker === undefined || worker.state !== "ready") return null;
     const { rows } = await tx.db.execute<{ promised: string }>(
@@ -31,7 +33,7 @@ export function placeReplica(database: Database, request: NewReplica): Promise<R
             UPDATE vms SET primary_replica = ${id} WHERE id = ${vmId} AND primary_replica IS NULL AND term = 1 AND desired_state = 'running'`)
         : await tx.db.execute(sql`
             SELECT FROM vms WHERE id = ${vmId} AND state = 'running' AND desired_state = 'running'
-              AND cardinality(synced) < (spec -> 'protection' ->> 'backups')::int FOR UPDATE`);
+              AND synced = ${sql.param([...synced])}::text[] FOR UPDATE`);
     if ((wanted.rowCount ?? 0) === 0) return null;
     const [replica] = await tx.db
       .insert(replicas)

@@ -3,6 +3,7 @@
  */
 import { eq, sql } from "drizzle-orm";
 import type { WorkerHello } from "../../../wire/control-messages.ts";
+import { workerStateOf } from "../../domain/worker-state.ts";
 import { type Database, newId } from "../database.ts";
 import { type WorkerRow, workers } from "../schema.ts";
 
@@ -43,7 +44,12 @@ export function registerWorker(database: Database, hello: WorkerHello): Promise<
     }
     const [row] = await tx.db
       .update(workers)
-      .set({ ...facts, updatedAt: sql`now()`, lastHeartbeatAt: sql`now()` })
+      .set({
+        ...facts,
+        state: workerStateOf({ ...before, link: "connected", replicas: 1 }),
+        updatedAt: sql`now()`,
+        lastHeartbeatAt: sql`now()`,
+      })
       .where(eq(workers.id, before.id))
       .returning();
     tx.emit({

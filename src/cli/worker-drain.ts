@@ -1,0 +1,33 @@
+/** `understudy worker drain <worker>` */
+import type { Command } from "commander";
+import { connect, formatOf } from "./connection.ts";
+import { outputOption, parseInteger, printOne } from "./output.ts";
+import { note, type Shell } from "./shell.ts";
+import { WORKER_LISTING } from "./worker-columns.ts";
+
+interface Options {
+  readonly force?: boolean;
+  readonly wait: boolean;
+  readonly timeout: number;
+}
+
+export function addWorkerDrain(worker: Command, shell: Shell): void {
+  worker
+    .command("drain")
+    .description("move everything off a worker, and keep every VM protected")
+    .argument("<worker>", "id or name")
+    .option("--force", "do not wait until every VM can stay protected")
+    .option("--no-wait", "return at once; the drain goes on")
+    .option("--timeout <seconds>", "how long to wait for the end; the drain goes on after it", parseInteger(1, 86_400), 600)
+    .addOption(outputOption())
+    .action(async (name: string, options: Options, command: Command) => {
+      const { workers } = connect(command, shell);
+      const operation = await workers.drain(name, { force: options.force ?? false, signal: shell.signal });
+      if (options.wait) {
+        note(shell, `Draining ${name}, operation ${operation.id}`);
+        await operation.result({ timeoutMs: options.timeout * 1000, signal: shell.signal });
+        note(shell, `Drained ${name}`);
+      }
+      printOne(shell, formatOf(command), await workers.get(name, { signal: shell.signal }), WORKER_LISTING);
+    });
+}

@@ -1,0 +1,77 @@
+/** Writes down what an operator wants of a worker. What follows from it for its replicas is the reconciler's. */
+import { eq, sql } from "drizzle-orm";
+import { type DesiredWorkerState, workerStateAfterOrder } from "../../domain/worker-state.ts";
+import { ApiError } from "../../errors/api-error.ts";
+import { newId, type Transaction } from "../database.ts";
+import { type OperationRow, operations, type WorkerRow, workers } from "../schema.ts";
+import { cancelOperation } from "./end-operation.ts";
+import { readOperation } from "./read-operation.ts";
+
+export type WorkerVerb = "cordon" | "uncordon" | "drain" | "fence";
+
+export interface WorkerOrder {
+  readonly workerId: string;
+  readonly verb: WorkerVerb;
+  /** A drain that does not wait until VMs can stay protected. */
+  readonly force: boolean;
+  readonly requestId: string;
+}
+
+const WANTED: Readonly<Record<WorkerVerb, DesiredWorkerState>> = {
+  cordon: "cordoned",
+  uncordon: "ready",
+  drain: "drained",
+  fence: "fenced",
+};
+
+/**
+ * A second drain is the operation of the first; any other order ends a drain that runs.
+ *
+ * @throws {ApiError} `invalid_state` for a worker that is fenced
+ */
+export async function orderWorker(tx: Transaction, { workerId, verb, force, requestId }: WorkerOrder): Promise<OperationRow> {
+  const [locked] = await tx.db.select().from(workers).where(eq(workers.id, workerId)).for("update");
+  const worker = locked as WorkerRow;
+  if (worker.desiredState === "fenced" && (verb === "cordon" || verb === "drain")) {
+    throw new ApiError("invalid_state", `Cannot ${verb} the worker "${worker.name}": it is fenced; uncordon lets it join again`, {
+      details: { currentState: "fenced", allowedStates: ["ready", "cordoned", "draining", "drained", "unknown", "lost"] },
+    });
+  }
+  if (verb === "drain" && worker.desiredState === "drained" && worker.operationId !== null) {
+    if (force) await tx.db.update(workers).set({ drainForced: true }).where(eq(workers.id, workerId));
+    return readOperation(tx.db, worker.operationId);
+  }
+  if (worker.operationId !== null) await cancelOperation(tx, worker.operationId);
+  const { rows } = await tx.db.execute<{ held: string }>(
+    sql`SELECT count(*) AS held FROM replicas WHERE worker_id = ${workerId} AND gone_at IS NULL`,
+  );
+  const desiredState = WANTED[verb];
+  const state = workerStateAfterOrder(worker.state, desiredState, Number(rows[0]?.held));
+  const lasts = verb === "drain" && Number(rows[0]?.held) > 0;
+  const operationId = newId("op");
+  await tx.db
+    .update(workers)
+    .set({ desiredState, state, drainForced: verb === "drain" && force, operationId: lasts ? operationId : null, updatedAt: sql`now()` })
+    .where(eq(workers.id, workerId));
+  const [operation] = await tx.db
+    .insert(operations)
+    .values({
+      id: operationId,
+      project: "default",
+      kind: `worker.${verb}`,
+      workerId,
+      ...(lasts ? {} : { state: "succeeded", completedAt: sql`now()` }),
+    })
+    .returning();
+  const common = { actor: { type: "user" }, operationId, requestId } as const;
+  const about = { workerId, name: worker.name };
+  if (state !== worker.state) {
+    tx.emit({ ...common, type: "worker.state.changed", cause: "user_action", data: { ...about, from: worker.state, state } });
+  }
+  if (verb === "drain") tx.emit({ ...common, type: "worker.drain.started", cause: "user_action", data: { ...about, force } });
+  if (verb === "drain" && !lasts) tx.emit({ ...common, type: "worker.drain.completed", data: about });
+  if (verb === "fence" && worker.desiredState !== "fenced")
+    tx.emit({ ...common, type: "worker.fenced", cause: "user_action", data: about });
+  tx.emit({ ...common, type: "operation.updated", data: { kind: `worker.${verb}`, state: lasts ? "running" : "succeeded", workerId } });
+  return operation as OperationRow;
+}

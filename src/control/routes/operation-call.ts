@@ -1,0 +1,49 @@
+/** What every POST that sets an operation going has in common: once for each idempotency key, 202, and a wait for the end. */
+import type { FastifyReply, FastifyRequest } from "fastify";
+import { Type } from "typebox";
+import type { ControlPlane } from "../control-plane.ts";
+import type { Transaction } from "../db/database.ts";
+import { runIdempotently } from "../db/queries/idempotency.ts";
+import type { OperationRow } from "../db/schema.ts";
+import type { ErrorCode } from "../errors/error-codes.ts";
+import { presentOperation } from "../presenters/operation.ts";
+import type { Operation } from "../schemas/operation.ts";
+import { readIdempotencyKey } from "./idempotency-key.ts";
+import { waitForOperation } from "./operations.ts";
+import { IdempotencyHeader } from "./parameters.ts";
+
+export const OperationHeaders = Type.Object(IdempotencyHeader);
+
+export const OPERATION_CALL_ERRORS = [
+  "malformed_json",
+  "bad_idempotency_key",
+  "idempotency_in_progress",
+  "payload_too_large",
+  "unsupported_media_type",
+  "validation_failed",
+  "idempotency_key_reused",
+] as const satisfies readonly ErrorCode[];
+
+/**
+ * @param route method and path with the ids of what it is about: a key is good for one of them
+ * @param work in the transaction that also writes the idempotency record
+ */
+export async function answerWithOperation(
+  control: ControlPlane,
+  request: FastifyRequest,
+  reply: FastifyReply,
+  route: string,
+  work: (tx: Transaction) => Promise<OperationRow>,
+): Promise<FastifyReply> {
+  const key = readIdempotencyKey(request.headers["idempotency-key"] as string | undefined);
+  const call = { principal: request.principal, route, key, body: request.body ?? null };
+  const answer = await runIdempotently(control.database, call, async (tx) => {
+    const operation = await work(tx);
+    return { status: 202, headers: { location: `/v1/operations/${operation.id}` }, body: presentOperation(operation) };
+  });
+  control.reconciler.kick();
+  if (answer.replayed) reply.header("Idempotency-Replayed", "true");
+  const { wait = 0 } = request.query as { readonly wait?: number };
+  const operation = await waitForOperation(control, (answer.body as Operation).id, wait, request.signal);
+  return reply.code(202).headers(answer.headers).send(presentOperation(operation));
+}
