@@ -55,8 +55,30 @@ const DIRECT_WORD: Partial<Record<AluOperation, number>> = {
   rorw: I32_ROTR,
 };
 
-/** Leaves the result on the stack. @param scratch an i64 local */
-export function emitAluRegister(body: FunctionBody, operation: AluOperation, a: Operand, b: Operand, scratch: number): void {
+/** Those that are the same on the lower halves of two sign-extended words, with a result that is such a word. */
+const OF_WORDS: Partial<Record<AluOperation, number>> = { and: 0x71, or: 0x72, xor: 0x73 };
+const COMPARES_WORDS: Partial<Record<AluOperation, number>> = { slt: 0x48, sltu: 0x49 };
+
+/** Leaves the result on the stack. @param scratch an i64 local @param words both operands are words, sign-extended (words.ts) */
+export function emitAluRegister(
+  body: FunctionBody,
+  operation: AluOperation,
+  a: Operand,
+  b: Operand,
+  scratch: number,
+  words: boolean,
+): void {
+  const ofWords = words ? (OF_WORDS[operation] ?? COMPARES_WORDS[operation]) : undefined;
+  if (ofWords !== undefined) {
+    a();
+    body.op(WRAP);
+    b();
+    body
+      .op(WRAP)
+      .op(ofWords)
+      .op(operation in COMPARES_WORDS ? EXTEND_U : EXTEND_S);
+    return;
+  }
   const direct = DIRECT[operation];
   if (direct !== undefined) {
     a();
@@ -203,17 +225,24 @@ export function emitAluRegister(body: FunctionBody, operation: AluOperation, a: 
   }
 }
 
-export function emitAluImmediate(body: FunctionBody, operation: AluOperation, a: Operand, imm: number, scratch: number): void {
+export function emitAluImmediate(
+  body: FunctionBody,
+  operation: AluOperation,
+  a: Operand,
+  imm: number,
+  scratch: number,
+  words: boolean,
+): void {
   if (operation === "add" && imm === 0) {
     a();
     return;
   }
   if (operation === "addw" && imm === 0) {
     a();
-    body.op(EXTEND32_S);
+    if (!words) body.op(EXTEND32_S);
     return;
   }
-  emitAluRegister(body, operation, a, () => body.i64(imm), scratch);
+  emitAluRegister(body, operation, a, () => body.i64(imm), scratch, words);
 }
 
 /** By 0 the quotient is -1 and the remainder the dividend; by -1 nothing overflows. */
