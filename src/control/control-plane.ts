@@ -4,6 +4,7 @@ import type { Authenticator } from "./authenticator.ts";
 import type { ConsoleHub } from "./consoles/console-hub.ts";
 import type { Database } from "./db/database.ts";
 import type { EventFeed } from "./db/event-feed.ts";
+import type { Presence } from "./db/presence.ts";
 import type { ImageCatalogue } from "./image-catalogue.ts";
 import type { LiveView } from "./presenters/live-view.ts";
 import type { Reconciler } from "./reconcile/reconciler.ts";
@@ -18,7 +19,9 @@ export interface ControlPlane {
   readonly images: ImageCatalogue;
   readonly authenticator: Authenticator;
   readonly workers: WorkerRegistry;
+  /** Runs on the leader alone. */
   readonly reconciler: Reconciler;
+  readonly presence: Presence;
   readonly consoles: ConsoleHub;
   readonly live: LiveView;
   /** Aborted when the service begins to stop: waits end, streams close. */

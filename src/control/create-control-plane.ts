@@ -6,6 +6,8 @@ import { ConsoleHub } from "./consoles/console-hub.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { Database } from "./db/database.ts";
 import { EventFeed } from "./db/event-feed.ts";
+import { ForeignEvents } from "./db/foreign-events.ts";
+import { Presence } from "./db/presence.ts";
 import { ImageCatalogue } from "./image-catalogue.ts";
 import { Reconciler } from "./reconcile/reconciler.ts";
 import { type ControlSettings, DEFAULT_SETTINGS } from "./settings.ts";
@@ -39,8 +41,28 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
   });
   const feed = new EventFeed(database);
   const workers = new WorkerRegistry(config);
-  const consoles = new ConsoleHub({ database, workers, settings: config, log });
-  const reconciler = new Reconciler({ database, workers, settings: config, log, drainConsole: (vmId) => consoles.drained(vmId) });
+  const presence = new Presence(database);
+  const consoles = new ConsoleHub({ database, presence, workers, settings: config, log });
+  const reconciler = new Reconciler({
+    database,
+    workers,
+    settings: config,
+    log,
+    leads: () => presence.isLeader,
+    drainConsole: (vmId) => consoles.drained(vmId),
+  });
+  const foreign = new ForeignEvents(database, feed, (events) => {
+    consoles.committedElsewhere(events);
+    reconciler.kick();
+  });
+  presence.on("elected", () => {
+    log.info({ instance: presence.instance }, "this control plane reconciles");
+    reconciler.start();
+  });
+  presence.on("deposed", () => {
+    log.warn({ instance: presence.instance }, "this control plane does not reconcile any more, until it is elected again");
+    void reconciler.stop();
+  });
   const stopping = new AbortController();
   const parts: ControlPlane = {
     config,
@@ -52,6 +74,7 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
     workers,
     consoles,
     reconciler,
+    presence,
     live: {
       report: (replicaId) => workers.lastReport(replicaId),
       logBytesPerSecond: (replicaId) => workers.logBytesPerSecond(replicaId),
@@ -65,8 +88,10 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
     start: async () => {
       await feed.start();
       await parts.images.refresh();
+      await foreign.start();
+      await consoles.start();
       workers.open();
-      reconciler.start();
+      await presence.start();
     },
     beginStopping: () => {
       stopping.abort();
@@ -76,7 +101,9 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
     },
     close: async () => {
       stopping.abort();
+      await presence.close();
       await reconciler.stop();
+      await foreign.close();
       consoles.close();
       workers.close();
       await feed.close();

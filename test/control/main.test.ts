@@ -1,74 +1,21 @@
 /** The process: what it prints, how it starts on what an earlier one left, how it stops, and how it refuses to start. */
-import { type ChildProcess, spawn } from "node:child_process";
 import { once } from "node:events";
 import { chmod, mkdtemp, readFile, rm, stat } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { fileURLToPath } from "node:url";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { ControlPlaneProcess } from "./support/control-plane-process.ts";
 import { TestPostgres } from "./support/database.ts";
-
-const BUNDLE = fileURLToPath(new URL("../../dist/control-plane.mjs", import.meta.url));
 
 let folder: string;
 const processes: Process[] = [];
 
-interface Line extends Record<string, unknown> {
-  readonly msg: string;
-}
-
-class Process {
-  readonly child: ChildProcess;
-  readonly lines: Line[] = [];
-  stderr = "";
-  private readonly watchers = new Set<() => void>();
-  private ended = false;
-
+class Process extends ControlPlaneProcess {
   constructor(env: Record<string, string>, args: readonly string[] = []) {
-    const clean = Object.fromEntries(
-      Object.entries(process.env).filter(([name]) => !name.startsWith("UNDERSTUDY_") && name !== "DATABASE_URL"),
-    );
-    this.child = spawn(process.execPath, [BUNDLE, ...args], {
-      cwd: folder,
-      env: { ...clean, UNDERSTUDY_LISTEN: "127.0.0.1:0", UNDERSTUDY_INTERNAL_LISTEN: "127.0.0.1:0", ...env },
-      stdio: ["ignore", "pipe", "pipe"],
-    });
-    let rest = "";
-    this.child.stdout?.on("data", (chunk: Buffer) => {
-      const lines = (rest + chunk.toString()).split("\n");
-      rest = lines.pop() ?? "";
-      for (const line of lines) this.lines.push(JSON.parse(line));
-      for (const watcher of [...this.watchers]) watcher();
-    });
-    this.child.stderr?.on("data", (chunk: Buffer) => (this.stderr += chunk.toString()));
-    this.child.on("close", () => {
-      this.ended = true;
-      for (const watcher of [...this.watchers]) watcher();
-    });
+    super(folder, env, args);
     processes.push(this);
-  }
-
-  async line(part: string): Promise<Line> {
-    for (;;) {
-      const found = this.lines.find((line) => line.msg.includes(part));
-      if (found !== undefined) return found;
-      if (this.ended) throw new Error(`the process ended before "${part}": ${this.stderr}`);
-      await new Promise<void>((resolve) => {
-        const wake = (): void => {
-          this.watchers.delete(wake);
-          resolve();
-        };
-        this.watchers.add(wake);
-      });
-    }
-  }
-
-  async end(): Promise<number | null> {
-    if (this.child.exitCode !== null || this.child.signalCode !== null) return this.child.exitCode;
-    const [code] = await once(this.child, "close");
-    return code as number | null;
   }
 }
 

@@ -8,7 +8,7 @@ import type { WebSocket } from "ws";
 import type { ControlConsoleFrame } from "../../wire/console-frames.ts";
 import type { WorkerMessage } from "../../wire/control-messages.ts";
 import { type Database, newId } from "../db/database.ts";
-import { lockVm } from "../db/queries/plan-facts.ts";
+import type { Presence } from "../db/presence.ts";
 import type { VmRow } from "../db/schema.ts";
 import type { EventDraft } from "../domain/events.ts";
 import type { VmState } from "../domain/vm-state.ts";
@@ -18,6 +18,7 @@ import type { ControlSettings } from "../settings.ts";
 import type { WorkerLink } from "../workers/worker-link.ts";
 import type { WorkerRegistry } from "../workers/worker-registry.ts";
 import { ConsoleClient } from "./console-client.ts";
+import { ConsoleWriters } from "./console-writers.ts";
 import { VmConsole } from "./vm-console.ts";
 
 /** How long an attach may wait for a primary to answer. */
@@ -47,6 +48,7 @@ export interface PreparedAttachment {
 
 export interface ConsoleHubOptions {
   readonly database: Database;
+  readonly presence: Pick<Presence, "instance" | "present">;
   readonly workers: WorkerRegistry;
   readonly settings: ControlSettings;
   readonly log: FastifyBaseLogger;
@@ -57,6 +59,7 @@ type ConsoleMessage = Extract<WorkerMessage, { subscription: number }>;
 export class ConsoleHub {
   private readonly options: ConsoleHubOptions;
   private readonly consoles = new Map<string, VmConsole>();
+  private readonly writers: ConsoleWriters;
   private readonly drainingSince = new Map<string, number>();
   private lastSubscription = 0;
   private readonly sweeper: NodeJS.Timeout;
@@ -64,20 +67,37 @@ export class ConsoleHub {
 
   constructor(options: ConsoleHubOptions) {
     this.options = options;
-    const { workers, database, settings } = options;
+    const { workers, database, presence, settings, log } = options;
+    this.writers = new ConsoleWriters({
+      database,
+      presence,
+      log,
+      onTaken: (vmId, writer) => this.consoles.get(vmId)?.writerIsElsewhere(writer.sessionId),
+    });
     workers.on("joined", (link) => this.followAll(link));
     workers.on("left", (link) => this.linkLeft(link));
     workers.on("report", (link, report, significant) => {
       if (significant && this.consoles.has(report.vmId)) this.followAll(link);
     });
-    this.stopListening = database.onCommitted((events) => this.committed(events));
+    this.stopListening = database.onCommitted((events) => this.tell(events));
     this.sweeper = setInterval(() => this.sweep(), Math.min(IDLE_MS, settings.consoleHeartbeatMs));
     this.sweeper.unref();
   }
 
+  /** Reads who writes to consoles on other control planes. */
+  async start(): Promise<void> {
+    await this.writers.start();
+  }
+
   /** Console session that may write to the VM. */
   writerOf(vmId: string): string | null {
-    return this.consoles.get(vmId)?.writer?.sessionId ?? null;
+    return this.consoles.get(vmId)?.writer?.sessionId ?? this.writers.of(vmId)?.sessionId ?? null;
+  }
+
+  /** Events that another control plane has committed. */
+  committedElsewhere(events: readonly EventDraft[]): void {
+    this.tell(events);
+    for (const { type, vmId } of events) if (type === "vm.console.writer.changed" && vmId != null) this.writers.changed(vmId);
   }
 
   /**
@@ -86,15 +106,11 @@ export class ConsoleHub {
    */
   async prepare(vm: VmRow, request: AttachRequest): Promise<PreparedAttachment> {
     const console = this.consoleOf(vm);
-    const { writer } = console;
-    if (request.mode === "write" && writer !== null && !request.takeover && writer.input?.id !== request.inputSession) {
-      throw new ApiError(
-        "console_writer_busy",
-        `Cannot write: session ${writer.sessionId} does. Attach with takeover=true, or with mode=read`,
-        {
-          details: { writer: writer.sessionId },
-        },
-      );
+    const busy = request.mode === "write" && !request.takeover ? await this.otherWriter(console, request.inputSession) : null;
+    if (busy !== null) {
+      throw new ApiError("console_writer_busy", `Cannot write: session ${busy} does. Attach with takeover=true, or with mode=read`, {
+        details: { writer: busy },
+      });
     }
     this.follow(console);
     const hasGuest = vm.state === "running";
@@ -140,6 +156,7 @@ export class ConsoleHub {
       },
     );
     const busy = console.writer;
+    const busyElsewhere = busy === null ? this.writers.of(console.vmId) : null;
     const writes = mode === "write" && (busy === null || prepared.takeover || busy.input?.id === prepared.inputSession);
     const session = writes ? console.session(prepared.inputSession) : null;
     console.add(client);
@@ -155,7 +172,7 @@ export class ConsoleHub {
       from: from.toString(),
       inputSession: session?.id ?? null,
       inputNext: (session?.inputNext ?? 0n).toString(),
-      writer: writes ? sessionId : (busy?.sessionId ?? null),
+      writer: writes ? sessionId : (busy?.sessionId ?? busyElsewhere?.sessionId ?? null),
       window: settings.consoleWindowBytes,
       heartbeatMs: settings.consoleHeartbeatMs,
     };
@@ -225,7 +242,7 @@ export class ConsoleHub {
         this.lastSubscription = (this.lastSubscription + 1) >>> 0;
         return this.lastSubscription;
       },
-      onWriterChanged: (id, writer, by) => void this.recordWriter(id, writer, by),
+      onWriterChanged: (id, writer, by) => this.writers.record(id, writer, by),
     });
     this.consoles.set(vmId, console);
     return console;
@@ -253,7 +270,17 @@ export class ConsoleHub {
     return null;
   }
 
-  private committed(events: readonly EventDraft[]): void {
+  /** @returns the session of another input session that writes, here or on another control plane */
+  private async otherWriter(console: VmConsole, inputSession: string | null): Promise<string | null> {
+    const { writer } = console;
+    if (writer !== null) return writer.input?.id === inputSession ? null : writer.sessionId;
+    const elsewhere = this.writers.of(console.vmId);
+    if (elsewhere === null || elsewhere.inputSession === inputSession) return null;
+    return (await this.writers.stillWrites(console.vmId)) ? elsewhere.sessionId : null;
+  }
+
+  /** What events mean to who looks at a console. */
+  private tell(events: readonly EventDraft[]): void {
     for (const event of events) {
       const console = event.vmId == null ? undefined : this.consoles.get(event.vmId);
       if (console === undefined) continue;
@@ -280,19 +307,8 @@ export class ConsoleHub {
     }
   }
 
-  private async recordWriter(vmId: string, writer: string | null, by: string): Promise<void> {
-    try {
-      await this.options.database.transaction(async (tx) => {
-        if ((await lockVm(tx.db, vmId)) === null) return;
-        tx.emit({ type: "vm.console.writer.changed", vmId, actor: { type: "user", id: by }, data: { writer, by } });
-      });
-    } catch (error) {
-      // The console goes on without the database; the log has what the events then lack.
-      this.options.log.warn({ vmId, writer, by, err: error }, "console writer changed, and could not be recorded");
-    }
-  }
-
   private sweep(): void {
+    void this.writers.sweep();
     const nowMs = performance.now();
     const ended: VmConsole[] = [];
     for (const console of this.consoles.values()) {

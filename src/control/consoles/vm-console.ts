@@ -32,7 +32,11 @@ export interface VmConsoleOptions {
   readonly consoleEnd: bigint;
   readonly log: FastifyBaseLogger;
   readonly nextSubscription: () => number;
-  readonly onWriterChanged: (vmId: string, writer: string | null, by: string) => void;
+  readonly onWriterChanged: (
+    vmId: string,
+    writer: { readonly sessionId: string; readonly inputSession: string } | null,
+    by: string,
+  ) => void;
 }
 
 interface Subscription {
@@ -201,6 +205,11 @@ export class VmConsole {
     }
     client.input = session;
     this.setWriter(client, client.sessionId);
+  }
+
+  /** A session on another control plane has the right to write now. */
+  writerIsElsewhere(sessionId: string): void {
+    this.announceWriter(null, sessionId, sessionId);
   }
 
   input(client: ConsoleClient, offset: bigint, bytes: Uint8Array): void {
@@ -413,10 +422,18 @@ export class VmConsole {
   }
 
   private setWriter(client: ConsoleClient | null, by: string): void {
+    if (this.writerClient === client) return;
+    this.announceWriter(client, client?.sessionId ?? null, by);
+    this.options.onWriterChanged(
+      this.vmId,
+      client === null ? null : { sessionId: client.sessionId, inputSession: (client.input as InputSession).id },
+      by,
+    );
+  }
+
+  private announceWriter(client: ConsoleClient | null, writer: string | null, by: string): void {
     const former = this.writerClient;
-    if (former === client) return;
     this.writerClient = client;
-    const writer = client?.sessionId ?? null;
     for (const other of this.clients) {
       if (other === client) {
         const session = other.input as InputSession;
@@ -425,7 +442,6 @@ export class VmConsole {
         other.tell({ type: "writer", change: other === former ? "demoted" : "changed", writer, by });
       }
     }
-    this.options.onWriterChanged(this.vmId, writer, by);
   }
 
   private dropSubscription(): void {

@@ -38,6 +38,8 @@ export class Database {
   private readonly pool: pg.Pool;
   private readonly clientConfig: pg.ClientConfig;
   private readonly committed = new Set<CommitListener>();
+  /** Ids of events that were written here and that nobody has asked about since. */
+  private readonly written = new Set<string>();
 
   constructor(options: DatabaseOptions) {
     const queryTimeoutMs = options.queryTimeoutMs ?? 1500;
@@ -74,6 +76,16 @@ export class Database {
     return () => this.committed.delete(listener);
   }
 
+  /** True, once, for an event that this process wrote. */
+  wrote(eventId: string): boolean {
+    return this.written.delete(eventId);
+  }
+
+  /** A query in plain SQL. */
+  query<T extends pg.QueryResultRow>(text: string, values: readonly unknown[]): Promise<pg.QueryResult<T>> {
+    return this.pool.query<T>(text, [...values]);
+  }
+
   /** For LISTEN, and for locks that outlive a transaction. */
   newClient(overrides: pg.ClientConfig = {}): pg.Client {
     return new pg.Client({ ...this.clientConfig, ...overrides });
@@ -88,18 +100,20 @@ export class Database {
       client.off("error", ignore);
       client.release(broken);
     };
-    const drafts: EventDraft[] = [];
+    const drafts: (EventDraft & { readonly id: string })[] = [];
     try {
       // A term that was granted must not be forgotten, whatever the server's own setting says.
       await client.query("BEGIN; SET LOCAL synchronous_commit = on");
       const db = drizzle(client) as unknown as Queryable;
-      const result = await work({ db, emit: (event) => drafts.push(event) });
+      const result = await work({ db, emit: (event) => drafts.push({ ...event, id: newId("evt") }) });
+      for (const { id } of drafts) this.written.add(id);
       if (drafts.length > 0) await appendEvents(db, drafts);
       await client.query("COMMIT");
       done();
       if (drafts.length > 0) for (const listener of this.committed) listener(drafts);
       return result;
     } catch (error) {
+      for (const { id } of drafts) this.written.delete(id);
       await client.query("ROLLBACK").then(() => done(), done);
       throw error;
     }
@@ -132,10 +146,10 @@ export function newId(prefix: IdPrefix): string {
  * One statement, the last of its transaction: it takes the clock's row lock, so that numbers are in commit order and a
  * reader who has seen N has seen all below N.
  */
-async function appendEvents(db: Queryable, drafts: readonly EventDraft[]): Promise<void> {
+async function appendEvents(db: Queryable, drafts: readonly (EventDraft & { readonly id: string })[]): Promise<void> {
   const rows = drafts.map((draft, index) => ({
     n: index + 1,
-    id: newId("evt"),
+    id: draft.id,
     type: draft.type,
     vm_id: draft.vmId ?? null,
     term: draft.term?.toString() ?? null,

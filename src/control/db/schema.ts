@@ -67,6 +67,8 @@ export const workers = pgTable("workers", {
   drainForced: boolean("drain_forced").notNull().default(false),
   /** The drain that runs. */
   operationId: text("operation_id"),
+  /** The newest of those before: a process that was replaced does not come back. */
+  formerIncarnations: text("former_incarnations").array().notNull().default(sql`'{}'`),
   state: text("state").$type<WorkerState>().notNull(),
   pid: integer("pid").notNull(),
   host: text("host").notNull(),
@@ -196,6 +198,16 @@ export const events = pgTable("events", {
   data: jsonb("data").$type<Record<string, unknown>>().notNull(),
 });
 export type EventRow = typeof events.$inferSelect;
+
+/** Who may write to a VM's console. */
+export const consoleWriters = pgTable("console_writers", {
+  vmId: text("vm_id").primaryKey(),
+  sessionId: text("session_id").notNull(),
+  inputSession: text("input_session").notNull(),
+  controlPlane: integer("control_plane").notNull(),
+  grantedAt: time("granted_at").notNull().defaultNow(),
+});
+export type ConsoleWriterRow = typeof consoleWriters.$inferSelect;
 
 export const idempotencyRecords = pgTable(
   "idempotency_records",

@@ -9,6 +9,8 @@ export interface ReconcilerOptions {
   readonly workers: WorkerRegistry;
   readonly settings: ControlSettings;
   readonly log: FastifyBaseLogger;
+  /** One of the control planes on a database reconciles. */
+  readonly leads: () => boolean;
   /** Takes over what the guest of a VM that ended wrote last; true when that is done. */
   readonly drainConsole: (vmId: string) => boolean;
 }

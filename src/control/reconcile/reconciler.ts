@@ -117,6 +117,8 @@ export class Reconciler {
     let settled = true;
     while (this.again && !this.stopped) {
       await this.heldOff();
+      // This process may have stood still for so long that another one leads.
+      if (!this.options.leads()) break;
       this.again = false;
       try {
         settled = await this.pass();

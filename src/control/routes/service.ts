@@ -37,7 +37,7 @@ export const healthRoutes =
         response: { 200: Health, 503: Health },
       },
       handler: async (_request, reply) => {
-        const checks = await Promise.all([databaseCheck(control), imageStoreCheck(control)]);
+        const checks = [...(await Promise.all([databaseCheck(control), imageStoreCheck(control)])), reconcilerCheck(control)];
         const ok = checks.every((check) => check.status === "ok");
         return reply.code(ok ? 200 : 503).send({ status: ok ? "ok" : "failing", checks });
       },
@@ -71,6 +71,12 @@ async function databaseCheck(control: ControlPlane): Promise<Check> {
   return problem === null
     ? { name: "database", status: "ok", message: "Postgres answers" }
     : { name: "database", status: "failing", message: `arbiter_unavailable: ${problem}` };
+}
+
+/** Never failing: whoever follows can serve as well. */
+function reconcilerCheck(control: ControlPlane): Check {
+  const message = control.presence.isLeader ? "This control plane reconciles" : "Another control plane reconciles";
+  return { name: "reconciler", status: "ok", message };
 }
 
 async function imageStoreCheck(control: ControlPlane): Promise<Check> {

@@ -64,6 +64,12 @@ export function admitWorker(control: ControlPlane, known: KnownWorkers, socket: 
         return;
       }
       const worker = await rowOf(control, known, hello);
+      if (worker === null) {
+        log.warn({ worker: hello.name, incarnation: hello.incarnation }, "worker refused: another process has taken its place");
+        send(socket, { type: "refused", code: "replaced", message: `Cannot join as "${hello.name}": another process has taken its place` });
+        socket.close(4403, "replaced");
+        return;
+      }
       if (worker.desiredState === "fenced") {
         log.warn({ worker: hello.name }, "worker refused: it is fenced");
         send(socket, { type: "refused", code: "fenced", message: `Cannot join as "${hello.name}": it is fenced; uncordon it first` });
@@ -144,7 +150,7 @@ function stillThere(control: ControlPlane, link: WorkerLink): Promise<boolean> {
   });
 }
 
-async function rowOf(control: ControlPlane, known: KnownWorkers, hello: WorkerHello): Promise<WorkerRow> {
+async function rowOf(control: ControlPlane, known: KnownWorkers, hello: WorkerHello): Promise<WorkerRow | null> {
   try {
     return await registerWorker(control.database, hello);
   } catch (error) {

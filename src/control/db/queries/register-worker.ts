@@ -1,5 +1,6 @@
 /**
- * A worker says hello. Another incarnation than the one before means that its process died: every replica it held is gone.
+ * A worker says hello. Another incarnation than the one before means that its process died: every replica it held is gone. A hello
+ * of a process that was replaced may still come late, by another control plane: it is not believed.
  */
 import { eq, sql } from "drizzle-orm";
 import type { WorkerHello } from "../../../wire/control-messages.ts";
@@ -7,7 +8,11 @@ import { workerStateOf } from "../../domain/worker-state.ts";
 import { type Database, newId } from "../database.ts";
 import { type WorkerRow, workers } from "../schema.ts";
 
-export function registerWorker(database: Database, hello: WorkerHello): Promise<WorkerRow> {
+/** How many former processes of a worker are remembered: a connection does not wait to be read for longer than their restarts take. */
+const FORMER_MAX = 16;
+
+/** @returns null for a process that was replaced */
+export function registerWorker(database: Database, hello: WorkerHello): Promise<WorkerRow | null> {
   return database.transaction(async (tx) => {
     const facts = {
       incarnation: hello.incarnation,
@@ -23,19 +28,18 @@ export function registerWorker(database: Database, hello: WorkerHello): Promise<
       nodeVersion: hello.nodeVersion,
       buildDigest: hello.buildDigest,
     };
-    const [before] = await tx.db.select().from(workers).where(eq(workers.name, hello.name)).for("update");
-    if (before === undefined) {
-      const [row] = await tx.db
-        .insert(workers)
-        .values({ id: newId("wrk"), name: hello.name, ...facts })
-        .returning();
-      tx.emit({
-        type: "worker.joined",
-        actor: { type: "worker", id: (row as WorkerRow).id },
-        data: { name: hello.name, host: hello.host },
-      });
-      return row as WorkerRow;
+    const [added] = await tx.db
+      .insert(workers)
+      .values({ id: newId("wrk"), name: hello.name, ...facts })
+      .onConflictDoNothing({ target: workers.name })
+      .returning();
+    if (added !== undefined) {
+      tx.emit({ type: "worker.joined", actor: { type: "worker", id: added.id }, data: { name: hello.name, host: hello.host } });
+      return added;
     }
+    const [before] = await tx.db.select().from(workers).where(eq(workers.name, hello.name)).for("update");
+    if (before === undefined) throw new Error(`worker ${hello.name} was deleted while it said hello`);
+    if (before.formerIncarnations.includes(hello.incarnation)) return null;
     if (before.incarnation !== hello.incarnation) {
       await tx.db.execute(sql`
         UPDATE replicas SET gone_at = now(), updated_at = now(), state = CASE WHEN state IN ('fenced', 'stopped') THEN state ELSE 'lost' END,
@@ -47,16 +51,22 @@ export function registerWorker(database: Database, hello: WorkerHello): Promise<
       .set({
         ...facts,
         state: workerStateOf({ ...before, link: "connected", replicas: 1 }),
+        ...(before.incarnation === hello.incarnation
+          ? {}
+          : { formerIncarnations: [...before.formerIncarnations, before.incarnation].slice(-FORMER_MAX) }),
         updatedAt: sql`now()`,
         lastHeartbeatAt: sql`now()`,
       })
       .where(eq(workers.id, before.id))
       .returning();
-    tx.emit({
-      type: "worker.joined",
-      actor: { type: "worker", id: before.id },
-      data: { name: hello.name, host: hello.host, restarted: before.incarnation !== hello.incarnation },
-    });
+    // It says hello to every control plane, and joins once.
+    if (before.incarnation !== hello.incarnation || before.state === "unknown" || before.state === "lost") {
+      tx.emit({
+        type: "worker.joined",
+        actor: { type: "worker", id: before.id },
+        data: { name: hello.name, host: hello.host, restarted: before.incarnation !== hello.incarnation },
+      });
+    }
     return row as WorkerRow;
   });
 }
