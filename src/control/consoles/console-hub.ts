@@ -274,9 +274,8 @@ export class ConsoleHub {
   private async otherWriter(console: VmConsole, inputSession: string | null): Promise<string | null> {
     const { writer } = console;
     if (writer !== null) return writer.input?.id === inputSession ? null : writer.sessionId;
-    const elsewhere = this.writers.of(console.vmId);
-    if (elsewhere === null || elsewhere.inputSession === inputSession) return null;
-    return (await this.writers.stillWrites(console.vmId)) ? elsewhere.sessionId : null;
+    const elsewhere = await this.writers.lookUp(console.vmId);
+    return elsewhere === null || elsewhere.inputSession === inputSession ? null : elsewhere.sessionId;
   }
 
   /** What events mean to who looks at a console. */

@@ -54,18 +54,20 @@ export class ConsoleWriters {
     this.inTurn(vmId, () => this.look(vmId));
   }
 
-  /** Whether a writer that was seen elsewhere is still there: with its control plane, its sessions are gone. */
-  async stillWrites(vmId: string): Promise<boolean> {
+  /** Asks the database for the writer on another control plane; with its control plane, its sessions are gone. */
+  async lookUp(vmId: string): Promise<ConsoleWriter | null> {
+    const { database, presence } = this.options;
+    this.saw(vmId, await readConsoleWriter(database.db, vmId));
     const writer = this.of(vmId);
-    if (writer === null || (await this.options.presence.present()).has(writer.controlPlane)) return writer !== null;
+    if (writer === null || (await presence.present()).has(writer.controlPlane)) return writer;
     this.elsewhere.delete(vmId);
-    await recordConsoleWriter(this.options.database, vmId, null, writer.sessionId);
-    return false;
+    await recordConsoleWriter(database, vmId, null, writer.sessionId);
+    return null;
   }
 
   /** Forgets those whose control plane is gone. */
   async sweep(): Promise<void> {
-    for (const vmId of [...this.elsewhere.keys()]) await this.stillWrites(vmId).catch(() => true);
+    for (const vmId of [...this.elsewhere.keys()]) await this.lookUp(vmId).catch(() => null);
   }
 
   private async look(vmId: string): Promise<void> {
