@@ -55,30 +55,8 @@ const DIRECT_WORD: Partial<Record<AluOperation, number>> = {
   rorw: I32_ROTR,
 };
 
-/** Those that are the same on the lower halves of two sign-extended words, with a result that is such a word. */
-const OF_WORDS: Partial<Record<AluOperation, number>> = { and: 0x71, or: 0x72, xor: 0x73 };
-const COMPARES_WORDS: Partial<Record<AluOperation, number>> = { slt: 0x48, sltu: 0x49 };
-
-/** Leaves the result on the stack. @param scratch an i64 local @param words both operands are words, sign-extended (words.ts) */
-export function emitAluRegister(
-  body: FunctionBody,
-  operation: AluOperation,
-  a: Operand,
-  b: Operand,
-  scratch: number,
-  words: boolean,
-): void {
-  const ofWords = words ? (OF_WORDS[operation] ?? COMPARES_WORDS[operation]) : undefined;
-  if (ofWords !== undefined) {
-    a();
-    body.op(WRAP);
-    b();
-    body
-      .op(WRAP)
-      .op(ofWords)
-      .op(operation in COMPARES_WORDS ? EXTEND_U : EXTEND_S);
-    return;
-  }
+/** Leaves the result on the stack. @param scratch an i64 local */
+export function emitAluRegister(body: FunctionBody, operation: AluOperation, a: Operand, b: Operand, scratch: number): void {
   const direct = DIRECT[operation];
   if (direct !== undefined) {
     a();
@@ -225,24 +203,17 @@ export function emitAluRegister(
   }
 }
 
-export function emitAluImmediate(
-  body: FunctionBody,
-  operation: AluOperation,
-  a: Operand,
-  imm: number,
-  scratch: number,
-  words: boolean,
-): void {
+export function emitAluImmediate(body: FunctionBody, operation: AluOperation, a: Operand, imm: number, scratch: number): void {
   if (operation === "add" && imm === 0) {
     a();
     return;
   }
   if (operation === "addw" && imm === 0) {
     a();
-    if (!words) body.op(EXTEND32_S);
+    body.op(EXTEND32_S);
     return;
   }
-  emitAluRegister(body, operation, a, () => body.i64(imm), scratch, words);
+  emitAluRegister(body, operation, a, () => body.i64(imm), scratch);
 }
 
 /** By 0 the quotient is -1 and the remainder the dividend; by -1 nothing overflows. */

@@ -140,8 +140,7 @@ export class MemoryAccesses {
     const group = this.groups.get(access.position);
     if (group !== undefined) {
       const host = this.findHost(context, group, access);
-      // Compared with another number each time: else V8 makes a new truth of what an earlier access found, and tests that in memory.
-      body.get(host).i32(access.position).op(0x4b).when(true, result);
+      body.get(host).when(true, result);
       body.get(host);
       hit(access.imm - group.low);
       body.otherwise();

@@ -18,7 +18,7 @@ import { emitAluImmediate, emitAluRegister, emitUnary } from "./arithmetic.ts";
 import { type Block, type ControlFlow, findControlFlow, PAGE_BYTES, successors } from "./control-flow.ts";
 import { emitFloat, F0, floatRegisters, RESULT_BOUND } from "./float.ts";
 import type { Host } from "./fused-multiply-add.ts";
-import type { AluOperation, Condition, Instruction } from "./instruction.ts";
+import type { Condition, Instruction } from "./instruction.ts";
 import {
   EXIT_INTERPRET,
   EXIT_JUMP,
@@ -32,7 +32,6 @@ import {
 import { type Access, type AccessContext, HostAddresses, type LoadKind, MemoryAccesses, type Stored } from "./memory-access.ts";
 import { RegisterLocals } from "./register-locals.ts";
 import { F32, F64, FunctionBody, I32, I64, type Label, moduleBytes } from "./wasm-builder.ts";
-import { areWords, findNarrow, findWords, wordsAfter } from "./words.ts";
 
 /** What is to become a region: a page's content, and where the guest enters it often. */
 export interface RegionSource {
@@ -135,10 +134,6 @@ class RegionTranslator {
   /** Of the block that is written. */
   private accesses: MemoryAccesses;
   private count = 0;
-  /** Registers that hold words: where each block begins, and at this place of the block that is written. */
-  private readonly wordsAtStart: readonly number[];
-  private words = 0;
-  private narrow: ReadonlySet<number> = new Set();
   /** Null where the region has no floating point. */
   private readonly float: FloatLocals | null;
   /** In the block that is written: it is known that floating point is on. */
@@ -168,7 +163,6 @@ class RegionTranslator {
     const { merges, loops } = this.shapes();
     this.merges = merges;
     this.loops = loops;
-    this.wordsAtStart = findWords(this.flow);
     this.registers = new RegisterLocals(this.body, machine.registers, blocks);
     const usesFloat = blocks.some(({ instructions }) => instructions.some(({ operation }) => operation.kind.startsWith("float")));
     this.float = usesFloat ? floatLocals(this.body) : null;
@@ -305,12 +299,7 @@ class RegionTranslator {
       this.leave(EXIT_INTERPRET, block.offset);
       body.end();
     }
-    this.words = this.wordsAtStart[index] ?? 0;
-    this.narrow = findNarrow(block.instructions, this.words);
-    for (const [position, instruction] of block.instructions.entries()) {
-      this.writeInstruction(instruction, count - position);
-      this.words = wordsAfter(this.words, instruction.operation);
-    }
+    for (const [position, instruction] of block.instructions.entries()) this.writeInstruction(instruction, count - position);
     this.writeEnd(block, index);
   }
 
@@ -351,13 +340,6 @@ class RegionTranslator {
       this.read(rs1);
       body.op(0x50);
       if (condition === "ne") body.op(0x45);
-      return;
-    }
-    if (areWords(this.words, rs1, rs2)) {
-      this.read(rs1);
-      body.op(0xa7);
-      this.read(rs2);
-      body.op(0xa7).op({ eq: 0x46, ne: 0x47, lt: 0x48, ltu: 0x49, ge: 0x4e, geu: 0x4f }[condition]);
       return;
     }
     this.read(rs1);
@@ -422,7 +404,6 @@ class RegionTranslator {
   private writeInstruction(instruction: Instruction, remaining: number): void {
     const { body } = this;
     const { operation, offset } = instruction;
-    const position = this.count - remaining;
     switch (operation.kind) {
       case "nothing":
       case "branch":
@@ -455,20 +436,12 @@ class RegionTranslator {
           () => this.read(operation.rs1),
           () => this.read(operation.rs2),
           this.value,
-          this.operandWords(position, operation.operation, operation.rs1, operation.rs2),
         );
         this.write(operation.rd);
         return;
       case "aluImmediate":
         if (operation.rd === 0) return;
-        emitAluImmediate(
-          body,
-          operation.operation,
-          () => this.read(operation.rs1),
-          operation.imm,
-          this.value,
-          this.operandWords(position, operation.operation, operation.rs1),
-        );
+        emitAluImmediate(body, operation.operation, () => this.read(operation.rs1), operation.imm, this.value);
         this.write(operation.rd);
         return;
       case "unary":
@@ -506,12 +479,6 @@ class RegionTranslator {
       default:
         unreachable(operation);
     }
-  }
-
-  /** Whether to take the operands as words: all are, and the result is best made on 32 bits. */
-  private operandWords(position: number, operation: AluOperation, ...registers: readonly number[]): boolean {
-    if (operation === "and" || operation === "or" || operation === "xor") return this.narrow.has(position);
-    return areWords(this.words, ...registers);
   }
 
   /** Leaves the value on the stack. */
