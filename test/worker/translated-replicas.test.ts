@@ -97,7 +97,8 @@ test("a replica says how much of its guest runs in regions, what left them, and 
   const first = new BusyReplica(compiler);
   await first.boot();
   const warm = await first.runUntil(({ retired }) => retired > 1_000_000);
-  expect(warm.regions).toBe(account.regions);
+  // Of those that it holds, some may have been replaced.
+  expect(warm.regions).toBeLessThanOrEqual(account.regions);
   expect(warm.regions).toBeGreaterThan(0);
   expect(warm.compileMs).toBeGreaterThan(0);
   expect(warm.executed).toBeGreaterThanOrEqual(warm.retired);
