@@ -1,15 +1,16 @@
 /**
  * Who carries the plan of faults out: finds the victim, waits for the step at which a kill tells most, and knows how to break each
- * thing. Nearly every kill waits for a worker with a member of a VM (its primary, or a synced backup) that the VM survives.
+ * thing. Nearly every kill waits for a worker with a member of a VM (its primary twice as often as a synced backup) that the VM survives.
  */
+import type { Audience } from "./audience.ts";
 import type { Chance } from "./chance.ts";
-import type { Client } from "./client.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import type { Fault, FaultPlan } from "./faults.ts";
 import type { Figures } from "./figures.ts";
 import type { Network } from "./network.ts";
+import type { Process } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
-import type { HostedReplica, Strike, Worker } from "./worker.ts";
+import type { Strike, Worker } from "./worker.ts";
 
 /** What it strikes at. */
 export interface Targets {
@@ -17,19 +18,22 @@ export interface Targets {
   readonly network: Network;
   readonly control: ControlPlane;
   readonly workers: readonly Worker[];
-  readonly clients: readonly Client[];
+  readonly audience: Audience;
   readonly figures: Figures;
   struck(fault: Fault): void;
   endWorker(worker: Worker, silent: boolean, chance: Chance): void;
-  continueWorker(worker: Worker): void;
-  type(client: Client, to: HostedReplica, most: number): void;
+  continueProcess(process: Process): void;
 }
 
 /** A kill that no VM survives waits for so many steps for a better one. */
 const KILL_PATIENCE_STEPS = 300;
 
-/** `member`: of a VM that goes on without it. `anybody`: whoever is at work, a newcomer that is being copied to as well. */
-type Aim = "member" | "anybody";
+interface Aim {
+  /** `anybody`: whoever is at work, a newcomer that is being copied to as well. */
+  readonly at: "primary" | "backup" | "anybody";
+  /** Only where the VM has all the backups that it wants. */
+  readonly protectedOnly: boolean;
+}
 
 export class Adversary {
   private waitingKill: { readonly fault: Fault; readonly aim: Aim; readonly untilStep: number } | null = null;
@@ -62,17 +66,24 @@ export class Adversary {
       case "powerLoss":
       case "leave": {
         if (chance.oneIn(60)) return this.killAt(fault, atWork);
-        const aim = chance.oneIn(10) ? "anybody" : "member";
+        const aim: Aim = {
+          at: chance.oneIn(10) ? "anybody" : chance.oneIn(3) ? "backup" : "primary",
+          protectedOnly: !chance.oneIn(3),
+        };
         if (suits(atWork, aim)) return this.killAt(fault, atWork);
         this.waitingKill = { fault, aim, untilStep: step + KILL_PATIENCE_STEPS };
         return null;
       }
       case "stop":
         if (victim !== atWork) {
-          this.stop(fault, victim);
+          this.stop(fault, victim.process);
           return null;
         }
-        return { afterEffects: chance.between(-1, 4), strike: () => this.stop(fault, victim) };
+        return { afterEffects: chance.between(-1, 4), strike: () => this.stop(fault, victim.process) };
+      case "killGateway":
+      case "stopGateway":
+        this.strikeGateway(fault);
+        return null;
       default:
         this.disturb(fault, victim);
         return null;
@@ -90,11 +101,22 @@ export class Adversary {
     };
   }
 
-  private stop(fault: Fault, worker: Worker): void {
-    if (!worker.process.running) return;
+  private stop(fault: Fault, process: Process): void {
+    if (!process.running) return;
     this.targets.struck(fault);
-    worker.process.stop();
-    this.targets.scheduler.after(this.durationUs(fault.chance), () => this.targets.continueWorker(worker));
+    process.stop();
+    this.targets.scheduler.after(this.durationUs(fault.chance), () => this.targets.continueProcess(process));
+  }
+
+  private strikeGateway(fault: Fault): void {
+    const gateway = fault.chance.oneOf(this.targets.audience.gateways);
+    if (gateway === undefined) return;
+    if (fault.kind === "stopGateway") {
+      this.stop(fault, gateway);
+      return;
+    }
+    this.targets.struck(fault);
+    this.targets.audience.endGateway(gateway, fault.chance);
   }
 
   private disturb(fault: Fault, victim: Worker): void {
@@ -164,23 +186,24 @@ export class Adversary {
   }
 
   private flood(chance: Chance): void {
-    for (const client of this.targets.clients) {
-      const to = client.vm.primary;
+    const { audience } = this.targets;
+    for (const client of audience.clients) {
       client.type(200);
-      if (to === undefined) continue;
-      for (let frames = chance.between(1, 40); frames > 0; frames--) this.targets.type(client, to, 200);
+      if (!audience.attach(client)) continue;
+      for (let frames = chance.between(1, 40); frames > 0; frames--) client.sendInput(200);
     }
   }
 }
 
-/** Would every VM on this host go on somewhere else, and does one of them lose something? */
+/** Would every VM on this host go on somewhere else, and does one of them lose what is aimed at? */
 function suits(worker: Worker, aim: Aim): boolean {
-  let hasMember = false;
+  let hit = aim.at === "anybody";
   for (const replica of worker.replicas) {
     const { vm } = replica;
     if (vm.ended || !vm.row.isMember(replica.id)) continue;
-    hasMember = true;
+    if ((vm.row.primary === replica.id) === (aim.at === "primary")) hit = true;
     if (!vm.hasOtherMember(replica.id)) return false;
+    if (aim.protectedOnly && vm.row.synced.size < vm.wantsBackups) return false;
   }
-  return hasMember || aim === "anybody";
+  return hit;
 }

@@ -23,7 +23,9 @@ export type FaultKind =
   | "cutArbiter" // from one worker
   | "orderPromotion"
   | "flood" // clients fill the queues
-  | "leave"; // a worker's host leaves for long, another may join
+  | "leave" // a worker's host leaves for long, another may join
+  | "killGateway" // clients attach elsewhere
+  | "stopGateway";
 
 export const FAULT_KINDS: readonly FaultKind[] = [
   "kill",
@@ -42,6 +44,8 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   "orderPromotion",
   "flood",
   "leave",
+  "killGateway",
+  "stopGateway",
 ];
 
 export interface Fault {

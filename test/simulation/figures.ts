@@ -12,6 +12,8 @@ const COUNTS = {
   killedBackups: 0,
   promotions: 0,
   pairings: 0,
+  /** Of them: of a second or third backup. */
+  furtherPairings: 0,
   solos: 0,
   fenced: 0,
   epochs: 0,

@@ -18,6 +18,17 @@ export function consoleEndOf(executed: ExecutedEpoch | null): number {
   return executed === null ? 0 : executed.consoleStart + executed.output.length;
 }
 
+/** Console bytes [from, to) of its guest. */
+export function outputBetween(newest: ExecutedEpoch | null, from: number, to: number): Uint8Array {
+  const bytes = new Uint8Array(Math.max(0, to - from));
+  for (let executed = newest; executed !== null && consoleEndOf(executed) > from; executed = executed.before) {
+    const { consoleStart, output } = executed;
+    const [start, end] = [Math.max(from, consoleStart), Math.min(to, consoleEndOf(executed))];
+    if (start < end) bytes.set(output.subarray(start - consoleStart, end - consoleStart), start - from);
+  }
+  return bytes;
+}
+
 /** The log up to and with one more record, as 53 bits. */
 export function extendDigest(before: number, endInstant: bigint, clock: ClockSample, inputs: readonly EpochInput[]): number {
   let a = before | 0;

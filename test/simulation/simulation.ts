@@ -6,14 +6,14 @@
 import type { ArbiterRequest, Effect, Replica, ReplicaConfig, ReplicaInput } from "../../src/hypervisor/messages.ts";
 import { createBackup, createPrimary } from "../../src/hypervisor/replica.ts";
 import { Adversary, type Targets } from "./adversary.ts";
+import { Audience } from "./audience.ts";
 import type { Bug } from "./bugs.ts";
 import { Chance } from "./chance.ts";
 import { Violation } from "./checkers/violation.ts";
-import { Client } from "./client.ts";
 import { ControlPlane } from "./control-plane.ts";
 import { type Fault, FaultPlan } from "./faults.ts";
 import { type Figures, noFigures } from "./figures.ts";
-import { type GuestKind, sessionId, sessionNumber } from "./guest.ts";
+import { type GuestKind, sessionNumber } from "./guest.ts";
 import { consoleEndOf, type ExecutedEpoch } from "./history.ts";
 import { type LinkConditions, Network } from "./network.ts";
 import { MonotonicClock, Process } from "./process.ts";
@@ -57,14 +57,13 @@ export class SimulationFailure extends Error implements Found {
 }
 
 const UNIX_EPOCH_US = 1_700_000_000_000_000;
+const BACKUPS_MAX = 3;
 const HEAL_WITHIN_US = 30_000_000;
 const CONFIGS: readonly Omit<ReplicaConfig, "replicaId">[] = [
   { heartbeatIntervalMs: 30, heartbeatTimeoutMs: 100, maxLagMs: 300, epochTargetMs: 2, hashIntervalMs: 20 },
   { heartbeatIntervalMs: 10, heartbeatTimeoutMs: 30, maxLagMs: 100, epochTargetMs: 1, hashIntervalMs: 5 },
   { heartbeatIntervalMs: 100, heartbeatTimeoutMs: 300, maxLagMs: 2000, epochTargetMs: 5, hashIntervalMs: 1000 },
 ];
-/** Beyond those that clients have. */
-const POWER_OFF_SESSION = 250;
 
 export class Simulation implements Surroundings, Targets {
   readonly scheduler = new Scheduler();
@@ -75,16 +74,15 @@ export class Simulation implements Surroundings, Targets {
   readonly control: ControlPlane;
   readonly trace: Trace;
   private readonly adversary: Adversary;
-  private readonly clientChance: Chance;
   private readonly bugChance: Chance;
   private readonly kind: GuestKind;
   private readonly config: Omit<ReplicaConfig, "replicaId">;
   readonly workers: Worker[] = [];
   private readonly vms: SimulatedVm[] = [];
-  readonly clients: Client[] = [];
+  readonly audience: Audience;
   private readonly bug: Bug;
   private readonly struckFaults: number[] = [];
-  private readonly sessions = new Map<SimulatedVm, number>();
+  private backupsMax = 1;
   private faulty = true;
   private healUntilUs = 0;
   private nextReplica = 0;
@@ -94,13 +92,13 @@ export class Simulation implements Surroundings, Targets {
   constructor(private readonly options: SimulationOptions) {
     const { seed } = options;
     this.timing = new Chance(seed, 2);
-    this.clientChance = new Chance(seed, 3);
     this.bugChance = new Chance(seed, 5);
     this.plan = new FaultPlan(seed, options.faults ?? null);
     this.trace = new Trace(options.tell ?? null);
     this.kind = options.guests;
     this.bug = options.bug ?? {};
     this.network = new Network(this.scheduler, this.timing, { shortUs: 20, longUs: 250, rareOneIn: 200, rareUs: 30_000 });
+    this.audience = new Audience(this.scheduler, this.network, this.kind, new Chance(seed, 3));
     this.control = new ControlPlane(this.scheduler, new Chance(seed, 4), {
       pair: (vm, primary) => this.pair(vm, primary),
       granted: (vm, request) => this.granted(vm, request),
@@ -129,11 +127,13 @@ export class Simulation implements Surroundings, Targets {
   private begin(): void {
     const { timing } = this;
     this.scheduler.nowUs = 1_000_000;
-    for (let hosts = timing.between(3, 4); hosts > 0; hosts--) this.startWorker(this.nextHost++);
+    this.backupsMax = timing.oneIn(5) ? BACKUPS_MAX : 1;
+    for (let hosts = timing.between(3, 4) + this.backupsMax - 1; hosts > 0; hosts--) this.startWorker(this.nextHost++);
+    this.audience.open(timing.between(1, 2));
     const vms = timing.oneIn(2) ? 1 : timing.between(1, 3);
     for (let count = Math.min(vms, this.options.vms ?? vms); count > 0; count--) this.createVm();
     this.every(300, 2500, () => this.reconcile());
-    this.every(...this.plan.profile.typingUs, () => this.clientsAct());
+    this.every(...this.plan.profile.typingUs, () => this.audience.act(this.faulty));
     this.every(300_000, 700_000, () => this.tellWallClocks());
   }
 
@@ -164,11 +164,10 @@ export class Simulation implements Surroundings, Targets {
     const id = `rep_${this.nextReplica++}`;
     const vm = new SimulatedVm(`vm_${this.nextVm++}`, id, this.kind);
     this.bug.arbiter?.(vm.row);
-    vm.wantsBackups = this.timing.oneIn(6) ? 2 : 1;
+    vm.wantsBackups = this.timing.between(1, this.backupsMax);
     this.vms.push(vm);
     this.host(vm, id, worker, createPrimary({ replicaId: id, ...this.config }, 1n), "primary");
-    this.sessions.set(vm, 2);
-    for (const session of [1, 2]) this.clients.push(new Client(vm, session, this.kind, this.clientChance));
+    this.audience.vmCreated(vm);
   }
 
   private host(vm: SimulatedVm, id: string, worker: Worker, core: Replica, role: "primary" | "backup"): HostedReplica {
@@ -213,6 +212,7 @@ export class Simulation implements Surroundings, Targets {
 
   private granted(vm: SimulatedVm, request: ArbiterRequest): void {
     if (request.kind === "addBackup") this.figures.pairings++;
+    if (request.kind === "addBackup" && vm.row.synced.size > 1) this.figures.furtherPairings++;
     if (request.kind === "goSolo") this.figures.solos++;
     vm.syncedHoldsRecords.membersChanged(vm.row);
   }
@@ -269,8 +269,6 @@ export class Simulation implements Surroundings, Targets {
   inputAcknowledged(replica: HostedReplica, inputSession: string, inputNext: bigint): void {
     const { vm } = replica;
     const session = sessionNumber(inputSession);
-    const client = this.clients.find((client) => client.vm === vm && client.session === session);
-    client?.told(Number(inputNext));
     const before = vm.output.acknowledgedTo(session);
     if (inputNext <= before) return;
     this.figures.acknowledgedBytes += Number(inputNext - before);
@@ -283,14 +281,6 @@ export class Simulation implements Surroundings, Targets {
       }
     }
     throw new Violation("released output", `${replica.id} acknowledges input of session ${session} that no record holds`);
-  }
-
-  inputRefused(replica: HostedReplica, inputSession: string, inputNext: bigint, code: string): void {
-    const session = sessionNumber(inputSession);
-    const client = this.clients.find((client) => client.vm === replica.vm && client.session === session);
-    if (client === undefined) return;
-    if (code === "input_session_expired") this.newSession(client);
-    else client.refused(Number(inputNext), code);
   }
 
   ask(replica: HostedReplica, request: ArbiterRequest): void {
@@ -344,39 +334,11 @@ export class Simulation implements Surroundings, Targets {
   private endVm(vm: SimulatedVm): void {
     vm.ended = true;
     this.vms.splice(this.vms.indexOf(vm), 1);
-    for (let at = this.clients.length - 1; at >= 0; at--) if (this.clients[at]?.vm === vm) this.clients.splice(at, 1);
+    this.audience.vmEnded(vm);
   }
 
-  private newSession(client: Client): void {
-    const next = (this.sessions.get(client.vm) ?? 2) + 1;
-    if (next > this.kind.sessionsMax) return;
-    this.sessions.set(client.vm, next);
-    client.anew(next);
-  }
-
-  private clientsAct(): void {
-    const { clientChance: chance } = this;
-    for (const client of this.clients) {
-      if (this.faulty && chance.oneIn(2)) {
-        if (client.settled && client.typed > 0 && chance.oneIn(6)) this.newSession(client);
-        client.type(12);
-      }
-      const { vm } = client;
-      const gateway = chance.oneIn(12) ? chance.oneOf([...vm.living]) : vm.primary;
-      if (gateway === undefined) continue;
-      if (chance.oneIn(3)) client.read(gateway);
-      this.type(client, gateway, 64);
-    }
-  }
-
-  type(client: Client, to: HostedReplica, most: number): void {
-    const frame = client.frame(most);
-    if (frame === null) return;
-    const { inputSession } = client;
-    const { offset, bytes } = frame;
-    this.scheduler.after(this.clientChance.between(20, 400), () =>
-      to.process.deliver(client, () => to.feed({ kind: "deviceInput", inputSession, offset: BigInt(offset), bytes })),
-    );
+  continueProcess(process: Process): void {
+    process.continue(this.timing);
   }
 
   // --- faults ------------------------------------------------------------------------------------------------------
@@ -410,10 +372,6 @@ export class Simulation implements Surroundings, Targets {
     }
   }
 
-  continueWorker({ process }: Worker): void {
-    process.continue(this.timing);
-  }
-
   // --- the end -----------------------------------------------------------------------------------------------------
 
   private heal(): void {
@@ -427,31 +385,14 @@ export class Simulation implements Surroundings, Targets {
       worker.slowUntilUs = 0;
       worker.process.continue(this.timing);
     }
+    for (const gateway of this.audience.gateways) gateway.continue(this.timing);
     this.healUntilUs = nowUs + HEAL_WITHIN_US;
-    const client = this.clients[0];
-    if (client !== undefined && this.timing.oneIn(8)) this.powerOff(client);
-  }
-
-  /** Types the byte that ends the guest, in a session of its own, until it ends. */
-  private powerOff(client: Client): void {
-    const { vm } = client;
-    const again = () => {
-      if (vm.ended) return;
-      vm.primary?.process.deliver(client, () =>
-        vm.primary?.feed({
-          kind: "deviceInput",
-          inputSession: sessionId(POWER_OFF_SESSION),
-          offset: 0n,
-          bytes: Uint8Array.of(this.kind.powerOff),
-        }),
-      );
-      this.scheduler.after(50_000, again);
-    };
-    again();
+    const vm = this.vms[0];
+    if (vm !== undefined && this.timing.oneIn(8)) this.audience.powerOff(vm);
   }
 
   private healed(): boolean {
-    for (const client of this.clients) if (!client.settled) return false;
+    for (const client of this.audience.clients) if (!client.settled) return false;
     for (const vm of this.vms) {
       const { primary, row } = vm;
       if (primary === undefined || !primary.alive || primary.role !== "primary" || row.synced.size < vm.wantsBackups) return false;
@@ -477,7 +418,7 @@ export class Simulation implements Surroundings, Targets {
             const what = replica.alive ? `${replica.role} ${state} (${replica.process.state})` : (replica.haltReason ?? replica.state);
             return `${replica.id} on ${replica.process.name}: ${what}, term ${replica.term}, epoch ${point.epoch}, joining ${joining}, synced [${known.join()}]`;
           });
-        const clients = this.clients
+        const clients = this.audience.clients
           .filter((client) => client.vm === vm)
           .map(({ session, acknowledged, typed }) => `${session}: ${acknowledged}/${typed}, echoed ${vm.output.echoes(session)}`);
         return `${vm.id} term ${term} primary ${primary} synced [${[...synced].join()}] sessions ${clients.join("; ")}; ${replicas.join("; ")}`;

@@ -8,6 +8,7 @@ import type { EpochEnd } from "../../src/engine/epoch.ts";
 import type { ArbiterRequest, Effect, LoggingChannelMessage, Replica, ReplicaInput, TimerId } from "../../src/hypervisor/messages.ts";
 import { LoggingChannelDecoder, LoggingChannelEncoder } from "../../src/wire/logging-channel.ts";
 import type { Chance } from "./chance.ts";
+import type { ConsoleFrame, ConsolePort } from "./console-line.ts";
 import type { Guest } from "./guest.ts";
 import { consoleEndOf, type ExecutedEpoch, extendDigest } from "./history.ts";
 import type { Connection, Receiver } from "./network.ts";
@@ -28,7 +29,6 @@ export interface Surroundings {
   executed(replica: HostedReplica, executed: ExecutedEpoch, reachedInstant: bigint): void;
   released(replica: HostedReplica, from: number, upTo: number): void;
   inputAcknowledged(replica: HostedReplica, inputSession: string, inputNext: bigint): void;
-  inputRefused(replica: HostedReplica, inputSession: string, inputNext: bigint, code: string): void;
   ask(replica: HostedReplica, request: ArbiterRequest): void;
   failed(replica: HostedReplica, input: ReplicaInput, error: Error): never;
   halted(replica: HostedReplica, reason: string): void;
@@ -96,6 +96,8 @@ export class HostedReplica {
   /** It has received all of the state: what it holds of the log counts. */
   verified = false;
   receivedInstant = 0n;
+  /** Consoles that are attached to it. */
+  readonly ports = new Set<ConsolePort>();
   private readonly channels = new Map<string, Channel>();
   private readonly inputs: ReplicaInput[] = [];
   private stepping = false;
@@ -157,6 +159,7 @@ export class HostedReplica {
     this.guest.release();
     this.inputs.length = 0;
     this.channels.clear();
+    this.ports.clear();
     this.timers.clear();
   }
 
@@ -285,13 +288,15 @@ export class HostedReplica {
         const upTo = Number(effect.upTo);
         this.released = Math.max(from, upTo);
         this.around.released(this, from, upTo);
+        for (const port of this.ports) port.pump();
         return;
       }
       case "acknowledgeInput":
         this.around.inputAcknowledged(this, effect.inputSession, effect.inputNext);
+        this.tell({ kind: "acknowledged", inputSession: effect.inputSession, next: Number(effect.inputNext) });
         return;
       case "refuseInput":
-        this.around.inputRefused(this, effect.inputSession, effect.inputNext, effect.code);
+        this.tell({ kind: "refused", inputSession: effect.inputSession, next: Number(effect.inputNext), code: effect.code });
         return;
       case "askArbiter":
         this.around.ask(this, effect.request);
@@ -312,6 +317,10 @@ export class HostedReplica {
     }
   }
 
+  private tell(frame: ConsoleFrame): void {
+    for (const port of this.ports) port.send(frame);
+  }
+
   private setTimer(kind: TimerId["kind"], atUs: number): void {
     const number = ++this.operation;
     this.timers.set(kind, number);
@@ -327,6 +336,7 @@ export class HostedReplica {
     this.state = "halted";
     this.haltReason = reason;
     for (const { connection, side } of this.channels.values()) connection.close(side);
+    for (const port of this.ports) port.close();
     this.die();
     this.worker.replicas.delete(this);
     this.around.halted(this, reason);
