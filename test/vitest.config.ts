@@ -4,12 +4,16 @@
  * The time-outs end what hangs. No test's verdict hangs on them: a host that is ten times slower is within them.
  */
 import { fileURLToPath } from "node:url";
-import { defineConfig } from "vitest/config";
+import { configDefaults, defineConfig } from "vitest/config";
+
+/** Stories that take minutes have commands of their own (`npm run host-faults`, `npm run rolling`), which set this. */
+const LONG_TESTS = process.env.UNDERSTUDY_LONG_TESTS ? [] : ["test/host-faults/**", "test/rolling/**"];
 
 export default defineConfig({
   root: fileURLToPath(new URL("..", import.meta.url)),
   test: {
     include: ["test/**/*.test.ts"],
+    exclude: [...configDefaults.exclude, ...LONG_TESTS],
     pool: "forks",
     globalSetup: ["test/support/build.ts"],
     testTimeout: 300_000,

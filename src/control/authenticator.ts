@@ -38,7 +38,7 @@ export class Authenticator {
     }
     const hash = sha256Of(secret);
     const kept = this.kept.get(hash);
-    if (kept !== undefined && kept.untilMs > Date.now()) return kept.id;
+    if (kept !== undefined && kept.untilMs > performance.now()) return kept.id;
     const id = await findToken(this.database.db, hash);
     if (id === null) {
       this.kept.delete(hash);
@@ -48,7 +48,7 @@ export class Authenticator {
       );
     }
     if (this.kept.size >= KEPT_MAX) this.kept.clear();
-    this.kept.set(hash, { id, untilMs: Date.now() + KEPT_MS });
+    this.kept.set(hash, { id, untilMs: performance.now() + KEPT_MS });
     return id;
   }
 }

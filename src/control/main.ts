@@ -1,10 +1,10 @@
 /** Entry of the control plane's process: environment and flags in, one server, signals, exit code. */
-import { pino } from "pino";
 import { UnderstudyError } from "../base/errors.ts";
 import { readConfiguration } from "./configuration.ts";
+import { createControlLog } from "./log.ts";
 import { type RunningServer, startServer } from "./server.ts";
 
-const log = pino({ base: { process: "control-plane", pid: process.pid }, timestamp: pino.stdTimeFunctions.isoTime });
+const log = createControlLog();
 
 function fail(error: unknown): never {
   const code = error instanceof UnderstudyError ? error.code : "internal_error";

@@ -153,6 +153,7 @@ export class ValidationFailedError extends InvalidRequestError {}
 export class UpgradeRequiredError extends InvalidRequestError {}
 export class InternalError extends UnavailableError {}
 export class ArbiterUnavailableError extends UnavailableError {}
+export class ImageStoreError extends UnavailableError {}
 export class ShuttingDownError extends UnavailableError {}
 export class WorkerTimeoutError extends UnavailableError {}
 
@@ -191,6 +192,7 @@ export const ERROR_CLASSES: Readonly<Record<string, ApiErrorClass>> = {
   upgrade_required: UpgradeRequiredError,
   internal_error: InternalError,
   arbiter_unavailable: ArbiterUnavailableError,
+  image_store_error: ImageStoreError,
   shutting_down: ShuttingDownError,
   worker_timeout: WorkerTimeoutError,
 };

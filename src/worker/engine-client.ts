@@ -1,8 +1,24 @@
-/** The main thread's side of an engine thread: posts commands, gets replies in the same order, hears of its end once. */
+/**
+ * The main thread's side of an engine thread: posts commands, gets replies in the same order, hears of its end once.
+ *
+ *     running --error, exit, out of memory, cannot be started, an epoch without end--> failed (said once)
+ *        '--close--> closed
+ */
 import { Worker } from "node:worker_threads";
 import { UnderstudyError } from "../base/errors.ts";
 import type { CompileService } from "./compile-service.ts";
 import type { EngineCommand, EngineReply, EngineThreadData, FlippedBit } from "./engine-commands.ts";
+
+/**
+ * JavaScript's heap in an engine thread, where there are the library's lists and what is on its way: tens of MiB. The guest's
+ * memory and its translated code are not in it. What needs more is wrong, and must not take the host's memory.
+ */
+const HEAP_MIB = 512;
+
+/** An epoch that takes so much of a processor is stalled, and not only kept waiting by a busy host; epochs are some milliseconds. */
+const STALL_CPU_MS = 1_000;
+/** Without that it is given up after so many times the looks: it may wait for something that does not come. */
+const IDLE_STALL_FACTOR = 6;
 
 export type EngineAnswer = Exclude<EngineReply, { kind: "failed" }>;
 
@@ -15,39 +31,53 @@ interface EngineClientOptions {
   readonly compiler: CompileService | null;
   readonly flipBit?: FlippedBit | null;
   readonly onReply: (reply: EngineAnswer) => void;
-  /** The thread died without being asked to; no reply comes after it. */
+  /** The thread died without being asked to, or is given up; no reply comes after it. */
   readonly onFailure: (error: Error) => void;
 }
 
 export class EngineClient {
-  private readonly thread: Worker;
+  /** Null: it could not be started. */
+  private readonly thread: Worker | null;
   private readonly stopFlag = new Int32Array(new SharedArrayBuffer(4));
+  private readonly onFailure: (error: Error) => void;
   private epochRuns = false;
+  /** Looks at one and the same running epoch. */
+  private looks = 0;
+  private cpuAtFirstLook: NodeJS.CpuUsage = { user: 0, system: 0 };
   private closed = false;
 
   constructor({ threadUrl, module, memoryMiB, compiler, flipBit = null, onReply, onFailure }: EngineClientOptions) {
+    this.onFailure = onFailure;
     const line = compiler?.connect() ?? null;
     const workerData: EngineThreadData = { module, memoryMiB, stopFlag: this.stopFlag, compiler: line, flipBit };
-    this.thread = new Worker(threadUrl, { workerData, transferList: line === null ? [] : [line.port] });
+    try {
+      this.thread = new Worker(threadUrl, {
+        workerData,
+        transferList: line === null ? [] : [line.port],
+        resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB },
+      });
+    } catch (cause) {
+      // The system gives no thread, or no file descriptor for it. Whoever makes this client can be told when it is made.
+      this.thread = null;
+      if (line !== null) compiler?.release(line);
+      setImmediate(() =>
+        this.fail(new UnderstudyError("engine_not_started", `Cannot start an engine thread: ${(cause as Error).message}`, { cause })),
+      );
+      return;
+    }
     this.thread.on("exit", () => line && compiler?.release(line));
-    const fail = (error: Error) => {
-      if (this.closed) return;
-      this.closed = true;
-      void this.thread.terminate();
-      onFailure(error);
-    };
     this.thread.on("message", (reply: EngineReply) => {
       if (this.closed) return;
       if (reply.kind === "failed") {
-        fail(new UnderstudyError(reply.code, reply.message));
+        this.fail(new UnderstudyError(reply.code, reply.message));
         return;
       }
       if (reply.kind === "epochEnded") this.epochRuns = false;
       onReply(reply);
     });
-    this.thread.on("messageerror", fail);
-    this.thread.on("error", fail);
-    this.thread.on("exit", (code) => fail(new Error(`Cannot run the guest: its engine thread exited with code ${code}`)));
+    this.thread.on("messageerror", (error) => this.fail(error));
+    this.thread.on("error", (error: NodeJS.ErrnoException) => this.fail(namedError(error)));
+    this.thread.on("exit", (code) => this.fail(new Error(`Cannot run the guest: its engine thread exited with code ${code}`)));
   }
 
   post(command: EngineCommand): void {
@@ -56,8 +86,9 @@ export class EngineClient {
       // Only this side sets and clears the flag, and it clears it before the thread can see the command.
       Atomics.store(this.stopFlag, 0, 0);
       this.epochRuns = true;
+      this.looks = 0;
     }
-    this.thread.postMessage(command, command.kind === "loadLinux" ? wholeBuffers([command.kernel, command.initramfs]) : []);
+    this.thread?.postMessage(command, command.kind === "loadLinux" ? wholeBuffers([command.kernel, command.initramfs]) : []);
   }
 
   /** The running epoch ends within about half a millisecond; nothing happens when none runs. */
@@ -65,12 +96,49 @@ export class EngineClient {
     if (this.epochRuns) Atomics.store(this.stopFlag, 0, 1);
   }
 
+  /**
+   * Called at regular times: an epoch, which is some milliseconds long, that is still the same one at the `most`th look has no
+   * end. Looks are counted, not time: a process that was stopped has not looked. And it must have had a processor: where the
+   * process got none, its threads have not had the time to end anything.
+   */
+  look(most: number): void {
+    if (this.closed || !this.epochRuns) return;
+    if (++this.looks === 1) this.cpuAtFirstLook = process.cpuUsage();
+    if (this.looks < most) return;
+    const { user, system } = process.cpuUsage(this.cpuAtFirstLook);
+    if ((user + system) / 1000 < STALL_CPU_MS && this.looks < most * IDLE_STALL_FACTOR) return;
+    this.fail(new UnderstudyError("engine_stalled", "Cannot go on with the guest: its engine thread does not end the epoch that it runs"));
+  }
+
   /** Stops the guest where it is and frees its memory. */
   close(): void {
     if (this.closed) return;
     this.closed = true;
-    void this.thread.terminate();
+    void this.thread?.terminate();
   }
+
+  private fail(error: Error): void {
+    if (this.closed) return;
+    this.close();
+    this.onFailure(error);
+  }
+}
+
+/** What the system is out of has a code of its own. */
+function namedError(error: NodeJS.ErrnoException): Error {
+  if (error.code === "ERR_WORKER_OUT_OF_MEMORY") {
+    return new UnderstudyError(
+      "engine_out_of_memory",
+      `Cannot go on with the guest: its engine thread needs over ${HEAP_MIB} MiB of heap`,
+      {
+        cause: error,
+      },
+    );
+  }
+  if (error.code === "ERR_WORKER_INIT_FAILED" || error.code === "EMFILE" || error.code === "ENFILE" || error.code === "EAGAIN") {
+    return new UnderstudyError("engine_not_started", `Cannot start an engine thread: ${error.message}`, { cause: error });
+  }
+  return error;
 }
 
 /** Images are large and nobody else's: they move. Everything else is copied, because the core still holds it. */

@@ -152,6 +152,11 @@ export class ReplicaDriver {
     if (this.state === "started") this.feed({ kind: "wallClock", unixUs: Date.now() * 1000 });
   }
 
+  /** At regular times: gives a replica up whose engine thread is at the same epoch for so many of them. */
+  watchEngine(most: number): void {
+    this.engine.look(most);
+  }
+
   requestPromotion(): void {
     this.feed({ kind: "promotionRequested" });
   }

@@ -22,6 +22,8 @@ export interface WorkerSettings {
   readonly memoryMiB: number;
   /** How guests are executed: `jit` translates what runs often. */
   readonly engine: Engine;
+  /** An engine thread that does not end an epoch for so long is given up. */
+  readonly engineStallMs: number;
   /** Folder in which every epoch is kept, too; null: none is. */
   readonly recordDir: string | null;
   /** Tests alone: a fault for each of the first backups that this process hosts. */
@@ -31,6 +33,9 @@ export interface WorkerSettings {
 
 /** The guest cannot tell one from the other. */
 export type Engine = "interpreter" | "jit";
+
+/** Epochs take milliseconds; on a host with no time to spare, hundreds of them. */
+const ENGINE_STALL_MS = 10_000;
 
 const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
@@ -60,6 +65,7 @@ export function readSettings(env: NodeJS.ProcessEnv): WorkerSettings {
     imageStore,
     memoryMiB: memoryMiB(env.UNDERSTUDY_WORKER_MEMORY_MIB),
     engine: engine(env.UNDERSTUDY_ENGINE),
+    engineStallMs: engineStallMs(env.UNDERSTUDY_ENGINE_STALL_MS),
     recordDir: env.UNDERSTUDY_RECORD_DIR || null,
     testFlipBits: flippedBits(env.UNDERSTUDY_TEST_FLIP_BITS),
     logLevel: env.UNDERSTUDY_LOG_LEVEL || "info",
@@ -110,6 +116,12 @@ function address(variable: string, value: string): NetworkAddress {
 function memoryMiB(value: string | undefined): number {
   if (value === undefined || value === "") return Math.floor(totalmem() / (1024 * 1024));
   if (!/^[1-9][0-9]{0,8}$/.test(value)) throw badSetting("UNDERSTUDY_WORKER_MEMORY_MIB", value, "a number of MiB");
+  return Number(value);
+}
+
+function engineStallMs(value: string | undefined): number {
+  if (value === undefined || value === "") return ENGINE_STALL_MS;
+  if (!/^[1-9][0-9]{0,8}$/.test(value)) throw badSetting("UNDERSTUDY_ENGINE_STALL_MS", value, "a number of milliseconds");
   return Number(value);
 }
 

@@ -333,6 +333,7 @@ export class Worker {
   private reportRunning(): void {
     for (const [replicaId, { driver }] of this.replicas) {
       if (!driver.running) continue;
+      driver.watchEngine(Math.max(2, Math.ceil(this.options.settings.engineStallMs / REPORT_INTERVAL_MS)));
       driver.tellWallClock();
       this.sendReport(replicaId);
     }

@@ -72,7 +72,10 @@ export class Installation {
   async stop(): Promise<void> {
     this.abort.abort(new Error("the test is over"));
     await this.cluster.stop();
-    await rm(this.cluster.directory.path, { recursive: true, force: true });
+    const { path } = this.cluster.directory;
+    // For a look at the logs of a run that went wrong.
+    if (process.env.UNDERSTUDY_TEST_KEEP) process.stderr.write(`kept: ${path}\n`);
+    else await rm(path, { recursive: true, force: true });
   }
 
   /** A VM of the tests' image, with a console to write to; at its shell's prompt. */

@@ -61,6 +61,7 @@ describe("a worker's settings", () => {
       says: /UNDERSTUDY_TEST_FLIP_BITS: it is "1.2.3,1.2.8", wanted is page/,
     },
     { env: { ...enough, UNDERSTUDY_WORKER_MEMORY_MIB: "lots" }, says: /wanted is a number of MiB/ },
+    { env: { ...enough, UNDERSTUDY_ENGINE_STALL_MS: "soon" }, says: /wanted is a number of milliseconds/ },
   ];
   for (const { env, says } of wrong) {
     test(`is refused with a sentence that says what to do: ${says.source}`, () => {

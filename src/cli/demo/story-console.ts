@@ -6,8 +6,9 @@ import { UnderstudyError } from "../../base/errors.ts";
 import type { ConsoleStream } from "../../sdk/index.ts";
 import { clientLine } from "./transcript.ts";
 
-/** Lines that may be typed and not acknowledged: the typist waits for the guest, not the reverse. */
+/** Lines that may be typed and not acknowledged, or not answered by the guest: the typist waits for the guest, not the reverse. */
 const UNACKNOWLEDGED_MAX = 16;
+const UNHEARD_MAX = 64;
 
 interface Expectation {
   readonly pattern: RegExp;
@@ -29,6 +30,7 @@ export class StoryConsole {
   private readonly offsetProblems: string[] = [];
   private typedLines = 0;
   private acknowledgedLines = 0;
+  private heardLines = 0;
   private readonly writes = new Set<Promise<void>>();
   private typist: ReturnType<typeof setInterval> | null = null;
   private failure: unknown = null;
@@ -99,7 +101,7 @@ export class StoryConsole {
   /** Types the next numbered line each `everyMs`, until `stopTyping`. */
   startTyping(everyMs: number): void {
     this.typist = setInterval(() => {
-      if (this.writes.size >= UNACKNOWLEDGED_MAX || this.failure !== null) return;
+      if (this.writes.size >= UNACKNOWLEDGED_MAX || this.typedLines - this.heardLines >= UNHEARD_MAX || this.failure !== null) return;
       const number = ++this.typedLines;
       const write: Promise<void> = this.console.write(clientLine(number)).then(
         () => {
@@ -155,7 +157,9 @@ export class StoryConsole {
 
   private showLines(): void {
     for (let end = this.text.indexOf("\n", this.lineStart); end >= 0; end = this.text.indexOf("\n", this.lineStart)) {
-      this.onLine(this.text.slice(this.lineStart, end).replace(/\r+$/, ""));
+      const line = this.text.slice(this.lineStart, end).replace(/\r+$/, "");
+      if (line.startsWith("heard client ")) this.heardLines++;
+      this.onLine(line);
       this.lineStart = end + 1;
     }
   }

@@ -177,8 +177,8 @@ export class EmbeddedPostgres extends EventEmitter<{ exited: [string]; ready: []
       if (this.options.restart === true && started) this.restartLater();
     });
     let started = false;
-    const deadline = Date.now() + 60_000;
-    while (dead === null && Date.now() < deadline) {
+    const deadline = performance.now() + 60_000;
+    while (dead === null && performance.now() < deadline) {
       if (await this.answers()) {
         started = true;
         this.emit("ready");
@@ -414,8 +414,8 @@ function signal(pid: number, name: NodeJS.Signals): void {
 }
 
 async function gone(pid: number, timeoutMs: number): Promise<boolean> {
-  const deadline = Date.now() + timeoutMs;
-  while (Date.now() < deadline) {
+  const deadline = performance.now() + timeoutMs;
+  while (performance.now() < deadline) {
     const state = readProcessState(pid);
     if (state === null || state === "Z") return true;
     await new Promise((wake) => setTimeout(wake, 20));

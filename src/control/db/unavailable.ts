@@ -1,7 +1,7 @@
 /** Tells a database that does not answer from a query that it refused. */
 
-/** SQLSTATE classes and codes of a server that is not there, not ready, or going away. */
-const SQLSTATE = /^(08...|57P0[1-5]|57014|53300|55P03)$/;
+/** SQLSTATE classes and codes of a server that is not there, not ready, going away, or out of disk, memory or connections. */
+const SQLSTATE = /^(08...|53...|58030|57P0[1-5]|57014|55P03)$/;
 const SYSTEM = new Set([
   "ECONNREFUSED",
   "ECONNRESET",

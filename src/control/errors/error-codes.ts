@@ -44,6 +44,7 @@ export const ERROR_TABLE = {
   idempotency_key_reused: kind(422, "The idempotency key belongs to another request"),
   internal_error: kind(500, "Our fault"),
   arbiter_unavailable: kind(503, "The database does not answer", true),
+  image_store_error: kind(503, "The image store cannot be read", true),
   shutting_down: kind(503, "The service is shutting down", true),
   worker_timeout: kind(504, "The worker did not answer in time", true),
 } as const satisfies Record<string, ErrorKind>;

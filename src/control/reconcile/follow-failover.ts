@@ -17,13 +17,13 @@ export async function followFailover(
   vm: VmRow,
   failover: FailoverRow,
   replicas: readonly ReplicaFacts[],
+  openForMs: number,
   nowMs: number,
 ): Promise<void> {
   const target = replicas.find((replica) => replica.id === failover.toReplica);
   const dead = target === undefined || target.state === "lost" || target.broken;
   if (failover.state === "pending") {
-    const tooLong = Date.now() - failover.startedAt.getTime() > PENDING_LIMIT_MS;
-    if (dead || tooLong || !vm.synced.includes(failover.toReplica) || vm.state !== "running") {
+    if (dead || openForMs > PENDING_LIMIT_MS || !vm.synced.includes(failover.toReplica) || vm.state !== "running") {
       await database.transaction((tx) => abandonFailover(tx, failover, dead ? "the backup is gone" : "the backup did not take over"));
       return;
     }

@@ -27,6 +27,7 @@ import { protectionOf } from "../domain/protection.ts";
 import { isBroken, type ReplicaFacts } from "../domain/replica-facts.ts";
 import { ALL_LOST, isSettled, nextVmState } from "../domain/vm-state.ts";
 import { workerStateOf } from "../domain/worker-state.ts";
+import { FirstSeen } from "./first-seen.ts";
 import { followFailover } from "./follow-failover.ts";
 import type { ReconcilerOptions } from "./options.ts";
 import { replicaSpecOf } from "./replica-spec.ts";
@@ -50,6 +51,7 @@ export class Reconciler {
   /** Why nobody could be found for a VM's next replica; in memory, as it is found out again at every pass. */
   private readonly refusals = new Map<string, "no_capacity" | "engine_mismatch">();
   private readonly backoff = new Map<string, { untilMs: number; delayMs: number }>();
+  private readonly seen = new FirstSeen();
   /** Backups whose pairing is written down already. */
   private readonly repairs = new Set<string>();
 
@@ -156,6 +158,7 @@ export class Reconciler {
     settled = this.dropUnknown(facts, nowMs) && settled;
     for (const vm of facts.vms) settled = (await this.reconcileVm(facts, vm, nowMs)) && settled;
     workers.forgetReports(new Set(facts.replicas.map((replica) => replica.id)));
+    this.seen.forgetOthers();
     if (nowMs - this.trimmedAtMs > TRIM_INTERVAL_MS) {
       this.trimmedAtMs = nowMs;
       await trimHistory(database.db, this.options.settings.eventRetentionDays);
@@ -230,7 +233,7 @@ export class Reconciler {
     const replicas: ReplicaFacts[] = [];
     for (const row of rows) replicas.push(await this.observe(row, facts.workers.find(({ worker }) => worker.id === row.workerId)?.worker));
     const open = facts.openFailovers.find((failover) => failover.vmId === vm.id) ?? null;
-    if (open !== null) await followFailover(this.options, vm, open, replicas, nowMs);
+    if (open !== null) await followFailover(this.options, vm, open, replicas, this.seen.ageMs(open.id, nowMs), nowMs);
 
     const ended = vm.state === "stopped" || vm.state === "failed";
     const steps = planVm({
@@ -255,7 +258,7 @@ export class Reconciler {
       synced: vm.synced,
       replicas,
       primaryNeverRan: primary?.role === "primary" && primary.state === "syncing",
-      startingForMs: Date.now() - vm.stateSince.getTime(),
+      startingForMs: this.seen.ageMs(`${vm.id} ${vm.state} ${vm.stateSince.getTime()}`, nowMs),
       startDeadlineMs: settings.startDeadlineMs,
     });
     if (change !== null) {
@@ -308,7 +311,7 @@ export class Reconciler {
       leaving: worker?.desiredState === "drained",
       fencingGrace:
         held !== null &&
-        performance.now() - Math.max(held.responsiveSinceMs, performance.now() - (Date.now() - row.updatedAt.getTime())) <
+        Math.min(performance.now() - held.responsiveSinceMs, this.seen.ageMs(`${row.id} ${row.updatedAt.getTime()}`, performance.now())) <
           settings.fencingGraceMs,
       report: report === null ? null : { ...report, term: BigInt(report.term) },
       broken: isBroken(report === null ? null : { ...report, term: BigInt(report.term) }),

@@ -136,9 +136,9 @@ async function stream(
   const bookmark = (): void => write(cursor, "bookmark", { seq: cursor.toString(), type: "bookmark", time: new Date().toISOString() });
   // Says at once where the stream begins: a client that comes back before the first event knows its cursor.
   bookmark();
-  let quietSince = Date.now();
+  let quietSince = performance.now();
   while (!closed.signal.aborted) {
-    const news = control.feed.next(Math.max(0, quietSince + control.config.eventBookmarkMs - Date.now()), closed.signal);
+    const news = control.feed.next(Math.max(0, quietSince + control.config.eventBookmarkMs - performance.now()), closed.signal);
     let rows: Awaited<ReturnType<typeof readEvents>> = [];
     try {
       rows = await readEvents(control.database.db, filter, cursor, BATCH);
@@ -150,10 +150,10 @@ async function stream(
       cursor = row.seq;
       write(row.seq, row.type, presentEvent(row));
     }
-    if (rows.length > 0) quietSince = Date.now();
-    else if (Date.now() - quietSince >= control.config.eventBookmarkMs) {
+    if (rows.length > 0) quietSince = performance.now();
+    else if (performance.now() - quietSince >= control.config.eventBookmarkMs) {
       bookmark();
-      quietSince = Date.now();
+      quietSince = performance.now();
     }
     if (raw.writableNeedDrain) await drained(raw, closed.signal);
     if (rows.length < BATCH) await news;

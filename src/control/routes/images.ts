@@ -10,7 +10,13 @@ export const imageRoutes =
     app.route({
       method: "GET",
       url: "/v1/images",
-      schema: { operationId: "listImages", summary: "List images, newest first", tags: ["images"], response: { 200: ImageList } },
+      schema: {
+        operationId: "listImages",
+        summary: "List images, newest first",
+        tags: ["images"],
+        response: { 200: ImageList },
+        errors: ["image_store_error"],
+      },
       handler: async () => ({ items: (await control.images.list()).map(presentImage) }),
     });
   };

@@ -32,12 +32,12 @@ export const operationRoutes =
 
 /** The operation once it has ended, or as it is after `seconds`. */
 export async function waitForOperation(control: ControlPlane, id: string, seconds: number, signal: AbortSignal): Promise<OperationRow> {
-  const deadline = Date.now() + seconds * 1000;
+  const deadline = performance.now() + seconds * 1000;
   for (;;) {
-    const news = control.feed.next(Math.min(1000, Math.max(0, deadline - Date.now())), signal);
+    const news = control.feed.next(Math.min(1000, Math.max(0, deadline - performance.now())), signal);
     const operation = await readOperation(control.database.db, id);
     const ended = operation.state !== "pending" && operation.state !== "running";
-    if (ended || Date.now() >= deadline || signal.aborted || control.stopping.aborted) return operation;
+    if (ended || performance.now() >= deadline || signal.aborted || control.stopping.aborted) return operation;
     await news;
   }
 }

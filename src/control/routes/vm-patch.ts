@@ -45,6 +45,7 @@ export const vmPatchRoute =
           "malformed_json",
           "vm_not_found",
           "image_not_found",
+          "image_store_error",
           "vm_deleted",
           "invalid_state",
           "name_taken",

@@ -34,11 +34,11 @@ export const vmWaitRoute =
       },
       handler: async (request) => {
         const { for: target, timeout = 30 } = request.query;
-        const deadline = Date.now() + timeout * 1000;
+        const deadline = performance.now() + timeout * 1000;
         const { id } = await readVmRow(control.database.db, request.params.vm);
         for (;;) {
           // Before the row is read: what is committed from here on wakes the wait below.
-          const news = control.feed.next(Math.min(1000, Math.max(0, deadline - Date.now())), request.signal);
+          const news = control.feed.next(Math.min(1000, Math.max(0, deadline - performance.now())), request.signal);
           const vm = await readVmRow(control.database.db, id);
           const facts = {
             state: vm.state,
@@ -53,7 +53,7 @@ export const vmWaitRoute =
               details: { currentState: vm.state },
             });
           }
-          if (reached || Date.now() >= deadline || request.signal.aborted || control.stopping.aborted) {
+          if (reached || performance.now() >= deadline || request.signal.aborted || control.stopping.aborted) {
             return { reached, vm: presentVm(await loadVm(control.database.db, vm), control.live) };
           }
           await news;

@@ -39,6 +39,7 @@ export const vmRoutes =
           "malformed_json",
           "bad_idempotency_key",
           "image_not_found",
+          "image_store_error",
           "name_taken",
           "idempotency_in_progress",
           "payload_too_large",
