@@ -2,7 +2,7 @@ import { once } from "node:events";
 import { connect, createServer, type Server, type Socket } from "node:net";
 import { afterEach, describe, expect, test } from "vitest";
 import type { LoggingChannelMessage } from "../../src/hypervisor/messages.ts";
-import { LoggingChannelEncoder } from "../../src/wire/logging-channel.ts";
+import { LOGGING_CHANNEL_PROTOCOL, LoggingChannelEncoder } from "../../src/wire/logging-channel.ts";
 import {
   type ChannelAdmission,
   type ChannelHello,
@@ -82,7 +82,7 @@ async function rawConnection(): Promise<{ socket: Socket; rejected: Promise<Erro
 describe("a logging channel over TCP", () => {
   test("says who it is, then carries messages both ways in order", async () => {
     const { primary, backup, hello: said } = await pair();
-    expect(said).toEqual({ kind: "hello", protocol: 2, ...hello });
+    expect(said).toEqual({ kind: "hello", protocol: LOGGING_CHANNEL_PROTOCOL, ...hello });
     const down: LoggingChannelMessage[] = Array.from({ length: 200 }, (_, i) => ({ kind: "heartbeat", term: BigInt(i) }));
     const up: LoggingChannelMessage[] = Array.from({ length: 50 }, (_, i) => ({ kind: "stateReceived", bytes: i }));
     for (const message of down) primary.channel.send(message);
