@@ -23,7 +23,7 @@ export interface ClockSample {
 }
 
 /** Something from the environment that the guest sees at the start of an epoch. Closed: a new kind is a compile error until handled. */
-export type EpochInput = ConsoleInput | EntropyInput | WallClockInput;
+export type EpochInput = ConsoleInput | EntropyInput | WallClockInput | SysRqInput;
 
 export interface ConsoleInput {
   readonly kind: "console";
@@ -48,6 +48,15 @@ export interface WallClockInput {
   /** Nanoseconds since 1970, below 2^63. */
   readonly unixNs: bigint;
 }
+
+/** A break and a key at the guest's serial terminal: for the kernel itself, whoever reads the console. */
+export interface SysRqInput {
+  readonly kind: "sysRq";
+  readonly key: SysRqKey;
+}
+
+/** Flush what is written, remount read-only, power off (Linux, Documentation/admin-guide/sysrq.rst). */
+export type SysRqKey = "s" | "u" | "o";
 
 /** Of one `EntropyInput`. */
 export const ENTROPY_BYTES_MAX = 256;

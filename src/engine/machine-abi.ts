@@ -6,6 +6,8 @@ export interface MachineAbi {
   beginEpoch(time: bigint, rate: number): void;
   queueInput(offset: bigint, length: number): number;
   inputRoom(): number;
+  pressSysRq(key: number): void;
+  beginConsole(offset: bigint): void;
   setWallClock(unixNs: bigint): void;
   wallOffset(): bigint;
   entropyWanted(): number;
@@ -19,6 +21,7 @@ export interface MachineAbi {
   halted(): number;
   finisherValue(): number;
   consoleEnd(): bigint;
+  consoleBase(): bigint;
   consoleRing(): number;
   consoleRingSize(): number;
   exchange(): number;

@@ -42,6 +42,8 @@ export interface LinuxBoot {
   readonly cmdline: string;
   /** 32 bytes; zeros where not given. */
   readonly rngSeed?: Uint8Array;
+  /** Offset of the first byte that this guest writes to the console; 0 where not given. */
+  readonly consoleBase?: bigint;
 }
 
 export interface FirmwareBoot {
@@ -163,8 +165,9 @@ export class VirtualMachine {
 
   /** Offset of the oldest byte that the ring still holds. */
   get consoleOldest(): bigint {
+    const base = unsigned(this.machine.consoleBase());
     const size = BigInt(this.machine.consoleRingSize());
-    return this.consoleEnd > size ? this.consoleEnd - size : 0n;
+    return this.consoleEnd - base > size ? this.consoleEnd - size : base;
   }
 
   /** Free bytes in the console input queue. */
@@ -258,6 +261,7 @@ export class VirtualMachine {
   loadLinux(boot: LinuxBoot): void {
     const kernelEnd = this.loadKernel(boot.kernel);
     const deviceTreeAt = this.loadDeviceTree(boot, kernelEnd, 0);
+    this.machine.beginConsole(boot.consoleBase ?? 0n);
     this.machine.bootSupervisor(BigInt(KERNEL_BASE), BigInt(deviceTreeAt), panicsAreWarmReboots(boot.cmdline) ? 1 : 0);
   }
 
@@ -325,7 +329,7 @@ export class VirtualMachine {
    * @param taken end of what is in RAM already
    * @param between bytes to leave free before the device tree
    */
-  private loadDeviceTree(boot: Omit<LinuxBoot, "kernel"> | FirmwareBoot, taken: number, between: number): number {
+  private loadDeviceTree(boot: Omit<LinuxBoot, "kernel" | "consoleBase"> | FirmwareBoot, taken: number, between: number): number {
     const { initramfs = null } = boot;
     const treeAt = RAM_BASE + this.ramBytes - DEVICE_TREE_ROOM;
     const initramfsAt = alignDown(treeAt - between - (initramfs?.length ?? 0), PAGE);
@@ -399,6 +403,9 @@ export class VirtualMachine {
       case "wallClock":
         assert(input.unixNs >= 0n && input.unixNs < WALL_CLOCK_END_NS, `a wall clock of ${input.unixNs} ns is in this age`);
         this.machine.setWallClock(input.unixNs);
+        return;
+      case "sysRq":
+        this.machine.pressSysRq(input.key.charCodeAt(0));
         return;
       default:
         unreachable(input);

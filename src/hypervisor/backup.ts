@@ -81,12 +81,14 @@ export class Backup {
   private guestHalt: GuestHalt | null = null;
   /** The primary has released everything that its halted guest wrote. */
   private allReleased = false;
+  /** The primary's guest stands still. */
+  private paused = false;
 
   private promotion: Promotion | null = null;
 
   private readonly engine = new EngineGate();
   private readonly detector = new FaultDetector();
-  private readonly clock = new GuestClockEstimate();
+  private clock = new GuestClockEstimate();
   private readonly pacing: EpochPacing;
   private readonly arbitration: Arbitration;
 
@@ -147,6 +149,10 @@ export class Backup {
         if (input.timer.kind === "silence") this.armSilence();
         if (input.timer.kind === "askAgain") this.arbitration.askAgain();
         return;
+      case "pauseRequested":
+      case "shutDownRequested":
+        // The primary's affair: who asked finds out who that is, and asks again.
+        return;
       case "entropyDrawn":
         throw new InvariantViolation("a backup never draws entropy");
       case "stateCaptured":
@@ -164,6 +170,7 @@ export class Backup {
       synced: this.synced,
       joining: null,
       arbiterUnavailable: this.arbitration.unavailable,
+      paused: false,
       guestHalt: this.guestHalt,
       divergence: null,
     };
@@ -228,6 +235,11 @@ export class Backup {
         }
         this.allReleased = true;
         this.proceed(nowUs);
+        return;
+      case "pauseChanged":
+        this.paused = message.paused;
+        // Guest time stood still: what was told of it before says nothing about it now.
+        if (!message.paused) this.clock = new GuestClockEstimate();
         return;
       case "ack":
       case "stateReceived":
@@ -462,6 +474,7 @@ export class Backup {
         wallClock: this.wallClock,
         pacing: this.pacing,
         guestHalt: this.guestHalt,
+        paused: this.paused,
         promotion: {
           detectUs: askedUs - heardUs,
           arbitrateUs: granted.atUs - askedUs,

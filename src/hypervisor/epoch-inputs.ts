@@ -5,12 +5,17 @@
  * Entropy:
  *
  *     notWanted --the guest asks--> wanted --take--> asked --drawn--> drawn --take--> (the epoch brings it) notWanted
+ *
+ * A guest that shall shut down gets the SysRq keys for it, one with each epoch: the kernel acts on one at a time.
  */
 import { assert } from "../base/assert.ts";
-import type { EpochInput } from "../engine/epoch.ts";
+import type { EpochInput, SysRqKey } from "../engine/epoch.ts";
 import { InputBuffer, type InputSessions } from "./input-buffer.ts";
 import type { Outbox } from "./outbox.ts";
 import type { WallClock } from "./wall-clock.ts";
+
+/** What a guest powers itself off by: in this order. */
+const SHUT_DOWN_KEYS: readonly SysRqKey[] = ["s", "u", "o"];
 
 /** Random bytes for the guest: nobody draws them but the primary, and only for a request of the guest's. */
 type Entropy =
@@ -32,6 +37,7 @@ export class EpochInputs {
   private readonly wallClock: WallClock;
   private inputRoom: number;
   private entropy: Entropy;
+  private keys: SysRqKey[] = [];
 
   constructor(
     start: EpochInputsStart,
@@ -45,13 +51,18 @@ export class EpochInputs {
 
   /** There is something that a waiting guest is woken for. */
   get pending(): boolean {
-    return (!this.typed.empty && this.inputRoom > 0) || this.entropy.kind !== "notWanted";
+    return this.keys.length > 0 || (!this.typed.empty && this.inputRoom > 0) || this.entropy.kind !== "notWanted";
   }
 
   /** An epoch has ended: what the guest has room for, and what it waits for. */
   epochEnded(inputRoom: number, entropyWanted: number): void {
     this.inputRoom = inputRoom;
     this.entropy = wanted(entropyWanted);
+  }
+
+  /** Somebody wants the guest to power itself off. Asked again meanwhile, it is the same. */
+  shutDown(): void {
+    if (this.keys.length === 0) this.keys = [...SHUT_DOWN_KEYS];
   }
 
   told(unixUs: number, nowUs: number): void {
@@ -84,6 +95,8 @@ export class EpochInputs {
     const inputs: EpochInput[] = [];
     if (wallClock !== null) inputs.push(wallClock);
     if (entropy.kind === "drawn") inputs.push({ kind: "entropy", bytes: entropy.bytes });
+    const key = this.keys.shift();
+    if (key !== undefined) inputs.push({ kind: "sysRq", key });
     inputs.push(...typed);
     return inputs;
   }

@@ -48,6 +48,8 @@ export type LoggingChannelMessage =
   | { readonly kind: "heartbeat"; readonly term: bigint }
   /** The guest ended itself and everything it wrote is released: the receiver halts as well, it need not be promoted. */
   | { readonly kind: "guestHalted"; readonly term: bigint }
+  /** The guest stands still from here on until somebody resumes it, or runs again. A backup that is promoted goes on with that. */
+  | { readonly kind: "pauseChanged"; readonly paused: boolean }
   /** A part of the state transfer; `pages` is the engine's own format. */
   | { readonly kind: "statePages"; readonly pages: Uint8Array }
   /** The transfer is complete: the backup's state must now have this hash; the log goes on with `point.epoch`. */
@@ -172,6 +174,10 @@ export type ReplicaInput =
   | { readonly kind: "arbiterAnswered"; readonly request: ArbiterRequest; readonly outcome: ArbiterOutcome; readonly term: bigint }
   /** An operator asks this backup to take over (planned, test and forced failover alike). */
   | { readonly kind: "promotionRequested" }
+  /** An operator wants the guest to stand still, or to run again: whoever is primary does that, once. */
+  | { readonly kind: "pauseRequested"; readonly paused: boolean }
+  /** An operator wants the guest to power itself off. */
+  | { readonly kind: "shutDownRequested" }
   | { readonly kind: "timeout"; readonly timer: TimerId };
 
 /** `unavailable`: nobody could be asked (no control plane, no database): wait and ask again, never act. */
@@ -247,6 +253,8 @@ export interface ReplicaStatus {
   readonly lagInstructions: bigint;
   /** True while an arbiter request is open and was answered `unavailable`. */
   readonly arbiterUnavailable: boolean;
+  /** A primary whose guest stands still because it was paused. */
+  readonly paused: boolean;
   readonly guestHalt: GuestHalt | null;
   readonly haltReason: HaltReason | null;
   /** On a replica that was promoted, three spans one after the other: last word of the old primary .. asking .. grant .. live. */
@@ -273,7 +281,7 @@ export interface ReplicaStatus {
 /** What a `statusChanged` is worth for: not the point, which moves with every epoch. */
 export type NotableStatus = Pick<
   ReplicaStatus,
-  "role" | "state" | "term" | "synced" | "joining" | "arbiterUnavailable" | "guestHalt" | "divergence"
+  "role" | "state" | "term" | "synced" | "joining" | "arbiterUnavailable" | "paused" | "guestHalt" | "divergence"
 >;
 
 export interface ReplicaConfig {

@@ -5,7 +5,7 @@
  *
  *     boundary --runEpoch--> running --epochEnded--> record sent --> boundary
  *        |  '--captureState--> capturing --stateCaptured--> boundary
- *        '-- WFI with nothing to do, or too much unacknowledged: stays, until input, wake time or an ack
+ *        '-- WFI with nothing to do, too much unacknowledged, or paused: stays, until input, wake time, an ack or resumption
  *
  * A follower that is lost (followers.ts has their stages) stays in the wait set until the arbiter has spoken, which is all that
  * stops outputs: nothing commits, so nothing leaves and no input is acknowledged. Meanwhile the guest goes on within bounds.
@@ -59,6 +59,8 @@ export interface PrimaryStart extends EpochInputsStart {
   readonly point: ExecutionPoint;
   readonly pacing: EpochPacing;
   readonly guestHalt: GuestHalt | null;
+  /** The guest stands still until it is resumed. */
+  readonly paused: boolean;
   readonly promotion: ReplicaStatus["promotion"];
 }
 
@@ -74,6 +76,7 @@ export class Primary {
   private term: bigint;
   private point: ExecutionPoint;
   private guestHalt: GuestHalt | null;
+  private paused: boolean;
   private clock: GuestClock | null = null;
   private running: RunningEpoch | null = null;
 
@@ -102,6 +105,7 @@ export class Primary {
     this.term = start.term;
     this.point = start.point;
     this.guestHalt = start.guestHalt;
+    this.paused = start.paused;
     this.promotion = start.promotion;
     this.pacing = start.pacing;
     this.inputs = new EpochInputs(start, outbox);
@@ -182,6 +186,14 @@ export class Primary {
         return;
       case "promotionRequested":
         return; // It is the primary already.
+      case "pauseRequested":
+        this.pause(input.paused, nowUs);
+        return;
+      case "shutDownRequested":
+        this.inputs.shutDown();
+        this.endEpochEarly();
+        this.proceed(nowUs);
+        return;
       case "stateApplied":
       case "stateHashed":
         throw new InvariantViolation(`a primary's engine does not answer "${input.kind}"`);
@@ -217,6 +229,7 @@ export class Primary {
       synced: this.synced,
       joining: this.followers.joining,
       arbiterUnavailable: this.arbitration.unavailable,
+      paused: this.paused && this.running === null,
       guestHalt: this.guestHalt,
       divergence: this.divergence,
     };
@@ -247,7 +260,7 @@ export class Primary {
     const { wakeTime, waiting } = this.point;
     const woken = wakeTime !== null && this.clock.now(nowUs) + slackTicks >= wakeTime;
     const awake = !waiting || woken || this.inputs.pending;
-    const runs = awake && !this.mustWait(nowUs);
+    const runs = awake && !this.paused && !this.mustWait(nowUs);
     const capture = this.transfer?.next(this.point.epoch, runs) ?? null;
     if (this.transfer !== null && capture !== null) {
       this.engine.begin("captureState");
@@ -256,7 +269,7 @@ export class Primary {
       this.outbox.emit({ kind: "captureState", peer: this.transfer.peer, ...capture });
     } else if (runs) {
       this.runEpoch(waiting && woken ? wakeTime : 0n, nowUs);
-    } else if (!awake && wakeTime !== null) {
+    } else if (!awake && !this.paused && wakeTime !== null) {
       this.outbox.arm("wake", this.clock.whenUs(wakeTime));
     }
   }
@@ -371,15 +384,29 @@ export class Primary {
         return;
       }
       case "buffered":
-        if (this.running !== null && !this.running.endAsked) {
-          this.running.endAsked = true;
-          this.outbox.emit({ kind: "endEpochEarly" });
-        }
+        this.endEpochEarly();
         this.proceed(nowUs);
         return;
       default:
         unreachable(verdict);
     }
+  }
+
+  private endEpochEarly(): void {
+    if (this.running === null || this.running.endAsked) return;
+    this.running.endAsked = true;
+    this.outbox.emit({ kind: "endEpochEarly" });
+  }
+
+  /** Outputs and acks go on, and so does a state transfer: only the guest stands still, at the end of the epoch that runs, and its time. */
+  private pause(paused: boolean, nowUs: number): void {
+    if (paused === this.paused || this.guestHalt !== null) return;
+    // Guest time has stood still where no epoch runs; where one does, the guest has not noticed anything.
+    if (!paused && this.running === null && this.clock !== null) this.clock = new GuestClock(this.point.time, nowUs);
+    this.paused = paused;
+    this.followers.broadcast({ kind: "pauseChanged", paused }, nowUs);
+    if (paused) this.endEpochEarly();
+    else this.proceed(nowUs);
   }
 
   // --- followers ---------------------------------------------------------------------------------------------------
@@ -426,6 +453,7 @@ export class Primary {
     this.hashes.follow(peer, this.point.instant, this.point.epoch, pageChanges ?? null);
     const clockTime = this.guestTime(nowUs);
     this.followers.send(follower, { kind: "stateEnd", term: this.term, point: this.point, clockTime, stateHash }, nowUs);
+    if (this.paused) this.followers.send(follower, { kind: "pauseChanged", paused: true }, nowUs);
   }
 
   private message(peer: ReplicaId, message: LoggingChannelMessage, nowUs: number): void {
@@ -465,6 +493,7 @@ export class Primary {
       case "epoch":
       case "heartbeat":
       case "guestHalted":
+      case "pauseChanged":
       case "statePages":
       case "stateEnd":
       case "termChanged":

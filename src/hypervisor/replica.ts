@@ -18,21 +18,23 @@ import { Primary } from "./primary.ts";
 import { WallClock } from "./wall-clock.ts";
 
 /**
- * The only replica of a new VM, before its first instruction.
+ * The only replica of a guest, before its first instruction.
  *
- * @param term the VM's first, given by the arbiter
+ * @param term the guest's first, given by the arbiter
+ * @param consoleBase offset of the first console byte of this guest: another one of the same VM may have written before
  */
-export function createPrimary(config: ReplicaConfig, term: bigint): Replica {
+export function createPrimary(config: ReplicaConfig, term: bigint, consoleBase = 0n): Replica {
   const outbox = new Outbox();
   const start = {
     term,
-    point: { epoch: 0n, instant: 0n, time: 0n, wakeTime: null, waiting: false, consoleEnd: 0n },
+    point: { epoch: 0n, instant: 0n, time: 0n, wakeTime: null, waiting: false, consoleEnd: consoleBase },
     sessions: new InputSessions(),
     inputRoom: INPUT_RING_BYTES,
     entropyWanted: 0,
     wallClock: new WallClock(),
     pacing: new EpochPacing(config.epochTargetMs),
     guestHalt: null,
+    paused: false,
     promotion: null,
   };
   return new EitherRole(config, outbox, new Primary(config, outbox, start));
@@ -107,6 +109,7 @@ function differs(a: NotableStatus, b: NotableStatus): boolean {
     a.synced !== b.synced ||
     a.joining !== b.joining ||
     a.arbiterUnavailable !== b.arbiterUnavailable ||
+    a.paused !== b.paused ||
     a.guestHalt !== b.guestHalt ||
     a.divergence !== b.divergence
   );

@@ -10,6 +10,7 @@ import { ticksToInterrupt } from "./devices/deadlines";
 import { inputRoom as roomForInput, queueInput as queue } from "./devices/input-queue";
 import { setWallClock as setWall } from "./devices/rtc";
 import { transmitting as consoleTransmitting } from "./devices/virtio-console";
+import { uartSysRq } from "./devices/uart";
 import { entropyWanted as wantedEntropy, provideEntropy as provide } from "./devices/virtio-rng";
 import { MENVCFG_ADUE, MENVCFG_STCE } from "./hart/csr-legal";
 import { run as runUntil, sampleEvery, tracedBits, tracedPc, traceInstructions } from "./hart/execute";
@@ -22,7 +23,7 @@ import { installRegion as install, regionAtomic, regionCsr, regionLoad, regionSt
 import { flushAllTlbs, flushWriteTlb, forgetTranslations } from "./hart/tlb";
 import { ALWAYS_END, FIRST_PAGE, listChanges, mayHoldData, rehash, updateHash } from "./hash";
 import {
-  CLOCK_INSTANT, CLOCK_RATE, CLOCK_TIME, CONSOLE_END, CONSOLE_RING, CONSOLE_RING_SIZE, EXCHANGE, HALTED, FCSR, INPUT_SESSIONS,
+  CLOCK_INSTANT, CLOCK_RATE, CLOCK_TIME, CONSOLE_BASE, CONSOLE_END, CONSOLE_RING, CONSOLE_RING_SIZE, EXCHANGE, HALTED, FCSR, INPUT_SESSIONS,
   INSTRET, LAYOUT_MAGIC, LAYOUT_VERSION, MCOUNTEREN, MEDELEG, MENVCFG, MIDELEG, MIE, MTIMECMP, MSTATUS, MTIME_OFFSET, PAGE_SHIFT, PAGE_SIZE, PC,
   PRIV, RAM_OFFSET, REGION_EXITS, REGION_HEAT, REGION_NUMBERS, REGION_OUTCOME, REGION_OWNERS, REGION_SAMPLES, REGION_SAMPLES_MAX, RESERVATION, SBI_ENABLED, SCOUNTEREN, STATE_END, STATE_MAGIC, STIMECMP, TLB_READ, TLB_SLOTS, TLB_WRITE, TRAP_INSTANT, WAITING, WALL_OFFSET,
   WARM_REBOOT_IS_PANIC, X,
@@ -110,6 +111,17 @@ export function inputRoom(): u32 {
   return roomForInput();
 }
 
+/** Somebody gives a break and `key` at the guest's serial terminal. */
+export function pressSysRq(key: u32): void {
+  uartSysRq(key);
+}
+
+/** The first byte that this guest writes has this offset; before its first instruction. */
+export function beginConsole(offset: u64): void {
+  store<u64>(CONSOLE_BASE, offset);
+  store<u64>(CONSOLE_END, offset);
+}
+
 /** The log says that it is `unixNs` now, nanoseconds since 1970; after `beginEpoch`. */
 export function setWallClock(unixNs: u64): void {
   setWall(unixNs, load<u64>(INSTRET));
@@ -182,6 +194,10 @@ export function finisherValue(): u32 {
 
 export function consoleEnd(): u64 {
   return load<u64>(CONSOLE_END);
+}
+
+export function consoleBase(): u64 {
+  return load<u64>(CONSOLE_BASE);
 }
 
 export function consoleRing(): u32 {

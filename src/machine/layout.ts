@@ -106,6 +106,8 @@ export const PLIC_PENDING: u32 = DEVICE + 0x310; // 3 x u32
 export const PLIC_CLAIMED: u32 = DEVICE + 0x320; // 3 x u32
 export const PLIC_ENABLE: u32 = DEVICE + 0x330; // 2 contexts x 4 x u32
 export const PLIC_THRESHOLD: u32 = DEVICE + 0x350; // 2 x u32
+/** Offset of the first console byte of this guest: those before were another one's, in the same VM. */
+export const CONSOLE_BASE: u32 = DEVICE + 0x378;
 /** Wall clock, ns since 1970 = 100 * clock time + this, as the log's last word on it made it. */
 export const WALL_OFFSET: u32 = DEVICE + 0x380;
 /** What the wall clock showed when it was set last: it never shows less. */

@@ -8,7 +8,7 @@
  * Every report is level, not edge: a lost message is mended by the next report or by the next `hello`.
  */
 
-export const CONTROL_PROTOCOL = 2;
+export const CONTROL_PROTOCOL = 3;
 
 /** Decimal string of an unsigned 64-bit number. */
 export type U64String = string;
@@ -68,6 +68,8 @@ export interface ReplicaReport {
   readonly consoleOldest: U64String;
   readonly consoleEnd: U64String;
   readonly arbiterUnavailable: boolean;
+  /** A primary whose guest stands still because it was paused. */
+  readonly paused: boolean;
   readonly guestHalt: "poweroff" | "reboot" | "panic" | null;
   /** Why it no longer runs: a `HaltReason` of the hypervisor, or an error code of the worker; null while it runs. */
   readonly haltReason: string | null;
@@ -172,6 +174,8 @@ export interface ReplicaSpec {
   readonly initramfsDigest: string;
   readonly heartbeatTimeoutMs: number;
   readonly maxLagMs: number;
+  /** Offset of the guest's first console byte: another guest of the same VM may have written before. */
+  readonly consoleBase: U64String;
 }
 
 export type ControlMessage =
@@ -201,6 +205,10 @@ export type ControlMessage =
   | { readonly type: "dropReplica"; readonly replicaId: string; readonly reason: string }
   /** The backup shall take over (POST …/failover). */
   | { readonly type: "promote"; readonly replicaId: string }
+  /** The primary's guest shall stand still, or run again. Idempotent; a replica that is not the primary takes no notice. */
+  | { readonly type: "setPaused"; readonly replicaId: string; readonly paused: boolean }
+  /** The primary's guest shall power itself off: SysRq keys on its serial console. */
+  | { readonly type: "shutDown"; readonly replicaId: string }
   | {
       readonly type: "arbiterAnswer";
       readonly requestId: string;

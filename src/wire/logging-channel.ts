@@ -15,6 +15,7 @@
  *     0x13  stateEnd       term, point, clockTime, hash u64
  *     0x14  termChanged    term, count varint, replica ids text
  *     0x15  guestHalted    term
+ *     0x16  pauseChanged   paused u8
  *     0x20  ack            flags u8, received delta, applied delta, instant delta
  *     0x21  stateReceived  bytes varint
  *     0x22  stateVerified  epoch varint
@@ -27,6 +28,7 @@
  *     0x01  console        of the same session as the one before
  *     0x02  entropy        bytes blob
  *     0x03  wallClock      nanoseconds since 1970 varint
+ *     0x04  sysRq          key u8, ASCII
  *
  * Encoder and decoder of a direction keep the last term, epoch, clock, instant and input session, and what can be told
  * from them is left out ([..]) or sent as a difference: an idle pair's traffic is mostly heartbeats of 2 bytes and
@@ -37,10 +39,10 @@ import { assert, unreachable } from "../base/assert.ts";
 import { ByteReader, ByteWriter } from "../base/bytes.ts";
 import { UnderstudyError } from "../base/errors.ts";
 import { bytesToUuid, uuidToBytes } from "../base/uuid.ts";
-import type { ClockSample, ConsoleInput, EpochInput } from "../engine/epoch.ts";
+import type { ClockSample, ConsoleInput, EpochInput, SysRqKey } from "../engine/epoch.ts";
 import type { BackupFailure, EpochRecord, ExecutionPoint, LoggingChannelMessage } from "../hypervisor/messages.ts";
 
-export const LOGGING_CHANNEL_PROTOCOL = 3;
+export const LOGGING_CHANNEL_PROTOCOL = 4;
 
 /** `statePages` carries at most this many bytes; every other message is far smaller. */
 export const STATE_PAGES_MAX = 2 * 1024 * 1024;
@@ -88,6 +90,7 @@ const TYPE = {
   stateEnd: 0x13,
   termChanged: 0x14,
   guestHalted: 0x15,
+  pauseChanged: 0x16,
   ack: 0x20,
   stateReceived: 0x21,
   stateVerified: 0x22,
@@ -112,6 +115,9 @@ const INPUT_CONSOLE = 0x00;
 const INPUT_CONSOLE_SAME_SESSION = 0x01;
 const INPUT_ENTROPY = 0x02;
 const INPUT_WALL_CLOCK = 0x03;
+const INPUT_SYSRQ = 0x04;
+
+const SYSRQ_KEYS: readonly SysRqKey[] = ["s", "u", "o"];
 
 const POINT_WAITING = 0x01;
 const POINT_HAS_WAKE = 0x02;
@@ -163,6 +169,9 @@ export class LoggingChannelEncoder {
         return;
       case "guestHalted":
         writer.varint(frame.term);
+        return;
+      case "pauseChanged":
+        writer.u8(frame.paused ? 1 : 0);
         return;
       case "epoch":
         this.epoch(frame.term, frame.record);
@@ -242,6 +251,9 @@ export class LoggingChannelEncoder {
         return;
       case "wallClock":
         this.writer.u8(INPUT_WALL_CLOCK).varint(input.unixNs);
+        return;
+      case "sysRq":
+        this.writer.u8(INPUT_SYSRQ).u8(input.key.charCodeAt(0));
         return;
       default:
         unreachable(input);
@@ -351,6 +363,11 @@ export class LoggingChannelDecoder {
         return { kind: "heartbeat", term: state.term };
       case TYPE.guestHalted:
         return { kind: "guestHalted", term: reader.varint() };
+      case TYPE.pauseChanged: {
+        const paused = reader.u8();
+        if (paused > 1) throw malformed(`a pause of ${paused} is not defined`);
+        return { kind: "pauseChanged", paused: paused === 1 };
+      }
       case TYPE.epoch:
         return this.epoch(reader);
       case TYPE.statePages:
@@ -423,6 +440,12 @@ export class LoggingChannelDecoder {
       const unixNs = reader.varint();
       if (unixNs >= WALL_CLOCK_END_NS) throw malformed(`a wall clock of ${unixNs} ns is beyond its bound`);
       return { kind: "wallClock", unixNs };
+    }
+    if (kind === INPUT_SYSRQ) {
+      const code = reader.u8();
+      const key = SYSRQ_KEYS.find((known) => known.charCodeAt(0) === code);
+      if (key === undefined) throw malformed(`a SysRq key ${code} is not defined`);
+      return { kind: "sysRq", key };
     }
     if (kind === INPUT_CONSOLE) this.state.inputSession = bytesToUuid(reader.bytes(16));
     else if (kind !== INPUT_CONSOLE_SAME_SESSION) throw malformed(`an input of kind ${kind} is not defined`);

@@ -35,6 +35,8 @@ export type EngineCommand =
       readonly initramfs: Uint8Array;
       readonly cmdline: string;
       readonly rngSeed: Uint8Array;
+      /** Offset of the first console byte. */
+      readonly consoleBase: bigint;
     }
   | {
       readonly kind: "runEpoch";

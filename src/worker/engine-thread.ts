@@ -68,6 +68,7 @@ function execute(command: EngineCommand): EngineReply {
   switch (command.kind) {
     case "loadLinux":
       machine.loadLinux(command);
+      consoleDrained = machine.consoleEnd;
       return { kind: "loaded" };
     case "runEpoch":
       return runEpoch(command);

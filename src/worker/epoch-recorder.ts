@@ -6,10 +6,12 @@
  *     FOLDER/<vmId>/boot.json          what the machine began with: images, command line, memory, seed
  *     FOLDER/<vmId>/<replicaId>.log    records of the epochs that this replica ran as primary, frames of the logging channel
  *
+ * A VM that is started again has another guest: what there is of the one before is set aside, as `<vmId>-before-<replicaId>`.
+ *
  * A record is written before it is sent, so what any other replica knows is there, however this process ends. Where several
  * replicas were primary one after the other, each one's log is good up to the first epoch of the next one's.
  */
-import { closeSync, mkdirSync, openSync, writeFileSync, writeSync } from "node:fs";
+import { closeSync, existsSync, mkdirSync, openSync, renameSync, writeFileSync, writeSync } from "node:fs";
 import { join } from "node:path";
 import type { EpochRecord } from "../hypervisor/messages.ts";
 import { LoggingChannelEncoder } from "../wire/logging-channel.ts";
@@ -21,6 +23,8 @@ export interface BootRecord {
   readonly cmdline: string;
   /** Hex. */
   readonly rngSeed: string;
+  /** Decimal: offset of the guest's first console byte. */
+  readonly consoleBase: string;
 }
 
 export class EpochRecorder {
@@ -41,6 +45,7 @@ export class EpochRecorder {
 
   booted(boot: BootRecord): void {
     this.attempt(() => {
+      if (existsSync(this.folder)) renameSync(this.folder, `${this.folder}-before-${this.replicaId}`);
       mkdirSync(this.folder, { recursive: true });
       writeFileSync(join(this.folder, "boot.json"), `${JSON.stringify(boot)}\n`);
     });

@@ -48,10 +48,13 @@ interface LinuxImages {
   readonly initramfs: Uint8Array;
   readonly cmdline: string;
   readonly rngSeed: Uint8Array;
+  readonly consoleBase: bigint;
 }
 
 interface ReplicaDriverOptions {
   readonly vmId: string;
+  /** Offset of the guest's first console byte. */
+  readonly consoleBase: bigint;
   readonly core: Replica;
   readonly engine: {
     readonly threadUrl: URL;
@@ -90,6 +93,7 @@ export class ReplicaDriver {
 
   constructor(private readonly options: ReplicaDriverOptions) {
     this.core = options.core;
+    this.history.reset(options.consoleBase, new Uint8Array(0));
     this.lastRole = this.core.status().role;
     this.pairing = new PairingClock(options.nowUs);
     this.timers = new ReplicaTimers(options.nowUs, (timer) => this.feed({ kind: "timeout", timer }));
@@ -159,6 +163,16 @@ export class ReplicaDriver {
 
   requestPromotion(): void {
     this.feed({ kind: "promotionRequested" });
+  }
+
+  /** Only a primary takes notice. */
+  setPaused(paused: boolean): void {
+    if (this.state === "started") this.feed({ kind: "pauseRequested", paused });
+  }
+
+  /** Has a primary's guest power itself off. */
+  shutDown(): void {
+    if (this.state === "started") this.feed({ kind: "shutDownRequested" });
   }
 
   arbiterAnswered(answer: Omit<Extract<ReplicaInput, { kind: "arbiterAnswered" }>, "kind">): void {

@@ -65,6 +65,7 @@ export function replicaReport(status: ReplicaStatus, seen: ReplicaObservations):
     consoleOldest: seen.consoleOldest.toString(),
     consoleEnd: seen.consoleReleased.toString(),
     arbiterUnavailable: status.arbiterUnavailable,
+    paused: status.paused,
     guestHalt: status.guestHalt,
     haltReason: seen.failure?.code ?? status.haltReason,
     message: seen.failure?.message ?? null,

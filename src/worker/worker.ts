@@ -169,6 +169,12 @@ export class Worker {
         if (hosted?.driver.status().role === "backup") hosted.driver.requestPromotion();
         return;
       }
+      case "setPaused":
+        this.find(message.replicaId)?.driver.setPaused(message.paused);
+        return;
+      case "shutDown":
+        this.find(message.replicaId)?.driver.shutDown();
+        return;
       case "arbiterAnswer":
         this.arbiter.answered(message);
         return;
@@ -221,7 +227,8 @@ export class Worker {
     const driver: ReplicaDriver = new ReplicaDriver({
       vmId,
       recorder,
-      core: role === "primary" ? createPrimary(config, BigInt(order.term)) : createBackup(config),
+      consoleBase: BigInt(spec.consoleBase),
+      core: role === "primary" ? createPrimary(config, BigInt(order.term), BigInt(spec.consoleBase)) : createBackup(config),
       engine: {
         threadUrl: this.options.engineThreadUrl,
         module: this.options.machine.module,
@@ -264,8 +271,15 @@ export class Worker {
       ]);
       const { memoryMiB, kernelDigest, initramfsDigest, cmdline } = spec;
       const rngSeed = randomBytes(32);
-      recorder?.booted({ memoryMiB, kernelDigest, initramfsDigest, cmdline, rngSeed: rngSeed.toString("hex") });
-      driver.boot({ kernel, initramfs, cmdline, rngSeed });
+      recorder?.booted({
+        memoryMiB,
+        kernelDigest,
+        initramfsDigest,
+        cmdline,
+        rngSeed: rngSeed.toString("hex"),
+        consoleBase: spec.consoleBase,
+      });
+      driver.boot({ kernel, initramfs, cmdline, rngSeed, consoleBase: BigInt(spec.consoleBase) });
     } catch (error) {
       driver.fail("image_unavailable", error as Error);
     }

@@ -30,6 +30,7 @@ function boot({ kernelPath, initramfsPath, memoryMiB, cmdline }: BootOrder): Pro
     const driver = new ReplicaDriver({
       vmId: "vm_bench",
       recorder: null,
+      consoleBase: 0n,
       core: createPrimary(
         {
           replicaId: "rep_bench",
@@ -62,7 +63,7 @@ function boot({ kernelPath, initramfsPath, memoryMiB, cmdline }: BootOrder): Pro
       },
     });
     Promise.all([readFile(kernelPath), readFile(initramfsPath)]).then(
-      ([kernel, initramfs]) => driver.boot({ kernel, initramfs, cmdline, rngSeed: new Uint8Array(32) }),
+      ([kernel, initramfs]) => driver.boot({ kernel, initramfs, cmdline, rngSeed: new Uint8Array(32), consoleBase: 0n }),
       reject,
     );
   });

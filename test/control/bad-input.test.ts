@@ -365,6 +365,7 @@ const strangeReport = {
   consoleOldest: "0",
   consoleEnd: "0",
   arbiterUnavailable: false,
+  paused: false,
   guestHalt: null,
   haltReason: null,
   message: null,

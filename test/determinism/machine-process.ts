@@ -7,7 +7,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
-import type { ClockSample, EpochInput } from "../../src/engine/epoch.ts";
+import type { ClockSample, EpochInput, SysRqKey } from "../../src/engine/epoch.ts";
 import type { MachineHost, MachineOptions, Position, Run } from "./machine-host.ts";
 
 export type Question =
@@ -20,7 +20,8 @@ export type Question =
 type PackedInput =
   | readonly ["console", inputSession: string, offset: string, bytes: string]
   | readonly ["entropy", bytes: string]
-  | readonly ["wallClock", unixNs: string];
+  | readonly ["wallClock", unixNs: string]
+  | readonly ["sysRq", key: SysRqKey];
 
 function packedInput(input: EpochInput): PackedInput {
   switch (input.kind) {
@@ -30,6 +31,8 @@ function packedInput(input: EpochInput): PackedInput {
       return ["entropy", Buffer.from(input.bytes).toString("base64")];
     case "wallClock":
       return ["wallClock", String(input.unixNs)];
+    case "sysRq":
+      return ["sysRq", input.key];
   }
 }
 
@@ -42,6 +45,8 @@ export function unpackedInput(packed: PackedInput): EpochInput {
       return { kind: "entropy", bytes: bytes(packed[1]) };
     case "wallClock":
       return { kind: "wallClock", unixNs: BigInt(packed[1]) };
+    case "sysRq":
+      return { kind: "sysRq", key: packed[1] };
   }
 }
 

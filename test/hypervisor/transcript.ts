@@ -201,6 +201,8 @@ class Player {
   private parseInput(actor: Actor, text: string): ReplicaInput {
     if (text === "started") return { kind: "started" };
     if (text === "promotion requested") return { kind: "promotionRequested" };
+    if (text === "is to pause" || text === "is to resume") return { kind: "pauseRequested", paused: text === "is to pause" };
+    if (text === "is to shut down") return { kind: "shutDownRequested" };
 
     let match = /^receives (\w+)(?: from (\w+))?$/.exec(text);
     if (match !== null) {
@@ -315,6 +317,7 @@ function hex(value: bigint): string {
 function tellInput(input: EpochInput): string {
   if (input.kind === "wallClock") return `wall clock ${seconds(input.unixNs)}s`;
   if (input.kind === "entropy") return `entropy ${[...input.bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
+  if (input.kind === "sysRq") return `SysRq ${input.key}`;
   const what = input.bytes.length <= 16 ? `"${new TextDecoder().decode(input.bytes)}"` : `${input.bytes.length} bytes`;
   return `${what} at ${input.offset} of ${sessionName(input.inputSession)}`;
 }
@@ -349,6 +352,8 @@ function tellMessage(message: LoggingChannelMessage): string {
     case "heartbeat":
     case "guestHalted":
       return `${message.kind} of term ${message.term}`;
+    case "pauseChanged":
+      return message.paused ? "paused" : "resumed";
     case "statePages":
       return `${message.pages.length} bytes of state`;
     case "stateEnd": {
@@ -415,10 +420,11 @@ function tellEffect(effect: Effect, actor: Actor): string {
 }
 
 function tellStatus(actor: Actor): string {
-  const { role, state, term, synced, joining, arbiterUnavailable, guestHalt, haltReason, divergence } = actor.replica.status();
+  const { role, state, term, synced, joining, arbiterUnavailable, paused, guestHalt, haltReason, divergence } = actor.replica.status();
   const parts = [`${role} ${state} in term ${term}`, `synced ${synced.join(" ") || "nobody"}`];
   if (joining !== null) parts.push(`joining ${joining}`);
   if (arbiterUnavailable) parts.push("arbiter unavailable");
+  if (paused) parts.push("paused");
   if (guestHalt !== null) parts.push(`guest ${guestHalt}`);
   if (haltReason !== null) parts.push(`halted ${haltReason}`);
   if (divergence !== null) {

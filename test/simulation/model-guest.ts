@@ -320,6 +320,9 @@ class ModelGuest implements Guest {
         this.entropyWanted = 0;
         for (const byte of input.bytes) this.mix(byte);
         return;
+      case "sysRq":
+        this.mix(input.key.charCodeAt(0));
+        return;
     }
   }
 

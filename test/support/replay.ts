@@ -35,11 +35,12 @@ export async function replay(folder: string, vmId: string, imageStore: string): 
     initramfs: readFileSync(store.blobPath(boot.initramfsDigest)),
     cmdline: boot.cmdline,
     rngSeed: Buffer.from(boot.rngSeed, "hex"),
+    consoleBase: BigInt(boot.consoleBase),
   });
 
   const console: Uint8Array[] = [];
   const problems: string[] = [];
-  let drained = 0n;
+  let drained = vm.consoleEnd;
   let hashesCompared = 0;
   let expected = 0n;
   for (const { epoch, clock, inputs, endInstant, stateHash } of records) {

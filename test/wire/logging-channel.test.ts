@@ -30,6 +30,7 @@ const inputs = fc.array(
     }),
     fc.record({ kind: fc.constant("entropy" as const), bytes: bytes(1, 256) }),
     fc.record({ kind: fc.constant("wallClock" as const), unixNs: fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }) }),
+    fc.record({ kind: fc.constant("sysRq" as const), key: fc.constantFrom("s" as const, "u" as const, "o" as const) }),
   ),
   { maxLength: 4 },
 );
@@ -61,6 +62,7 @@ const anyFrame: fc.Arbitrary<LoggingChannelFrame> = fc.oneof(
   }),
   fc.record({ kind: fc.constant("heartbeat" as const), term }),
   fc.record({ kind: fc.constant("guestHalted" as const), term }),
+  fc.record({ kind: fc.constant("pauseChanged" as const), paused: fc.boolean() }),
   fc.record({ kind: fc.constant("epoch" as const), term, record }),
   fc.record({ kind: fc.constant("statePages" as const), pages: bytes(0, 3000) }),
   fc.record({ kind: fc.constant("stateEnd" as const), term, point, clockTime: u64, stateHash: u64 }),

@@ -33,7 +33,7 @@ const GUEST = guestImage({ periodTicks: 10_000, busy: false });
 
 function guest(plane: ScriptedControlPlane): ReplicaSpec {
   const blobs = { kernelDigest: plane.putBlob(GUEST), initramfsDigest: plane.putBlob(new Uint8Array(64)) };
-  return { memoryMiB: 16, cmdline: "", ...blobs, heartbeatTimeoutMs: 30_000, maxLagMs: 60_000 };
+  return { memoryMiB: 16, cmdline: "", ...blobs, heartbeatTimeoutMs: 30_000, maxLagMs: 60_000, consoleBase: "0" };
 }
 
 describe("a worker with two control planes", () => {

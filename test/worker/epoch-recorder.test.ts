@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, expect, test } from "vitest";
@@ -13,9 +13,18 @@ function record(epoch: bigint): EpochRecord {
   return { epoch, clock: { time: epoch * 100n, rate: 7 }, inputs: [], endInstant: epoch * 10n + 3n, stateHash: epoch === 1n ? 99n : null };
 }
 
+const BOOT = {
+  memoryMiB: 96,
+  kernelDigest: "sha256:k",
+  initramfsDigest: "sha256:i",
+  cmdline: "quiet",
+  rngSeed: "00ff",
+  consoleBase: "0",
+};
+
 test("what is recorded is on disk at once, and reads back as it was", () => {
   const recorder = new EpochRecorder(folder, "vm_1", "rep_1", (error) => expect.unreachable(error.message));
-  recorder.booted({ memoryMiB: 96, kernelDigest: "sha256:k", initramfsDigest: "sha256:i", cmdline: "quiet", rngSeed: "00ff" });
+  recorder.booted(BOOT);
   const records = [0n, 1n, 2n].map(record);
   const decoder = new LoggingChannelDecoder();
   decoder.acceptMessages();
@@ -25,6 +34,24 @@ test("what is recorded is on disk at once, and reads back as it was", () => {
   );
   expect(JSON.parse(readFileSync(join(folder, "vm_1", "boot.json"), "utf8"))).toMatchObject({ memoryMiB: 96, rngSeed: "00ff" });
   recorder.close();
+});
+
+test("another guest of the same VM is recorded beside the one before", () => {
+  const began = (replicaId: string, consoleBase: string): EpochRecorder => {
+    const recorder = new EpochRecorder(folder, "vm_3", replicaId, (error) => expect.unreachable(error.message));
+    recorder.booted({ ...BOOT, consoleBase });
+    recorder.ended(record(0n));
+    return recorder;
+  };
+  const first = began("rep_1", "0");
+  const second = began("rep_2", "512");
+  // One that has not noticed its end goes on where it is.
+  first.ended(record(1n));
+  const bases = ["vm_3-before-rep_2", "vm_3"].map((name) => JSON.parse(readFileSync(join(folder, name, "boot.json"), "utf8")).consoleBase);
+  expect(bases).toEqual(["0", "512"]);
+  expect(readdirSync(join(folder, "vm_3-before-rep_2")).sort()).toEqual(["boot.json", "rep_1.log"]);
+  expect(readdirSync(join(folder, "vm_3")).sort()).toEqual(["boot.json", "rep_2.log"]);
+  for (const recorder of [first, second]) recorder.close();
 });
 
 test("a folder that cannot be written ends the recording, and is said once", () => {

@@ -45,7 +45,7 @@ export class JoinedWorker {
 export class ConsoleClient {
   output = "";
   /** Offset after the bytes in `output`. */
-  next = 0n;
+  next: bigint;
   inputNext = 0n;
   durability: "replicated" | "solo" | null = null;
   closedWith: string | null = null;
@@ -57,7 +57,13 @@ export class ConsoleClient {
   private worker: JoinedWorker | null = null;
   private subscription = 0;
 
-  constructor(private readonly plane: ScriptedControlPlane) {}
+  /** @param next offset of the first byte that it has not seen */
+  constructor(
+    private readonly plane: ScriptedControlPlane,
+    next = 0n,
+  ) {
+    this.next = next;
+  }
 
   /** Follows the VM to this replica, from where the output and the acknowledged input stand. */
   attach(worker: JoinedWorker, replicaId: string): void {

@@ -53,7 +53,7 @@ class BusyReplica {
 
   async boot(): Promise<void> {
     const kernel = guestImage({ periodTicks: 10_000_000, busy: true });
-    await this.ask({ kind: "loadLinux", kernel, initramfs: new Uint8Array(64), cmdline: "", rngSeed: new Uint8Array(32) });
+    await this.ask({ kind: "loadLinux", kernel, initramfs: new Uint8Array(64), cmdline: "", rngSeed: new Uint8Array(32), consoleBase: 0n });
   }
 
   /** Runs until what it says of its translated code is as it should be. */

@@ -69,6 +69,7 @@ function guest(
     cmdline: "",
     kernelDigest: plane.putBlob(guestImage(options)),
     initramfsDigest: plane.putBlob(new Uint8Array(64)),
+    consoleBase: "0",
     ...timing,
   };
 }
@@ -178,6 +179,52 @@ describe("a protected VM", () => {
     client.attach(at.worker(1), "rep_b");
     await moreNumbers(plane, client, 20);
     expect(readTranscript(client.output).echoed).toBe("before");
+  });
+
+  test("stands still while it is paused, over a failover and for whoever joins, and goes on where it was", async () => {
+    const at = await site(3);
+    const { plane } = at;
+    const { client, spec } = await protectedVm(at, BUSY);
+    await moreNumbers(plane, client, 20);
+    at.worker(0).send({ type: "setPaused", replicaId: "rep_a", paused: true });
+    await plane.reported("rep_a", "is paused", ({ paused }) => paused);
+    client.type("kept");
+
+    at.process(0).signal("SIGKILL");
+    const promoted = await plane.reported("rep_b", "is primary", ({ role }) => role === "primary");
+    expect(promoted.paused).toBe(true);
+    client.attach(at.worker(1), "rep_b");
+    await plane.protect(at.worker(1), at.worker(2), "vm_1", "rep_c", spec);
+    const still = plane.report("rep_b");
+    expect(still).toMatchObject({ paused: true, instant: promoted.instant, synced: ["rep_c"] });
+
+    at.process(1).signal("SIGKILL");
+    const heir = await plane.reported("rep_c", "is primary", ({ role }) => role === "primary");
+    expect(heir).toMatchObject({ paused: true, instant: promoted.instant });
+    client.attach(at.worker(2), "rep_c");
+    at.worker(2).send({ type: "setPaused", replicaId: "rep_c", paused: false });
+    await plane.reported("rep_c", "runs", ({ paused }) => !paused);
+    await moreNumbers(plane, client, 20);
+    await plane.until("what was typed meanwhile is echoed", () => readTranscript(client.output).echoed === "kept");
+  });
+
+  test("numbers its console from where another guest of the VM has ended, on both replicas", async () => {
+    const at = await site(2);
+    const { plane } = at;
+    const spec = { ...guest(plane, IDLE), consoleBase: "100000" };
+    plane.createPrimary(at.worker(0), "vm_1", "rep_a", spec);
+    await plane.reported("rep_a", "is live", ({ state }) => state === "live");
+    const client = new ConsoleClient(plane, 100_000n);
+    client.attach(at.worker(0), "rep_a");
+    await plane.protect(at.worker(0), at.worker(1), "vm_1", "rep_b", spec);
+    await moreNumbers(plane, client, 20);
+    expect(plane.report("rep_a")?.consoleOldest).toBe("100000");
+    at.process(0).signal("SIGKILL");
+    await plane.reported("rep_b", "is primary", ({ role }) => role === "primary");
+    client.attach(at.worker(1), "rep_b");
+    await moreNumbers(plane, client, 20);
+    expect(client.next).toBe(100_000n + BigInt(client.output.length));
+    expect(plane.report("rep_b")?.consoleOldest).toBe("100000");
   });
 
   test("goes on alone when its backup's process dies, and says solo from then on", async () => {

@@ -12,5 +12,6 @@ export function replicaSpecOf(vm: VmRow, image: ImageRow, settings: ControlSetti
     initramfsDigest: image.manifest.initramfs.digest,
     heartbeatTimeoutMs: settings.heartbeatTimeoutMs,
     maxLagMs: settings.maxLagMs,
+    consoleBase: "0",
   };
 }

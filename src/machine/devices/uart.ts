@@ -5,6 +5,9 @@
  * filled at epoch starts only; the receive FIFO the guest sees is that queue. So no time passes between characters: what is
  * below the FIFO's trigger level has already timed out, and interrupts with the identification that says so. In loopback the
  * port is disconnected from the console: what the guest sends comes back to it, and input waits outside.
+ *
+ * A SysRq key is a break and the key after it, as somebody at a serial terminal gives it. It arrives whoever has the keyboard, before
+ * input that waits.
  */
 import { UART_INTERRUPT } from "../../isa/memory-map";
 import { UART } from "../layout";
@@ -24,17 +27,51 @@ const THRE_PENDING: u32 = UART + 7;
 const LOOPED: u32 = UART + 8;
 const LOOPED_BYTES: u32 = UART + 9;
 
+/** SysRq keys that the guest has not read: how many, up to 8 of them, and 1: the break of the first was read. */
+const SYSRQ_COUNT: u32 = UART + 32;
+const SYSRQ_KEYS: u32 = UART + 33;
+const SYSRQ_BROKEN: u32 = UART + 41;
+
+const SYSRQ_MAX: u32 = 8;
 const LOOPED_MAX: u32 = 16;
 const MCR_LOOP: u32 = 0x10;
 const IER_RECEIVED: u8 = 1;
 /** What of FCR is kept: FIFOs on, and the receiver's trigger level. */
 const FCR_FIFO: u32 = 1;
 const FCR_KEPT: u32 = 0xc1;
+const LSR_BREAK: u32 = 0x10;
 const IIR_RECEIVED: u32 = 0x04;
 const IIR_TIMEOUT: u32 = 0x0c;
 
 function loopback(): bool {
   return (load<u8>(MCR) & MCR_LOOP) != 0;
+}
+
+function sysRqWaits(): bool {
+  return load<u8>(SYSRQ_COUNT) != 0 && !loopback();
+}
+
+/** Somebody gives a break and `key` at the terminal; lost where the guest has read none of the 8 before. */
+export function uartSysRq(key: u32): void {
+  const count = load<u8>(SYSRQ_COUNT);
+  if (<u32>count == SYSRQ_MAX) return;
+  store<u8>(SYSRQ_KEYS + <u32>count, <u8>key);
+  store<u8>(SYSRQ_COUNT, count + 1);
+  uartUpdate();
+}
+
+/** Reads a break as 0, then its key. */
+function receiveSysRq(): u32 {
+  if (load<u8>(SYSRQ_BROKEN) == 0) {
+    store<u8>(SYSRQ_BROKEN, 1);
+    return 0;
+  }
+  const key = load<u8>(SYSRQ_KEYS);
+  memory.copy(SYSRQ_KEYS, SYSRQ_KEYS + 1, SYSRQ_MAX - 1);
+  store<u8>(SYSRQ_KEYS + SYSRQ_MAX - 1, 0);
+  store<u8>(SYSRQ_COUNT, load<u8>(SYSRQ_COUNT) - 1);
+  store<u8>(SYSRQ_BROKEN, 0);
+  return key;
 }
 
 function inputAvailable(): bool {
@@ -43,7 +80,7 @@ function inputAvailable(): bool {
 
 /** Bytes in the receive FIFO. */
 function received(): u32 {
-  return <u32>load<u8>(LOOPED) + (loopback() || !hasKeyboard(UART_PORT) ? 0 : inputWaiting());
+  return <u32>load<u8>(LOOPED) + (sysRqWaits() ? 1 : 0) + (loopback() || !hasKeyboard(UART_PORT) ? 0 : inputWaiting());
 }
 
 /** Identification of received data: at the trigger level, or less than that and no more coming. */
@@ -59,6 +96,7 @@ function receivedIdentification(): u32 {
 function receive(): u32 {
   const looped = load<u8>(LOOPED);
   if (looped == 0) {
+    if (sysRqWaits()) return receiveSysRq();
     const byte = loopback() || !hasKeyboard(UART_PORT) ? -1 : consoleRead();
     return byte < 0 ? 0 : byte;
   }
@@ -107,7 +145,7 @@ export function uartRead(offset: u32): u64 {
     case 4:
       return load<u8>(MCR);
     case 5:
-      return 0x60 | (inputAvailable() ? 1 : 0);
+      return 0x60 | (inputAvailable() ? 1 : 0) | (sysRqWaits() && load<u8>(LOOPED) == 0 && load<u8>(SYSRQ_BROKEN) == 0 ? LSR_BREAK : 0);
     case 6: {
       const mcr = load<u8>(MCR);
       // In loopback the modem lines show the control register's: how the driver tells a 16550A.

@@ -386,6 +386,7 @@ function newReport(
     consoleOldest: "0",
     consoleEnd: "0",
     arbiterUnavailable: false,
+    paused: false,
     guestHalt: null,
     haltReason: null,
     message: null,
