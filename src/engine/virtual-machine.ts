@@ -522,7 +522,7 @@ export class VirtualMachine {
   /**
    * Captures pages not yet captured, or written since they were.
    *
-   * @param maxBytes stop after so much, unless `final`
+   * @param maxBytes stop after so much has been looked at, unless `final`; pages of zeros are looked at too
    * @param final capture all that is left, and the pages that always change: the receiver is then at this instant
    * @returns `pages` for `applyState`; `pagesLeft`: pages known to be missing on the receiver after these
    */
@@ -532,7 +532,7 @@ export class VirtualMachine {
       for (let page = this.machine.firstPage(); page < this.machine.alwaysEnd(); page++) this.capturePage(writer, page);
       this.captureAt = 0;
     }
-    for (;;) {
+    for (let bytes = 0; final || bytes < maxBytes; ) {
       const page = this.machine.takePage(this.captureAt);
       if (page === 0) {
         if (this.captureAt === 0) break;
@@ -542,7 +542,7 @@ export class VirtualMachine {
       }
       this.capturePage(writer, page);
       this.captureAt = page + 1;
-      if (!final && writer.size >= maxBytes) break;
+      bytes += PAGE_HEADER + PAGE;
     }
     this.machine.endTake();
     return { pages: writer.take(), pagesLeft: this.machine.pagesLeft() };

@@ -134,7 +134,7 @@ export class Backup {
         this.wallClock.told(input.unixUs, nowUs);
         return;
       case "stateApplied":
-        this.stateApplied(nowUs);
+        this.stateApplied(input.bytes, nowUs);
         return;
       case "stateHashed":
         this.stateHashed(input, nowUs);
@@ -178,7 +178,7 @@ export class Backup {
 
   status(): Omit<ReplicaStatus, "replicaId" | "haltReason"> {
     const lagInstructions = this.received === null ? 0n : this.receivedInstant - this.point.instant;
-    return { ...this.notable(), point: this.point, lagInstructions, promotion: null };
+    return { ...this.notable(), point: this.point, lagInstructions, guestShare: null, promotion: null };
   }
 
   inputNext(inputSession: string): bigint {
@@ -300,11 +300,10 @@ export class Backup {
     }
   }
 
-  private stateApplied(nowUs: number): void {
+  private stateApplied(bytes: number, nowUs: number): void {
     this.engine.end("applyState");
-    const pages = this.pages.shift();
-    assert(pages !== undefined, "state that is applied had arrived");
-    this.send({ kind: "stateReceived", bytes: pages.length });
+    assert(this.pages.shift() !== undefined, "state that is applied had arrived");
+    this.send({ kind: "stateReceived", bytes });
     this.proceed(nowUs);
   }
 

@@ -147,17 +147,23 @@ export type ReplicaInput =
       /** With a hash: the pages that changed since the one before, from an engine that tells. */
       readonly pageChanges?: PageChanges | null;
     }
-  /** The answer to `captureState`: the shell has already queued the pages to the peer as `statePages`, `bytes` in all. */
+  /**
+   * The answer to `captureState`: the shell has already queued the pages to the peer as `statePages`, in front of whatever is
+   * sent to it from now on.
+   */
   | {
       readonly kind: "stateCaptured";
       readonly peer: ReplicaId;
+      /** Of state, however few of them travel. */
       readonly bytes: number;
       readonly pagesLeft: number;
+      /** Over memory, from 1. */
+      readonly round: number;
       readonly stateHash: bigint | null;
       /** As of `epochEnded`. */
       readonly pageChanges?: PageChanges | null;
     }
-  /** The answer to `applyState`. */
+  /** The answer to `applyState`; `bytes` counts as in `stateCaptured`. */
   | { readonly kind: "stateApplied"; readonly bytes: number }
   /** The answer to `verifyState`. */
   | {
@@ -251,6 +257,8 @@ export interface ReplicaStatus {
   readonly joining: ReplicaId | null;
   /** Instructions by which the slowest synced backup's execution trails (primary), or this backup's (backup). */
   readonly lagInstructions: bigint;
+  /** On a primary that transfers state: percent of its time that the guest has at least, 0..80; null: none is transferred. */
+  readonly guestShare: number | null;
   /** True while an arbiter request is open and was answered `unavailable`. */
   readonly arbiterUnavailable: boolean;
   /** A primary whose guest stands still because it was paused. */

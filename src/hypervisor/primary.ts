@@ -242,7 +242,8 @@ export class Primary {
       const lag = this.point.instant - follower.appliedInstant;
       if (lag > lagInstructions) lagInstructions = lag;
     }
-    return { ...this.notable(), point: this.point, lagInstructions, promotion: this.promotion };
+    const guestShare = this.transfer?.guestShare ?? null;
+    return { ...this.notable(), point: this.point, lagInstructions, guestShare, promotion: this.promotion };
   }
 
   inputNext(inputSession: string): bigint {
@@ -261,14 +262,14 @@ export class Primary {
     const woken = wakeTime !== null && this.clock.now(nowUs) + slackTicks >= wakeTime;
     const awake = !waiting || woken || this.inputs.pending;
     const runs = awake && !this.paused && !this.mustWait(nowUs);
-    const capture = this.transfer?.next(this.point.epoch, runs) ?? null;
-    if (this.transfer !== null && capture !== null) {
+    const turn = this.transfer?.next(runs, nowUs) ?? "guest";
+    if (this.transfer !== null && typeof turn === "object") {
       this.engine.begin("captureState");
-      this.transfer.began(capture, this.point.epoch);
+      this.transfer.began(turn, runs, nowUs);
       this.capturing = this.transfer;
-      this.outbox.emit({ kind: "captureState", peer: this.transfer.peer, ...capture });
+      this.outbox.emit({ kind: "captureState", peer: this.transfer.peer, ...turn });
     } else if (runs) {
-      this.runEpoch(waiting && woken ? wakeTime : 0n, nowUs);
+      if (turn === "guest") this.runEpoch(waiting && woken ? wakeTime : 0n, nowUs);
     } else if (!awake && !this.paused && wakeTime !== null) {
       this.outbox.arm("wake", this.clock.whenUs(wakeTime));
     }
@@ -323,6 +324,7 @@ export class Primary {
     assert(ended.time >= running.clock.time, `guest time goes on from ${running.clock.time}, not ${ended.time}`);
     assert(ended.consoleEnd >= consoleEnd, `console output goes on from ${consoleEnd}, not ${ended.consoleEnd}`);
     this.pacing.observe(ended.endInstant - instant, nowUs - running.startedUs);
+    this.transfer?.guestRan(nowUs - running.startedUs);
     const record: EpochRecord = {
       epoch,
       clock: running.clock,
@@ -433,7 +435,7 @@ export class Primary {
     this.capturing = null;
     assert(transfer !== null && transfer.peer === answer.peer, `state was captured for ${transfer?.peer}, not ${answer.peer}`);
     if (transfer === this.transfer) {
-      const capture = transfer.captured(answer.bytes, answer.pagesLeft);
+      const capture = transfer.captured(answer, nowUs);
       if (capture.final) this.finishTransfer(answer, nowUs);
     }
     this.proceed(nowUs);

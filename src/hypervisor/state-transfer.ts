@@ -1,18 +1,23 @@
 /**
  * Brings one joining backup the machine's state while the guest runs (primary's side).
  *
- *     copying --few pages left, or they do not get fewer--> closing --little under way--> last capture, with the hash
- *        ^                                                     |
- *        '----------- had to wait: look once more -------------'
+ *     copying --few pages left--> closing --little under way--> last capture, with the hash
+ *        ^                           |
+ *        '-- had to wait: look once more
  *
- * Pages that the guest changes are sent again, so the copy chases the guest. The last capture is made in a pause at an
- * epoch boundary. What is under way is bounded: the receiver reports what it has applied. A guest that writes as fast as
- * we read gets more captures between its epochs, which slows it; if that does not help, the pause takes what is left.
+ * Pages that the guest changes are sent again, in rounds over memory, so the copy chases the guest. The last capture is made
+ * in a pause at an epoch boundary, and takes no more than 2 MiB. What is under way is bounded: the receiver reports what it
+ * has applied.
+ *
+ * Engine time is shared, because a capture and an epoch exclude each other: the guest keeps four fifths of it, and all of it
+ * while the receiver is behind. A round that leaves nearly as much to do as the one before shows a guest that writes faster
+ * than pages leave: from then on it gets half as much time for each time of the transfer, where waiting for the receiver
+ * counts too, until it writes slowly enough; in the end it stands still. So the rounds are bounded, and the last pause is.
  */
 import { assert } from "../base/assert.ts";
 import type { ReplicaId } from "./messages.ts";
 
-/** One capture while the guest runs: some milliseconds between two epochs. */
+/** One capture while the guest runs: about a millisecond between two epochs. */
 const CAPTURE_BYTES = 1024 * 1024;
 /** Sent and not reported as applied. */
 const UNDER_WAY_BYTES = 8 * CAPTURE_BYTES;
@@ -20,13 +25,19 @@ const UNDER_WAY_BYTES = 8 * CAPTURE_BYTES;
 const UNDER_WAY_BYTES_AT_LAST = 2 * CAPTURE_BYTES;
 /** 2 MiB: what the pause of the guest may be spent on. */
 const LAST_PAGES = 512;
-/** A capture is fruitless if it does not leave fewer pages than ever before. So many of them double the captures at a boundary. */
-const FRUITLESS_DOUBLES = 4;
-const CAPTURES_PER_BOUNDARY_MAX = 8;
-/** And so many end the chase. */
-const FRUITLESS_MAX = 64;
 
-/** No bound: all that is left goes into the last capture. */
+/** Guest time for each time of the transfer, as long as the guest is not slowed. */
+const GUEST_TIMES = 4;
+/** So often that is halved; the next time the guest stands still until the transfer is done. */
+const SLOWINGS_MAX = 8;
+/** A round is fruitless if it leaves more than this share of what the one before left: numerator, denominator. */
+const FRUITFUL = [3, 4] as const;
+
+/** What the guest may have run ahead of its share, or been kept from it: beyond that it is forgotten. */
+const AHEAD_US = 10_000;
+const OWED_US = 200_000;
+
+/** No bound: but little is left when the last capture is made. */
 const ALL_BYTES = Number.MAX_SAFE_INTEGER;
 
 export interface Capture {
@@ -35,31 +46,63 @@ export interface Capture {
   readonly final: boolean;
 }
 
+/** Who has the engine next. `nobody`: the guest is slowed, and the receiver must report first. */
+export type Turn = Capture | "guest" | "nobody";
+
+/** What a capture has come to. */
+export interface Captured {
+  readonly bytes: number;
+  /** Known to be missing on the receiver after it. */
+  readonly pagesLeft: number;
+  /** Over memory, from 1. */
+  readonly round: number;
+}
+
 export class StateTransfer {
   private captures = 0;
   private underWay = 0;
   private pagesLeft: number | null = null;
-  private fewestPagesLeft: number | null = null;
-  private fruitless = 0;
-  /** The capture that the engine makes now. */
-  private capturing: Capture | null = null;
+  private round = 1;
+  /** When the round began; null: in the first, which has all of memory to do. */
+  private pagesLeftAtRound: number | null = null;
+  private looksInVain = 0;
+  private slowings = 0;
+  /** The guest's: so much it may run before it is the transfer's turn. */
+  private creditUs = 0;
+  /** The capture that the engine makes now; `charged`: the guest would run meanwhile. */
+  private capturing: { readonly capture: Capture; readonly beganUs: number; readonly charged: boolean } | null = null;
+  /** Since when it has been nobody's turn. */
+  private waitingSinceUs: number | null = null;
   private done = false;
   private waited = false;
-  private boundary: bigint | null = null;
-  private capturesAtBoundary = 0;
 
   constructor(readonly peer: ReplicaId) {}
 
+  /** Percent of its time that the guest has at least; 0: it stands still. */
+  get guestShare(): number {
+    return this.slowings > SLOWINGS_MAX ? 0 : Math.floor((100 * GUEST_TIMES) / (GUEST_TIMES + 2 ** this.slowings));
+  }
+
   /**
-   * @param epoch the boundary before which the guest stands
+   * At an epoch boundary.
+   *
    * @param guestRuns false: it waits, so nothing is lost by capturing on
-   * @returns null: let the guest run, or wait for the receiver
    */
-  next(epoch: bigint, guestRuns: boolean): Capture | null {
-    if (this.done || this.capturing !== null) return null;
-    const perBoundary = Math.min(CAPTURES_PER_BOUNDARY_MAX, 1 << Math.floor(this.fruitless / FRUITLESS_DOUBLES));
-    if (guestRuns && this.boundary === epoch && this.capturesAtBoundary >= perBoundary) return null;
-    if (this.pagesLeft !== null && (this.pagesLeft <= LAST_PAGES || this.fruitless >= FRUITLESS_MAX)) {
+  next(guestRuns: boolean, nowUs: number): Turn {
+    this.waitedUntil(nowUs);
+    if (this.done || this.capturing !== null) return "guest";
+    const capture = this.due();
+    if (capture?.final) return capture;
+    if (guestRuns && this.creditUs > 0) return "guest";
+    if (capture !== null) return capture;
+    if (!guestRuns || this.slowings === 0) return "guest";
+    this.waitingSinceUs = nowUs;
+    return "nobody";
+  }
+
+  /** What the transfer would do; null: wait for the receiver. */
+  private due(): Capture | null {
+    if (this.pagesLeft !== null && this.pagesLeft <= LAST_PAGES) {
       if (this.underWay > (this.waited ? CAPTURE_BYTES : UNDER_WAY_BYTES_AT_LAST)) {
         this.waited = true;
         return null;
@@ -70,35 +113,65 @@ export class StateTransfer {
     return { first: this.captures === 0, maxBytes: CAPTURE_BYTES, final: false };
   }
 
-  began(capture: Capture, epoch: bigint): void {
+  /** @param guestRuns as `next` was told */
+  began(capture: Capture, guestRuns: boolean, nowUs: number): void {
     assert(this.capturing === null, `one capture for ${this.peer} at a time`);
-    this.capturing = capture;
-    this.capturesAtBoundary = this.boundary === epoch ? this.capturesAtBoundary + 1 : 1;
-    this.boundary = epoch;
+    this.capturing = { capture, beganUs: nowUs, charged: guestRuns };
   }
 
   /** @returns the capture that this answers */
-  captured(bytes: number, pagesLeft: number): Capture {
-    const capture = this.capturing;
-    assert(capture !== null, `a capture for ${this.peer} was asked for`);
+  captured({ bytes, pagesLeft, round }: Captured, nowUs: number): Capture {
+    assert(this.capturing !== null, `a capture for ${this.peer} was asked for`);
+    const { capture, beganUs, charged } = this.capturing;
     this.capturing = null;
+    if (charged) this.earn(nowUs - beganUs);
     this.captures++;
     this.underWay += bytes;
-    this.pagesLeft = pagesLeft;
-    this.waited = false;
     this.done = capture.final;
-    if (this.fewestPagesLeft === null || pagesLeft < this.fewestPagesLeft) {
-      this.fewestPagesLeft = pagesLeft;
-      this.fruitless = 0;
-    } else {
-      this.fruitless++;
+    const lookedAgain = this.waited;
+    this.waited = false;
+    this.pagesLeft = pagesLeft;
+    if (pagesLeft <= LAST_PAGES) {
+      this.round = round;
+    } else if (lookedAgain) {
+      // Few pages were left, and many are: the guest has written them while the receiver caught up. Once may be a bad moment.
+      if (this.looksInVain++ > 0) this.fruitless(round);
+    } else if (round > this.round) {
+      const before = this.pagesLeftAtRound;
+      if (before !== null && pagesLeft * FRUITFUL[1] > before * FRUITFUL[0]) this.fruitless(round);
+      this.round = round;
+      this.pagesLeftAtRound = pagesLeft;
     }
     return capture;
+  }
+
+  private fruitless(round: number): void {
+    this.round = round;
+    this.pagesLeftAtRound = this.pagesLeft;
+    if (this.slowings <= SLOWINGS_MAX) this.slowings++;
+    this.creditUs = Math.min(this.creditUs, 0);
+  }
+
+  /** An epoch has taken so long; one that ran when the transfer began is none of its business. */
+  guestRan(elapsedUs: number): void {
+    if (this.captures === 0) return;
+    this.creditUs = Math.max(-AHEAD_US, this.creditUs - elapsedUs);
   }
 
   /** The receiver has applied so much. */
   received(bytes: number): void {
     assert(bytes <= this.underWay, `${this.peer} reports ${bytes} bytes as applied, ${this.underWay} are under way`);
     this.underWay -= bytes;
+  }
+
+  private waitedUntil(nowUs: number): void {
+    if (this.waitingSinceUs !== null) this.earn(nowUs - this.waitingSinceUs);
+    this.waitingSinceUs = null;
+  }
+
+  /** The guest would have run, and did not. */
+  private earn(elapsedUs: number): void {
+    if (this.slowings > SLOWINGS_MAX) return;
+    this.creditUs = Math.min(OWED_US, this.creditUs + Math.floor((elapsedUs * GUEST_TIMES) / 2 ** this.slowings));
   }
 }

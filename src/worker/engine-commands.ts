@@ -78,7 +78,7 @@ export type EngineReply =
       /** About once a second, where the guest is translated. */
       readonly translation: TranslationStatistics | null;
     }
-  /** `parts` are each within the bound of a `statePages` message. */
+  /** `parts` are each about STATE_PART_BYTES long. */
   | {
       readonly kind: "stateCaptured";
       readonly peer: ReplicaId;

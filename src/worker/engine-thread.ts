@@ -9,11 +9,11 @@ import { parentPort, workerData } from "node:worker_threads";
 import { assert, unreachable } from "../base/assert.ts";
 import { UnderstudyError } from "../base/errors.ts";
 import { VirtualMachine } from "../engine/virtual-machine.ts";
-import { STATE_PAGES_MAX } from "../wire/logging-channel.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import type { ConsoleOutput, EngineCommand, EngineReply, EngineThreadData } from "./engine-commands.ts";
 import { RemoteCompiler } from "./remote-compiler.ts";
 import type { TranslationStatistics } from "./replica-report.ts";
+import { decompressState, STATE_PART_BYTES } from "./state-compression.ts";
 
 /**
  * A guest that prints all the time gets one epoch, and one message to every reader, for so much of it; the first output
@@ -77,11 +77,13 @@ function execute(command: EngineCommand): EngineReply {
     case "endTransfer":
       endTransfer();
       return { kind: "transferEnded" };
-    case "applyState":
-      machine.applyState(command.pages);
+    case "applyState": {
+      const pages = decompressState(command.pages);
+      machine.applyState(pages);
       // What has arrived is hashed while more is on its way: the verification at the end then has little left to do.
       machine.hash();
-      return { kind: "stateApplied", bytes: command.pages.length };
+      return { kind: "stateApplied", bytes: pages.length };
+    }
     case "verifyState": {
       machine.finishRestore();
       const stateHash = machine.hash();
@@ -167,22 +169,19 @@ function captureState({ peer, first, maxBytes, final }: Extract<EngineCommand, {
     machine.beginCapture();
     capturing = true;
   }
-  // A part ends with the page that reaches its bound.
-  const partMax = Math.min(maxBytes, STATE_PAGES_MAX - 2 * 4096);
+  // A part ends with the page that reaches its bound. The last round takes all that is left; the guest does not run meanwhile.
   const parts: Uint8Array[] = [];
-  // The last round takes all that is left, in as many parts as it needs; the guest does not run between them.
-  if (final) {
-    for (;;) {
-      const { pages, pagesLeft } = machine.captureState(partMax, false);
-      if (pages.length > 0) parts.push(pages);
-      if (pagesLeft === 0 || pages.length === 0) break;
-    }
+  let pagesLeft = 0;
+  for (let bytes = 0; bytes < maxBytes; bytes += STATE_PART_BYTES) {
+    const part = machine.captureState(STATE_PART_BYTES, false);
+    pagesLeft = part.pagesLeft;
+    if (part.pages.length > 0) parts.push(part.pages);
+    if (pagesLeft === 0) break;
   }
-  const last = machine.captureState(partMax, final);
   const round = machine.captureRound;
-  if (last.pages.length > 0) parts.push(last.pages);
+  if (final) parts.push(machine.captureState(0, true).pages);
   const hashed = final ? { stateHash: machine.hash(), pageChanges: machine.changedPages() } : NOT_HASHED;
-  return { kind: "stateCaptured", peer, parts, pagesLeft: last.pagesLeft, round, final, ...hashed };
+  return { kind: "stateCaptured", peer, parts, pagesLeft, round, final, ...hashed };
 }
 
 function endTransfer(): void {

@@ -20,6 +20,7 @@ import {
   LoggingChannelEncoder,
   type LoggingChannelFrame,
 } from "../wire/logging-channel.ts";
+import { compressState } from "./state-compression.ts";
 
 const HANDSHAKE_TIMEOUT_MS = 5000;
 
@@ -29,8 +30,6 @@ interface LoggingChannelHandlers {
   readonly onMessage: (message: LoggingChannelMessage) => void;
   /** @param error why, unless one of the two ends closed it on purpose */
   readonly onClosed: (error: Error | null) => void;
-  /** Everything that was queued has left. */
-  readonly onDrained: () => void;
 }
 
 /** One established channel. */
@@ -40,6 +39,10 @@ export class LoggingChannelSocket {
   private closed = false;
   /** Bytes handed to the transport since the channel was opened. */
   bytesSent = 0;
+  /** Of these, compressed state. */
+  stateBytesSent = 0;
+  /** What waits for the part of the state in front to be compressed, which is the first of them. */
+  private readonly waiting: (LoggingChannelMessage | { readonly kind: "state"; readonly pages: Uint8Array })[] = [];
 
   constructor(
     private readonly socket: Socket,
@@ -48,7 +51,6 @@ export class LoggingChannelSocket {
   ) {
     decoder.acceptMessages();
     socket.on("data", (chunk: Buffer) => this.receive(chunk));
-    socket.on("drain", () => this.handlers?.onDrained());
     socket.on("error", (error) => (this.error ??= error));
     // A half-closed peer will never acknowledge anything again: the same as closed.
     socket.on("end", () => socket.destroy());
@@ -64,22 +66,41 @@ export class LoggingChannelSocket {
     else this.socket.resume();
   }
 
-  /** Bytes that are queued in this process because the peer or the network does not take them. */
-  get queuedBytes(): number {
-    return this.socket.writableLength;
-  }
-
   send(message: LoggingChannelMessage): void {
     if (this.closed || this.socket.destroyed) return;
+    if (this.waiting.length > 0) this.waiting.push(message);
+    else this.write(message);
+  }
+
+  /** Sends captured state, compressed, in its place among the other messages. One part at a time is compressed. */
+  sendState(pages: Uint8Array): void {
+    if (this.closed || this.socket.destroyed) return;
+    this.waiting.push({ kind: "state", pages });
+    if (this.waiting.length === 1) void this.compressWaiting();
+  }
+
+  private async compressWaiting(): Promise<void> {
+    for (let next = this.waiting[0]; next !== undefined; next = this.waiting[0]) {
+      const message = next.kind === "state" ? ({ kind: "statePages", pages: await compressState(next.pages) } as const) : next;
+      if (this.closed || this.socket.destroyed) return;
+      this.waiting.shift();
+      const before = this.bytesSent;
+      this.write(message);
+      if (message.kind === "statePages") this.stateBytesSent += this.bytesSent - before;
+    }
+  }
+
+  private write(message: LoggingChannelMessage): void {
     const bytes = this.encoder.encode(message);
     this.bytesSent += bytes.length;
     this.socket.write(bytes);
   }
 
-  /** Sends what is queued, then ends; the handlers hear nothing more. */
+  /** Sends what is queued, but for state that is still to be compressed and what comes after it, then ends; the handlers hear nothing more. */
   close(): void {
     this.handlers = null;
     this.closed = true;
+    this.waiting.length = 0;
     this.socket.end();
     // A stopped peer does not take the last bytes: do not hold them for ever.
     this.socket.setTimeout(HANDSHAKE_TIMEOUT_MS, () => this.socket.destroy());

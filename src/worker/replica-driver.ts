@@ -27,9 +27,6 @@ import { PairingClock } from "./pairing-clock.ts";
 import { replicaReport, type TranslationStatistics } from "./replica-report.ts";
 import { ReplicaTimers } from "./replica-timers.ts";
 
-/** State pages wait in the engine while so much of them waits in this process: the backup or the network is slower. */
-const QUEUED_BYTES_MAX = 8 * 1024 * 1024;
-
 /** What the driver tells its worker. */
 interface ReplicaEvents {
   readonly onArbiterRequest: (request: ArbiterRequest) => void;
@@ -88,8 +85,6 @@ export class ReplicaDriver {
   private translation: TranslationStatistics | null = null;
   /** The epoch that runs as primary, for the recorder. */
   private recording: Extract<Effect, { kind: "runEpoch" }> | null = null;
-  /** A captured round that waits for its channel to drain. */
-  private heldCapture: { readonly channel: LoggingChannelSocket; readonly input: ReplicaInput } | null = null;
 
   constructor(private readonly options: ReplicaDriverOptions) {
     this.core = options.core;
@@ -205,7 +200,6 @@ export class ReplicaDriver {
     this.feed({ kind: "channelOpened", peer });
     channel.open({
       onMessage: (message) => this.feed({ kind: "message", peer, message }),
-      onDrained: () => this.releaseHeldCapture(),
       onClosed: (error) => {
         this.options.log.warn({ peer, err: error ?? undefined }, "logging channel closed by the peer or the network");
         this.detach(peer, channel);
@@ -346,12 +340,10 @@ export class ReplicaDriver {
         let bytes = 0;
         for (const pages of parts) {
           bytes += pages.length;
-          channel?.send({ kind: "statePages", pages });
+          channel?.sendState(pages);
         }
         this.pairing.captured(peer, { bytes, round, pagesLeft });
-        const input: ReplicaInput = { kind: "stateCaptured", peer, bytes, pagesLeft, stateHash, pageChanges };
-        if (channel !== undefined && channel.queuedBytes > QUEUED_BYTES_MAX) this.heldCapture = { channel, input };
-        else this.feed(input);
+        this.feed({ kind: "stateCaptured", peer, bytes, pagesLeft, round, stateHash, pageChanges });
         if (reply.final && this.core.status().point.waiting) this.pairing.guestRuns();
         return;
       }
@@ -379,19 +371,11 @@ export class ReplicaDriver {
     this.options.recorder?.ended({ epoch, clock, inputs, endInstant, stateHash });
   }
 
-  private releaseHeldCapture(): void {
-    const held = this.heldCapture;
-    if (held === null) return;
-    this.heldCapture = null;
-    this.feed(held.input);
-  }
-
   private detach(peer: ReplicaId, channel: LoggingChannelSocket): void {
     if (this.channels.get(peer) !== channel) return;
     this.channels.delete(peer);
     this.pairing.forget(peer);
     this.logBytesOfClosed += channel.bytesSent;
-    if (this.heldCapture?.channel === channel) setImmediate(() => this.releaseHeldCapture());
   }
 
   private statusChanged(): void {
@@ -451,7 +435,6 @@ export class ReplicaDriver {
 
   private release(): void {
     this.inputs.length = 0;
-    this.heldCapture = null;
     this.timers.clearAll();
     this.options.recorder?.close();
     for (const [peer, channel] of this.channels) {

@@ -236,7 +236,7 @@ class Player {
       const peer = actor.capturing?.peer ?? "";
       const bytes = Number(match[1]);
       this.channel(actor.name, peer).push({ kind: "statePages", pages: new Uint8Array(bytes) });
-      return { kind: "stateCaptured", peer, bytes, pagesLeft: Number(match[2]), stateHash: hash(match[3]) };
+      return { kind: "stateCaptured", peer, bytes, pagesLeft: Number(match[2]), round: 1, stateHash: hash(match[3]) };
     }
     if (text === "applied") return { kind: "stateApplied", bytes: actor.applying };
     match = /^hashed (\w+)((?:, s\d+ at \d+)*)(?:, wall clock (\d+)s)?$/.exec(text);

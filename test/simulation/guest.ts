@@ -21,7 +21,7 @@ export interface Guest {
   readConsole(from: bigint): Uint8Array;
   /** Of all of its state. */
   hash(): bigint;
-  capture(first: boolean, maxBytes: number, final: boolean): { readonly parts: readonly Uint8Array[]; readonly pagesLeft: number };
+  capture(first: boolean, maxBytes: number, final: boolean): CapturedState;
   endCapture(): void;
   apply(pages: Uint8Array): void;
   /** All pages are in their place. */
@@ -30,6 +30,13 @@ export interface Guest {
   flipBit(chance: Chance): void;
   /** Nobody uses it any more. */
   release(): void;
+}
+
+export interface CapturedState {
+  readonly parts: readonly Uint8Array[];
+  readonly pagesLeft: number;
+  /** Over memory, from 1. */
+  readonly round: number;
 }
 
 export interface GuestKind {

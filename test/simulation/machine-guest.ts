@@ -7,13 +7,12 @@
 import type { ClockSample, EpochEnd, EpochInput, GuestHalt } from "../../src/engine/epoch.ts";
 import { VirtualMachine } from "../../src/engine/virtual-machine.ts";
 import { RAM_BASE } from "../../src/isa/memory-map.ts";
-import { STATE_PAGES_MAX } from "../../src/wire/logging-channel.ts";
 import type { Chance } from "./chance.ts";
-import type { Guest, GuestKind, TranscriptReader } from "./guest.ts";
+import type { CapturedState, Guest, GuestKind, TranscriptReader } from "./guest.ts";
 
 const MEMORY_MIB = 4;
 /** A part of a capture ends with the page that reaches its bound. */
-const PART_BYTES_MAX = STATE_PAGES_MAX - 2 * 4096;
+const PART_BYTES = 128 * 1024;
 /** Consuming it ends the guest. */
 const POWER_OFF = 0x04;
 /** Typed bytes have this bit, three of the session and four that follow the offset. */
@@ -110,18 +109,19 @@ class MachineGuest implements Guest {
     return this.machine.hash();
   }
 
-  capture(first: boolean, maxBytes: number, final: boolean): { readonly parts: readonly Uint8Array[]; readonly pagesLeft: number } {
+  capture(first: boolean, maxBytes: number, final: boolean): CapturedState {
     if (first) this.machine.beginCapture();
-    const partMax = Math.min(maxBytes, PART_BYTES_MAX);
     const parts: Uint8Array[] = [];
-    for (let left = final; left; ) {
-      const { pages, pagesLeft } = this.machine.captureState(partMax, false);
-      if (pages.length > 0) parts.push(pages);
-      left = pagesLeft > 0 && pages.length > 0;
+    let pagesLeft = 0;
+    for (let bytes = 0; bytes < maxBytes; bytes += PART_BYTES) {
+      const part = this.machine.captureState(PART_BYTES, false);
+      pagesLeft = part.pagesLeft;
+      if (part.pages.length > 0) parts.push(part.pages);
+      if (pagesLeft === 0) break;
     }
-    const last = this.machine.captureState(partMax, final);
-    if (last.pages.length > 0) parts.push(last.pages);
-    return { parts, pagesLeft: last.pagesLeft };
+    const round = this.machine.captureRound;
+    if (final) parts.push(this.machine.captureState(0, true).pages);
+    return { parts, pagesLeft, round };
   }
 
   endCapture(): void {

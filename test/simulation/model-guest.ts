@@ -17,7 +17,7 @@ import {
   type GuestHalt,
 } from "../../src/engine/epoch.ts";
 import type { Chance } from "./chance.ts";
-import { type Guest, type GuestKind, sessionId, sessionNumber, type TranscriptReader } from "./guest.ts";
+import { type CapturedState, type Guest, type GuestKind, sessionId, sessionNumber, type TranscriptReader } from "./guest.ts";
 
 const QUANTUM = 20_000;
 const INPUT_RING_BYTES = 256;
@@ -90,6 +90,8 @@ class ModelGuest implements Guest {
   private memoryHash = 0;
   /** Pages that a transfer has not captured, or that were written since. */
   private dirty = 0;
+  private captureAt = 0;
+  private round = 1;
   private sessions = new Map<string, bigint>();
   /** Tag and byte of what was typed and not consumed. */
   private ring: number[] = [];
@@ -189,12 +191,16 @@ class ModelGuest implements Guest {
     return (BigInt(hashLow >>> 0) << 32n) | BigInt(hashHigh >>> 0);
   }
 
-  capture(first: boolean, _maxBytes: number, final: boolean): { readonly parts: readonly Uint8Array[]; readonly pagesLeft: number } {
-    if (first) this.dirty = -1;
+  capture(first: boolean, _maxBytes: number, final: boolean): CapturedState {
+    if (first) {
+      this.dirty = -1;
+      this.captureAt = 0;
+      this.round = 1;
+    }
     const pages = this.takePages(final ? PAGES : CAPTURE_PAGES);
     let left = 0;
     for (let rest = this.dirty; rest !== 0; rest &= rest - 1) left++;
-    return { parts: final ? [pages, this.takeRest()] : [pages], pagesLeft: left * PAGES_REPORTED };
+    return { parts: final ? [pages, this.takeRest()] : [pages], pagesLeft: left * PAGES_REPORTED, round: this.round };
   }
 
   endCapture(): void {
@@ -222,10 +228,12 @@ class ModelGuest implements Guest {
 
   private takePages(atMost: number): Uint8Array {
     const taken: number[] = [];
-    for (let page = 0; page < PAGES && taken.length < atMost; page++) {
-      if ((this.dirty & (1 << page)) === 0) continue;
+    while (this.dirty !== 0 && taken.length < atMost) {
+      const page = this.captureAt;
+      if ((this.dirty & (1 << page)) !== 0) taken.push(page);
       this.dirty &= ~(1 << page);
-      taken.push(page);
+      this.captureAt = (page + 1) % PAGES;
+      if (this.captureAt === 0) this.round++;
     }
     const view = new DataView(new ArrayBuffer(1 + taken.length * (1 + 4 * PAGE_WORDS)));
     view.setUint8(0, PART_PAGES);

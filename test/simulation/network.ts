@@ -15,8 +15,6 @@ export interface Receiver<T> {
   received(item: T): void;
   /** It ended, and not by this end's doing. Said once, and nothing after it. */
   closed(): void;
-  /** The peer has taken something: there is more room. */
-  drained?(): void;
 }
 
 export interface LinkConditions {
@@ -94,15 +92,11 @@ export class Network {
 type Side = 0 | 1;
 
 /** `fin`: nothing more comes. */
-type Parcel<T> =
-  | { readonly atUs: number; readonly bytes: number; readonly item: T }
-  | { readonly atUs: number; readonly bytes: 0; readonly item: null };
+type Parcel<T> = { readonly atUs: number; readonly item: T } | { readonly atUs: number; readonly item: null };
 
 interface Pipe<T> {
   readonly parcels: Parcel<T>[];
   lastAtUs: number;
-  /** Sent, and not taken by the receiver's process. */
-  unreadBytes: number;
   finished: boolean;
 }
 
@@ -134,16 +128,10 @@ export class Connection<T> {
     return this.processes[0] === process ? 0 : 1;
   }
 
-  /** Bytes sent by this side that the other has not taken. */
-  unreadBytes(side: Side): number {
-    return this.pipes[side].unreadBytes;
-  }
-
   send(side: Side, item: T, bytes: number): void {
     const pipe = this.pipes[side];
     if (pipe.finished || this.ends[side] === null) return;
-    pipe.unreadBytes += bytes;
-    this.put(side, { atUs: this.arrivalUs(side, bytes), bytes, item });
+    this.put(side, { atUs: this.arrivalUs(side, bytes), item });
   }
 
   /** This side is done: what it sent still arrives, it hears nothing more. */
@@ -179,7 +167,7 @@ export class Connection<T> {
     const pipe = this.pipes[side];
     if (pipe.finished) return;
     pipe.finished = true;
-    this.put(side, { atUs: this.arrivalUs(side, 0), bytes: 0, item: null });
+    this.put(side, { atUs: this.arrivalUs(side, 0), item: null });
   }
 
   private put(side: Side, parcel: Parcel<T>): void {
@@ -199,7 +187,7 @@ export class Connection<T> {
 
   private cut(pipe: Pipe<T>): void {
     const keep = this.network.chance.below(pipe.parcels.length + 1);
-    for (const parcel of pipe.parcels.splice(keep)) if (parcel.item !== null) pipe.unreadBytes -= parcel.bytes;
+    pipe.parcels.splice(keep);
   }
 
   /** Hands over what has arrived from `side`. */
@@ -224,26 +212,19 @@ export class Connection<T> {
       this.tellClosed(other);
       return;
     }
-    const { item, bytes } = parcel;
+    const { item } = parcel;
     if (this.ends[other] === null) {
-      this.pipes[side].unreadBytes -= bytes;
       this.refuse(side, other);
       return;
     }
     const process = this.processes[other];
-    if (process.running) this.hand(side, item, bytes);
-    else process.deliver(this.pipes[side], () => this.hand(side, item, bytes));
+    if (process.running) this.hand(side, item);
+    else process.deliver(this.pipes[side], () => this.hand(side, item));
   }
 
-  private hand(side: Side, item: T, bytes: number): void {
-    const pipe = this.pipes[side];
-    pipe.unreadBytes -= bytes;
+  private hand(side: Side, item: T): void {
     // Closed by its own process since the item arrived: nobody listens.
     this.ends[side === 0 ? 1 : 0]?.received(item);
-    const sender = this.ends[side];
-    if (sender?.drained === undefined) return;
-    if (sender.process.running) sender.drained();
-    else sender.process.deliver(pipe, () => sender.drained?.());
   }
 
   /** The kernel of an end that is gone answers with a reset. */
@@ -268,5 +249,5 @@ export class Connection<T> {
 }
 
 function newPipe<T>(): Pipe<T> {
-  return { parcels: [], lastAtUs: 0, unreadBytes: 0, finished: false };
+  return { parcels: [], lastAtUs: 0, finished: false };
 }

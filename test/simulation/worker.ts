@@ -39,9 +39,6 @@ export interface Strike {
   readonly strike: () => void;
 }
 
-/** State pages wait in the engine while so much of them waits in this process. */
-const QUEUED_BYTES_MAX = 8 * 1024 * 1024;
-
 export class Worker {
   readonly replicas = new Set<HostedReplica>();
   /** Its engines run so many times slower until then. */
@@ -107,7 +104,6 @@ export class HostedReplica {
   private readonly timers = new Map<TimerId["kind"], number>();
   private readonly engineSource = {};
   private readonly timerSource = {};
-  private heldCapture: { readonly channel: Channel; readonly input: ReplicaInput } | null = null;
   private readonly scheduler: Scheduler;
   private readonly timing: Chance;
 
@@ -175,7 +171,6 @@ export class HostedReplica {
         this.detach(peer);
         this.feed({ kind: "channelClosed", peer });
       },
-      drained: () => this.releaseHeldCapture(),
     };
   }
 
@@ -353,18 +348,7 @@ export class HostedReplica {
   }
 
   private detach(peer: string): void {
-    const channel = this.channels.get(peer);
     this.channels.delete(peer);
-    if (channel !== undefined && this.heldCapture?.channel === channel)
-      this.scheduler.after(0, () => this.process.deliver(this.engineSource, () => this.releaseHeldCapture(true)));
-  }
-
-  private releaseHeldCapture(closed = false): void {
-    const held = this.heldCapture;
-    if (held === null) return;
-    if (!closed && held.channel.connection.unreadBytes(held.channel.side) > QUEUED_BYTES_MAX / 2) return;
-    this.heldCapture = null;
-    this.feed(held.input);
   }
 
   // --- the engine --------------------------------------------------------------------------------------------------
@@ -454,20 +438,15 @@ export class HostedReplica {
     };
   }
 
-  private captured({ peer, first, maxBytes, final }: Extract<Effect, { kind: "captureState" }>): ReplicaInput | null {
-    const { parts, pagesLeft } = this.guest.capture(first, maxBytes, final);
+  private captured({ peer, first, maxBytes, final }: Extract<Effect, { kind: "captureState" }>): ReplicaInput {
+    const { parts, pagesLeft, round } = this.guest.capture(first, maxBytes, final);
     let bytes = 0;
     for (const pages of parts) {
       bytes += pages.length;
       this.send(peer, { kind: "statePages", pages });
     }
     if (final) this.vm.captured.set(peer, this.head);
-    const stateHash = final ? this.guest.hash() : null;
-    const input: ReplicaInput = { kind: "stateCaptured", peer, bytes, pagesLeft, stateHash };
-    const channel = this.channels.get(peer);
-    if (channel === undefined || channel.connection.unreadBytes(channel.side) <= QUEUED_BYTES_MAX) return input;
-    this.heldCapture = { channel, input };
-    return null;
+    return { kind: "stateCaptured", peer, bytes, pagesLeft, round, stateHash: final ? this.guest.hash() : null };
   }
 
   private verify(): ReplicaInput {

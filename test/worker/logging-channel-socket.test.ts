@@ -10,6 +10,7 @@ import {
   LoggingChannelListener,
   type LoggingChannelSocket,
 } from "../../src/worker/logging-channel-socket.ts";
+import { decompressState, STATE_PART_BYTES } from "../../src/worker/state-compression.ts";
 
 const hello = { vmId: "vm_1", from: "rep_p", to: "rep_b", channelSecret: "s3cret", buildDigest: "abc" };
 
@@ -36,7 +37,6 @@ class Observer {
           this.closes++;
           resolve(error);
         },
-        onDrained: () => {},
       });
     });
     cleanups.push(() => channel.close());
@@ -98,6 +98,35 @@ describe("a logging channel over TCP", () => {
     const [message] = await backup.received(1);
     expect(message?.kind === "statePages" && Buffer.compare(message.pages, pages)).toBe(0);
     expect(primary.channel.bytesSent).toBeGreaterThan(pages.length);
+  });
+
+  test("carries state compressed, in its place among the other messages", async () => {
+    const { primary, backup } = await pair();
+    const parts = [0, 1, 2].map((part) => new Uint8Array(STATE_PART_BYTES).map((_, i) => (i >> 5) + part));
+    const sent: LoggingChannelMessage[] = [];
+    for (const [i, pages] of parts.entries()) {
+      primary.channel.sendState(pages);
+      sent.push({ kind: "heartbeat", term: BigInt(i) });
+      primary.channel.send(sent.at(-1) as LoggingChannelMessage);
+    }
+    const messages = await backup.received(6);
+    expect(messages.filter(({ kind }) => kind !== "statePages")).toEqual(sent);
+    for (const [i, pages] of parts.entries()) {
+      const message = messages[2 * i];
+      expect(message?.kind === "statePages" && Buffer.compare(decompressState(message.pages), pages)).toBe(0);
+    }
+    expect(primary.channel.stateBytesSent).toBeLessThan((parts.length * STATE_PART_BYTES) / 2);
+    expect(primary.channel.stateBytesSent).toBeGreaterThan(0);
+  });
+
+  test("a close while state is being compressed ends the channel without it", async () => {
+    const { primary, backup } = await pair();
+    primary.channel.send({ kind: "heartbeat", term: 1n });
+    primary.channel.sendState(new Uint8Array(STATE_PART_BYTES));
+    primary.channel.send({ kind: "heartbeat", term: 2n });
+    primary.channel.close();
+    expect(await backup.closed).toBe(null);
+    expect(backup.messages).toEqual([{ kind: "heartbeat", term: 1n }]);
   });
 
   test("messages that were sent before a close arrive, and the other end hears of the close once", async () => {

@@ -11,6 +11,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
 import type { ReplicaSpec } from "../../src/wire/control-messages.ts";
 import { dialLoggingChannel, type LoggingChannelSocket } from "../../src/worker/logging-channel-socket.ts";
+import { compressState, STATE_PART_BYTES } from "../../src/worker/state-compression.ts";
 import { type GuestOptions, guestImage, readTranscript } from "./guest-program.ts";
 import { ConsoleClient, type JoinedWorker, ScriptedControlPlane, sha256 } from "./scripted-control-plane.ts";
 import { WorkerProcess } from "./worker-process.ts";
@@ -467,7 +468,7 @@ describe("a peer that breaks the protocol", () => {
 
   test("fails the replica it talks to, by its broken invariant, and no other", async () => {
     const { at, channel, bystander } = await backupAndImpostor();
-    const closed = new Promise((resolve) => channel.open({ onMessage: () => {}, onDrained: () => {}, onClosed: resolve }));
+    const closed = new Promise((resolve) => channel.open({ onMessage: () => {}, onClosed: resolve }));
     const record = { epoch: 0n, clock: { time: 0n, rate: 1 }, inputs: [], endInstant: 10n, stateHash: null };
     channel.send({ kind: "epoch", term: 1n, record });
     const failed = await at.plane.reported("rep_b", "has failed", ({ state }) => state === "failed");
@@ -476,10 +477,15 @@ describe("a peer that breaks the protocol", () => {
     await moreNumbers(at.plane, bystander, 20);
   });
 
-  test("with state that is no state fails it with malformed_state", async () => {
+  const noPages = Uint8Array.of(0xff, 0xff, 0xff, 0x7f, 0);
+  test.each([
+    ["pages that no machine has", () => compressState(noPages)],
+    ["bytes that are not compressed", () => noPages],
+    ["more than a part of the state may be", () => compressState(new Uint8Array(2 * STATE_PART_BYTES))],
+  ])("with %s for state fails it with malformed_state", async (_what, state) => {
     const { at, channel, bystander } = await backupAndImpostor();
-    channel.open({ onMessage: () => {}, onDrained: () => {}, onClosed: () => {} });
-    channel.send({ kind: "statePages", pages: Uint8Array.of(0xff, 0xff, 0xff, 0x7f, 0) });
+    channel.open({ onMessage: () => {}, onClosed: () => {} });
+    channel.send({ kind: "statePages", pages: await state() });
     const failed = await at.plane.reported("rep_b", "has failed", ({ state }) => state === "failed");
     expect(failed.haltReason).toBe("malformed_state");
     await moreNumbers(at.plane, bystander, 20);
@@ -487,8 +493,8 @@ describe("a peer that breaks the protocol", () => {
 
   test("that leaves before it has sent the state leaves a backup that halts", async () => {
     const { at, channel } = await backupAndImpostor();
-    channel.open({ onMessage: () => {}, onDrained: () => {}, onClosed: () => {} });
-    channel.send({ kind: "statePages", pages: new Uint8Array(0) });
+    channel.open({ onMessage: () => {}, onClosed: () => {} });
+    channel.send({ kind: "statePages", pages: await compressState(new Uint8Array(0)) });
     channel.close();
     const halted = await at.plane.reported("rep_b", "is stopped", ({ state }) => state === "stopped");
     expect(halted.haltReason).toBe("join_aborted");
