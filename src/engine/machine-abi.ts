@@ -34,6 +34,7 @@ export interface MachineAbi {
   tracedInstruction(): number;
   written(address: number, length: number): void;
   setSampling(instructions: number, landings: number): void;
+  forgetLandings(): void;
   regionSamples(): number;
   regionSamplesMax(): number;
   regionOwners(): number;

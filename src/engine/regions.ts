@@ -49,6 +49,8 @@ const SAMPLE_INTERVAL = 2048;
 const THRESHOLD = 32;
 /** Some 40 us of the guest's time. */
 const LANDINGS = 512;
+/** Looks within which they count, some 50 M instructions: a timer interrupts a loop anywhere, and each entry makes it slower. */
+const LANDINGS_LOOKS = 512;
 /** Compiling for speed takes some 20 us an instruction, on another thread, and makes a region up to twice as fast. */
 const OPTIMISE_AFTER = 5_000_000;
 /** Looks between two at how much each region has run. */
@@ -180,6 +182,7 @@ export class Regions {
     if (this.wanted.size > 0 && this.compiler.outstanding === 0) this.request();
     if (++this.looks % HEAT_LOOKS === 0) this.optimiseHottest();
     if (this.looks % FORGET_LOOKS === 0) this.forgetDropped();
+    if (this.looks % LANDINGS_LOOKS === 0) this.machine.forgetLandings();
   }
 
   /** One at a time: the hottest first, and nothing that is cold by the time it would be its turn. */

@@ -25,7 +25,7 @@ import { ALWAYS_END, FIRST_PAGE, listChanges, mayHoldData, rehash, updateHash } 
 import {
   CLOCK_INSTANT, CLOCK_RATE, CLOCK_TIME, CONSOLE_BASE, CONSOLE_END, CONSOLE_RING, CONSOLE_RING_SIZE, EXCHANGE, HALTED, FCSR, INPUT_SESSIONS,
   INSTRET, LAYOUT_MAGIC, LAYOUT_VERSION, MCOUNTEREN, MEDELEG, MENVCFG, MIDELEG, MIE, MTIMECMP, MSTATUS, MTIME_OFFSET, PAGE_SHIFT, PAGE_SIZE, PC,
-  PRIV, RAM_OFFSET, REGION_EXITS, REGION_HEAT, REGION_NUMBERS, REGION_OUTCOME, REGION_OWNERS, REGION_SAMPLES, REGION_SAMPLES_MAX, RESERVATION, SBI_ENABLED, SCOUNTEREN, STATE_END, STATE_MAGIC, STIMECMP, TLB_READ, TLB_SLOTS, TLB_WRITE, TRAP_INSTANT, WAITING, WALL_OFFSET,
+  PRIV, RAM_OFFSET, REGION_EXITS, REGION_HEAT, REGION_LANDINGS, REGION_LANDINGS_SIZE, REGION_NUMBERS, REGION_OUTCOME, REGION_OWNERS, REGION_SAMPLES, REGION_SAMPLES_MAX, RESERVATION, SBI_ENABLED, SCOUNTEREN, STATE_END, STATE_MAGIC, STIMECMP, TLB_READ, TLB_SLOTS, TLB_WRITE, TRAP_INSTANT, WAITING, WALL_OFFSET,
   WARM_REBOOT_IS_PANIC, X,
 } from "./layout";
 import {
@@ -264,6 +264,11 @@ export function written(address: u32, length: u32): void {
 export function setSampling(instructions: u32, landings: u32): void {
   sampleEvery(instructions);
   reportLandings(landings);
+}
+
+/** Landings that are far apart are worth nothing: from now on they are counted anew. */
+export function forgetLandings(): void {
+  memory.fill(REGION_LANDINGS, 0, REGION_LANDINGS_SIZE << 3);
 }
 
 /** A count, then linear addresses of instructions that run often, u32 each, plus 1 where it is for the landings; the host empties it by storing 0. */

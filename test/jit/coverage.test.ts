@@ -37,3 +37,12 @@ test("a place that translated code comes to is translated after so many times, h
   expect(interpreted([calls, there], 1_500_000n, 2_000_000n, { ...options, landings: 10 })).toBeLessThan(5_000);
   expect(interpreted([calls, there], 1_500_000n, 2_000_000n, { ...options, landings: 0 })).toBeGreaterThan(400_000);
 });
+
+test("where slices end is no place to enter a loop at, however often one ends there", () => {
+  // The slices of the loop's 33 instructions end at each of them in turn.
+  const image = pageOf([...plain(32), jump(0, -32 * 4)]);
+  const regions: RegionOptions = { compiler: new ImmediateCompiler(), sampleInterval: 16, threshold: 4, landings: 8 };
+  const guest = new GuestRun({ image }, 8, regions);
+  for (let to = 100_000n; to <= 100_000n + 34n * 1000n; to += 34n) guest.to(to);
+  expect(guest.vm.regionStatistics()).toMatchObject({ requested: 1, regions: 1 });
+});

@@ -82,6 +82,8 @@ abstract class E {
  */
 export function run(until: u64): u32 {
   const outputStart = load<u64>(CONSOLE_END);
+  // Where the last run stopped says nothing of where the guest comes often.
+  let landing = false;
   while (true) {
     if (load<u64>(HALTED) != 0) return STOP_HALTED;
     const instant = load<u64>(INSTRET);
@@ -103,7 +105,8 @@ export function run(until: u64): u32 {
     }
     const target = min(until, min(nextTimerInstant(instant), instant + PASS_MAX));
     if (tracing) noteInstruction();
-    execute(instant, target);
+    execute(instant, target, landing);
+    landing = true;
   }
 }
 
@@ -292,11 +295,15 @@ let quota: u64 = 0;
 let page: u64 = 0;
 let table: u32 = 0;
 
-/** Interprets from PC until INSTRET is `target`, or until run() must look again. */
-function execute(instant: u64, target: u64): void {
+/**
+ * Interprets from PC until INSTRET is `target`, or until run() must look again.
+ *
+ * @param landing whether the guest itself led here
+ */
+function execute(instant: u64, target: u64, landing: bool): void {
   n = target - instant;
   if (!goTo(load<u64>(PC), target)) return;
-  landed();
+  if (landing) landed();
   while (true) {
     const chunk = min(n, untilSample);
     quota = chunk;
