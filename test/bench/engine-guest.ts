@@ -10,7 +10,7 @@ import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { READY_LINE } from "../../src/images/index.ts";
-import { QEMU, RISCV_GCC, requireTools } from "../support/debian-tools.ts";
+import { QEMU, RISCV_GCC, RISCV_LIBC, requireTools } from "../support/debian-tools.ts";
 import { linuxFiles } from "../support/linux-guest.ts";
 import { type Figure, median } from "./bench-line.ts";
 import { WORKLOADS, type Workload, withWorkloads } from "./guest-workloads.ts";
@@ -44,7 +44,7 @@ interface Run {
 
 /** @param only names of the workloads; none: all */
 export async function* engineGuest(only: readonly string[]): AsyncGenerator<Figure> {
-  requireTools(QEMU, RISCV_GCC);
+  requireTools(QEMU, RISCV_GCC, RISCV_LIBC);
   const { files, programs } = await withWorkloads(await linuxFiles());
   const folder = await mkdtemp(join(tmpdir(), "understudy-engine-guest-"));
   const { jit, compile } = translating();

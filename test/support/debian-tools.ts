@@ -1,9 +1,10 @@
-/** Programs of Debian packages that tests and benches compare with: installed by apt where they are missing and we may. */
+/** Programs and libraries of Debian packages that tests and benches compare with: installed by apt where they are missing and we may. */
 import { execFileSync } from "node:child_process";
 import { existsSync } from "node:fs";
-import { delimiter, join } from "node:path";
+import { delimiter, isAbsolute, join } from "node:path";
 
 export interface DebianTool {
+  /** In PATH, or where it must be. */
   readonly program: string;
   /** The first of these that the release has. */
   readonly packages: readonly string[];
@@ -11,6 +12,8 @@ export interface DebianTool {
 
 export const QEMU: DebianTool = { program: "qemu-system-riscv64", packages: ["qemu-system-riscv", "qemu-system-misc"] };
 export const RISCV_GCC: DebianTool = { program: "riscv64-linux-gnu-gcc", packages: ["gcc-riscv64-linux-gnu"] };
+/** For programs that run on Linux. */
+export const RISCV_LIBC: DebianTool = { program: "/usr/riscv64-linux-gnu/lib/libc.a", packages: ["libc6-dev-riscv64-cross"] };
 
 /** A program is missing and could not be installed. */
 export class ToolMissing extends Error {
@@ -46,10 +49,11 @@ function install(tool: DebianTool): void {
   } catch (cause) {
     throw new ToolMissing(tool, `it is not installed, and apt-get install ${name} fails`, cause);
   }
-  if (!isInstalled(tool)) throw new ToolMissing(tool, `${name} is installed, but the program is not in PATH`);
+  if (!isInstalled(tool)) throw new ToolMissing(tool, `${name} is installed, but the program is not there`);
 }
 
 function isInstalled({ program }: DebianTool): boolean {
+  if (isAbsolute(program)) return existsSync(program);
   return (process.env.PATH ?? "").split(delimiter).some((folder) => existsSync(join(folder, program)));
 }
 
