@@ -1,6 +1,11 @@
 /**
- * Guest registers as locals of a region, from its entry to its exit: integers as i64. An f register that the region uses for doubles
- * more than for singles is an f64, so that the host has it where it computes with it; the others are i64, as singles are boxed.
+ * Guest registers as locals of a region: integers as i64. An f register that the region uses for doubles more than for singles is an
+ * f64, so that the host has it where it computes with it; the others are i64, as singles are boxed.
+ *
+ * Outside of loops what is in memory holds: a local is filled where its register is read first, what is written goes to memory at once,
+ * and a local is of use up to the next place that several ways lead to. So to enter a region and to leave it costs nothing for
+ * registers, which matters where guests call and return. Inside of a loop the locals hold, filled in front of it; memory gets what was
+ * written on every way out.
  */
 import { assert } from "../base/assert.ts";
 import type { Block } from "./control-flow.ts";
@@ -14,37 +19,66 @@ interface Local {
   readonly type: typeof I64 | typeof F64;
 }
 
+/** What a loop's blocks read or write, and of these what they write; without x0. */
+export interface LoopRegisters {
+  readonly used: ReadonlySet<number>;
+  readonly written: ReadonlySet<number>;
+}
+
 export class RegisterLocals {
   private readonly body: FunctionBody;
   /** Address in memory of x0. */
   private readonly address: number;
   /** Of each register that the region uses. */
   private readonly locals = new Map<number, Local>();
-  private readonly written = new Set<number>();
+  /** Of the code that is written now: null outside of loops. */
+  private loop: LoopRegisters | null = null;
+  /** Outside of loops, those whose locals are what memory holds. */
+  private known = new Set<number>();
 
   constructor(body: FunctionBody, address: number, blocks: readonly Block[]) {
     this.body = body;
     this.address = address;
-    const operations = blocks.flatMap(({ instructions }) => instructions.map(({ operation }) => operation));
+    const operations = operationsOf(blocks);
     const doubles = usedForDoubles(operations);
-    for (const operation of operations) {
-      const { reads, writes } = registersOf(operation);
-      for (const register of [...reads, ...writes]) {
-        if (register === 0 || this.locals.has(register)) continue;
-        const type = doubles.has(register) ? F64 : I64;
-        this.locals.set(register, { index: body.local(type, registerName(register)), type });
-      }
-      for (const register of writes) if (register !== 0) this.written.add(register);
+    for (const register of loopRegisters(blocks).used) {
+      const type = doubles.has(register) ? F64 : I64;
+      this.locals.set(register, { index: body.local(type, registerName(register)), type });
     }
   }
 
-  fillAll(): void {
-    for (const register of this.locals.keys()) this.fill(register);
+  /**
+   * What follows is a block's code.
+   *
+   * @param loop the one that it is part of
+   * @param known registers whose locals hold what memory does, on each way that leads here; in a loop none is asked
+   */
+  begin(loop: LoopRegisters | null, known: Iterable<number>): void {
+    this.loop = loop;
+    this.known = new Set(known);
   }
 
-  /** Those that the region may have changed. */
-  spillWritten(): void {
-    for (const register of this.written) this.spill(register);
+  /** Registers whose locals hold what memory does, now that what a loop has written is spilled. */
+  get current(): ReadonlySet<number> {
+    return this.loop === null ? new Set(this.known) : this.loop.used;
+  }
+
+  /** What an operation reads is in locals from here on, also where only one of two ways that part behind it reads it. */
+  prepare(operation: Operation): void {
+    if (this.loop !== null) return;
+    for (const register of registersOf(operation).reads) {
+      if (register !== 0 && !this.known.has(register)) this.fill(register);
+    }
+  }
+
+  /** In front of a loop: the locals hold. */
+  enterLoop({ used }: LoopRegisters, known: ReadonlySet<number>): void {
+    for (const register of used) if (!known.has(register)) this.fill(register);
+  }
+
+  /** Behind a loop: memory holds. */
+  leaveLoop({ written }: LoopRegisters): void {
+    for (const register of written) this.store(register);
   }
 
   /** From its place in memory into its local. */
@@ -54,9 +88,15 @@ export class RegisterLocals {
       .i32(0)
       .memory(type === F64 ? 0x2b : 0x29, this.address + register * 8)
       .set(index);
+    this.known.add(register);
   }
 
+  /** Memory has it. */
   spill(register: number): void {
+    if (this.loop !== null) this.store(register);
+  }
+
+  private store(register: number): void {
     const { index, type } = this.local(register);
     this.body
       .i32(0)
@@ -70,7 +110,7 @@ export class RegisterLocals {
       this.body.i64(0);
       return;
     }
-    const { index, type } = this.local(register);
+    const { index, type } = this.valid(register);
     this.body.get(index);
     if (type === F64) this.body.op(0xbd);
   }
@@ -84,6 +124,13 @@ export class RegisterLocals {
     const { index, type } = this.local(register);
     if (type === F64) this.body.op(0xbf);
     this.body.set(index);
+    this.written(register);
+  }
+
+  private written(register: number): void {
+    if (this.loop !== null) return;
+    this.store(register);
+    this.known.add(register);
   }
 
   /** Whether it is best read and written as a double. */
@@ -93,7 +140,7 @@ export class RegisterLocals {
 
   /** Leaves it on the stack, f64. */
   readDouble(register: number): void {
-    const { index, type } = this.local(register);
+    const { index, type } = this.valid(register);
     this.body.get(index);
     if (type === I64) this.body.op(0xbf);
   }
@@ -103,6 +150,12 @@ export class RegisterLocals {
     const { index, type } = this.local(register);
     if (type === I64) this.body.op(0xbd);
     this.body.set(index);
+    this.written(register);
+  }
+
+  private valid(register: number): Local {
+    assert(this.loop !== null || this.known.has(register), "what is read was prepared");
+    return this.local(register);
   }
 
   private local(register: number): Local {
@@ -110,6 +163,23 @@ export class RegisterLocals {
     assert(local !== undefined, "every register that is used has a local");
     return local;
   }
+}
+
+export function loopRegisters(blocks: readonly Block[]): LoopRegisters {
+  const used = new Set<number>();
+  const written = new Set<number>();
+  for (const operation of operationsOf(blocks)) {
+    const { reads, writes } = registersOf(operation);
+    for (const register of [...reads, ...writes]) used.add(register);
+    for (const register of writes) written.add(register);
+  }
+  used.delete(0);
+  written.delete(0);
+  return { used, written };
+}
+
+function operationsOf(blocks: readonly Block[]): readonly Operation[] {
+  return blocks.flatMap(({ instructions }) => instructions.map(({ operation }) => operation));
 }
 
 /** F registers that doubles are in more often than anything else. */

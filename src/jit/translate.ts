@@ -1,14 +1,14 @@
 /**
  * Translates regions of guest code into WebAssembly. Bytes to bytes: nothing here knows a machine that runs.
  *
- * Guest registers are locals from the entry to the common exit. The control flow is structured by the dominator tree (Ramsey,
- * "Beyond Relooper", ICFP 2022) under one dispatcher:
+ * Guest registers are locals in loops, and in memory between them (register-locals.ts). The control flow is structured by the
+ * dominator tree (Ramsey, "Beyond Relooper", ICFP 2022) under one dispatcher:
  *
  *     block $exit
  *       loop $dispatch                       index says which entry
  *         block … block  br_table …  end     each entry's block, and what it dominates
  *       end
- *     end $exit                              registers go back to memory
+ *     end $exit
  *
  * Every block first takes its instructions off `left`, and leaves the region if there are too few: the interpreter executes the
  * rest, to the exact instant. An instruction that cannot be finished gives back its own and the following ones.
@@ -30,7 +30,7 @@ import {
   REGION_TYPE,
 } from "./machine-interface.ts";
 import { type Access, type AccessContext, HostAddresses, type LoadKind, MemoryAccesses, type Stored } from "./memory-access.ts";
-import { RegisterLocals } from "./register-locals.ts";
+import { type LoopRegisters, loopRegisters, RegisterLocals } from "./register-locals.ts";
 import { F32, F64, FunctionBody, I32, I64, type Label, moduleBytes } from "./wasm-builder.ts";
 
 /** What is to become a region: a page's content, and where the guest enters it often. */
@@ -116,6 +116,15 @@ function floatLocals(body: FunctionBody): FloatLocals {
 
 type Place = Omit<Access, "position">;
 
+/** A natural loop: what leads back to its head, which dominates all of it. Heads of loops are entries, so that none holds another one. */
+interface Loop {
+  readonly registers: LoopRegisters;
+  /** Where its code goes to leave the region, while it is written: memory gets the registers there. */
+  exit: Label | null;
+}
+
+const NONE_KNOWN: ReadonlySet<number> = new Set();
+
 class RegionTranslator {
   private readonly flow: ControlFlow;
   private readonly machine: MachineAddresses;
@@ -146,7 +155,12 @@ class RegionTranslator {
   private readonly entryIndex: ReadonlyMap<number, number>;
   /** Blocks that more than one way leads to, so that they have a place of their own. */
   private readonly merges: ReadonlySet<number>;
-  private readonly loops: ReadonlySet<number>;
+  /** Blocks that loops begin with. */
+  private readonly heads = new Set<number>();
+  /** By each of their blocks. */
+  private readonly loops: ReadonlyMap<number, Loop>;
+  /** The loop that the code that is written is part of. */
+  private loop: Loop | null = null;
 
   constructor(source: RegionSource, machine: MachineAddresses, host: Host) {
     this.machine = machine;
@@ -171,7 +185,6 @@ class RegionTranslator {
   translate(): { readonly body: FunctionBody; readonly shape: RegionShape } {
     const { body, flow } = this;
     const { blocks, entries, dominators } = flow;
-    this.registers.fillAll();
     this.loadFloatState();
     this.exit = body.block();
     if (entries.length > 0) {
@@ -188,7 +201,6 @@ class RegionTranslator {
       body.end();
     }
     body.end();
-    this.registers.spillWritten();
     body.i32(0).get(BASE).get(this.relative).op(0x7c).memory(0x37, this.machine.programCounter);
     body.get(LEFT).get(this.reason).i32(EXIT_REASON_SHIFT).op(0x74).op(0x72);
     return {
@@ -206,10 +218,12 @@ class RegionTranslator {
 
   // --- structure ------------------------------------------------------------------------------------------------------
 
-  private shapes(): { merges: Set<number>; loops: Set<number> } {
+  private shapes(): { merges: Set<number>; loops: Map<number, Loop> } {
     const { blocks, entries, dominators, at } = this.flow;
     const forward = new Map<number, number>(entries.map((block) => [block, 2]));
-    const loops = new Set<number>();
+    const predecessors: number[][] = blocks.map(() => []);
+    /** Of each head, where it is led back to. */
+    const backs = new Map<number, number[]>();
     const dominates = (one: number, other: number): boolean => {
       let block = other;
       while (block > one) block = dominators[block] ?? -1;
@@ -219,10 +233,27 @@ class RegionTranslator {
       for (const next of successors(block.end)) {
         const target = at.get(next);
         if (target === undefined) continue;
+        predecessors[target]?.push(index);
         if (target > index) forward.set(target, (forward.get(target) ?? 0) + 1);
-        else if (dominates(target, index)) loops.add(target);
+        else if (dominates(target, index)) backs.set(target, [...(backs.get(target) ?? []), index]);
       }
     });
+    const loops = new Map<number, Loop>();
+    for (const [head, from] of backs) {
+      const inside = new Set([head]);
+      for (const waiting = [...from]; waiting.length > 0; ) {
+        const block = waiting.pop() ?? head;
+        if (inside.has(block)) continue;
+        inside.add(block);
+        waiting.push(...(predecessors[block] ?? []));
+      }
+      const loop: Loop = { registers: loopRegisters(blocks.filter((_, index) => inside.has(index))), exit: null };
+      for (const block of inside) {
+        assert(!loops.has(block), "a loop that another one holds has an entry of its own");
+        loops.set(block, loop);
+      }
+      this.heads.add(head);
+    }
     return { merges: new Set([...forward].filter(([, ways]) => ways > 1).map(([block]) => block)), loops };
   }
 
@@ -244,22 +275,30 @@ class RegionTranslator {
     this.placeAfter(blocks.slice(0, -1), first);
     this.body.end();
     this.labels.delete(last);
-    this.place(last);
+    this.place(last, NONE_KNOWN);
   }
 
-  /** Writes a block and all that it dominates. */
-  private place(block: number): void {
+  /** Writes a block and all that it dominates. @param known registers whose locals hold what memory does when it is entered */
+  private place(block: number, known: ReadonlySet<number>): void {
+    const { body, registers } = this;
     const merging = (this.children[block] ?? []).filter((child) => this.merges.has(child));
-    const write = (): void => this.placeAfter(merging, () => this.writeBlock(block));
-    if (!this.loops.has(block)) {
+    const write = (): void => this.placeAfter(merging, () => this.writeBlock(block, known));
+    const loop = this.loops.get(block);
+    if (loop === undefined || !this.heads.has(block)) {
       write();
       return;
     }
-    const label = this.body.loop();
-    this.labels.set(block, label);
+    loop.exit = body.block();
+    registers.enterLoop(loop.registers, known);
+    this.labels.set(block, body.loop());
     write();
-    this.body.end();
+    body.end();
     this.labels.delete(block);
+    body.end();
+    loop.exit = null;
+    registers.leaveLoop(loop.registers);
+    assert(this.exit !== null, "the exit is open");
+    body.branch(this.exit);
   }
 
   /** Goes on at an offset: in the region where that is part of it, else out of it. */
@@ -269,13 +308,18 @@ class RegionTranslator {
       this.leave(EXIT_JUMP, offset);
       return;
     }
+    const loop = this.loops.get(from) ?? null;
+    if (loop !== null && this.loops.get(target) !== loop) this.registers.leaveLoop(loop.registers);
     const label = this.labels.get(target);
     if (label !== undefined) {
       this.body.branch(label);
       return;
     }
     if (target > from && !this.merges.has(target)) {
-      this.place(target);
+      const { current } = this.registers;
+      this.place(target, current);
+      // There may be another way on from here.
+      this.beginBlock(from, current);
       return;
     }
     const index = this.entryIndex.get(target);
@@ -285,10 +329,16 @@ class RegionTranslator {
 
   // --- blocks ---------------------------------------------------------------------------------------------------------
 
-  private writeBlock(index: number): void {
+  private beginBlock(index: number, known: ReadonlySet<number>): void {
+    this.loop = this.loops.get(index) ?? null;
+    this.registers.begin(this.loop?.registers ?? null, known);
+  }
+
+  private writeBlock(index: number, known: ReadonlySet<number>): void {
     const block = this.flow.blocks[index];
     assert(block !== undefined, "the block exists");
     const { body } = this;
+    this.beginBlock(index, known);
     const count = block.instructions.length;
     this.floatChecked = false;
     this.count = count;
@@ -374,8 +424,9 @@ class RegionTranslator {
   }
 
   private exitLabel(): Label {
-    assert(this.exit !== null, "the exit is open");
-    return this.exit;
+    const exit = this.loop?.exit ?? this.exit;
+    assert(exit !== null, "the exit is open");
+    return exit;
   }
 
   private leave(reason: number, offset: number): void {
@@ -404,6 +455,7 @@ class RegionTranslator {
   private writeInstruction(instruction: Instruction, remaining: number): void {
     const { body } = this;
     const { operation, offset } = instruction;
+    this.registers.prepare(operation);
     switch (operation.kind) {
       case "nothing":
       case "branch":
