@@ -6,6 +6,7 @@ import { parseLabel } from "./label.ts";
 import { outputOption, parseInteger, printOne } from "./output.ts";
 import { note, type Shell } from "./shell.ts";
 import { VM_LISTING } from "./vm-columns.ts";
+import { waitShown } from "./vm-progress.ts";
 
 interface Options {
   readonly name?: string;
@@ -57,7 +58,7 @@ export function addVmCreate(vm: Command, shell: Shell): void {
         );
       } else {
         note(shell, `Created ${id}, waiting until it is ${options.wait}`);
-        await created.waitFor(options.wait, { timeoutMs: options.timeout * 1000, signal: shell.signal });
+        await waitShown(shell, created, options.wait, options.timeout * 1000);
       }
       printOne(shell, formatOf(command), created.resource, VM_LISTING);
     });

@@ -585,7 +585,7 @@ export interface components {
             nextAfter: string;
         };
         /** @enum {string} */
-        EventType: "vm.created" | "vm.deleted" | "vm.state.changed" | "vm.spec.changed" | "vm.protection.changed" | "vm.failover.started" | "vm.failover.completed" | "vm.failover.refused" | "vm.repair.started" | "vm.repair.completed" | "vm.divergence.detected" | "vm.console.writer.changed" | "worker.joined" | "worker.state.changed" | "worker.drain.started" | "worker.drain.completed" | "worker.drain.cancelled" | "worker.fenced" | "worker.deleted" | "image.created" | "operation.updated" | "bookmark";
+        EventType: "vm.created" | "vm.deleted" | "vm.state.changed" | "vm.spec.changed" | "vm.protection.changed" | "vm.failover.started" | "vm.failover.completed" | "vm.failover.refused" | "vm.repair.started" | "vm.repair.progressed" | "vm.repair.completed" | "vm.repair.failed" | "vm.divergence.detected" | "vm.console.writer.changed" | "worker.joined" | "worker.state.changed" | "worker.drain.started" | "worker.drain.completed" | "worker.drain.cancelled" | "worker.fenced" | "worker.deleted" | "image.created" | "operation.updated" | "bookmark";
         Failover: {
             /** @enum {string} */
             cause: "worker_lost" | "connection_lost" | "user_action" | "draining";
@@ -754,10 +754,14 @@ export interface components {
             state: components["schemas"]["ReplicaState"];
             stateReason: string | null;
             transfer: {
+                /** @description Percent of its time that the guest has at least meanwhile: less than 80 where it writes faster than its pages are sent */
+                guestShare: number;
                 /** @description Pages of 4096 bytes that it is known to lack */
                 remainingPages: number;
                 /** @description Sweep over memory, from 1; from 2 on it is pages that the guest has written meanwhile */
                 round: number;
+                /** @description Bytes that have been sent of it, compressed */
+                sentBytes: number;
                 /** @description Bytes of state captured for this backup so far */
                 stateBytes: number;
             } | null;

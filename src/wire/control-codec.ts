@@ -114,7 +114,17 @@ const replicaReport = object({
   instant: u64,
   synced: list(string),
   joining: nullable(string),
-  transfer: nullable(object({ backup: string, round: natural, stateBytes: natural, remainingPages: natural, progress: number })),
+  transfer: nullable(
+    object({
+      backup: string,
+      round: natural,
+      stateBytes: natural,
+      sentBytes: natural,
+      remainingPages: natural,
+      guestShare: natural,
+      progress: number,
+    }),
+  ),
   lagInstructions: u64,
   consoleOldest: u64,
   consoleEnd: u64,
@@ -136,7 +146,7 @@ const replicaReport = object({
     }),
   ),
   logBytes: u64,
-  lastPairing: nullable(object({ backup: string, totalMs: number, pauseMs: number, bytes: u64 })),
+  lastPairing: nullable(object({ backup: string, totalMs: number, pauseMs: number, rounds: natural, bytes: u64, sentBytes: u64 })),
   translation: optional(
     nullable(
       object({

@@ -8,7 +8,7 @@
  * Every report is level, not edge: a lost message is mended by the next report or by the next `hello`.
  */
 
-export const CONTROL_PROTOCOL = 3;
+export const CONTROL_PROTOCOL = 4;
 
 /** Decimal string of an unsigned 64-bit number. */
 export type U64String = string;
@@ -44,10 +44,27 @@ export interface TransferReport {
   readonly backup: string;
   /** Sweep over memory, from 1. */
   readonly round: number;
+  /** State captured so far, and how many bytes of it have been sent, compressed. */
   readonly stateBytes: number;
+  readonly sentBytes: number;
   readonly remainingPages: number;
+  /** Percent of its time that the guest has at least meanwhile, 0..80. */
+  readonly guestShare: number;
   /** 0..1 */
   readonly progress: number;
+}
+
+/** A pairing that succeeded. */
+export interface PairingReport {
+  readonly backup: string;
+  /** From the order to pair until the backup is in the synced set. */
+  readonly totalMs: number;
+  /** How long the guest stood still for the last capture. */
+  readonly pauseMs: number;
+  readonly rounds: number;
+  /** State captured, and how many bytes of it were sent, compressed. */
+  readonly bytes: U64String;
+  readonly sentBytes: U64String;
 }
 
 /** What a worker knows of one of its replicas; sent whenever it changes, and every second while the guest runs. */
@@ -83,7 +100,7 @@ export interface ReplicaReport {
   } | null;
   readonly divergence: DivergenceReport | null;
   readonly logBytes: U64String;
-  readonly lastPairing: { readonly backup: string; readonly totalMs: number; readonly pauseMs: number; readonly bytes: U64String } | null;
+  readonly lastPairing: PairingReport | null;
   /** Null: nothing has run yet, or the guest is interpreted. A worker of an older version does not say. */
   readonly translation?: TranslationReport | null;
 }

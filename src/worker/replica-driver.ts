@@ -342,8 +342,10 @@ export class ReplicaDriver {
           bytes += pages.length;
           channel?.sendState(pages);
         }
-        this.pairing.captured(peer, { bytes, round, pagesLeft });
+        if (channel !== undefined) this.pairing.sent(peer, channel.stateBytesSent);
+        const further = this.pairing.captured(peer, { bytes, round, pagesLeft });
         this.feed({ kind: "stateCaptured", peer, bytes, pagesLeft, round, stateHash, pageChanges });
+        if (further) this.options.events.onReportChanged();
         if (reply.final && this.core.status().point.waiting) this.pairing.guestRuns();
         return;
       }
@@ -381,6 +383,7 @@ export class ReplicaDriver {
   private statusChanged(): void {
     const status = this.core.status();
     const pairingBefore = this.pairing.last;
+    for (const [peer, { stateBytesSent }] of this.channels) this.pairing.sent(peer, stateBytesSent);
     this.pairing.statusChanged(status);
     if (this.pairing.last !== pairingBefore) setImmediate(collectGarbage);
     const { role, term, state, synced, joining, lagInstructions, arbiterUnavailable } = status;

@@ -8,9 +8,11 @@ export interface PairingMeasurement {
   readonly backup: string;
   /** From the order to pair until the backup is in the synced set. */
   readonly totalMs: number;
-  /** How long the guest stood still for the last round. */
+  /** How long the guest stood still for the last capture. */
   readonly pauseMs: number;
+  readonly rounds: number;
   readonly bytes: bigint;
+  readonly sentBytes: bigint;
 }
 
 /** A replica's translated code, in figures: since its engine thread began. */
@@ -26,8 +28,9 @@ export interface TransferProgress {
   readonly backup: string;
   /** Sweep over memory, from 1: from the second on it is pages that the guest has written meanwhile. */
   readonly round: number;
-  /** Bytes of state that have been captured for it. */
+  /** Bytes of state that have been captured for it, and so many of them sent, compressed. */
   readonly stateBytes: number;
+  readonly sentBytes: number;
   readonly remainingPages: number;
   /** 0..1 */
   readonly progress: number;
@@ -60,7 +63,7 @@ export function replicaReport(status: ReplicaStatus, seen: ReplicaObservations):
     instant: status.point.instant.toString(),
     synced: status.synced,
     joining: status.joining,
-    transfer: seen.transfer,
+    transfer: seen.transfer && { ...seen.transfer, guestShare: status.guestShare ?? 0 },
     lagInstructions: status.lagInstructions.toString(),
     consoleOldest: seen.consoleOldest.toString(),
     consoleEnd: seen.consoleReleased.toString(),
@@ -86,7 +89,11 @@ export function replicaReport(status: ReplicaStatus, seen: ReplicaObservations):
       pageCount: divergence.pageCount,
     },
     logBytes: seen.logBytes.toString(),
-    lastPairing: seen.lastPairing && { ...seen.lastPairing, bytes: seen.lastPairing.bytes.toString() },
+    lastPairing: seen.lastPairing && {
+      ...seen.lastPairing,
+      bytes: seen.lastPairing.bytes.toString(),
+      sentBytes: seen.lastPairing.sentBytes.toString(),
+    },
     translation: seen.translation && translationReport(seen.translation),
   };
 }

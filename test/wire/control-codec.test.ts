@@ -16,7 +16,7 @@ const report: ReplicaReport = {
   instant: U64_MAX,
   synced: ["rep_2"],
   joining: null,
-  transfer: { backup: "rep_2", round: 2, stateBytes: 40_960, remainingPages: 7, progress: 0.5 },
+  transfer: { backup: "rep_2", round: 2, stateBytes: 40_960, sentBytes: 15_000, remainingPages: 7, guestShare: 80, progress: 0.5 },
   lagInstructions: "0",
   consoleOldest: "0",
   consoleEnd: "12",
@@ -36,7 +36,7 @@ const report: ReplicaReport = {
     pageCount: 1,
   },
   logBytes: "0",
-  lastPairing: { backup: "rep_2", totalMs: 1, pauseMs: 1, bytes: "3" },
+  lastPairing: { backup: "rep_2", totalMs: 1, pauseMs: 1, rounds: 1, bytes: "3", sentBytes: "2" },
   translation: {
     regions: 3,
     installed: 7,

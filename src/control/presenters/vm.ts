@@ -68,7 +68,13 @@ export function presentReplica({ replica, worker }: LoadedReplica, vm: VmRow, li
     engine: { version: worker.version, buildDigest: worker.buildDigest },
     appliedInstant: report?.instant ?? "0",
     joinProgress: transfer?.progress ?? null,
-    transfer: transfer && { round: transfer.round, stateBytes: transfer.stateBytes, remainingPages: transfer.remainingPages },
+    transfer: transfer && {
+      round: transfer.round,
+      stateBytes: transfer.stateBytes,
+      sentBytes: transfer.sentBytes,
+      remainingPages: transfer.remainingPages,
+      guestShare: transfer.guestShare,
+    },
     lastHeartbeatAt: (live.lastHeartbeatAt(worker.id) ?? worker.lastHeartbeatAt).toISOString(),
     createdAt: replica.createdAt.toISOString(),
   };

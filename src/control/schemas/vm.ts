@@ -109,7 +109,14 @@ export const Replica = Type.Object(
         {
           round: Type.Integer({ description: "Sweep over memory, from 1; from 2 on it is pages that the guest has written meanwhile" }),
           stateBytes: Type.Integer({ description: "Bytes of state captured for this backup so far" }),
+          sentBytes: Type.Integer({ description: "Bytes that have been sent of it, compressed" }),
           remainingPages: Type.Integer({ description: "Pages of 4096 bytes that it is known to lack" }),
+          guestShare: Type.Integer({
+            minimum: 0,
+            maximum: 80,
+            description:
+              "Percent of its time that the guest has at least meanwhile: less than 80 where it writes faster than its pages are sent",
+          }),
         },
         { description: "The state transfer to this backup; null where none runs" },
       ),

@@ -346,7 +346,7 @@ export class ScriptedWorker {
       joining: null,
       synced: [backup],
       term: answer.term,
-      lastPairing: { backup, totalMs: 90, pauseMs: 4, bytes: "1000" },
+      lastPairing: { backup, totalMs: 90, pauseMs: 4, rounds: 2, bytes: "1000", sentBytes: "400" },
     });
   }
 
