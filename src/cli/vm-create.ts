@@ -15,6 +15,7 @@ interface Options {
   readonly cmdline?: string;
   readonly protection?: "lockstep" | "none";
   readonly backups?: number;
+  readonly maxLag?: number;
   readonly label: Readonly<Record<string, string>>;
   readonly wait?: WaitTarget;
   readonly timeout: number;
@@ -30,6 +31,7 @@ export function addVmCreate(vm: Command, shell: Shell): void {
     .option("--cmdline <text>", "kernel command line instead of the image's")
     .addOption(new Option("--protection <mode>", "lockstep: with backups; none: alone").choices(["lockstep", "none"]))
     .option("--backups <number>", "backups that execute the same instructions, 0 to 3; 1 where it is left out", parseInteger(0, 3))
+    .option("--max-lag <ms>", "how far a backup may trail before it is dropped, 250 to 60000", parseInteger(250, 60_000))
     .option("--label <key=value>", "label, may be repeated", parseLabel, {})
     .addOption(new Option("--wait <target>", "wait until the VM is there").choices(["running", "protected", "fully_protected"]))
     .option("--timeout <seconds>", "how long to wait", parseInteger(1, 86_400), 120)
@@ -46,6 +48,7 @@ export function addVmCreate(vm: Command, shell: Shell): void {
           protection: {
             ...(options.protection === undefined ? {} : { mode: options.protection }),
             ...(options.backups === undefined ? {} : { backups: options.backups }),
+            ...(options.maxLag === undefined ? {} : { maxLagMs: options.maxLag }),
           },
         },
         { signal: shell.signal },

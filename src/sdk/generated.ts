@@ -25,7 +25,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Metrics of the replicas that workers report to this control plane */
+        /** Metrics of the replicas that workers report to this control plane, and of what it has recorded itself */
         get: operations["getMetrics"];
         put?: never;
         post?: never;
@@ -700,6 +700,7 @@ export interface components {
                 } | null;
                 protection?: {
                     backups?: number | null;
+                    maxLagMs?: number | null;
                     mode?: ("lockstep" | "none") | null;
                 } | null;
             };
@@ -826,6 +827,7 @@ export interface components {
             protection: {
                 /** @description Backups wanted; 0 is mode none */
                 backups: number;
+                maxLagMs: number;
                 /**
                  * @description lockstep: backups execute the same instructions, and one takes over; none: a VM that dies with its worker
                  * @enum {string}
@@ -848,6 +850,8 @@ export interface components {
             protection?: {
                 /** @description Backups wanted; 0 is mode none */
                 backups?: number;
+                /** @description A backup that trails for longer, in receipt or in execution, is dropped (`lag_exceeded`) and replaced; before that the primary waits for it. The service's default, 2000 unless it was set, where it is left out */
+                maxLagMs?: number;
                 /**
                  * @description lockstep: backups execute the same instructions, and one takes over; none: a VM that dies with its worker
                  * @enum {string}
@@ -873,6 +877,8 @@ export interface components {
             protection: {
                 /** @description Unsigned 64-bit number as a decimal string */
                 lagInstructions: string;
+                /** @description How long the oldest record of the log has waited for a synced backup, in receipt and in execution, when it was reported */
+                lagMs: number;
                 logBytesPerSecond: number;
                 reason: components["schemas"]["ProtectionReason"] | null;
                 /**

@@ -104,6 +104,8 @@ function union(tag: string, variants: Readonly<Record<string, Check>>): Check {
 
 const networkAddress = object({ host: string, port: natural });
 
+const delayCounts = object({ counts: list(natural), sumUs: natural });
+
 const replicaReport = object({
   replicaId: string,
   vmId: string,
@@ -126,6 +128,7 @@ const replicaReport = object({
     }),
   ),
   lagInstructions: u64,
+  lag: optional(object({ ms: number, maxMs: natural, executionDelay: nullable(delayCounts), outputCommitDelay: nullable(delayCounts) })),
   consoleOldest: u64,
   consoleEnd: u64,
   arbiterUnavailable: boolean,
@@ -225,6 +228,7 @@ const CONTROL_MESSAGES = union("type", {
   }),
   pair: object({ replicaId: string, backup: object({ replicaId: string, address: networkAddress, channelSecret: string }) }),
   dropReplica: object({ replicaId: string, reason: string }),
+  setMaxLag: object({ replicaId: string, maxLagMs: natural }),
   promote: object({ replicaId: string }),
   setPaused: object({ replicaId: string, paused: boolean }),
   shutDown: object({ replicaId: string }),

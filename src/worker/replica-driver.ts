@@ -117,6 +117,7 @@ export class ReplicaDriver {
       vmId: this.options.vmId,
       started: this.state !== "starting",
       failure: this.failure,
+      nowUs: this.options.nowUs(),
       transfer: this.core.status().joining === null ? null : this.pairing.transferTo(this.core.status().joining as ReplicaId),
       consoleOldest: this.history.oldest,
       consoleReleased: this.history.released,
@@ -154,6 +155,11 @@ export class ReplicaDriver {
   /** At regular times: gives a replica up whose engine thread is at the same epoch for so many of them. */
   watchEngine(most: number): void {
     this.engine.look(most);
+  }
+
+  /** A new bound of lag; takes effect at once. */
+  setMaxLag(maxLagMs: number): void {
+    if (this.core.status().maxLagMs !== maxLagMs) this.feed({ kind: "maxLagSet", maxLagMs });
   }
 
   requestPromotion(): void {

@@ -153,10 +153,10 @@ describe("other commands", () => {
     const { code, stdout, stderr, api } = await against(
       { "GET /v1/vms/demo": vm, "PATCH /v1/vms/vm_1": { ...vm, generation: 2 } },
       ...["vm", "update", "demo", "--no-name", "--label", "a=1", "--remove-label", "b"],
-      ...["--backups", "2", "--if-generation", "1", "-o", "name"],
+      ...["--backups", "2", "--max-lag", "500", "--if-generation", "1", "-o", "name"],
     );
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "demo\n", stderr: "Updated demo, generation 2\n" });
-    expect(api.asked[1]?.body).toEqual({ name: null, labels: { a: "1", b: null }, spec: { protection: { backups: 2 } } });
+    expect(api.asked[1]?.body).toEqual({ name: null, labels: { a: "1", b: null }, spec: { protection: { backups: 2, maxLagMs: 500 } } });
     expect(api.asked[1]?.headers["if-match"]).toBe('"g1"');
   });
 

@@ -54,6 +54,7 @@ export class Reconciler {
   private readonly refusals = new Map<string, "no_capacity" | "engine_mismatch">();
   private readonly backoff = new Map<string, { untilMs: number; delayMs: number }>();
   private readonly seen = new FirstSeen();
+  private divergencesRecorded = 0;
   /** Backups whose pairing is written down already. */
   private readonly repairs = new Set<string>();
   /** What was written down last of the transfer that a VM's primary makes. */
@@ -78,6 +79,11 @@ export class Reconciler {
       if (significant) this.kick();
     });
     database.onCommitted(() => this.kick());
+  }
+
+  /** Divergences that were recorded here since this control plane started. */
+  get divergences(): number {
+    return this.divergencesRecorded;
   }
 
   start(): void {
@@ -244,6 +250,7 @@ export class Reconciler {
       state: vm.state,
       desiredState: vm.desiredState,
       backups: vm.spec.protection.backups,
+      maxLagMs: vm.spec.protection.maxLagMs,
       primaryReplica: vm.primaryReplica,
       synced: vm.synced,
       replicas,
@@ -364,6 +371,13 @@ export class Reconciler {
         if (by.order(`pair ${primary.id} ${backup.id}`, message, nowMs, settings.repeatOrderMs)) {
           log.info({ vmId: vm.id, primary: primary.id, backup: backup.id, address }, "pairing");
         }
+        return;
+      }
+      case "setMaxLag": {
+        if (row === undefined || link === null) return;
+        const { maxLagMs } = vm.spec.protection;
+        const order = { type: "setMaxLag", replicaId: row.id, maxLagMs } as const;
+        link.order(`setMaxLag ${row.id} ${maxLagMs}`, order, nowMs, settings.repeatOrderMs);
         return;
       }
       case "promote":
@@ -493,6 +507,7 @@ export class Reconciler {
     if (divergence === null || (vm.divergence?.replicaId === divergence.replicaId && vm.divergence.epoch === divergence.epoch)) return;
     this.options.log.error({ vmId: vm.id, divergence }, "a backup's state differed from its primary's: it was ejected");
     await recordDivergence(this.options.database, vm, divergence);
+    this.divergencesRecorded++;
   }
 }
 
