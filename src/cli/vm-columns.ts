@@ -1,7 +1,6 @@
 /** How VMs look in a table. */
 import type { VmResource } from "../sdk/index.ts";
 import { age, type Column } from "./output.ts";
-import { transferText } from "./vm-progress.ts";
 
 export const VM_LISTING = {
   columns: vmColumns(),
@@ -27,7 +26,7 @@ function vmColumns(): readonly Column<VmResource>[] {
 function protectionOf({ status }: VmResource): string {
   const { state, reason, syncedBackups, wantedBackups } = status.protection;
   const joining = status.replicas.find(({ transfer }) => transfer !== null);
-  const progress = joining?.transfer ? `, ${transferText(joining.transfer, joining.joinProgress)}` : "";
+  const progress = joining?.transfer ? `, round ${joining.transfer.round}: ${joining.transfer.remainingPages} pages left` : "";
   const counted = state === "protected" && (syncedBackups !== wantedBackups || wantedBackups > 1);
   return `${withReason(state, reason)}${counted ? ` ${syncedBackups}/${wantedBackups}` : ""}${progress}`;
 }

@@ -17,7 +17,7 @@ export interface ControlSettings {
   readonly fencingGraceMs: number;
   /** Of replicas: how long a peer may be silent. */
   readonly heartbeatTimeoutMs: number;
-  /** Of VMs that do not say `spec.protection.maxLagMs`. */
+  /** Of replicas: how far a backup's acks may trail. */
   readonly maxLagMs: number;
   readonly eventBookmarkMs: number;
   readonly eventRetentionDays: number;

@@ -13,7 +13,7 @@ export interface MachineAbi {
   entropyWanted(): number;
   provideEntropy(length: number): number;
   transmitting(): number;
-  run(until: bigint): number;
+  run(until: bigint, stoppable: number): number;
   instant(): bigint;
   time(): bigint;
   waiting(): number;
@@ -56,6 +56,7 @@ export interface MachineAbi {
   regionMulhsu(a: bigint, b: bigint): bigint;
   regionMulhu(a: bigint, b: bigint): bigint;
   regionDataSet(): number;
+  regionMore(left: number): number;
   stateHash(): bigint;
   changedPages(): number;
   beginTransfer(): number;

@@ -147,6 +147,7 @@ export class Regions {
       mulhsu: machine.regionMulhsu,
       mulhu: machine.regionMulhu,
       dataSet: machine.regionDataSet,
+      more: machine.regionMore,
     };
     this.imports = { env: { memory, ...functions } };
     this.samples = new Uint32Array(memory.buffer, machine.regionSamples(), machine.regionSamplesMax() + 1);

@@ -25,12 +25,13 @@ import {
 import type { MachineAbi } from "./machine-abi.ts";
 import type { PageChanges } from "./page-hashes.ts";
 import { type RegionOptions, type RegionStatistics, Regions } from "./regions.ts";
+import { STOP_REQUEST_NUMBER, type StopRequest } from "./stop-request.ts";
 
 export interface VirtualMachineConfig {
   /** 1..2048. */
   readonly memoryMiB: number;
-  /** Element 0 nonzero: a run that is not exact stops soon. May be shared with another thread. */
-  readonly stopFlag?: Int32Array;
+  /** Another thread may ask by it that a run that is not exact stops soon. */
+  readonly stopRequest?: StopRequest;
   /** Translate what runs often; without it everything is interpreted. The guest cannot tell. */
   readonly regions?: RegionOptions;
 }
@@ -79,7 +80,7 @@ const PAGE = 4096;
 /** Of a captured page: its number, and whether its bytes follow. */
 const PAGE_HEADER = 5;
 const MIB = 1024 * 1024;
-/** Instructions between two looks at the stop flag and the output: about half a millisecond. */
+/** Instructions between two looks at the output, and for translated code: about half a millisecond. */
 const SLICE = 100_000n;
 const SNAPSHOT_MAGIC = 0x53_54_53_55; // "USTS"
 const DEVICE_TREE_ROOM = 64 * 1024;
@@ -96,7 +97,7 @@ const HALTS: readonly (GuestHalt | null)[] = [null, "poweroff", "reboot", "panic
 export class VirtualMachine {
   private readonly machine: MachineAbi;
   private readonly memory: WebAssembly.Memory;
-  private readonly stopFlag: Int32Array;
+  private readonly stoppable: boolean;
   private readonly ramBytes: number;
   private readonly regions: Regions | null;
   /** Kept from chunk to chunk, so that a transfer does not allocate its size many times over. */
@@ -114,9 +115,10 @@ export class VirtualMachine {
       );
     }
     this.ramBytes = config.memoryMiB * MIB;
-    this.stopFlag = config.stopFlag ?? new Int32Array(1);
+    this.stoppable = config.stopRequest !== undefined;
     this.memory = new WebAssembly.Memory({ initial: 16, maximum: 65536 });
     const table = new WebAssembly.Table({ element: "anyfunc", initial: 1 });
+    if (config.stopRequest !== undefined) table.set(STOP_REQUEST_NUMBER, config.stopRequest.reader());
     this.machine = new WebAssembly.Instance(module, { env: { memory: this.memory, table } }).exports as unknown as MachineAbi;
     if (this.machine.setUp(BigInt(this.ramBytes)) !== 0) {
       throw new UnderstudyError("out_of_memory", `Cannot allocate ${config.memoryMiB} MiB of guest memory on this host`);
@@ -428,8 +430,9 @@ export class VirtualMachine {
   /**
    * Runs to exactly the instant asked for, unless the guest waits or halts first.
    *
-   * @param exact false: also stop soon after console output came or the stop flag was set. True: stop for output only when
-   *   the ring must be read before more may come (`output`); then call again. While `transmitting`, call again in any case
+   * @param exact false: also stop soon after console output came, and within some 10 us where it is asked to; it always comes some
+   *   thousand instructions far. True: stop for output only when the ring must be read before more may come (`output`); then call
+   *   again. While `transmitting`, call again in any case
    */
   run(untilInstant: bigint, exact: boolean): EpochEnd {
     const outputStart = this.machine.consoleEnd();
@@ -437,19 +440,19 @@ export class VirtualMachine {
       const instant = this.instant;
       const whole = untilInstant - instant <= SLICE || (exact && this.regions === null);
       const sliceEnd = whole ? untilInstant : instant + SLICE;
-      const end = this.machine.run(sliceEnd);
       this.regions?.look();
-      switch (end) {
+      switch (this.machine.run(sliceEnd, !exact && this.stoppable ? 1 : 0)) {
         case 1:
           return "wfi";
         case 2:
           return "output";
         case 3:
           return "halted";
+        case 4:
+          return "stopped";
       }
       if (sliceEnd === untilInstant) return "limit";
       if (exact) continue;
-      if (Atomics.load(this.stopFlag, 0) !== 0) return "stopped";
       if (this.machine.consoleEnd() !== outputStart) return "output";
     }
   }

@@ -24,10 +24,8 @@ export interface Follower {
   lost: SoloReason | null;
   lastSentUs: number;
   appliedInstant: bigint;
-  /** When it last told that it has executed something. */
+  /** When it last executed something, or did not trail too far. */
   progressUs: number;
-  /** It has once executed nearly all that there was: from then on it has no excuse for trailing. */
-  caughtUp: boolean;
   stageSinceUs: number;
 }
 
@@ -99,7 +97,6 @@ export class Followers {
       lastSentUs: nowUs,
       appliedInstant: 0n,
       progressUs: nowUs,
-      caughtUp: false,
       stageSinceUs: nowUs,
     };
     this.members.set(id, follower);

@@ -33,7 +33,6 @@ export function createPrimary(config: ReplicaConfig, term: bigint, consoleBase =
     entropyWanted: 0,
     wallClock: new WallClock(),
     pacing: new EpochPacing(config.epochTargetMs),
-    maxLagMs: config.maxLagMs,
     guestHalt: null,
     paused: false,
     promotion: null,
@@ -112,8 +111,7 @@ function differs(a: NotableStatus, b: NotableStatus): boolean {
     a.arbiterUnavailable !== b.arbiterUnavailable ||
     a.paused !== b.paused ||
     a.guestHalt !== b.guestHalt ||
-    a.divergence !== b.divergence ||
-    a.maxLagMs !== b.maxLagMs
+    a.divergence !== b.divergence
   );
 }
 

@@ -7,7 +7,7 @@
  *     (base: i64, table: i32, set: i32, left: i32, index: i32, key: i64) -> i32
  *
  * with base: the page's virtual address; table: its decode table; set: the TLB set of data accesses in the present mode; left:
- * instructions that may still retire; index: which entry; key: what the page's decode entries say where this region can be
+ * instructions that may retire, unless `more` gives it more; index: which entry; key: what the page's decode entries say where this region can be
  * entered, without the entry's index. It stores the program counter it comes to and returns
  * `left | reason << 30`, with left: what is left now.
  */
@@ -55,6 +55,8 @@ export const MACHINE_FUNCTIONS = {
   mulhu: { index: 7, type: { parameters: [I64, I64], results: [I64] } },
   /** () -> the TLB set of data accesses: after a write to a CSR that may change it */
   dataSet: { index: 8, type: { parameters: [], results: [I32] } },
+  /** (instructions left: negative, they do not suffice) -> how many there are then, as many or more */
+  more: { index: 9, type: { parameters: [I32], results: [I32] } },
 } as const;
 
 export const REGION_TYPE = { parameters: [I64, I32, I32, I32, I32, I64], results: [I32] } as const;

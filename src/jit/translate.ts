@@ -11,7 +11,8 @@
  *     end $exit
  *
  * Every block first takes its instructions off `left`, and leaves the region if there are too few: the interpreter executes the
- * rest, to the exact instant. An instruction that cannot be finished gives back its own and the following ones.
+ * rest, to the exact instant. At an entry it asks the machine for more first: that gives little at a time, since between two times
+ * it looks whether the run is to stop, and every way round leads over an entry. An instruction that cannot be finished gives back its own and the following ones.
  */
 import { assert, unreachable } from "../base/assert.ts";
 import { emitAluImmediate, emitAluRegister, emitUnary } from "./arithmetic.ts";
@@ -344,10 +345,13 @@ class RegionTranslator {
     this.count = count;
     this.accesses = new MemoryAccesses(block.instructions, this.hosts, this.delta);
     if (count > 0) {
+      const isEntry = this.entryIndex.has(index);
       body.get(LEFT).i32(count).op(0x6b).tee(LEFT).i32(0).op(0x48).when(false);
+      if (isEntry) body.get(LEFT).call(MACHINE_FUNCTIONS.more.index).tee(LEFT).i32(0).op(0x48).when();
       this.giveBack(count);
       this.leave(EXIT_INTERPRET, block.offset);
       body.end();
+      if (isEntry) body.end();
     }
     for (const [position, instruction] of block.instructions.entries()) this.writeInstruction(instruction, count - position);
     this.writeEnd(block, index);

@@ -19,7 +19,7 @@ import { mulh, mulhsu, mulhu } from "./hart/integer";
 import { dataSet, modeChanged } from "./hart/mmu";
 import { Op } from "./hart/ops";
 import { openPmp, pmpChanged } from "./hart/pmp";
-import { installRegion as install, regionAtomic, regionCsr, regionLoad, regionStore, reportLandings } from "./hart/regions";
+import { installRegion as install, regionAtomic, regionCsr, regionLoad, regionMore, regionStore, reportLandings } from "./hart/regions";
 import { flushAllTlbs, flushWriteTlb, forgetTranslations } from "./hart/tlb";
 import { ALWAYS_END, FIRST_PAGE, listChanges, mayHoldData, rehash, updateHash } from "./hash";
 import {
@@ -147,9 +147,12 @@ export function transmitting(): bool {
   return consoleTransmitting();
 }
 
-/** @returns why it stopped: 0 limit, 1 waiting, 2 output, 3 halted */
-export function run(until: u64): u32 {
-  return runUntil(until);
+/**
+ * @param stoppable end soon where function 0 of the table, which has no parameters and is there then, answers other than 0
+ * @returns why it stopped: 0 limit, 1 waiting, 2 output, 3 halted, 4 it was asked to
+ */
+export function run(until: u64, stoppable: bool): u32 {
+  return runUntil(until, stoppable);
 }
 
 export function instant(): u64 {
@@ -340,7 +343,7 @@ export function regionTlbSlots(): u32 {
 
 // --- translated code: called by regions ------------------------------------------------------------------------------
 
-export { regionAtomic, regionCsr, regionLoad, regionStore };
+export { regionAtomic, regionCsr, regionLoad, regionMore, regionStore };
 
 /** @returns false where the instruction is illegal; its integer registers are in memory */
 export function regionFloat(bits: u32): bool {

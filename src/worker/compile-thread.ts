@@ -36,7 +36,9 @@ const { libraryRegions, libraryMaximum } = workerData as CompileThreadData;
 const library = new RegionLibrary(libraryMaximum);
 let nextId = 1;
 const functions = Object.fromEntries(Object.keys(MACHINE_FUNCTIONS).map((name) => [name, () => {}]));
-const imports = { env: { memory: new WebAssembly.Memory({ initial: SCRATCH_PAGES }), ...functions } };
+/** Nobody gives it any. */
+const more = (left: number): number => left;
+const imports = { env: { memory: new WebAssembly.Memory({ initial: SCRATCH_PAGES }), ...functions, more } };
 
 assert(parentPort !== null, "the compile thread has a parent");
 parentPort.on("message", ({ port }: CompileConnection) => port.on("message", (question: CompileQuestion) => answer(port, question)));

@@ -6,6 +6,7 @@
  */
 import { Worker } from "node:worker_threads";
 import { UnderstudyError } from "../base/errors.ts";
+import { StopRequest } from "../engine/stop-request.ts";
 import type { CompileService } from "./compile-service.ts";
 import type { EngineCommand, EngineReply, EngineThreadData, FlippedBit } from "./engine-commands.ts";
 
@@ -38,7 +39,7 @@ interface EngineClientOptions {
 export class EngineClient {
   /** Null: it could not be started. */
   private readonly thread: Worker | null;
-  private readonly stopFlag = new Int32Array(new SharedArrayBuffer(4));
+  private readonly stopRequest = new StopRequest();
   private readonly onFailure: (error: Error) => void;
   private epochRuns = false;
   /** Looks at one and the same running epoch. */
@@ -49,7 +50,7 @@ export class EngineClient {
   constructor({ threadUrl, module, memoryMiB, compiler, flipBit = null, onReply, onFailure }: EngineClientOptions) {
     this.onFailure = onFailure;
     const line = compiler?.connect() ?? null;
-    const workerData: EngineThreadData = { module, memoryMiB, stopFlag: this.stopFlag, compiler: line, flipBit };
+    const workerData: EngineThreadData = { module, memoryMiB, stopMemory: this.stopRequest.memory, compiler: line, flipBit };
     try {
       this.thread = new Worker(threadUrl, {
         workerData,
@@ -83,17 +84,17 @@ export class EngineClient {
   post(command: EngineCommand): void {
     if (this.closed) return;
     if (command.kind === "runEpoch") {
-      // Only this side sets and clears the flag, and it clears it before the thread can see the command.
-      Atomics.store(this.stopFlag, 0, 0);
+      // Only this side asks and withdraws, and it withdraws before the thread can see the command.
+      this.stopRequest.withdraw();
       this.epochRuns = true;
       this.looks = 0;
     }
     this.thread?.postMessage(command, command.kind === "loadLinux" ? wholeBuffers([command.kernel, command.initramfs]) : []);
   }
 
-  /** The running epoch ends within about half a millisecond; nothing happens when none runs. */
+  /** The running epoch ends within microseconds, or what installing translated code takes at that moment; nothing happens when none runs. */
   endEpochEarly(): void {
-    if (this.epochRuns) Atomics.store(this.stopFlag, 0, 1);
+    if (this.epochRuns) this.stopRequest.ask();
   }
 
   /**

@@ -12,8 +12,8 @@ export interface EngineThreadData {
   /** Compiled once for the process. */
   readonly module: WebAssembly.Module;
   readonly memoryMiB: number;
-  /** Shared, length 1: nonzero asks the running epoch to end soon, unless it is exact. */
-  readonly stopFlag: Int32Array;
+  /** Of a `StopRequest`: asks the running epoch to end soon, unless it is exact. */
+  readonly stopMemory: WebAssembly.Memory;
   /** Leads to the compile thread; null: everything is interpreted. */
   readonly compiler: CompileLine | null;
   /** Tests alone: on a backup, after the first hash that it has compared. */

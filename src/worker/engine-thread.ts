@@ -8,6 +8,7 @@
 import { parentPort, workerData } from "node:worker_threads";
 import { assert, unreachable } from "../base/assert.ts";
 import { UnderstudyError } from "../base/errors.ts";
+import { StopRequest } from "../engine/stop-request.ts";
 import { VirtualMachine } from "../engine/virtual-machine.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import type { ConsoleOutput, EngineCommand, EngineReply, EngineThreadData } from "./engine-commands.ts";
@@ -29,12 +30,14 @@ const NOT_HASHED = { stateHash: null, pageChanges: null } as const;
 
 const port = parentPort;
 assert(port !== null, "the engine thread has a parent");
-const { module, memoryMiB, stopFlag, compiler, flipBit } = workerData as EngineThreadData;
+const { module, memoryMiB, stopMemory, compiler, flipBit } = workerData as EngineThreadData;
+
+const stopRequest = new StopRequest(stopMemory);
 
 /** Null: everything is interpreted. */
 const translator = compiler && new RemoteCompiler(compiler);
 const machine = guarded(
-  () => new VirtualMachine(module, { memoryMiB, stopFlag, ...(translator && { regions: { compiler: translator } }) }),
+  () => new VirtualMachine(module, { memoryMiB, stopRequest, ...(translator && { regions: { compiler: translator } }) }),
 );
 /** Console bytes below this offset have been handed to the main thread. */
 let consoleDrained = 0n;
@@ -154,7 +157,7 @@ function translationStatistics(last: boolean): TranslationStatistics | null {
 /** More output may be gathered: nobody asked for an early end, it is not much yet, and the first of it has not waited for long. */
 function mayWait(sinceMs: number, gathered: readonly ConsoleOutput[]): boolean {
   if (gathered.reduce((bytes, output) => bytes + output.bytes.length, 0) >= GATHER_OUTPUT_BYTES) return false;
-  return Atomics.load(stopFlag, 0) === 0 && performance.now() - sinceMs < GATHER_OUTPUT_MS;
+  return !stopRequest.asked && performance.now() - sinceMs < GATHER_OUTPUT_MS;
 }
 
 function drainConsole(into: ConsoleOutput[]): void {

@@ -7,6 +7,7 @@
 import { parseArgs } from "node:util";
 import { type BenchLine, type BenchOptions, benchLine, type Figure } from "./bench-line.ts";
 import { boot } from "./boot.ts";
+import { earlyStop } from "./early-stop.ts";
 import { engineBoot } from "./engine-boot.ts";
 import { engineGuest } from "./engine-guest.ts";
 import { engineLoops } from "./engine-loops.ts";
@@ -23,6 +24,7 @@ const BENCHES: Readonly<Record<string, (workloads: readonly string[], options: B
   "engine:loops": engineLoops,
   "engine:guest": engineGuest,
   "engine:boot": engineBoot,
+  "early-stop": earlyStop,
   failover: (_workloads, options) => failover(options),
   log,
   np,

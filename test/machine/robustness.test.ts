@@ -1,6 +1,7 @@
 /** Guests that mean harm, or are lost: the host goes on, and says what became of them. */
 import { describe, expect, test } from "vitest";
 import { InvariantViolation, UnderstudyError } from "../../src/base/errors.ts";
+import { StopRequest } from "../../src/engine/stop-request.ts";
 import { VirtualMachine } from "../../src/engine/virtual-machine.ts";
 import { machineModule } from "../support/machine-module.ts";
 import { fixture, GuestRun, RATE } from "./guest-run.ts";
@@ -68,16 +69,16 @@ test("a guest that traps for ever, but moves, runs for as long as it is let", ()
   expect(guest.vm.halt).toBeNull();
 });
 
-test("whatever a guest does, the stop flag ends the run soon", () => {
-  const stopFlag = new Int32Array(new SharedArrayBuffer(4));
+test("whatever a guest does, a run that is asked to stop ends soon", () => {
+  const stopRequest = new StopRequest();
   for (const program of [words(LOOP), words(LUI_T0_RAM, ...ZERO_EXTEND_T0, 0x01428293, CSRW_MTVEC_T0, NOP, ECALL)]) {
-    const vm = new VirtualMachine(module, { memoryMiB: 1, stopFlag });
+    const vm = new VirtualMachine(module, { memoryMiB: 1, stopRequest });
     vm.loadProgram(program);
     vm.beginEpoch({ time: 0n, rate: RATE }, []);
-    Atomics.store(stopFlag, 0, 1);
+    stopRequest.ask();
     expect(vm.run(1n << 60n, false)).toBe("stopped");
     expect(vm.instant).toBeLessThan(1_000_000n);
-    Atomics.store(stopFlag, 0, 0);
+    stopRequest.withdraw();
   }
 });
 

@@ -9,8 +9,6 @@ export interface ReportFacts {
   readonly guestHalt: string | null;
   readonly haltReason: string | null;
   readonly message: string | null;
-  /** Undefined: a worker of an older version does not say. */
-  readonly lag?: { readonly maxMs: number } | undefined;
 }
 
 /**

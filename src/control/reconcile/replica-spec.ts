@@ -11,7 +11,7 @@ export function replicaSpecOf(vm: VmRow, image: ImageRow, settings: ControlSetti
     kernelDigest: image.manifest.kernel.digest,
     initramfsDigest: image.manifest.initramfs.digest,
     heartbeatTimeoutMs: settings.heartbeatTimeoutMs,
-    maxLagMs: vm.spec.protection.maxLagMs,
+    maxLagMs: settings.maxLagMs,
     consoleBase: "0",
   };
 }

@@ -34,7 +34,8 @@ import {
   slowStore,
 } from "./mmu";
 import { Op } from "./ops";
-import { beginRegion, EXIT_INTERPRET, EXIT_LOOK_AGAIN, noteLanding, noteSample, REGION_LEFT_MAX } from "./regions";
+import { beginRegion, EXIT_INTERPRET, EXIT_LOOK_AGAIN, leftBehindRegion, noteLanding, noteSample, REGION_LEFT_MAX, regionShare } from "./regions";
+import { beginStopLooks, leftAtStopLook, stopAsked } from "./stop-request";
 import { clearTranslationsDropped, translationsDropped } from "./tlb";
 import { dueInterrupt, nextTimerInstant, pendingInterrupts, returnFromMachine, returnFromSupervisor, takeTrap } from "./trap";
 
@@ -42,6 +43,7 @@ export const STOP_LIMIT: u32 = 0;
 export const STOP_WFI: u32 = 1;
 export const STOP_OUTPUT: u32 = 2;
 export const STOP_HALTED: u32 = 3;
+export const STOP_ASKED: u32 = 4;
 
 /** After so many bytes of output the ring must be read before more may come. */
 const OUTPUT_PRESSURE: u64 = CONSOLE_RING_SIZE / 2;
@@ -76,14 +78,16 @@ abstract class E {
 }
 
 /**
- * Runs until INSTRET is `until`, or the hart waits, or much output came, or the guest ended itself.
+ * Runs until INSTRET is `until`, or the hart waits, or much output came, or the guest ended itself, or another thread asks for it.
  *
+ * @param stoppable another thread may ask
  * @returns a STOP_ constant
  */
-export function run(until: u64): u32 {
+export function run(until: u64, stoppable: bool): u32 {
   const outputStart = load<u64>(CONSOLE_END);
   // Where the last run stopped says nothing of where the guest comes often.
   let landing = false;
+  beginStopLooks(load<u64>(INSTRET), stoppable);
   while (true) {
     if (load<u64>(HALTED) != 0) return STOP_HALTED;
     const instant = load<u64>(INSTRET);
@@ -93,6 +97,7 @@ export function run(until: u64): u32 {
     meetDeadlines(instant);
     if (instant >= until) return STOP_LIMIT;
     if (load<u64>(CONSOLE_END) - outputStart >= OUTPUT_PRESSURE) return STOP_OUTPUT;
+    if (stopAsked(instant)) return STOP_ASKED;
     const pending = pendingInterrupts(instant);
     if (load<u64>(WAITING) != 0) {
       if ((pending & load<u64>(MIE)) == 0) return STOP_WFI;
@@ -292,6 +297,8 @@ let ip: u32 = 0;
 let n: u64 = 0;
 /** Of these, what hot() may execute. */
 let quota: u64 = 0;
+/** What is left of `n` when it is time to look whether the run is to stop (stop-request.ts). */
+let stopLookLeft: u64 = 0;
 let page: u64 = 0;
 let table: u32 = 0;
 
@@ -302,23 +309,27 @@ let table: u32 = 0;
  */
 function execute(instant: u64, target: u64, landing: bool): void {
   n = target - instant;
+  stopLookLeft = leftAtStopLook(target);
   if (!goTo(load<u64>(PC), target)) return;
   if (landing) landed();
   while (true) {
-    const chunk = min(n, untilSample);
+    if (n <= stopLookLeft) {
+      const now = target - n;
+      if (n == 0 || stopAsked(now)) {
+        leave(pcNow(), now);
+        return;
+      }
+      stopLookLeft = leftAtStopLook(target);
+    }
+    const chunk = min(n - stopLookLeft, untilSample);
     quota = chunk;
     hot();
     n -= chunk - quota;
     untilSample -= chunk - quota;
-    if (n == 0) {
-      leave(pcNow(), target);
-      return;
-    }
-    if (quota == 0) sample();
-    else {
+    if (quota != 0) {
       if (untilSample > 1) untilSample--;
       if (!slowStep(target)) return;
-    }
+    } else if (untilSample == 0) sample();
   }
 }
 
@@ -1363,11 +1374,13 @@ const ENTER_KEY: u64 = 0xffff_ffff_0000_00ff;
 function enterRegions(target: u64): bool {
   while (true) {
     const entry = load<u64>(ip);
-    const left = min(n, REGION_LEFT_MAX);
-    beginRegion(target - (n - left));
-    const out = call_indirect<u32>(<u32>(entry >> 32), page, table, dataSet, <u32>left, <u32>(entry >> 16) & 0xffff, entry & ENTER_KEY);
-    const retired = left - <u64>(out & <u32>REGION_LEFT_MAX);
-    n -= retired;
+    const given = regionShare(n, stopLookLeft);
+    beginRegion(target - (n - given), target);
+    const out = call_indirect<u32>(<u32>(entry >> 32), page, table, dataSet, <u32>given, <u32>(entry >> 16) & 0xffff, entry & ENTER_KEY);
+    const left = leftBehindRegion(out & <u32>REGION_LEFT_MAX);
+    const retired = n - left;
+    n = left;
+    stopLookLeft = leftAtStopLook(target);
     const pc = load<u64>(PC);
     const reason = out >> 30;
     store<u64>(REGION_RETIRED, load<u64>(REGION_RETIRED) + retired);
@@ -1385,7 +1398,7 @@ function enterRegions(target: u64): bool {
       page = pc & ~<u64>0xfff;
       ip = table + ((<u32>pc & 0xfff) << 2);
     } else if (!goTo(pc, target)) return false;
-    if (n == 0) return true;
+    if (n <= stopLookLeft) return true;
     if (load<u8>(ip) != Op.Enter) {
       if (reason != EXIT_INTERPRET) landed();
       return true;

@@ -24,6 +24,7 @@ import { executeAtomic } from "./atomic";
 import { csrIllegal, interruptsChanged, modifiedValue, readCsr, writeCsr } from "./csr";
 import { clearFault, closeDevices, deviceWanted, faultCause, slowLoad, slowStore } from "./mmu";
 import { Op } from "./ops";
+import { leftAtStopLook, STOP_LOOK_REGION, stopAsked } from "./stop-request";
 import { translationsDropped } from "./tlb";
 import { dueInterrupt, pendingInterrupts } from "./trap";
 
@@ -40,12 +41,39 @@ const DONE_LOOK_AGAIN: u32 = 2;
 
 const SIGNED: u32 = 16;
 
-/** The instant at which the region that runs has none left. */
+/** The instant at which the region that runs has none left, and the one that it may come to. */
 let limit: u64 = 0;
+let target: u64 = 0;
 
-export function beginRegion(end: u64): void {
+export function beginRegion(end: u64, passTarget: u64): void {
   limit = end;
+  target = passTarget;
   clearRegionsDropped();
+}
+
+/** What a region is given at once of `n` instructions. @param stopLookLeft those that are left of them when it is to be looked whether the run is to stop */
+export function regionShare(n: u64, stopLookLeft: u64): u64 {
+  return min(min(n, REGION_LEFT_MAX), n - stopLookLeft + STOP_LOOK_REGION);
+}
+
+/** Instructions that the pass has left, behind a region that has so many left of what it was given. */
+export function leftBehindRegion(left: u32): u64 {
+  return target - (limit - left);
+}
+
+/**
+ * A region has not enough left for its next block. Looks whether the run is to stop, and else gives it more.
+ *
+ * @param left what it would have behind that block: negative
+ * @returns what it has then
+ */
+export function regionMore(left: i32): i32 {
+  const instant = limit - <i64>left;
+  if (instant >= target || stopAsked(instant)) return left;
+  const given = regionShare(target - instant, leftAtStopLook(target));
+  if (instant + given <= limit) return left;
+  limit = instant + given;
+  return <i32>given;
 }
 
 /** Code at a linear address runs often; plus 1: translated code often leads there. */
