@@ -1,6 +1,7 @@
 /** How VMs look in a table. */
 import type { VmResource } from "../sdk/index.ts";
 import { age, type Column } from "./output.ts";
+import { transferText } from "./vm-progress.ts";
 
 export const VM_LISTING = {
   columns: vmColumns(),
@@ -26,7 +27,7 @@ function vmColumns(): readonly Column<VmResource>[] {
 function protectionOf({ status }: VmResource): string {
   const { state, reason, syncedBackups, wantedBackups } = status.protection;
   const joining = status.replicas.find(({ transfer }) => transfer !== null);
-  const progress = joining?.transfer ? `, round ${joining.transfer.round}: ${joining.transfer.remainingPages} pages left` : "";
+  const progress = joining?.transfer ? `, ${transferText(joining.transfer, joining.joinProgress)}` : "";
   const counted = state === "protected" && (syncedBackups !== wantedBackups || wantedBackups > 1);
   return `${withReason(state, reason)}${counted ? ` ${syncedBackups}/${wantedBackups}` : ""}${progress}`;
 }

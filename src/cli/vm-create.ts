@@ -6,6 +6,7 @@ import { parseLabel } from "./label.ts";
 import { outputOption, parseInteger, printOne } from "./output.ts";
 import { note, type Shell } from "./shell.ts";
 import { VM_LISTING } from "./vm-columns.ts";
+import { waitShown } from "./vm-progress.ts";
 
 interface Options {
   readonly name?: string;
@@ -14,6 +15,7 @@ interface Options {
   readonly cmdline?: string;
   readonly protection?: "lockstep" | "none";
   readonly backups?: number;
+  readonly maxLag?: number;
   readonly label: Readonly<Record<string, string>>;
   readonly wait?: WaitTarget;
   readonly timeout: number;
@@ -29,6 +31,7 @@ export function addVmCreate(vm: Command, shell: Shell): void {
     .option("--cmdline <text>", "kernel command line instead of the image's")
     .addOption(new Option("--protection <mode>", "lockstep: with backups; none: alone").choices(["lockstep", "none"]))
     .option("--backups <number>", "backups that execute the same instructions, 0 to 3; 1 where it is left out", parseInteger(0, 3))
+    .option("--max-lag <ms>", "how far a backup may trail before it is dropped, 250 to 60000", parseInteger(250, 60_000))
     .option("--label <key=value>", "label, may be repeated", parseLabel, {})
     .addOption(new Option("--wait <target>", "wait until the VM is there").choices(["running", "protected", "fully_protected"]))
     .option("--timeout <seconds>", "how long to wait", parseInteger(1, 86_400), 120)
@@ -45,6 +48,7 @@ export function addVmCreate(vm: Command, shell: Shell): void {
           protection: {
             ...(options.protection === undefined ? {} : { mode: options.protection }),
             ...(options.backups === undefined ? {} : { backups: options.backups }),
+            ...(options.maxLag === undefined ? {} : { maxLagMs: options.maxLag }),
           },
         },
         { signal: shell.signal },
@@ -57,7 +61,7 @@ export function addVmCreate(vm: Command, shell: Shell): void {
         );
       } else {
         note(shell, `Created ${id}, waiting until it is ${options.wait}`);
-        await created.waitFor(options.wait, { timeoutMs: options.timeout * 1000, signal: shell.signal });
+        await waitShown(shell, created, options.wait, options.timeout * 1000);
       }
       printOne(shell, formatOf(command), created.resource, VM_LISTING);
     });

@@ -15,6 +15,7 @@ interface Options {
   readonly cmdline?: string;
   readonly protection?: "lockstep" | "none";
   readonly backups?: number;
+  readonly maxLag?: number;
   readonly label: Readonly<Record<string, string>>;
   readonly removeLabel: readonly string[];
   readonly ifGeneration?: number;
@@ -31,6 +32,7 @@ export function addVmUpdate(vm: Command, shell: Shell): void {
     .option("--remove-label <key>", "take a label away, may be repeated", (key: string, keys: readonly string[]) => [...keys, key], [])
     .addOption(new Option("--protection <mode>", "lockstep: with backups; none: alone").choices(["lockstep", "none"]))
     .option("--backups <number>", "backups that execute the same instructions, 0 to 3", parseInteger(0, 3))
+    .option("--max-lag <ms>", "how far a backup may trail before it is dropped, 250 to 60000", parseInteger(250, 60_000))
     .option("--image <image>", "another image, of a VM that is stopped")
     .option("--memory <MiB>", "memory of the guest, of a VM that is stopped", parseInteger(1, 1 << 20))
     .option("--cmdline <text>", "kernel command line, of a VM that is stopped")
@@ -56,11 +58,12 @@ export function addVmUpdate(vm: Command, shell: Shell): void {
 
 function patchOf(options: Options, named: boolean): VmPatch {
   const labels = { ...options.label, ...Object.fromEntries(options.removeLabel.map((key) => [key, null])) };
+  const protection = protectionOf(options);
   const spec = {
     ...(options.image === undefined ? {} : { image: options.image }),
     ...(options.memory === undefined ? {} : { machine: { memoryMiB: options.memory } }),
     ...(options.cmdline === undefined ? {} : { cmdline: options.cmdline }),
-    ...(options.protection === undefined && options.backups === undefined ? {} : { protection: protectionOf(options) }),
+    ...(Object.keys(protection).length === 0 ? {} : { protection }),
   };
   return {
     ...(named ? { name: options.name === false ? null : options.name } : {}),
@@ -69,6 +72,10 @@ function patchOf(options: Options, named: boolean): VmPatch {
   } as VmPatch;
 }
 
-function protectionOf({ protection, backups }: Options): { mode?: "lockstep" | "none"; backups?: number } {
-  return { ...(protection === undefined ? {} : { mode: protection }), ...(backups === undefined ? {} : { backups }) };
+function protectionOf({ protection, backups, maxLag }: Options): { mode?: "lockstep" | "none"; backups?: number; maxLagMs?: number } {
+  return {
+    ...(protection === undefined ? {} : { mode: protection }),
+    ...(backups === undefined ? {} : { backups }),
+    ...(maxLag === undefined ? {} : { maxLagMs: maxLag }),
+  };
 }

@@ -5,6 +5,7 @@ import { connect, formatOf } from "./connection.ts";
 import { outputOption, parseInteger, printOne } from "./output.ts";
 import type { Shell } from "./shell.ts";
 import { VM_LISTING } from "./vm-columns.ts";
+import { waitShown } from "./vm-progress.ts";
 
 interface Options {
   readonly for: WaitTarget;
@@ -24,7 +25,7 @@ export function addVmWait(vm: Command, shell: Shell): void {
     .addOption(outputOption())
     .action(async (name: string, options: Options, command: Command) => {
       const found = await connect(command, shell).vms.get(name, { signal: shell.signal });
-      await found.waitFor(options.for, { timeoutMs: options.timeout * 1000, signal: shell.signal });
+      await waitShown(shell, found, options.for, options.timeout * 1000);
       printOne(shell, formatOf(command), found.resource, VM_LISTING);
     });
 }

@@ -17,7 +17,7 @@ export interface ControlSettings {
   readonly fencingGraceMs: number;
   /** Of replicas: how long a peer may be silent. */
   readonly heartbeatTimeoutMs: number;
-  /** Of replicas: how far a backup's acks may trail. */
+  /** Of VMs that do not say `spec.protection.maxLagMs`. */
   readonly maxLagMs: number;
   readonly eventBookmarkMs: number;
   readonly eventRetentionDays: number;

@@ -16,6 +16,7 @@
  * @see Bressoud & Schneider 1995, rules P3 to P7
  */
 import { assert, unreachable } from "../base/assert.ts";
+import { DelayHistogram } from "../base/delay-histogram.ts";
 import { InvariantViolation } from "../base/errors.ts";
 import type { GuestHalt } from "../engine/epoch.ts";
 import type { PageChanges } from "../engine/page-hashes.ts";
@@ -55,6 +56,11 @@ interface Promotion {
   granted: { readonly term: bigint; readonly atUs: number } | null;
 }
 
+interface Received {
+  readonly record: EpochRecord;
+  readonly receivedUs: number;
+}
+
 const NOTHING_YET: ExecutionPoint = { epoch: 0n, instant: 0n, time: 0n, wakeTime: null, waiting: false, consoleEnd: 0n };
 
 export class Backup {
@@ -72,8 +78,10 @@ export class Backup {
   private readonly wallClock = new WallClock();
 
   private point = NOTHING_YET;
-  private log: EpochRecord[] = [];
-  private executing: { readonly record: EpochRecord; readonly startedUs: number } | null = null;
+  private readonly log: Received[] = [];
+  private executing: (Received & { readonly startedUs: number }) | null = null;
+  private readonly executionDelay = new DelayHistogram();
+  private maxLagMs: number;
   private received: bigint | null = null;
   private receivedInstant = 0n;
   private applied: bigint | null = null;
@@ -96,6 +104,7 @@ export class Backup {
     private readonly config: ReplicaConfig,
     private readonly outbox: Outbox,
   ) {
+    this.maxLagMs = config.maxLagMs;
     this.pacing = new EpochPacing(config.epochTargetMs);
     this.arbitration = new Arbitration(outbox);
   }
@@ -132,6 +141,9 @@ export class Backup {
         return;
       case "wallClock":
         this.wallClock.told(input.unixUs, nowUs);
+        return;
+      case "maxLagSet":
+        this.maxLagMs = input.maxLagMs;
         return;
       case "stateApplied":
         this.stateApplied(input.bytes, nowUs);
@@ -173,12 +185,25 @@ export class Backup {
       paused: false,
       guestHalt: this.guestHalt,
       divergence: null,
+      maxLagMs: this.maxLagMs,
     };
   }
 
   status(): Omit<ReplicaStatus, "replicaId" | "haltReason"> {
     const lagInstructions = this.received === null ? 0n : this.receivedInstant - this.point.instant;
-    return { ...this.notable(), point: this.point, lagInstructions, guestShare: null, promotion: null };
+    const lagSinceUs = this.executing?.receivedUs ?? this.log[0]?.receivedUs ?? null;
+    const { executionDelay, point } = this;
+    return {
+      ...this.notable(),
+      point,
+      lagInstructions,
+      lagSinceUs,
+      untoldSinceUs: null,
+      executionDelay,
+      outputCommitDelay: null,
+      guestShare: null,
+      promotion: null,
+    };
   }
 
   inputNext(inputSession: string): bigint {
@@ -259,7 +284,7 @@ export class Backup {
     const due = this.received === null ? this.point.epoch : this.received + 1n;
     assert(record.epoch === due, `epoch ${record.epoch} arrives where ${due} is due`);
     assert(record.endInstant >= this.receivedInstant, `epoch ${record.epoch} ends at ${record.endInstant}, before its start`);
-    this.log.push(record);
+    this.log.push({ record, receivedUs: nowUs });
     this.received = record.epoch;
     this.receivedInstant = record.endInstant;
     this.clock.observe(record.clock.time, nowUs);
@@ -292,9 +317,9 @@ export class Backup {
       return;
     }
     if (this.phase !== "following" && this.phase !== "promoting") return;
-    const record = this.log.shift();
-    if (record !== undefined) {
-      this.execute(record, nowUs);
+    const received = this.log.shift();
+    if (received !== undefined) {
+      this.execute(received, nowUs);
     } else if (this.allReleased) {
       this.outbox.halt("guest_halted");
     }
@@ -326,14 +351,14 @@ export class Backup {
   }
 
   /** Rules P5 and P6: an epoch runs when its record is here, with the primary's clock and inputs, to the primary's instant. */
-  private execute(record: EpochRecord, nowUs: number): void {
+  private execute({ record, receivedUs }: Received, nowUs: number): void {
     assert(record.epoch === this.point.epoch, `epoch ${record.epoch} is executed where ${this.point.epoch} is due`);
     for (const input of record.inputs) {
       if (input.kind === "console") this.sessions.delivered(input);
       else if (input.kind === "wallClock") this.wallClock.delivered(input, record.clock.time);
     }
     this.engine.begin("runEpoch");
-    this.executing = { record, startedUs: nowUs };
+    this.executing = { record, receivedUs, startedUs: nowUs };
     this.outbox.emit({
       kind: "runEpoch",
       epoch: record.epoch,
@@ -348,7 +373,7 @@ export class Backup {
   private epochEnded(ended: Extract<ReplicaInput, { kind: "epochEnded" }>, nowUs: number): void {
     this.engine.end("runEpoch");
     assert(this.executing !== null, "an epoch that ends was executed");
-    const { record, startedUs } = this.executing;
+    const { record, receivedUs, startedUs } = this.executing;
     this.executing = null;
     this.pacing.observe(ended.endInstant - this.point.instant, nowUs - startedUs);
     if (ended.endInstant !== record.endInstant || ended.stateHash !== record.stateHash) {
@@ -367,6 +392,7 @@ export class Backup {
     this.inputRoom = ended.inputRoom;
     this.entropyWanted = ended.entropyWanted;
     this.applied = record.epoch;
+    this.executionDelay.observe(nowUs - receivedUs);
     this.guestHalt = ended.halt;
     if (this.log.length === 0 && this.receivedInstant - this.toldInstant > LAG_WORTH_TELLING) this.acknowledge();
     this.proceed(nowUs);
@@ -472,6 +498,7 @@ export class Backup {
         entropyWanted: this.entropyWanted,
         wallClock: this.wallClock,
         pacing: this.pacing,
+        maxLagMs: this.maxLagMs,
         guestHalt: this.guestHalt,
         paused: this.paused,
         promotion: {

@@ -24,8 +24,10 @@ export interface Follower {
   lost: SoloReason | null;
   lastSentUs: number;
   appliedInstant: bigint;
-  /** When it last executed something, or did not trail too far. */
+  /** When it last told that it has executed something. */
   progressUs: number;
+  /** It has once executed nearly all that there was: from then on it has no excuse for trailing. */
+  caughtUp: boolean;
   stageSinceUs: number;
 }
 
@@ -97,6 +99,7 @@ export class Followers {
       lastSentUs: nowUs,
       appliedInstant: 0n,
       progressUs: nowUs,
+      caughtUp: false,
       stageSinceUs: nowUs,
     };
     this.members.set(id, follower);

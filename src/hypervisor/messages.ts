@@ -4,6 +4,7 @@
  * Everything here is a value; `wire` gives messages their bytes, `worker` performs effects. Times are integer
  * microseconds of a monotonic clock (`nowUs`) of the process that hosts the replica; two hosts' clocks are never compared.
  */
+import type { DelayCounts } from "../base/delay-histogram.ts";
 import type { ClockSample, EpochEnd, EpochInput, GuestHalt } from "../engine/epoch.ts";
 import type { PageChanges } from "../engine/page-hashes.ts";
 import type { DifferingPage } from "./differing-pages.ts";
@@ -178,6 +179,8 @@ export type ReplicaInput =
   /** The answer to `drawEntropy`. */
   | { readonly kind: "entropyDrawn"; readonly bytes: Uint8Array }
   | { readonly kind: "arbiterAnswered"; readonly request: ArbiterRequest; readonly outcome: ArbiterOutcome; readonly term: bigint }
+  /** From now on this many milliseconds take the place of `ReplicaConfig.maxLagMs`; a backup keeps it for its promotion. */
+  | { readonly kind: "maxLagSet"; readonly maxLagMs: number }
   /** An operator asks this backup to take over (planned, test and forced failover alike). */
   | { readonly kind: "promotionRequested" }
   /** An operator wants the guest to stand still, or to run again: whoever is primary does that, once. */
@@ -257,6 +260,19 @@ export interface ReplicaStatus {
   readonly joining: ReplicaId | null;
   /** Instructions by which the slowest synced backup's execution trails (primary), or this backup's (backup). */
   readonly lagInstructions: bigint;
+  /**
+   * Since when the oldest record waits, `nowUs` of this host: for the acks of a synced backup (primary), or to be executed
+   * (backup). Null: none waits.
+   */
+  readonly lagSinceUs: number | null;
+  /** A primary's: since when the oldest record waits that a synced backup has not told to have executed; it tells with every ack. */
+  readonly untoldSinceUs: number | null;
+  /** The bound of lag that is in force, milliseconds. */
+  readonly maxLagMs: number;
+  /** A backup's: from the receipt of an epoch's record to the end of its execution. */
+  readonly executionDelay: DelayCounts | null;
+  /** A primary's: how long output waited for acks. */
+  readonly outputCommitDelay: DelayCounts | null;
   /** On a primary that transfers state: percent of its time that the guest has at least, 0..80; null: none is transferred. */
   readonly guestShare: number | null;
   /** True while an arbiter request is open and was answered `unavailable`. */
@@ -289,7 +305,7 @@ export interface ReplicaStatus {
 /** What a `statusChanged` is worth for: not the point, which moves with every epoch. */
 export type NotableStatus = Pick<
   ReplicaStatus,
-  "role" | "state" | "term" | "synced" | "joining" | "arbiterUnavailable" | "paused" | "guestHalt" | "divergence"
+  "role" | "state" | "term" | "synced" | "joining" | "arbiterUnavailable" | "paused" | "guestHalt" | "divergence" | "maxLagMs"
 >;
 
 export interface ReplicaConfig {
@@ -298,7 +314,7 @@ export interface ReplicaConfig {
   readonly heartbeatIntervalMs: number;
   /** Default 300 ms: silence longer than this is suspicion. */
   readonly heartbeatTimeoutMs: number;
-  /** Default 2000 ms: a backup whose acks trail longer than this is dropped through the arbiter. */
+  /** Default 2000 ms: a backup whose acks or whose execution trail longer than this is dropped through the arbiter. */
   readonly maxLagMs: number;
   /** Default 5 ms: real time that an epoch of a busy guest aims at. */
   readonly epochTargetMs: number;

@@ -8,6 +8,7 @@
  * down before memory runs out.
  */
 import { assert } from "../base/assert.ts";
+import { DelayHistogram } from "../base/delay-histogram.ts";
 import type { ConsoleInput, EpochInput } from "../engine/epoch.ts";
 import type { ReplicaId } from "./messages.ts";
 
@@ -26,6 +27,8 @@ export interface Committed {
 }
 
 export class OutputCommit {
+  /** How long output waited for acks, from its record to its release; what nobody had to acknowledge is not in it. */
+  readonly delay = new DelayHistogram();
   private outstanding: Outstanding[] = [];
   private undurable = 0;
   /** Wait set: the newest epoch that each member has acknowledged. */
@@ -79,14 +82,15 @@ export class OutputCommit {
   }
 
   /** Takes out what every member has acknowledged. @returns null: nothing more than before */
-  commit(): Committed | null {
+  commit(nowUs: number): Committed | null {
     let upTo = this.nextEpoch - 1n;
     for (const epoch of this.acked.values()) if (epoch < upTo) upTo = epoch;
     let count = 0;
     const inputNext = new Map<string, bigint>();
-    for (const { epoch, consoleEnd, inputs } of this.outstanding) {
+    for (const { epoch, consoleEnd, inputs, recordedUs } of this.outstanding) {
       if (epoch > upTo) break;
       count++;
+      if (this.acked.size > 0 && consoleEnd > this.committedEnd) this.delay.observe(nowUs - recordedUs);
       this.committedEnd = consoleEnd;
       for (const { inputSession, offset, bytes } of consoleInputs(inputs)) {
         this.undurable -= bytes.length;

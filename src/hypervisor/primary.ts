@@ -19,9 +19,10 @@ import { Arbitration } from "./arbitration.ts";
 import { EngineGate } from "./engine-gate.ts";
 import { EpochInputs, type EpochInputsStart } from "./epoch-inputs.ts";
 import type { EpochPacing } from "./epoch-pacing.ts";
-import { executes, type Follower, Followers, follows } from "./followers.ts";
+import { type Follower, Followers, follows } from "./followers.ts";
 import { GuestClock } from "./guest-clock.ts";
 import { HashTrail } from "./hash-trail.ts";
+import { LagControl } from "./lag-control.ts";
 import type {
   ArbiterOutcome,
   ArbiterRequest,
@@ -41,12 +42,6 @@ import type { Outbox } from "./outbox.ts";
 import { consoleInputs, OutputCommit } from "./output-commit.ts";
 import { StateTransfer } from "./state-transfer.ts";
 
-/** Console output that may wait for acks before the guest has to. */
-const UNRELEASED_BYTES = 64n * 1024n;
-
-/** A backup that has all of the state must have hashed it by then. */
-const VERIFY_US = 30_000_000;
-
 /** Of the pages in which a backup differs. */
 const DIFFERING_PAGES_TOLD = 16;
 
@@ -58,6 +53,8 @@ export interface PrimaryStart extends EpochInputsStart {
   readonly term: bigint;
   readonly point: ExecutionPoint;
   readonly pacing: EpochPacing;
+  /** `ReplicaConfig.maxLagMs`, or what it was changed to. */
+  readonly maxLagMs: number;
   readonly guestHalt: GuestHalt | null;
   /** The guest stands still until it is resumed. */
   readonly paused: boolean;
@@ -86,6 +83,7 @@ export class Primary {
   private readonly inputs: EpochInputs;
   private readonly commit: OutputCommit;
   private readonly hashes: HashTrail;
+  private readonly lag: LagControl;
 
   private readonly followers: Followers;
   /** The arbiter's synced set of this term. */
@@ -98,7 +96,7 @@ export class Primary {
   private divergence: ReplicaStatus["divergence"] = null;
 
   constructor(
-    private readonly config: ReplicaConfig,
+    config: ReplicaConfig,
     private readonly outbox: Outbox,
     start: PrimaryStart,
   ) {
@@ -112,6 +110,7 @@ export class Primary {
     this.followers = new Followers(config, outbox);
     this.commit = new OutputCommit(start.point.epoch, start.point.consoleEnd);
     this.hashes = new HashTrail(config.hashIntervalMs, start.point.time);
+    this.lag = new LagControl(start.maxLagMs, this.followers, this.commit, start.pacing);
     this.arbitration = new Arbitration(outbox);
   }
 
@@ -132,20 +131,7 @@ export class Primary {
   /** The first thing of every step: who has been silent, or behind, for too long? */
   suspect(nowUs: number): void {
     for (const peer of this.followers.silent(nowUs)) this.lose(peer, "connection_lost", nowUs);
-    const lagUs = this.config.maxLagMs * 1000;
-    for (const follower of this.followers.all()) {
-      if (follower.lost !== null || !follows(follower)) continue;
-      const unackedUs = this.commit.oldestUnackedUs(follower.id);
-      if (follower.stage === "verifying") {
-        if (nowUs - follower.stageSinceUs > VERIFY_US) this.lose(follower.id, "lag_exceeded", nowUs);
-      } else if (unackedUs !== null && nowUs - unackedUs > lagUs) {
-        this.lose(follower.id, "lag_exceeded", nowUs);
-      } else if (!this.trails(follower)) {
-        follower.progressUs = nowUs;
-      } else if (nowUs - follower.progressUs > lagUs) {
-        this.lose(follower.id, "lag_exceeded", nowUs);
-      }
-    }
+    for (const { id } of this.lag.overdue(nowUs)) this.lose(id, "lag_exceeded", nowUs);
   }
 
   handle(input: ReplicaInput, nowUs: number): void {
@@ -170,6 +156,10 @@ export class Primary {
         return;
       case "wallClock":
         this.inputs.told(input.unixUs, nowUs);
+        return;
+      case "maxLagSet":
+        this.lag.maxLagMs = input.maxLagMs;
+        this.proceed(nowUs);
         return;
       case "entropyDrawn":
         this.inputs.entropyDrawn(input.bytes);
@@ -232,6 +222,7 @@ export class Primary {
       paused: this.paused && this.running === null,
       guestHalt: this.guestHalt,
       divergence: this.divergence,
+      maxLagMs: this.lag.maxLagMs,
     };
   }
 
@@ -242,8 +233,20 @@ export class Primary {
       const lag = this.point.instant - follower.appliedInstant;
       if (lag > lagInstructions) lagInstructions = lag;
     }
+    const { unackedSinceUs: lagSinceUs, untoldSinceUs } = this.lag;
+    const { promotion, point } = this;
     const guestShare = this.transfer?.guestShare ?? null;
-    return { ...this.notable(), point: this.point, lagInstructions, guestShare, promotion: this.promotion };
+    return {
+      ...this.notable(),
+      point,
+      lagInstructions,
+      lagSinceUs,
+      untoldSinceUs,
+      executionDelay: null,
+      outputCommitDelay: this.commit.delay,
+      guestShare,
+      promotion,
+    };
   }
 
   inputNext(inputSession: string): bigint {
@@ -261,7 +264,7 @@ export class Primary {
     const { wakeTime, waiting } = this.point;
     const woken = wakeTime !== null && this.clock.now(nowUs) + slackTicks >= wakeTime;
     const awake = !waiting || woken || this.inputs.pending;
-    const runs = awake && !this.paused && !this.mustWait(nowUs);
+    const runs = awake && !this.paused && !this.lag.holdsBack(this.point.instant, this.point.consoleEnd, nowUs);
     const turn = this.transfer?.next(runs, nowUs) ?? "guest";
     if (this.transfer !== null && typeof turn === "object") {
       this.engine.begin("captureState");
@@ -294,20 +297,6 @@ export class Primary {
     this.engine.begin("runEpoch");
     this.running = { clock, inputs, limitInstant, startedUs: nowUs, endAsked: false };
     this.outbox.emit({ kind: "runEpoch", epoch: this.point.epoch, limitInstant, exact: false, clock, inputs, wantHash });
-  }
-
-  /** Lag control: real time passes, what the guest sees does not depend on it. */
-  private mustWait(nowUs: number): boolean {
-    const lost = this.followers.all().some((follower) => follower.lost !== null);
-    const oldest = this.commit.oldestUnackedUs();
-    const boundMs = lost ? this.config.maxLagMs : Math.floor(this.config.maxLagMs / 4);
-    if (oldest !== null && nowUs - oldest > boundMs * 1000) return true;
-    if (this.point.consoleEnd - this.commit.consoleEnd > UNRELEASED_BYTES) return true;
-    return this.followers.all().some((follower) => follower.lost === null && this.trails(follower));
-  }
-
-  private trails(follower: Follower): boolean {
-    return executes(follower) && this.point.instant - follower.appliedInstant > this.pacing.lagLimit();
   }
 
   private epochEnded(ended: Extract<ReplicaInput, { kind: "epochEnded" }>, nowUs: number): void {
@@ -343,6 +332,7 @@ export class Primary {
     this.inputs.epochEnded(ended.inputRoom, ended.entropyWanted);
     this.guestHalt = ended.halt;
     this.commit.append(epoch, ended.consoleEnd, running.inputs, nowUs);
+    this.lag.recorded(ended.endInstant, nowUs);
     this.hashes.sent(record, ended.pageChanges ?? null);
     this.followers.broadcast({ kind: "epoch", term: this.term, record }, nowUs);
     this.release(nowUs);
@@ -352,7 +342,7 @@ export class Primary {
   /** The output rule: lets out what is committed by now; the last output of a halted guest ends the replica. */
   private release(nowUs: number): void {
     const before = this.commit.consoleEnd;
-    const committed = this.commit.commit();
+    const committed = this.commit.commit(nowUs);
     if (committed !== null) {
       if (committed.consoleEnd > before) this.outbox.emit({ kind: "releaseOutput", upTo: committed.consoleEnd });
       for (const [inputSession, inputNext] of committed.inputNext) {
@@ -466,10 +456,7 @@ export class Primary {
       case "ack":
         if (!follows(follower)) return;
         if (message.received !== null) this.commit.acknowledge(peer, message.received);
-        if (message.appliedInstant > follower.appliedInstant) {
-          follower.appliedInstant = message.appliedInstant;
-          follower.progressUs = nowUs;
-        }
+        this.lag.applied(follower, message.appliedInstant, nowUs);
         if (message.applied !== null) this.hashes.applied(peer, message.applied);
         this.release(nowUs);
         this.proceed(nowUs);
@@ -554,6 +541,7 @@ export class Primary {
       this.outbox.emit({ kind: "endTransfer", peer: follower.id });
     }
     this.followers.remove(follower);
+    this.lag.prune();
     this.commit.leave(follower.id);
     this.hashes.forget(follower.id);
     this.release(nowUs);

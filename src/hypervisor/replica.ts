@@ -33,6 +33,7 @@ export function createPrimary(config: ReplicaConfig, term: bigint, consoleBase =
     entropyWanted: 0,
     wallClock: new WallClock(),
     pacing: new EpochPacing(config.epochTargetMs),
+    maxLagMs: config.maxLagMs,
     guestHalt: null,
     paused: false,
     promotion: null,
@@ -111,7 +112,8 @@ function differs(a: NotableStatus, b: NotableStatus): boolean {
     a.arbiterUnavailable !== b.arbiterUnavailable ||
     a.paused !== b.paused ||
     a.guestHalt !== b.guestHalt ||
-    a.divergence !== b.divergence
+    a.divergence !== b.divergence ||
+    a.maxLagMs !== b.maxLagMs
   );
 }
 

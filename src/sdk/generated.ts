@@ -25,7 +25,7 @@ export interface paths {
             path?: never;
             cookie?: never;
         };
-        /** Metrics of the replicas that workers report to this control plane */
+        /** Metrics of the replicas that workers report to this control plane, and of what it has recorded itself */
         get: operations["getMetrics"];
         put?: never;
         post?: never;
@@ -585,7 +585,7 @@ export interface components {
             nextAfter: string;
         };
         /** @enum {string} */
-        EventType: "vm.created" | "vm.deleted" | "vm.state.changed" | "vm.spec.changed" | "vm.protection.changed" | "vm.failover.started" | "vm.failover.completed" | "vm.failover.refused" | "vm.repair.started" | "vm.repair.completed" | "vm.divergence.detected" | "vm.console.writer.changed" | "worker.joined" | "worker.state.changed" | "worker.drain.started" | "worker.drain.completed" | "worker.drain.cancelled" | "worker.fenced" | "worker.deleted" | "image.created" | "operation.updated" | "bookmark";
+        EventType: "vm.created" | "vm.deleted" | "vm.state.changed" | "vm.spec.changed" | "vm.protection.changed" | "vm.failover.started" | "vm.failover.completed" | "vm.failover.refused" | "vm.repair.started" | "vm.repair.progressed" | "vm.repair.completed" | "vm.repair.failed" | "vm.divergence.detected" | "vm.console.writer.changed" | "worker.joined" | "worker.state.changed" | "worker.drain.started" | "worker.drain.completed" | "worker.drain.cancelled" | "worker.fenced" | "worker.deleted" | "image.created" | "operation.updated" | "bookmark";
         Failover: {
             /** @enum {string} */
             cause: "worker_lost" | "connection_lost" | "user_action" | "draining";
@@ -700,6 +700,7 @@ export interface components {
                 } | null;
                 protection?: {
                     backups?: number | null;
+                    maxLagMs?: number | null;
                     mode?: ("lockstep" | "none") | null;
                 } | null;
             };
@@ -754,10 +755,14 @@ export interface components {
             state: components["schemas"]["ReplicaState"];
             stateReason: string | null;
             transfer: {
+                /** @description Percent of its time that the guest has at least meanwhile: less than 80 where it writes faster than its pages are sent */
+                guestShare: number;
                 /** @description Pages of 4096 bytes that it is known to lack */
                 remainingPages: number;
                 /** @description Sweep over memory, from 1; from 2 on it is pages that the guest has written meanwhile */
                 round: number;
+                /** @description Bytes that have been sent of it, compressed */
+                sentBytes: number;
                 /** @description Bytes of state captured for this backup so far */
                 stateBytes: number;
             } | null;
@@ -822,6 +827,7 @@ export interface components {
             protection: {
                 /** @description Backups wanted; 0 is mode none */
                 backups: number;
+                maxLagMs: number;
                 /**
                  * @description lockstep: backups execute the same instructions, and one takes over; none: a VM that dies with its worker
                  * @enum {string}
@@ -844,6 +850,8 @@ export interface components {
             protection?: {
                 /** @description Backups wanted; 0 is mode none */
                 backups?: number;
+                /** @description A backup that trails for longer, in receipt or in execution, is dropped (`lag_exceeded`) and replaced; before that the primary waits for it. The service's default, 2000 unless it was set, where it is left out */
+                maxLagMs?: number;
                 /**
                  * @description lockstep: backups execute the same instructions, and one takes over; none: a VM that dies with its worker
                  * @enum {string}
@@ -869,6 +877,8 @@ export interface components {
             protection: {
                 /** @description Unsigned 64-bit number as a decimal string */
                 lagInstructions: string;
+                /** @description How long the oldest record of the log has waited for a synced backup, in receipt and in execution, when it was reported */
+                lagMs: number;
                 logBytesPerSecond: number;
                 reason: components["schemas"]["ProtectionReason"] | null;
                 /**

@@ -43,6 +43,8 @@ export interface WaitOptions {
   /** Default 60 s. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
+  /** Called about once a second with the VM as it is, `waitFor` asks so often then. */
+  readonly onProgress?: (vm: VmResource) => void;
 }
 
 export interface VmDependencies {
@@ -52,6 +54,8 @@ export interface VmDependencies {
 
 /** Longest wait that the service takes in one call, seconds. */
 const LONG_POLL_SECONDS = 60;
+/** Where somebody wants to see how it goes. */
+const PROGRESS_POLL_SECONDS = 1;
 
 export class Vms {
   private readonly dependencies: VmDependencies;
@@ -166,7 +170,8 @@ export class Vm {
     const deadline = performance.now() + timeoutMs;
     for (;;) {
       const leftMs = Math.max(0, deadline - performance.now());
-      const timeout = Math.min(LONG_POLL_SECONDS, Math.ceil(leftMs / 1000));
+      const longest = options.onProgress === undefined ? LONG_POLL_SECONDS : PROGRESS_POLL_SECONDS;
+      const timeout = Math.min(longest, Math.ceil(leftMs / 1000));
       const answer = unwrap(
         await this.dependencies.raw.GET("/v1/vms/{vm}/wait", {
           params: { path: { vm: this.id }, query: { for: target, timeout } },
@@ -176,6 +181,7 @@ export class Vm {
       );
       this.latest = answer.vm;
       if (answer.reached) return this;
+      options.onProgress?.(answer.vm);
       if (performance.now() >= deadline) {
         const { state, protection } = this.status;
         const why = protection.reason === null ? "" : ` (${protection.reason})`;

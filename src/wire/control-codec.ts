@@ -104,6 +104,8 @@ function union(tag: string, variants: Readonly<Record<string, Check>>): Check {
 
 const networkAddress = object({ host: string, port: natural });
 
+const delayCounts = object({ counts: list(natural), sumUs: natural });
+
 const replicaReport = object({
   replicaId: string,
   vmId: string,
@@ -114,8 +116,19 @@ const replicaReport = object({
   instant: u64,
   synced: list(string),
   joining: nullable(string),
-  transfer: nullable(object({ backup: string, round: natural, stateBytes: natural, remainingPages: natural, progress: number })),
+  transfer: nullable(
+    object({
+      backup: string,
+      round: natural,
+      stateBytes: natural,
+      sentBytes: natural,
+      remainingPages: natural,
+      guestShare: natural,
+      progress: number,
+    }),
+  ),
   lagInstructions: u64,
+  lag: optional(object({ ms: number, maxMs: natural, executionDelay: nullable(delayCounts), outputCommitDelay: nullable(delayCounts) })),
   consoleOldest: u64,
   consoleEnd: u64,
   arbiterUnavailable: boolean,
@@ -136,7 +149,7 @@ const replicaReport = object({
     }),
   ),
   logBytes: u64,
-  lastPairing: nullable(object({ backup: string, totalMs: number, pauseMs: number, bytes: u64 })),
+  lastPairing: nullable(object({ backup: string, totalMs: number, pauseMs: number, rounds: natural, bytes: u64, sentBytes: u64 })),
   translation: optional(
     nullable(
       object({
@@ -215,6 +228,7 @@ const CONTROL_MESSAGES = union("type", {
   }),
   pair: object({ replicaId: string, backup: object({ replicaId: string, address: networkAddress, channelSecret: string }) }),
   dropReplica: object({ replicaId: string, reason: string }),
+  setMaxLag: object({ replicaId: string, maxLagMs: natural }),
   promote: object({ replicaId: string }),
   setPaused: object({ replicaId: string, paused: boolean }),
   shutDown: object({ replicaId: string }),

@@ -8,7 +8,9 @@
  * Every report is level, not edge: a lost message is mended by the next report or by the next `hello`.
  */
 
-export const CONTROL_PROTOCOL = 3;
+import type { DelayCounts } from "../base/delay-histogram.ts";
+
+export const CONTROL_PROTOCOL = 4;
 
 /** Decimal string of an unsigned 64-bit number. */
 export type U64String = string;
@@ -44,10 +46,27 @@ export interface TransferReport {
   readonly backup: string;
   /** Sweep over memory, from 1. */
   readonly round: number;
+  /** State captured so far, and how many bytes of it have been sent, compressed. */
   readonly stateBytes: number;
+  readonly sentBytes: number;
   readonly remainingPages: number;
+  /** Percent of its time that the guest has at least meanwhile, 0..80. */
+  readonly guestShare: number;
   /** 0..1 */
   readonly progress: number;
+}
+
+/** A pairing that succeeded. */
+export interface PairingReport {
+  readonly backup: string;
+  /** From the order to pair until the backup is in the synced set. */
+  readonly totalMs: number;
+  /** How long the guest stood still for the last capture. */
+  readonly pauseMs: number;
+  readonly rounds: number;
+  /** State captured, and how many bytes of it were sent, compressed. */
+  readonly bytes: U64String;
+  readonly sentBytes: U64String;
 }
 
 /** What a worker knows of one of its replicas; sent whenever it changes, and every second while the guest runs. */
@@ -64,6 +83,8 @@ export interface ReplicaReport {
   /** The state transfer to `joining`; null: none runs. */
   readonly transfer: TransferReport | null;
   readonly lagInstructions: U64String;
+  /** A worker of an older version does not say, and cannot be told `setMaxLag`. */
+  readonly lag?: LagReport;
   /** Released bytes: `consoleEnd` may be read by anybody; `consoleOldest` is the first still held. */
   readonly consoleOldest: U64String;
   readonly consoleEnd: U64String;
@@ -83,9 +104,21 @@ export interface ReplicaReport {
   } | null;
   readonly divergence: DivergenceReport | null;
   readonly logBytes: U64String;
-  readonly lastPairing: { readonly backup: string; readonly totalMs: number; readonly pauseMs: number; readonly bytes: U64String } | null;
+  readonly lastPairing: PairingReport | null;
   /** Null: nothing has run yet, or the guest is interpreted. A worker of an older version does not say. */
   readonly translation?: TranslationReport | null;
+}
+
+/** How far a replica is behind, in time: a primary's synced backups with their acks, a backup with its execution. */
+export interface LagReport {
+  /** How long the oldest record has waited. */
+  readonly ms: number;
+  /** The bound that is in force. */
+  readonly maxMs: number;
+  /** A backup's delays from the receipt of a record to the end of its execution, since it was created. */
+  readonly executionDelay: DelayCounts | null;
+  /** A primary's delays from the record of an output to its release, since it became one. */
+  readonly outputCommitDelay: DelayCounts | null;
 }
 
 /** A replica's translated code since its engine thread began. All are counts that only grow, but for `regions`. */
@@ -203,6 +236,8 @@ export type ControlMessage =
     }
   /** Stop and forget the replica at once (VM killed, or it is no member any more). */
   | { readonly type: "dropReplica"; readonly replicaId: string; readonly reason: string }
+  /** A new bound of lag, on primary and backups alike; only to workers that report `lag`. Idempotent. */
+  | { readonly type: "setMaxLag"; readonly replicaId: string; readonly maxLagMs: number }
   /** The backup shall take over (POST …/failover). */
   | { readonly type: "promote"; readonly replicaId: string }
   /** The primary's guest shall stand still, or run again. Idempotent; a replica that is not the primary takes no notice. */

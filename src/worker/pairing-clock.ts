@@ -10,6 +10,7 @@ import type { PairingMeasurement, TransferProgress } from "./replica-report.ts";
 interface Pairing {
   readonly orderedUs: number;
   bytes: number;
+  sentBytes: number;
   round: number;
   pagesAtFirst: number | null;
   pagesLeft: number;
@@ -35,9 +36,8 @@ export class PairingClock {
   transferTo(backup: ReplicaId): TransferProgress | null {
     const pairing = this.pairings.get(backup);
     if (pairing === undefined || pairing.pagesAtFirst === null) return null;
-    const { round, bytes, pagesAtFirst, pagesLeft } = pairing;
-    const progress = pagesAtFirst === 0 ? 1 : Math.min(1, Math.max(0, 1 - pagesLeft / pagesAtFirst));
-    return { backup, round, stateBytes: bytes, remainingPages: pagesLeft, progress };
+    const { round, bytes, sentBytes, pagesLeft } = pairing;
+    return { backup, round, stateBytes: bytes, sentBytes, remainingPages: pagesLeft, progress: progressOf(pairing) };
   }
 
   ordered(backup: ReplicaId): void {
@@ -45,6 +45,7 @@ export class PairingClock {
     this.pairings.set(backup, {
       orderedUs: this.nowUs(),
       bytes: 0,
+      sentBytes: 0,
       round: 1,
       pagesAtFirst: null,
       pagesLeft: 0,
@@ -67,13 +68,22 @@ export class PairingClock {
     if (pairing !== undefined) pairing.pauseFromUs = waiting ? this.nowUs() : this.guestStoppedUs;
   }
 
-  captured(backup: ReplicaId, captured: { readonly bytes: number; readonly round: number; readonly pagesLeft: number }): void {
+  /** @returns true where it has come a good deal further: to the next quarter, or to another round */
+  captured(backup: ReplicaId, captured: { readonly bytes: number; readonly round: number; readonly pagesLeft: number }): boolean {
     const pairing = this.pairings.get(backup);
-    if (pairing === undefined) return;
+    if (pairing === undefined) return false;
+    const before = milestoneOf(pairing);
     pairing.bytes += captured.bytes;
     pairing.round = captured.round;
     pairing.pagesAtFirst ??= captured.pagesLeft;
     pairing.pagesLeft = captured.pagesLeft;
+    return milestoneOf(pairing) !== before;
+  }
+
+  /** Bytes of state that have been sent to it, compressed. */
+  sent(backup: ReplicaId, bytes: number): void {
+    const pairing = this.pairings.get(backup);
+    if (pairing !== undefined) pairing.sentBytes = bytes;
   }
 
   /** The guest goes on, or, where it waits, could go on. */
@@ -87,10 +97,21 @@ export class PairingClock {
 
   statusChanged(status: ReplicaStatus): void {
     if (status.role !== "primary") return;
-    for (const [backup, { orderedUs, pauseMs, bytes }] of this.pairings) {
+    for (const [backup, { orderedUs, pauseMs, round, bytes, sentBytes }] of this.pairings) {
       if (!status.synced.includes(backup)) continue;
-      this.measured = { backup, totalMs: (this.nowUs() - orderedUs) / 1000, pauseMs, bytes: BigInt(bytes) };
+      const totalMs = (this.nowUs() - orderedUs) / 1000;
+      this.measured = { backup, totalMs, pauseMs, rounds: round, bytes: BigInt(bytes), sentBytes: BigInt(sentBytes) };
       this.pairings.delete(backup);
     }
   }
+}
+
+/** 0..1; a guest that writes can take it back. */
+function progressOf({ pagesAtFirst, pagesLeft }: Pairing): number {
+  if (pagesAtFirst === null) return 0;
+  return pagesAtFirst === 0 ? 1 : Math.min(1, Math.max(0, 1 - pagesLeft / pagesAtFirst));
+}
+
+function milestoneOf(pairing: Pairing): string {
+  return `${pairing.pagesAtFirst === null} ${pairing.round} ${Math.floor(4 * progressOf(pairing))}`;
 }

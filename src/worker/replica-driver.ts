@@ -117,6 +117,7 @@ export class ReplicaDriver {
       vmId: this.options.vmId,
       started: this.state !== "starting",
       failure: this.failure,
+      nowUs: this.options.nowUs(),
       transfer: this.core.status().joining === null ? null : this.pairing.transferTo(this.core.status().joining as ReplicaId),
       consoleOldest: this.history.oldest,
       consoleReleased: this.history.released,
@@ -154,6 +155,11 @@ export class ReplicaDriver {
   /** At regular times: gives a replica up whose engine thread is at the same epoch for so many of them. */
   watchEngine(most: number): void {
     this.engine.look(most);
+  }
+
+  /** A new bound of lag; takes effect at once. */
+  setMaxLag(maxLagMs: number): void {
+    if (this.core.status().maxLagMs !== maxLagMs) this.feed({ kind: "maxLagSet", maxLagMs });
   }
 
   requestPromotion(): void {
@@ -342,8 +348,10 @@ export class ReplicaDriver {
           bytes += pages.length;
           channel?.sendState(pages);
         }
-        this.pairing.captured(peer, { bytes, round, pagesLeft });
+        if (channel !== undefined) this.pairing.sent(peer, channel.stateBytesSent);
+        const further = this.pairing.captured(peer, { bytes, round, pagesLeft });
         this.feed({ kind: "stateCaptured", peer, bytes, pagesLeft, round, stateHash, pageChanges });
+        if (further) this.options.events.onReportChanged();
         if (reply.final && this.core.status().point.waiting) this.pairing.guestRuns();
         return;
       }
@@ -381,6 +389,7 @@ export class ReplicaDriver {
   private statusChanged(): void {
     const status = this.core.status();
     const pairingBefore = this.pairing.last;
+    for (const [peer, { stateBytesSent }] of this.channels) this.pairing.sent(peer, stateBytesSent);
     this.pairing.statusChanged(status);
     if (this.pairing.last !== pairingBefore) setImmediate(collectGarbage);
     const { role, term, state, synced, joining, lagInstructions, arbiterUnavailable } = status;

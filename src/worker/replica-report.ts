@@ -1,16 +1,22 @@
 /** What a worker tells the control plane of one replica: the core's status, and what only the worker knows. */
+import type { DelayCounts } from "../base/delay-histogram.ts";
 import { pageName } from "../engine/page-hashes.ts";
 import type { RegionStatistics } from "../engine/regions.ts";
 import type { ReplicaStatus } from "../hypervisor/messages.ts";
 import type { ReplicaReport, TranslationReport } from "../wire/control-messages.ts";
 
+/** More than two heartbeats. */
+const TOLD_MS = 250;
+
 export interface PairingMeasurement {
   readonly backup: string;
   /** From the order to pair until the backup is in the synced set. */
   readonly totalMs: number;
-  /** How long the guest stood still for the last round. */
+  /** How long the guest stood still for the last capture. */
   readonly pauseMs: number;
+  readonly rounds: number;
   readonly bytes: bigint;
+  readonly sentBytes: bigint;
 }
 
 /** A replica's translated code, in figures: since its engine thread began. */
@@ -26,8 +32,9 @@ export interface TransferProgress {
   readonly backup: string;
   /** Sweep over memory, from 1: from the second on it is pages that the guest has written meanwhile. */
   readonly round: number;
-  /** Bytes of state that have been captured for it. */
+  /** Bytes of state that have been captured for it, and so many of them sent, compressed. */
   readonly stateBytes: number;
+  readonly sentBytes: number;
   readonly remainingPages: number;
   /** 0..1 */
   readonly progress: number;
@@ -40,6 +47,8 @@ interface ReplicaObservations {
   /** Set where the replica was given up by its worker: an error code and a sentence. */
   readonly failure: { readonly code: string; readonly message: string } | null;
   readonly transfer: TransferProgress | null;
+  /** Integer microseconds of the process's monotonic clock, which the core is stepped with. */
+  readonly nowUs: number;
   readonly consoleOldest: bigint;
   readonly consoleReleased: bigint;
   readonly logBytes: bigint;
@@ -60,8 +69,14 @@ export function replicaReport(status: ReplicaStatus, seen: ReplicaObservations):
     instant: status.point.instant.toString(),
     synced: status.synced,
     joining: status.joining,
-    transfer: seen.transfer,
+    transfer: seen.transfer && { ...seen.transfer, guestShare: status.guestShare ?? 0 },
     lagInstructions: status.lagInstructions.toString(),
+    lag: {
+      ms: lagMs(status, seen.nowUs),
+      maxMs: status.maxLagMs,
+      executionDelay: status.executionDelay && delayCounts(status.executionDelay),
+      outputCommitDelay: status.outputCommitDelay && delayCounts(status.outputCommitDelay),
+    },
     consoleOldest: seen.consoleOldest.toString(),
     consoleEnd: seen.consoleReleased.toString(),
     arbiterUnavailable: status.arbiterUnavailable,
@@ -86,9 +101,24 @@ export function replicaReport(status: ReplicaStatus, seen: ReplicaObservations):
       pageCount: divergence.pageCount,
     },
     logBytes: seen.logBytes.toString(),
-    lastPairing: seen.lastPairing && { ...seen.lastPairing, bytes: seen.lastPairing.bytes.toString() },
+    lastPairing: seen.lastPairing && {
+      ...seen.lastPairing,
+      bytes: seen.lastPairing.bytes.toString(),
+      sentBytes: seen.lastPairing.sentBytes.toString(),
+    },
     translation: seen.translation && translationReport(seen.translation),
   };
+}
+
+/** What a backup has executed it tells with acks, and they come with heartbeats at the latest: only what is older is lag. */
+function lagMs({ lagSinceUs, untoldSinceUs }: ReplicaStatus, nowUs: number): number {
+  const untoldMs = untoldSinceUs === null ? 0 : (nowUs - untoldSinceUs) / 1000;
+  const ms = lagSinceUs === null ? 0 : (nowUs - lagSinceUs) / 1000;
+  return Math.max(0, ms, untoldMs > TOLD_MS ? untoldMs : 0);
+}
+
+function delayCounts({ counts, sumUs }: DelayCounts): DelayCounts {
+  return { counts: [...counts], sumUs };
 }
 
 function translationReport(statistics: TranslationStatistics): TranslationReport {

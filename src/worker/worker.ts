@@ -175,6 +175,9 @@ export class Worker {
       case "shutDown":
         this.find(message.replicaId)?.driver.shutDown();
         return;
+      case "setMaxLag":
+        this.find(message.replicaId)?.driver.setMaxLag(message.maxLagMs);
+        return;
       case "arbiterAnswer":
         this.arbiter.answered(message);
         return;

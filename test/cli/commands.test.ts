@@ -101,7 +101,37 @@ describe("vm create", () => {
       "protected",
     );
     expect(code).toBe(0);
-    expect(api.asked.map(({ route }) => route)).toEqual(["POST /v1/vms", "GET /v1/vms/vm_1/wait?for=protected&timeout=60"]);
+    expect(api.asked.map(({ route }) => route)).toEqual(["POST /v1/vms", "GET /v1/vms/vm_1/wait?for=protected&timeout=1"]);
+  });
+});
+
+describe("vm wait", () => {
+  it("shows on stderr how far the state transfer has come, and the VM on stdout", async () => {
+    const transfer = { round: 2, stateBytes: 9_000_000, sentBytes: 3_000_000, remainingPages: 350, guestShare: 80 };
+    const syncing = (change: object) => {
+      const resource = structuredClone(vm) as { status: { protection: object; replicas: object[] } };
+      resource.status.protection = { ...resource.status.protection, state: "syncing", reason: null };
+      resource.status.replicas[1] = {
+        ...resource.status.replicas[1],
+        state: "syncing",
+        joinProgress: 0.437,
+        transfer: { ...transfer, ...change },
+      };
+      return { reached: false, vm: resource };
+    };
+    const answers = [syncing({}), syncing({ round: 5, remainingPages: 4000, guestShare: 50 }), { reached: true, vm }];
+    const { code, stdout, stderr } = await against(
+      { "GET /v1/vms/demo": vm, "GET /v1/vms/vm_1/wait": () => answers.shift() },
+      "vm",
+      "wait",
+      "demo",
+      "-o",
+      "name",
+    );
+    expect(code).toBe(0);
+    expect(stdout).toBe("demo\n");
+    expect(stderr).toContain("syncing: state to worker-2, 43 %, round 2: 350 pages left\n");
+    expect(stderr).toContain("43 %, round 5: 4000 pages left, the guest slowed to 50 %\n");
   });
 });
 
@@ -123,10 +153,10 @@ describe("other commands", () => {
     const { code, stdout, stderr, api } = await against(
       { "GET /v1/vms/demo": vm, "PATCH /v1/vms/vm_1": { ...vm, generation: 2 } },
       ...["vm", "update", "demo", "--no-name", "--label", "a=1", "--remove-label", "b"],
-      ...["--backups", "2", "--if-generation", "1", "-o", "name"],
+      ...["--backups", "2", "--max-lag", "500", "--if-generation", "1", "-o", "name"],
     );
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "demo\n", stderr: "Updated demo, generation 2\n" });
-    expect(api.asked[1]?.body).toEqual({ name: null, labels: { a: "1", b: null }, spec: { protection: { backups: 2 } } });
+    expect(api.asked[1]?.body).toEqual({ name: null, labels: { a: "1", b: null }, spec: { protection: { backups: 2, maxLagMs: 500 } } });
     expect(api.asked[1]?.headers["if-match"]).toBe('"g1"');
   });
 

@@ -238,7 +238,7 @@ test("a primary that was stopped for so long that it was written off still finds
 test("a backup that is paired is recorded once, with what the pairing cost", async () => {
   const { backupId, primary, primaryId } = await control.protectedVm("demo");
   const event = await firstEvent("vm.repair.completed");
-  expect(event.data).toEqual({ backup: backupId, totalMs: 90, pauseMs: 4, bytes: "1000" });
+  expect(event.data).toEqual({ backup: backupId, totalMs: 90, pauseMs: 4, rounds: 2, bytes: "1000", sentBytes: "400" });
   primary.report(primaryId, { arbiterUnavailable: true });
   await control.vmThat("demo", ({ status }) => status.conditions.some((condition) => condition.type === "ArbiterReachable"));
   const { body } = await control.get<{ items: unknown[] }>("/v1/events?types=vm.repair.completed");
@@ -301,7 +301,26 @@ describe("a backup that dies", () => {
     const vm = await control.vmThat("demo", ({ status }) => status.protection.state === "syncing");
     const holder = one.reports.size > 0 && [...one.reports.values()][0]?.role === "backup" ? one : two;
     const [candidate] = [...holder.reports.keys()] as [string];
+    const primary = holder === one ? two : one;
+    const [primaryId] = [...primary.reports.keys()] as [string];
+    const transfer = { backup: candidate, round: 1, stateBytes: 4096, sentBytes: 100, remainingPages: 9, guestShare: 80, progress: 0.1 };
+    primary.report(primaryId, { joining: candidate, transfer });
+    expect((await firstEvent("vm.repair.progressed")).data).toEqual(transfer);
+    // Hardly further, and a good deal.
+    primary.report(primaryId, { transfer: { ...transfer, remainingPages: 8, progress: 0.2 } });
+    primary.report(primaryId, { transfer: { ...transfer, remainingPages: 4, progress: 0.6 } });
+    const joining = await control.vmThat("demo", ({ status }) => status.replicas.some(({ joinProgress }) => joinProgress === 0.6));
+    expect(joining.status.replicas.find(({ id }) => id === candidate)?.transfer).toEqual({
+      round: 1,
+      stateBytes: 4096,
+      sentBytes: 100,
+      remainingPages: 4,
+      guestShare: 80,
+    });
     holder.report(candidate, { state: "stopped", haltReason: "join_aborted" });
+    expect((await firstEvent("vm.repair.failed")).data).toEqual({ backup: candidate, reason: "join_aborted" });
+    const { body } = await control.get<{ items: { data: { progress: number } }[] }>("/v1/events?types=vm.repair.progressed");
+    expect(body.items.map(({ data }) => data.progress)).toEqual([0.1, 0.6]);
     const fresh = await holder.order("createReplica", (order) => order.replicaId !== candidate && order.role === "backup");
     expect(fresh.vmId).toBe(vm.id);
     expect((await row(vm.id)).term).toBe(1n);

@@ -1,6 +1,7 @@
 /** /metrics, read as Prometheus reads it: families, labels, values; and from the replicas that are there. */
 import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { DelayHistogram } from "../../src/base/delay-histogram.ts";
 import { exposition } from "../../src/control/metrics/exposition.ts";
 import type { TranslationReport } from "../../src/wire/control-messages.ts";
 import { ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
@@ -66,6 +67,40 @@ describe("GET /metrics", () => {
       expect(lines).toContain(`understudy_${sample}`);
     }
     expect(lines.filter((line) => line.startsWith("understudy_translator_regions{"))).toHaveLength(1);
+  });
+
+  test("has each backup's lag in time and instructions, what outputs waited, what the log carries, and no divergence", async () => {
+    const { vm, primary, primaryId, backup, backupId } = await control.protectedVm("trailed");
+    const waited = new DelayHistogram();
+    for (const us of [120, 900, 950, 8_000_000]) waited.observe(us);
+    const lag = { ms: 0, maxMs: 2000, executionDelay: null, outputCommitDelay: null };
+    primary.report(primaryId, { logBytes: "123456", lagInstructions: "9", lag: { ...lag, outputCommitDelay: waited } });
+    backup.report(backupId, { lagInstructions: "5000000", lag: { ...lag, ms: 12.5, executionDelay: waited } });
+    while (
+      control.parts.workers.lastReport(backupId)?.lag?.ms !== 12.5 ||
+      control.parts.workers.lastReport(primaryId)?.lag?.outputCommitDelay == null
+    )
+      await once(control.parts.workers, "report");
+    const answer = await fetch(`${control.url}/metrics`, { headers: { authorization: `Bearer ${TOKEN}` } });
+    const lines = (await answer.text()).split("\n");
+    const ofBackup = `vm="${vm.id}",replica="${backupId}",role="backup",worker="${backup.workerId}"`;
+    const ofPrimary = `vm="${vm.id}",replica="${primaryId}",role="primary",worker="${primary.workerId}"`;
+    for (const sample of [
+      `backup_lag_seconds{${ofBackup}} 0.0125`,
+      `backup_lag_instructions{${ofBackup}} 5000000`,
+      `backup_execution_delay_seconds_count{${ofBackup}} 4`,
+      `replication_log_bytes_total{${ofPrimary}} 123456`,
+      `output_commit_delay_seconds_bucket{${ofPrimary},le="0.0001"} 0`,
+      `output_commit_delay_seconds_bucket{${ofPrimary},le="0.00015"} 1`,
+      `output_commit_delay_seconds_bucket{${ofPrimary},le="0.001"} 3`,
+      `output_commit_delay_seconds_bucket{${ofPrimary},le="5"} 3`,
+      `output_commit_delay_seconds_bucket{${ofPrimary},le="+Inf"} 4`,
+      `output_commit_delay_seconds_sum{${ofPrimary}} 8.00197`,
+      "divergence_total 0",
+    ]) {
+      expect(lines).toContain(`understudy_${sample}`);
+    }
+    expect(lines.some((line) => line.startsWith(`understudy_backup_lag_seconds{${ofPrimary}`))).toBe(false);
   });
 
   test("wants a token, since it names VMs", async () => {

@@ -65,12 +65,41 @@ test("If-Match lets one of two writers through, and tells the other", async () =
 test("of mode and number of backups, what a patch names decides; both must agree", async () => {
   const { id } = await control.createVm("counted", "none");
   const wanted = async (protection: unknown) => (await patch(id, { spec: { protection } })).body.spec.protection;
-  expect(await wanted({ backups: 3 })).toEqual({ mode: "lockstep", backups: 3 });
-  expect(await wanted({ mode: "lockstep" })).toEqual({ mode: "lockstep", backups: 3 });
-  expect(await wanted({ mode: "none" })).toEqual({ mode: "none", backups: 0 });
-  expect(await wanted({ backups: 2 })).toEqual({ mode: "lockstep", backups: 2 });
-  expect(await wanted({ backups: 0 })).toEqual({ mode: "none", backups: 0 });
-  expect(await wanted(null)).toEqual({ mode: "lockstep", backups: 1 });
+  expect(await wanted({ backups: 3 })).toEqual({ mode: "lockstep", backups: 3, maxLagMs: 2000 });
+  expect(await wanted({ mode: "lockstep" })).toEqual({ mode: "lockstep", backups: 3, maxLagMs: 2000 });
+  expect(await wanted({ mode: "none" })).toEqual({ mode: "none", backups: 0, maxLagMs: 2000 });
+  expect(await wanted({ backups: 2 })).toEqual({ mode: "lockstep", backups: 2, maxLagMs: 2000 });
+  expect(await wanted({ backups: 0 })).toEqual({ mode: "none", backups: 0, maxLagMs: 2000 });
+  expect(await wanted(null)).toEqual({ mode: "lockstep", backups: 1, maxLagMs: 2000 });
+});
+
+test("how far a backup may trail is the service's default until it is asked for, and every replica is told of a change", async () => {
+  const { vm, primary, primaryId, backup, backupId } = await control.protectedVm("lagging");
+  expect(vm.spec.protection.maxLagMs).toBe(2000);
+  const asked = await patch(vm.id, { spec: { protection: { maxLagMs: 400 } } });
+  expect(asked.body.spec.protection).toEqual({ mode: "lockstep", backups: 1, maxLagMs: 400 });
+  for (const [worker, id] of [
+    [primary, primaryId],
+    [backup, backupId],
+  ] as const)
+    expect(await worker.order("setMaxLag", ({ replicaId }) => replicaId === id)).toMatchObject({ maxLagMs: 400 });
+  expect((await patch(vm.id, { spec: { protection: { backups: 0 } } })).body.spec.protection).toEqual({
+    mode: "none",
+    backups: 0,
+    maxLagMs: 400,
+  });
+  expect((await patch(vm.id, { spec: { protection: { maxLagMs: null } } })).body.spec.protection.maxLagMs).toBe(2000);
+});
+
+test("a VM whose backup trails says by how much, and that its primary waits", async () => {
+  const { vm, primary, primaryId, backup, backupId } = await control.protectedVm("slow");
+  const lag = { ms: 0, maxMs: 2000, executionDelay: null, outputCommitDelay: null };
+  const condition = ({ status }: Vm) => status.conditions.find(({ type }) => type === "BackupLagging");
+  expect(condition(vm)).toMatchObject({ status: "False", reason: "WithinBound" });
+  primary.report(primaryId, { lag: { ...lag, ms: 100 } });
+  backup.report(backupId, { lag: { ...lag, ms: 650.5 } });
+  const late = await control.vmThat(vm.id, ({ status }) => status.protection.lagMs === 750.5);
+  expect(condition(late)).toMatchObject({ status: "True", reason: "PrimaryWaits" });
 });
 
 test("as many backups are kept as are wanted: more are paired, and what is too many is dropped", async () => {
@@ -156,6 +185,7 @@ test.each([
     "validation_failed",
     "/spec/protection/backups",
   ],
+  ["a bound of lag too small", { spec: { protection: { maxLagMs: 249 } } }, 422, "validation_failed", "/spec/protection/maxLagMs"],
   ["a mode that is none", { spec: { protection: { mode: "twice" } } }, 422, "validation_failed", "/spec/protection/mode"],
   ["a field that is not known", { spec: { colour: "red" } }, 422, "validation_failed", "/spec/colour"],
   ["a field of the status", { status: { state: "running" } }, 422, "validation_failed", "/status"],

@@ -6,9 +6,9 @@ const typed = (offset: bigint, length: number) => ({ kind: "console" as const, i
 
 test("with nobody to wait for, a record commits at once", () => {
   const commit = new OutputCommit(4n, 10n);
-  expect(commit.commit()).toBeNull();
+  expect(commit.commit(5)).toBeNull();
   commit.append(4n, 30n, [typed(0n, 3)], 0);
-  expect(commit.commit()).toEqual({ consoleEnd: 30n, inputNext: new Map([["s", 3n]]) });
+  expect(commit.commit(5)).toEqual({ consoleEnd: 30n, inputNext: new Map([["s", 3n]]) });
   expect(commit.empty).toBe(true);
 });
 
@@ -18,13 +18,27 @@ test("the slowest member decides, and acks are cumulative", () => {
   commit.enter("c");
   for (let epoch = 0n; epoch < 4n; epoch++) commit.append(epoch, (epoch + 1n) * 10n, [], 0);
   commit.acknowledge("b", 3n);
-  expect(commit.commit()).toBeNull();
+  expect(commit.commit(5)).toBeNull();
   commit.acknowledge("c", 1n);
-  expect(commit.commit()?.consoleEnd).toBe(20n);
+  expect(commit.commit(5)?.consoleEnd).toBe(20n);
   commit.acknowledge("c", 0n);
-  expect(commit.commit()).toBeNull();
+  expect(commit.commit(5)).toBeNull();
   commit.leave("c");
-  expect(commit.commit()?.consoleEnd).toBe(40n);
+  expect(commit.commit(5)?.consoleEnd).toBe(40n);
+});
+
+test("what waited for acks is counted by how long, what did not wait is not", () => {
+  const commit = new OutputCommit(0n, 0n);
+  commit.append(0n, 10n, [], 1000);
+  commit.commit(1000);
+  commit.enter("b");
+  commit.append(1n, 20n, [], 2000);
+  commit.append(2n, 20n, [], 2500); // no output
+  commit.append(3n, 30n, [], 3000);
+  commit.acknowledge("b", 3n);
+  commit.commit(3400);
+  expect(commit.delay.sumUs).toBe(1400 + 400);
+  expect(commit.delay.counts.reduce((sum, count) => sum + count, 0)).toBe(2);
 });
 
 test("a newcomer is waited for only from its own instant on", () => {
@@ -33,10 +47,10 @@ test("a newcomer is waited for only from its own instant on", () => {
   commit.append(0n, 10n, [], 0);
   commit.enter("c");
   commit.acknowledge("b", 0n);
-  expect(commit.commit()?.consoleEnd).toBe(10n);
+  expect(commit.commit(5)?.consoleEnd).toBe(10n);
   commit.append(1n, 20n, [], 0);
   commit.acknowledge("b", 1n);
-  expect(commit.commit()).toBeNull();
+  expect(commit.commit(5)).toBeNull();
 });
 
 test("input is durable up to the oldest record that is not committed", () => {
@@ -47,11 +61,11 @@ test("input is durable up to the oldest record that is not committed", () => {
   expect(commit.durableInput("s", 5n)).toBe(0n);
   expect(commit.undurableInputBytes).toBe(5);
   commit.acknowledge("b", 0n);
-  commit.commit();
+  commit.commit(5);
   expect(commit.durableInput("s", 5n)).toBe(3n);
   expect(commit.undurableInputBytes).toBe(2);
   commit.acknowledge("b", 1n);
-  commit.commit();
+  commit.commit(5);
   expect(commit.durableInput("s", 5n)).toBe(5n);
 });
 

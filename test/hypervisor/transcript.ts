@@ -225,6 +225,8 @@ class Player {
 
     match = /^wall clock says (\d+(?:\.\d+)?)s$/.exec(text);
     if (match !== null) return { kind: "wallClock", unixUs: Math.round(Number(match[1]) * 1e6) };
+    match = /^max lag set to (\d+)ms$/.exec(text);
+    if (match !== null) return { kind: "maxLagSet", maxLagMs: Number(match[1]) };
     match = /^entropy ((?:[0-9a-f]{2})+)$/.exec(text);
     if (match !== null) return { kind: "entropyDrawn", bytes: Uint8Array.from(Buffer.from(match[1] as string, "hex")) };
 

@@ -274,6 +274,8 @@ describe("a protected VM", () => {
     await acknowledged(plane, client);
     const report = await plane.protect(at.worker(0), at.worker(1), "vm_1", "rep_b", spec);
     expect(Number(report.lastPairing?.bytes)).toBeGreaterThan(1500 * 4096);
+    expect(Number(report.lastPairing?.sentBytes)).toBeGreaterThan(0);
+    expect(Number(report.lastPairing?.sentBytes)).toBeLessThan(Number(report.lastPairing?.bytes) / 2);
     client.type("!".repeat(500));
     await acknowledged(plane, client);
     await plane.reported("rep_b", "has run on", ({ instant }) => BigInt(instant) > BigInt(report.instant));

@@ -18,7 +18,7 @@ export interface StoredVmSpec {
   readonly machine: { readonly vcpus: number; readonly memoryMiB: number };
   readonly cmdline: string;
   /** `mode` is `none` where `backups` is 0. */
-  readonly protection: { readonly mode: "lockstep" | "none"; readonly backups: number };
+  readonly protection: { readonly mode: "lockstep" | "none"; readonly backups: number; readonly maxLagMs: number };
 }
 
 /** `images.manifest`, as the image store wrote it. */

@@ -4,6 +4,7 @@
  *     no primary            -> place it
  *     placed, not reported  -> order it
  *     primary live          -> as many backups as are wanted: place, order and pair what lacks, drop what is too many
+ *     other bound of lag    -> tell the replica
  *     worker is drained     -> a backup elsewhere first; then drop the one there, or hand over to the one elsewhere
  *     primary gone, backup  -> tell the backup to ask for promotion (it does so by itself, unless only we see it)
  *     replica broken        -> drop it, and write it off
@@ -17,6 +18,8 @@ export interface PlanFactsOfVm {
   readonly desiredState: "running" | "deleted";
   /** How many backups the spec asks for. */
   readonly backups: number;
+  /** The bound of lag that the spec asks for. */
+  readonly maxLagMs: number;
   readonly primaryReplica: string | null;
   readonly synced: readonly string[];
   readonly replicas: readonly ReplicaFacts[];
@@ -31,6 +34,7 @@ export type VmStep =
   | { readonly kind: "place"; readonly role: "primary" | "backup" }
   | { readonly kind: "create"; readonly replicaId: string }
   | { readonly kind: "pair"; readonly backup: string }
+  | { readonly kind: "setMaxLag"; readonly replicaId: string }
   | { readonly kind: "promote"; readonly replicaId: string }
   /** The primary's worker is drained: the backup takes over. `needsRoom`: only where the next backup has a place. */
   | { readonly kind: "handOver"; readonly to: string; readonly needsRoom: boolean }
@@ -56,6 +60,7 @@ export function planVm(vm: PlanFactsOfVm): readonly VmStep[] {
   for (const replica of vm.replicas) {
     if (replica === primary || synced.includes(replica)) steps.push(...planMember(vm, replica));
     else steps.push(...planOther(replica));
+    if (hasOtherMaxLag(vm, replica)) steps.push({ kind: "setMaxLag", replicaId: replica.id });
   }
   if (vm.primaryReplica === null) {
     steps.push({ kind: "place", role: "primary" });
@@ -155,6 +160,10 @@ function planHandOver(vm: PlanFactsOfVm, synced: readonly ReplicaFacts[]): reado
   const successor = staying.find((replica) => replica.link === "connected");
   if (successor === undefined || (staying.length < vm.backups && !vm.drainForced)) return [];
   return [{ kind: "handOver", to: successor.id, needsRoom: vm.backups > 0 && !vm.drainForced }];
+}
+
+function hasOtherMaxLag(vm: PlanFactsOfVm, { link, broken, report }: ReplicaFacts): boolean {
+  return link === "connected" && !broken && report?.lag !== undefined && report.lag.maxMs !== vm.maxLagMs;
 }
 
 function isCandidate(replica: ReplicaFacts): boolean {

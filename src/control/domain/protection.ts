@@ -13,6 +13,10 @@ import type { VmState } from "./vm-state.ts";
 
 export const BACKUPS_MAX = 3;
 
+/** Bounds of `maxLagMs`. What a backup has executed it tells with heartbeats, every 100 ms; a primary waits from a quarter of it on. */
+export const MAX_LAG_MS_MIN = 250;
+export const MAX_LAG_MS_MAX = 60_000;
+
 export const PROTECTION_STATES = ["off", "suspended", "inactive", "unprotected", "syncing", "protected", "failing_over"] as const;
 export type ProtectionState = (typeof PROTECTION_STATES)[number];
 

@@ -9,6 +9,8 @@ export interface ReportFacts {
   readonly guestHalt: string | null;
   readonly haltReason: string | null;
   readonly message: string | null;
+  /** Undefined: a worker of an older version does not say. */
+  readonly lag?: { readonly maxMs: number } | undefined;
 }
 
 /**

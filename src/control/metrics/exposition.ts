@@ -4,11 +4,13 @@ export interface MetricFamily {
   /** Without the prefix that all have. */
   readonly name: string;
   readonly help: string;
-  readonly type: "gauge" | "counter";
+  readonly type: "gauge" | "counter" | "histogram";
   readonly samples: readonly MetricSample[];
 }
 
 export interface MetricSample {
+  /** Behind the family's name: of a histogram. */
+  readonly suffix?: "_bucket" | "_sum" | "_count";
   readonly labels: Readonly<Record<string, string>>;
   readonly value: number;
 }
@@ -22,9 +24,9 @@ export function exposition(families: readonly MetricFamily[]): string {
   const lines: string[] = [];
   for (const { name, help, type, samples } of families) {
     lines.push(`# HELP ${PREFIX}${name} ${escaped(help)}`, `# TYPE ${PREFIX}${name} ${type}`);
-    for (const { labels, value } of samples) {
+    for (const { suffix = "", labels, value } of samples) {
       const pairs = Object.entries(labels).map(([label, text]) => `${label}="${escaped(text).replaceAll('"', '\\"')}"`);
-      lines.push(`${PREFIX}${name}${pairs.length === 0 ? "" : `{${pairs.join(",")}}`} ${value}`);
+      lines.push(`${PREFIX}${name}${suffix}${pairs.length === 0 ? "" : `{${pairs.join(",")}}`} ${value}`);
     }
   }
   return lines.map((line) => `${line}\n`).join("");

@@ -1,12 +1,7 @@
 /** What the replicas that are reported now say of their translated code. A replica that is interpreted has no samples. */
-import type { ReplicaReport, TranslationReport } from "../../wire/control-messages.ts";
+import type { TranslationReport } from "../../wire/control-messages.ts";
 import type { MetricFamily, MetricSample } from "./exposition.ts";
-
-/** One replica, as its worker reports it. */
-export interface ReportedReplica {
-  readonly workerId: string;
-  readonly report: ReplicaReport;
-}
+import { labelsOf, type ReportedReplica } from "./reported-replica.ts";
 
 type Numbers = readonly (readonly [labels: Readonly<Record<string, string>>, value: number])[];
 
@@ -39,10 +34,11 @@ export function translatorMetrics(replicas: readonly ReportedReplica[]): readonl
   ];
 }
 
-function samplesOf({ workerId, report }: ReportedReplica, numbers: (translation: TranslationReport) => number | Numbers): MetricSample[] {
-  if (report.translation === undefined || report.translation === null) return [];
-  const labels = { vm: report.vmId, replica: report.replicaId, role: report.role, worker: workerId };
-  const found = numbers(report.translation);
+function samplesOf(replica: ReportedReplica, numbers: (translation: TranslationReport) => number | Numbers): MetricSample[] {
+  const { translation } = replica.report;
+  if (translation === undefined || translation === null) return [];
+  const labels = labelsOf(replica);
+  const found = numbers(translation);
   if (typeof found === "number") return [{ labels, value: found }];
   return found.map(([more, value]) => ({ labels: { ...labels, ...more }, value }));
 }

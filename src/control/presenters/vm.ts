@@ -35,6 +35,7 @@ export function presentVm({ vm, replicas, lastFailover }: LoadedVm, live: LiveVi
         syncedBackups: vm.synced.length,
         wantedBackups: vm.spec.protection.backups,
         lagInstructions: primary?.lagInstructions ?? "0",
+        lagMs: lagMsOf(vm, live),
         logBytesPerSecond: vm.primaryReplica === null ? 0 : live.logBytesPerSecond(vm.primaryReplica),
         since: vm.protectionSince.toISOString(),
       },
@@ -44,7 +45,7 @@ export function presentVm({ vm, replicas, lastFailover }: LoadedVm, live: LiveVi
         end: largest(vm.consoleEnd, primary?.consoleEnd).toString(),
         writer: live.consoleWriter(vm.id),
       },
-      conditions: conditionsOf(vm, primary?.arbiterUnavailable === true),
+      conditions: conditionsOf(vm, primary?.arbiterUnavailable === true, lagMsOf(vm, live)),
       operationId: vm.operationId,
       lastFailover: lastFailover === null ? null : presentFailover(lastFailover),
     },
@@ -68,7 +69,13 @@ export function presentReplica({ replica, worker }: LoadedReplica, vm: VmRow, li
     engine: { version: worker.version, buildDigest: worker.buildDigest },
     appliedInstant: report?.instant ?? "0",
     joinProgress: transfer?.progress ?? null,
-    transfer: transfer && { round: transfer.round, stateBytes: transfer.stateBytes, remainingPages: transfer.remainingPages },
+    transfer: transfer && {
+      round: transfer.round,
+      stateBytes: transfer.stateBytes,
+      sentBytes: transfer.sentBytes,
+      remainingPages: transfer.remainingPages,
+      guestShare: transfer.guestShare,
+    },
     lastHeartbeatAt: (live.lastHeartbeatAt(worker.id) ?? worker.lastHeartbeatAt).toISOString(),
     createdAt: replica.createdAt.toISOString(),
   };
@@ -76,7 +83,7 @@ export function presentReplica({ replica, worker }: LoadedReplica, vm: VmRow, li
 
 type Condition = Vm["status"]["conditions"][number];
 
-function conditionsOf(vm: VmRow, arbiterUnavailable: boolean): Condition[] {
+function conditionsOf(vm: VmRow, arbiterUnavailable: boolean, lagMs: number): Condition[] {
   const ready = vm.state === "running";
   const isProtected = vm.protectionState === "protected";
   const synced = vm.synced.length;
@@ -107,6 +114,7 @@ function conditionsOf(vm: VmRow, arbiterUnavailable: boolean): Condition[] {
       observedGeneration: vm.generation,
     },
   ];
+  if (isProtected) conditions.push(laggingCondition(vm, lagMs));
   if (vm.divergence !== null) conditions.push(divergedCondition(vm, vm.divergence));
   if (arbiterUnavailable) {
     conditions.push({
@@ -121,10 +129,33 @@ function conditionsOf(vm: VmRow, arbiterUnavailable: boolean): Condition[] {
   return conditions;
 }
 
+/** The log's way to the slowest synced backup, and there to its execution; as the workers reported it last. */
+function lagMsOf(vm: VmRow, live: LiveView): number {
+  if (vm.primaryReplica === null) return 0;
+  const unackedMs = live.report(vm.primaryReplica)?.lag?.ms ?? 0;
+  const unexecutedMs = vm.synced.map((id) => live.report(id)?.lag?.ms ?? 0);
+  return Math.round((unackedMs + Math.max(0, ...unexecutedMs)) * 1000) / 1000;
+}
+
+function laggingCondition(vm: VmRow, lagMs: number): Condition {
+  const { maxLagMs } = vm.spec.protection;
+  const lags = lagMs > maxLagMs / 4;
+  return {
+    type: "BackupLagging",
+    status: lags ? "True" : "False",
+    reason: lags ? "PrimaryWaits" : "WithinBound",
+    message: `The slowest backup is ${lagMs} ms behind; from ${maxLagMs / 4} ms on the primary waits for it, after ${maxLagMs} ms it is dropped`,
+    lastTransitionTime: vm.updatedAt.toISOString(),
+    observedGeneration: vm.generation,
+  };
+}
+
 function protectionMessage({ protectionState, protectionReason }: VmRow): string {
   if (protectionState === "protected") return "A backup would take over at the same instruction";
   if (protectionReason === "engine_mismatch")
     return "engine_mismatch: a pair runs one build of the machine, and no worker with room runs the build of the primary's worker";
+  if (protectionReason === "lag_exceeded")
+    return "lag_exceeded: the backup trailed for longer than spec.protection.maxLagMs, and was dropped";
   return `Protection is ${protectionState}`;
 }
 

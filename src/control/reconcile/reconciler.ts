@@ -15,6 +15,7 @@ import { placeReplica } from "../db/queries/place-replica.ts";
 import { type PlanFacts, readPlanFacts } from "../db/queries/plan-facts.ts";
 import { recordDivergence } from "../db/queries/record-divergence.ts";
 import { recordRepair } from "../db/queries/record-repair.ts";
+import { recordTransfer } from "../db/queries/record-transfer.ts";
 import { setWorkerState } from "../db/queries/set-worker-state.ts";
 import { trimHistory } from "../db/queries/trim-history.ts";
 import { markReplicaGone, setReplicaState } from "../db/queries/update-replica.ts";
@@ -25,6 +26,7 @@ import { type Placement, place } from "../domain/placement.ts";
 import { planVm, type VmStep } from "../domain/plan-vm.ts";
 import { protectionOf } from "../domain/protection.ts";
 import { isBroken, type ReplicaFacts } from "../domain/replica-facts.ts";
+import { nextMilestone, type TransferMilestone } from "../domain/transfer-milestone.ts";
 import { ALL_LOST, isSettled, nextVmState } from "../domain/vm-state.ts";
 import { workerStateOf } from "../domain/worker-state.ts";
 import { FirstSeen } from "./first-seen.ts";
@@ -52,8 +54,11 @@ export class Reconciler {
   private readonly refusals = new Map<string, "no_capacity" | "engine_mismatch">();
   private readonly backoff = new Map<string, { untilMs: number; delayMs: number }>();
   private readonly seen = new FirstSeen();
+  private divergencesRecorded = 0;
   /** Backups whose pairing is written down already. */
   private readonly repairs = new Set<string>();
+  /** What was written down last of the transfer that a VM's primary makes. */
+  private readonly transfers = new Map<string, TransferMilestone>();
 
   constructor(options: ReconcilerOptions) {
     this.options = options;
@@ -65,7 +70,7 @@ export class Reconciler {
     });
     workers.on("replicaGone", (_link, replicaId) => {
       // Lost with the database down, it comes again: what is dropped twice is gone twice.
-      markReplicaGone(database.db, replicaId).then(
+      markReplicaGone(database, replicaId).then(
         () => this.kick(),
         () => this.kick(),
       );
@@ -74,6 +79,11 @@ export class Reconciler {
       if (significant) this.kick();
     });
     database.onCommitted(() => this.kick());
+  }
+
+  /** Divergences that were recorded here since this control plane started. */
+  get divergences(): number {
+    return this.divergencesRecorded;
   }
 
   start(): void {
@@ -240,6 +250,7 @@ export class Reconciler {
       state: vm.state,
       desiredState: vm.desiredState,
       backups: vm.spec.protection.backups,
+      maxLagMs: vm.spec.protection.maxLagMs,
       primaryReplica: vm.primaryReplica,
       synced: vm.synced,
       replicas,
@@ -274,6 +285,7 @@ export class Reconciler {
     }
     if (vm.state !== "deleting") await this.updateProtection(vm, replicas, open);
     if (primary !== null) {
+      await this.noteTransfer(vm, primary);
       await this.noteRepair(vm, primary);
       await this.noteDivergence(vm, primary);
     }
@@ -295,7 +307,7 @@ export class Reconciler {
       // A backup is live when the arbiter has added it, and a promoted one when its failover is complete: not by its own word.
       const mayBecome = reported !== "live" || (report?.role === "primary" && state !== "promoting");
       if (mayBecome) {
-        await setReplicaState(database.db, row.id, reported, report?.haltReason ?? null);
+        await setReplicaState(database, row.id, reported, report?.haltReason ?? null);
         state = reported;
       }
     }
@@ -361,6 +373,13 @@ export class Reconciler {
         }
         return;
       }
+      case "setMaxLag": {
+        if (row === undefined || link === null) return;
+        const { maxLagMs } = vm.spec.protection;
+        const order = { type: "setMaxLag", replicaId: row.id, maxLagMs } as const;
+        link.order(`setMaxLag ${row.id} ${maxLagMs}`, order, nowMs, settings.repeatOrderMs);
+        return;
+      }
       case "promote":
         if (row === undefined || link === null) return;
         if (link.order(`promote ${row.id}`, { type: "promote", replicaId: row.id }, nowMs, settings.repeatOrderMs)) {
@@ -380,12 +399,12 @@ export class Reconciler {
         return;
       case "writeOff":
         if (row?.role === "backup" && step.reason !== "worker_lost") this.slowDown(vm.id, nowMs);
-        await setReplicaState(database.db, step.replicaId, step.state, step.reason);
+        await setReplicaState(database, step.replicaId, step.state, step.reason);
         log.warn({ vmId: vm.id, replicaId: step.replicaId, reason: step.reason }, `replica is ${step.state}`);
         this.again = true;
         return;
       case "forget":
-        await markReplicaGone(database.db, step.replicaId);
+        await markReplicaGone(database, step.replicaId);
         this.again = true;
         return;
     }
@@ -466,6 +485,17 @@ export class Reconciler {
     await database.transaction((tx) => setProtection(tx, vm, protection));
   }
 
+  private async noteTransfer(vm: VmRow, { transfer }: ReplicaReport): Promise<void> {
+    if (transfer === null) {
+      this.transfers.delete(vm.id);
+      return;
+    }
+    const milestone = nextMilestone(this.transfers.get(vm.id) ?? null, transfer);
+    if (milestone === null) return;
+    await recordTransfer(this.options.database, vm, transfer);
+    this.transfers.set(vm.id, milestone);
+  }
+
   private async noteRepair(vm: VmRow, { lastPairing }: ReplicaReport): Promise<void> {
     if (lastPairing === null || !vm.synced.includes(lastPairing.backup) || this.repairs.has(lastPairing.backup)) return;
     await recordRepair(this.options.database, vm.id, lastPairing);
@@ -477,6 +507,7 @@ export class Reconciler {
     if (divergence === null || (vm.divergence?.replicaId === divergence.replicaId && vm.divergence.epoch === divergence.epoch)) return;
     this.options.log.error({ vmId: vm.id, divergence }, "a backup's state differed from its primary's: it was ejected");
     await recordDivergence(this.options.database, vm, divergence);
+    this.divergencesRecorded++;
   }
 }
 

@@ -11,7 +11,7 @@ export function replicaSpecOf(vm: VmRow, image: ImageRow, settings: ControlSetti
     kernelDigest: image.manifest.kernel.digest,
     initramfsDigest: image.manifest.initramfs.digest,
     heartbeatTimeoutMs: settings.heartbeatTimeoutMs,
-    maxLagMs: settings.maxLagMs,
+    maxLagMs: vm.spec.protection.maxLagMs,
     consoleBase: "0",
   };
 }

@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import { Type } from "typebox";
 import type { ControlPlane } from "../control-plane.ts";
 import { EXPOSITION_MEDIA, exposition } from "../metrics/exposition.ts";
+import { replicationMetrics } from "../metrics/replication-metrics.ts";
 import { translatorMetrics } from "../metrics/translator-metrics.ts";
 
 export const metricsRoute =
@@ -13,7 +14,7 @@ export const metricsRoute =
       url: "/metrics",
       schema: {
         operationId: "getMetrics",
-        summary: "Metrics of the replicas that workers report to this control plane",
+        summary: "Metrics of the replicas that workers report to this control plane, and of what it has recorded itself",
         tags: ["service"],
         response: { 200: Type.String() },
         otherMedia: { "text/plain": "Prometheus' text format, version 0.0.4" },
@@ -23,7 +24,8 @@ export const metricsRoute =
           .all()
           .flatMap(({ worker, reports }) => [...reports.values()].map((report) => ({ workerId: worker.id, report })));
         reply.type(EXPOSITION_MEDIA);
-        return exposition(translatorMetrics(replicas));
+        const { divergences } = control.reconciler;
+        return exposition([...replicationMetrics(replicas, { divergences }), ...translatorMetrics(replicas)]);
       },
     });
   };

@@ -62,7 +62,7 @@ export const vmPatchRoute =
         const own = await readImage(control.database.db, before.vm.imageId);
         const decide = (vm: VmRow): VmChange => {
           checkEtag(request.headers["if-match"], vm);
-          return decideChange(vm, body, given ?? (own as ImageRow));
+          return decideChange(vm, body, given ?? (own as ImageRow), control.config.maxLagMs);
         };
         if (query.dryRun === true) {
           const { changed, ...change } = decide(before.vm);
@@ -78,7 +78,7 @@ export const vmPatchRoute =
   };
 
 /** @throws {ApiError} `vm_deleted`, `invalid_state`, `validation_failed` */
-function decideChange(vm: VmRow, patch: PatchVmRequest, image: ImageRow): VmChange {
+function decideChange(vm: VmRow, patch: PatchVmRequest, image: ImageRow, defaultMaxLagMs: number): VmChange {
   if (vm.desiredState === "deleted") throw new ApiError("vm_deleted", `Cannot change the VM "${vm.id}": it is ${vm.state}`);
   const wanted = mergePatch({ labels: vm.labels, spec: vm.spec as unknown as Json }, patch as Json) as unknown as {
     readonly labels?: Record<string, string>;
@@ -87,7 +87,7 @@ function decideChange(vm: VmRow, patch: PatchVmRequest, image: ImageRow): VmChan
   const after = {
     name: patch.name === undefined ? vm.name : patch.name,
     labels: wanted.labels ?? {},
-    spec: fillSpec({ ...wanted.spec, protection: protectionAfter(wanted.spec.protection, patch) }, image),
+    spec: fillSpec({ ...wanted.spec, protection: protectionAfter(wanted.spec.protection, patch) }, image, defaultMaxLagMs),
   };
   const before = { name: vm.name, labels: vm.labels, spec: vm.spec };
   const changed = changedPointers(before as unknown as Json, after as unknown as Json);
@@ -112,7 +112,8 @@ function decideChange(vm: VmRow, patch: PatchVmRequest, image: ImageRow): VmChan
 function protectionAfter(merged: VmSpecRequest["protection"], patch: PatchVmRequest): NonNullable<VmSpecRequest["protection"]> {
   if (merged === undefined || protectionWanted(merged) !== null) return merged ?? {};
   const named = patch.spec?.protection;
-  if (named?.mode == null && named?.backups != null) return { backups: named.backups };
-  if (named?.mode != null && named?.backups == null) return { mode: named.mode };
+  const { mode, backups, ...rest } = merged;
+  if (named?.mode == null && named?.backups != null) return { ...rest, backups: named.backups };
+  if (named?.mode != null && named?.backups == null) return { ...rest, mode: named.mode };
   return merged;
 }

@@ -14,7 +14,7 @@ const DEFAULT_MEMORY_MIB = 128;
  *
  * @throws {ApiError} `validation_failed` where the image needs more memory, or mode and number of backups contradict each other
  */
-export function fillSpec(spec: VmSpecRequest, image: ImageRow): StoredVmSpec {
+export function fillSpec(spec: VmSpecRequest, image: ImageRow, defaultMaxLagMs: number): StoredVmSpec {
   const { minMemoryMiB, cmdline } = image.manifest;
   const memoryMiB = spec.machine?.memoryMiB ?? Math.max(DEFAULT_MEMORY_MIB, minMemoryMiB);
   if (memoryMiB < minMemoryMiB) {
@@ -28,6 +28,6 @@ export function fillSpec(spec: VmSpecRequest, image: ImageRow): StoredVmSpec {
     image: `${image.name}@${image.digest}`,
     machine: { vcpus: spec.machine?.vcpus ?? 1, memoryMiB },
     cmdline: spec.cmdline ?? cmdline,
-    protection,
+    protection: { ...protection, maxLagMs: spec.protection?.maxLagMs ?? defaultMaxLagMs },
   };
 }

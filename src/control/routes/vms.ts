@@ -51,7 +51,7 @@ export const vmRoutes =
       handler: async (request, reply) => {
         const { name, labels, spec } = request.body;
         const image = await control.images.resolve(spec.image);
-        const stored = fillSpec(spec, image);
+        const stored = fillSpec(spec, image, control.config.maxLagMs);
         const call = {
           principal: request.principal,
           route: "POST /v1/vms",

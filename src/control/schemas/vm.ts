@@ -1,7 +1,7 @@
 /** The Vm resource, what creates one, and the answers of its list and wait routes. */
 import { type Static, Type } from "typebox";
 import { MAXIMUM_MEMORY_MIB, MINIMUM_MEMORY_MIB } from "../domain/machine-limits.ts";
-import { BACKUPS_MAX, PROTECTION_REASONS, PROTECTION_STATES } from "../domain/protection.ts";
+import { BACKUPS_MAX, MAX_LAG_MS_MAX, MAX_LAG_MS_MIN, PROTECTION_REASONS, PROTECTION_STATES } from "../domain/protection.ts";
 import { VM_STATES } from "../domain/vm-state.ts";
 import { Labels, LabelsPatch, Name, orNull, Term, Timestamp, U64, words } from "./scalars.ts";
 
@@ -9,6 +9,13 @@ const ProtectionMode = words(["lockstep", "none"] as const, {
   description: "lockstep: backups execute the same instructions, and one takes over; none: a VM that dies with its worker",
 });
 const Backups = Type.Integer({ minimum: 0, maximum: BACKUPS_MAX, description: "Backups wanted; 0 is mode none" });
+const MaxLagMs = Type.Integer({
+  minimum: MAX_LAG_MS_MIN,
+  maximum: MAX_LAG_MS_MAX,
+  description:
+    "A backup that trails for longer, in receipt or in execution, is dropped (`lag_exceeded`) and replaced; before that the primary waits " +
+    "for it. The service's default, 2000 unless it was set, where it is left out",
+});
 
 const Image = Type.String({ minLength: 1, maxLength: 200, description: "Id, name, or name@sha256:… of an image" });
 const Vcpus = Type.Integer({ minimum: 1, maximum: 1, description: "1, which is the default" });
@@ -28,7 +35,7 @@ const VmSpecRequest = Type.Object(
     cmdline: Type.Optional(Cmdline),
     protection: Type.Optional(
       Type.Object(
-        { mode: Type.Optional(ProtectionMode), backups: Type.Optional(Backups) },
+        { mode: Type.Optional(ProtectionMode), backups: Type.Optional(Backups), maxLagMs: Type.Optional(MaxLagMs) },
         { additionalProperties: false, description: "1 backup where it is left out; what is left out of it follows from the rest" },
       ),
     ),
@@ -59,7 +66,16 @@ export const PatchVmRequest = Type.Object(
           ),
           cmdline: Type.Optional(orNull(Cmdline)),
           protection: Type.Optional(
-            orNull(Type.Object({ mode: Type.Optional(orNull(ProtectionMode)), backups: Type.Optional(orNull(Backups)) }, whole)),
+            orNull(
+              Type.Object(
+                {
+                  mode: Type.Optional(orNull(ProtectionMode)),
+                  backups: Type.Optional(orNull(Backups)),
+                  maxLagMs: Type.Optional(orNull(MaxLagMs)),
+                },
+                whole,
+              ),
+            ),
           ),
         },
         whole,
@@ -76,7 +92,7 @@ const VmSpec = Type.Object(
     machine: Type.Object({ vcpus: Type.Integer(), memoryMiB: Type.Integer() }),
     cmdline: Type.String(),
     desiredState: words(["running", "deleted"] as const),
-    protection: Type.Object({ mode: ProtectionMode, backups: Backups }),
+    protection: Type.Object({ mode: ProtectionMode, backups: Backups, maxLagMs: Type.Integer() }),
   },
   { $id: "VmSpec" },
 );
@@ -109,7 +125,14 @@ export const Replica = Type.Object(
         {
           round: Type.Integer({ description: "Sweep over memory, from 1; from 2 on it is pages that the guest has written meanwhile" }),
           stateBytes: Type.Integer({ description: "Bytes of state captured for this backup so far" }),
+          sentBytes: Type.Integer({ description: "Bytes that have been sent of it, compressed" }),
           remainingPages: Type.Integer({ description: "Pages of 4096 bytes that it is known to lack" }),
+          guestShare: Type.Integer({
+            minimum: 0,
+            maximum: 80,
+            description:
+              "Percent of its time that the guest has at least meanwhile: less than 80 where it writes faster than its pages are sent",
+          }),
         },
         { description: "The state transfer to this backup; null where none runs" },
       ),
@@ -181,6 +204,10 @@ const VmStatus = Type.Object(
       syncedBackups: Type.Integer({ description: "Backups that would take over now; `protected` means at least one" }),
       wantedBackups: Type.Integer({ description: "`spec.protection.backups`; `/wait?for=fully_protected` waits for all of them" }),
       lagInstructions: U64,
+      lagMs: Type.Number({
+        description:
+          "How long the oldest record of the log has waited for a synced backup, in receipt and in execution, when it was reported",
+      }),
       logBytesPerSecond: Type.Number(),
       since: Timestamp,
     }),

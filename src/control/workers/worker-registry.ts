@@ -6,6 +6,7 @@
 import { EventEmitter } from "node:events";
 import type { ReplicaReport } from "../../wire/control-messages.ts";
 import type { LinkState } from "../domain/replica-facts.ts";
+import { nextMilestone } from "../domain/transfer-milestone.ts";
 import type { ControlSettings } from "../settings.ts";
 import type { WorkerLink } from "./worker-link.ts";
 
@@ -184,12 +185,18 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
   }
 }
 
+function transferCameFurther({ transfer: before }: ReplicaReport, { transfer: now }: ReplicaReport): boolean {
+  if (before === null || now === null) return before !== now;
+  return nextMilestone(nextMilestone(null, before), now) !== null;
+}
+
 function differs(a: ReplicaReport, b: ReplicaReport): boolean {
   return (
     a.role !== b.role ||
     a.state !== b.state ||
     a.term !== b.term ||
     a.joining !== b.joining ||
+    transferCameFurther(a, b) ||
     a.guestHalt !== b.guestHalt ||
     a.haltReason !== b.haltReason ||
     a.arbiterUnavailable !== b.arbiterUnavailable ||

@@ -170,6 +170,7 @@ describe("what is to be done", () => {
     state: "running",
     desiredState: "running",
     backups: 1,
+    maxLagMs: 2000,
     primaryReplica: "p",
     synced: [],
     replicas: [P],
@@ -290,6 +291,13 @@ describe("what is to be done", () => {
     check({ synced: ["b"], replicas: [P, leaving, waiting] }, ["pair c"]);
     check({ synced: ["b", "c"], replicas: [P, leaving, replica("c")] }, ["drop b"]);
     check({ synced: ["b"], replicas: [P, leaving], drainForced: true }, ["place backup", "drop b"]);
+  });
+  test("for replicas with another bound of lag than is wanted: tell them, those that can be told", () => {
+    const bounded = (id: string, role: "primary" | "backup", maxMs: number, facts: Partial<ReplicaFacts> = {}) =>
+      replica(id, { role, report: report(role, "live", { lag: { maxMs } }), ...facts });
+    check({ synced: ["b"], replicas: [bounded("p", "primary", 500), bounded("b", "backup", 2000)] }, ["setMaxLag p"]);
+    check({ synced: ["b"], replicas: [bounded("p", "primary", 500, { link: "silent" }), bounded("b", "backup", 500)] }, ["setMaxLag b"]);
+    check({ synced: ["b"], replicas: [P, B] }, []);
   });
   test("for a candidate on a worker that is drained: drop it, and take another", () => {
     const candidate = replica("b", { leaving: true, state: "syncing", report: report("backup", "syncing") });

@@ -257,14 +257,17 @@ export class ScriptedWorker {
     this.orders.push(message);
     switch (message.type) {
       case "createReplica": {
-        const { replicaId, vmId, role, term } = message;
+        const { replicaId, vmId, role, term, spec } = message;
         if (!this.reports.has(replicaId)) {
-          this.reports.set(
-            replicaId,
-            newReport(replicaId, vmId, role, role === "primary" && this.options.starts !== false ? "live" : "syncing", term),
-          );
+          const state = role === "primary" && this.options.starts !== false ? "live" : "syncing";
+          this.reports.set(replicaId, newReport(replicaId, vmId, role, state, term, spec.maxLagMs));
         }
         this.report(replicaId);
+        return;
+      }
+      case "setMaxLag": {
+        const lag = this.reports.get(message.replicaId)?.lag;
+        if (lag !== undefined) this.report(message.replicaId, { lag: { ...lag, maxMs: message.maxLagMs } });
         return;
       }
       case "pair":
@@ -346,7 +349,7 @@ export class ScriptedWorker {
       joining: null,
       synced: [backup],
       term: answer.term,
-      lastPairing: { backup, totalMs: 90, pauseMs: 4, bytes: "1000" },
+      lastPairing: { backup, totalMs: 90, pauseMs: 4, rounds: 2, bytes: "1000", sentBytes: "400" },
     });
   }
 
@@ -370,6 +373,7 @@ function newReport(
   role: ReplicaReport["role"],
   state: ReplicaReport["state"],
   term: string,
+  maxLagMs: number,
 ): Mutable<ReplicaReport> {
   return {
     replicaId,
@@ -383,6 +387,7 @@ function newReport(
     joining: null,
     transfer: null,
     lagInstructions: "0",
+    lag: { ms: 0, maxMs: maxLagMs, executionDelay: null, outputCommitDelay: null },
     consoleOldest: "0",
     consoleEnd: "0",
     arbiterUnavailable: false,

@@ -6,9 +6,12 @@ import { lockVm } from "./plan-facts.ts";
 export interface RepairFigures {
   readonly backup: string;
   readonly totalMs: number;
-  /** How long the guest stood still for the last round of the transfer. */
+  /** How long the guest stood still for the last capture. */
   readonly pauseMs: number;
+  readonly rounds: number;
+  /** State captured, and how many bytes of it were sent, compressed. */
   readonly bytes: string;
+  readonly sentBytes: string;
 }
 
 export function recordRepair(database: Database, vmId: string, figures: RepairFigures): Promise<void> {

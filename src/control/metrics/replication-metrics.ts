@@ -1,0 +1,88 @@
+/**
+ * Lag, log and divergence: how far backups are behind, what the logging channels have carried, how long outputs waited for it.
+ *
+ * Gauges are as old as the newest report, a second at most. Histograms count since the replica had its role.
+ */
+import { DELAY_BOUNDS_US, type DelayCounts } from "../../base/delay-histogram.ts";
+import type { ReplicaReport } from "../../wire/control-messages.ts";
+import type { MetricFamily, MetricSample } from "./exposition.ts";
+import { labelsOf, type ReportedReplica } from "./reported-replica.ts";
+
+/** What this control plane has recorded since it started. */
+export interface RecordedCounts {
+  readonly divergences: number;
+}
+
+export function replicationMetrics(replicas: readonly ReportedReplica[], recorded: RecordedCounts): readonly MetricFamily[] {
+  const family = (
+    name: string,
+    type: "gauge" | "counter",
+    help: string,
+    role: ReplicaReport["role"],
+    value: (report: ReplicaReport) => number | undefined,
+  ): MetricFamily => ({
+    name,
+    type,
+    help,
+    samples: replicas
+      .filter(({ report }) => report.role === role)
+      .flatMap((replica) => {
+        const found = value(replica.report);
+        return found === undefined ? [] : [{ labels: labelsOf(replica), value: found }];
+      }),
+  });
+  const histogram = (name: string, help: string, delay: (report: ReplicaReport) => DelayCounts | null | undefined): MetricFamily => ({
+    name,
+    type: "histogram",
+    help,
+    samples: replicas.flatMap((replica) => {
+      const counts = delay(replica.report);
+      return counts === null || counts === undefined ? [] : histogramSamples(labelsOf(replica), counts);
+    }),
+  });
+  return [
+    family(
+      "backup_lag_seconds",
+      "gauge",
+      "How long the oldest record that a backup holds has waited to be executed",
+      "backup",
+      ({ lag }) => (lag === undefined ? undefined : lag.ms / 1000),
+    ),
+    family("backup_lag_instructions", "gauge", "Instructions of the log that a backup holds and has not executed", "backup", (report) =>
+      Number(report.lagInstructions),
+    ),
+    histogram(
+      "backup_execution_delay_seconds",
+      "From the receipt of an epoch's record by a backup to the end of its execution",
+      ({ lag }) => lag?.executionDelay,
+    ),
+    family(
+      "replication_log_bytes_total",
+      "counter",
+      "Bytes that a primary has sent on its logging channels, state transfers included",
+      "primary",
+      ({ logBytes }) => Number(logBytes),
+    ),
+    histogram(
+      "output_commit_delay_seconds",
+      "How long output of a protected VM waited for acks, from its epoch's record to its release",
+      ({ lag }) => lag?.outputCommitDelay,
+    ),
+    {
+      name: "divergence_total",
+      type: "counter",
+      help: "Backups that were ejected because their state differed, as far as this control plane has recorded them",
+      samples: [{ labels: {}, value: recorded.divergences }],
+    },
+  ];
+}
+
+/** Buckets are cumulative here, and in seconds. */
+function histogramSamples(labels: Readonly<Record<string, string>>, { counts, sumUs }: DelayCounts): MetricSample[] {
+  let count = 0;
+  const buckets = [...DELAY_BOUNDS_US.map((us) => String(us / 1e6)), "+Inf"].map((le, bucket): MetricSample => {
+    count += counts[bucket] ?? 0;
+    return { suffix: "_bucket", labels: { ...labels, le }, value: count };
+  });
+  return [...buckets, { suffix: "_sum", labels, value: sumUs / 1e6 }, { suffix: "_count", labels, value: count }];
+}
