@@ -239,13 +239,15 @@ export class Regions {
       const bytes = this.pageBytes(page).slice();
       const { executed, entries } = this.decoded(page, seeds);
       const entered = new Set(entries);
-      for (const part of partition(bytes, executed, [...seeds, ...entries.slice(0, ENTRIES_MAX)])) {
-        if (part.seeds.some((seed) => !entered.has(seed))) sources.push({ page: bytes, ...part, delta });
-      }
       const hash = this.note(page, bytes);
       const before = this.askedOfPage.get(page);
+      const times = before?.hash === hash ? before.times + 1 : 1;
       if (this.askedOfPage.size >= COUNTED_MAX) this.askedOfPage.clear();
-      this.askedOfPage.set(page, { hash, times: before?.hash === hash ? before.times + 1 : 1 });
+      this.askedOfPage.set(page, { hash, times });
+      // Who comes back for more of a page takes all of it that was executed, rather than one function after the other.
+      for (const part of partition(bytes, executed, [...seeds, ...entries.slice(0, ENTRIES_MAX)], times > 1)) {
+        if (part.seeds.some((seed) => !entered.has(seed))) sources.push({ page: bytes, ...part, delta });
+      }
     }
     if (sources.length === 0) return;
     this.requested += sources.length;

@@ -44,7 +44,7 @@ export interface ControlFlow {
  * @param seeds offsets at which the guest enters often
  */
 export function findControlFlow(page: Uint8Array, executed: Uint8Array, seeds: readonly number[]): ControlFlow {
-  const { blocks, entries } = findBlocks(page, executed, seeds, REGION_INSTRUCTIONS_MAX);
+  const { blocks, entries } = findBlocks(page, executed, seeds, REGION_INSTRUCTIONS_MAX, false);
   return order(blocks, entries);
 }
 
@@ -79,12 +79,14 @@ function instructionAt(view: DataView, offset: number): Instruction | null {
  * The blocks that the seeds lead to by offset, and where they are entered: at seeds, where calls lead, and where the guest comes back.
  *
  * @param maximum instructions; what is furthest from the seeds is left out
+ * @param all also what was executed and is not led to from seeds, as functions are that other pages call
  */
 export function findBlocks(
   page: Uint8Array,
   executed: Uint8Array,
   seeds: readonly number[],
   maximum: number,
+  all: boolean,
 ): { blocks: Map<number, Block>; entries: Set<number> } {
   const view = new DataView(page.buffer, page.byteOffset, PAGE_BYTES);
   const entries = new Set(seeds);
@@ -98,7 +100,19 @@ export function findBlocks(
     waiting.push(offset);
   };
   for (const seed of seeds) lead(seed);
-  for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) {
+  let looked = all ? 0 : PAGE_BYTES;
+  /** The next one that nothing leads to, and that is no part of an instruction. */
+  const unled = (): number | undefined => {
+    for (; looked < PAGE_BYTES; looked += 2) {
+      if (executed[looked >> 1] === 0 || instructions.has(looked) || instructions.get(looked - 2)?.length === 4) continue;
+      entries.add(looked);
+      leaders.add(looked);
+      looked += 2;
+      return looked - 2;
+    }
+    return undefined;
+  };
+  for (let next = waiting.shift() ?? unled(); next !== undefined; next = waiting.shift() ?? unled()) {
     for (let offset = next; inPage(offset) && executed[offset >> 1] !== 0; ) {
       if (instructions.has(offset)) {
         leaders.add(offset);

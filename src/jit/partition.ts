@@ -18,14 +18,16 @@ export interface Part {
  * @param page 4096 bytes of code
  * @param executed one byte a halfword: 0 where nothing was executed yet
  * @param seeds offsets at which the guest enters
+ * @param all also what was executed and is not led to from seeds, as functions are that other pages call
  */
 export function partition(
   page: Uint8Array,
   executed: Uint8Array,
   seeds: readonly number[],
+  all: boolean,
   maximum: number = REGION_INSTRUCTIONS_MAX,
 ): readonly Part[] {
-  const { blocks, entries } = findBlocks(page, executed, seeds, Number.POSITIVE_INFINITY);
+  const { blocks, entries } = findBlocks(page, executed, seeds, Number.POSITIVE_INFINITY, all);
   const ways = [...blocks.values()].flatMap(waysOf);
   const offsets = [...blocks.values()].flatMap(({ instructions, end }) => [
     ...instructions.map(({ offset }) => offset),

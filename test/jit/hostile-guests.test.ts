@@ -26,7 +26,7 @@ const GUESTS: readonly (readonly [name: string, is: string, piece: bigint, mostR
   ["every-halfword", "that jumps to every halfword of a page", 40_000n, 200],
   ["rewrites-loop", "that rewrites its own loops at each pass", 500n, 100],
   ["aliases", "that maps a page at 512 addresses and changes it through them", 5_000n, 50],
-  ["scattered", "that fills memory with regions of one instruction", 10_000n, 300],
+  ["scattered", "that fills memory with regions of one instruction", 10_000n, 400],
 ];
 
 describe.each(GUESTS)("%s: a guest %s", (name, _, piece, mostRequests) => {

@@ -8,7 +8,7 @@ const MAXIMUM = 100;
 function check(words: readonly number[], seeds: readonly number[], starts: readonly number[]): (readonly number[])[] {
   const page = pageOf(words);
   const executed = new Uint8Array(2048).fill(1, 0, words.length * 2);
-  const parts = partition(page, executed, seeds, MAXIMUM);
+  const parts = partition(page, executed, seeds, false, MAXIMUM);
   expect(parts.map((part) => part.executed.indexOf(1) * 2)).toEqual(starts);
   // Each halfword is in one part.
   expect(executed.map((_, half) => parts.reduce((sum, part) => sum + (part.executed[half] ?? 0), 0))).toEqual(executed);
@@ -44,4 +44,14 @@ test("what another part jumps to is an entry, and where the guest comes back to 
     [0, 200],
     [240, 320, 360],
   ]);
+});
+
+test("all that was executed is what nothing leads to, too", () => {
+  const words = [...plain(9), RETURN, ...plain(4), RETURN, ...plain(4), RETURN];
+  const page = pageOf(words);
+  // All but the second function; each instruction is marked where it begins.
+  const executed = Uint8Array.from({ length: 2048 }, (_, half) => (half % 2 === 0 && half < 40 && (half < 20 || half >= 30) ? 1 : 0));
+  const seedsOf = (all: boolean) => partition(page, executed, [8], all).map(({ seeds }) => [...seeds].sort((a, b) => a - b));
+  expect(seedsOf(false)).toEqual([[8]]);
+  expect(seedsOf(true)).toEqual([[0, 8, 60]]);
 });
