@@ -11,6 +11,8 @@ export interface Figure {
   /** How many runs or samples. */
   readonly n: number;
   readonly goal?: number;
+  /** Of `p99`. */
+  readonly goalP99?: number;
   readonly better: "lower" | "higher";
   /** Compared with QEMU's translator, plain, and counting instructions as we do; above 1 ours is faster. */
   readonly ratioToQemu?: number;
@@ -28,6 +30,8 @@ export interface BenchOptions {
   readonly kills?: number;
   /** Of `kills-in-a-row`: it ends then, whatever number it has come to. */
   readonly minutes?: number;
+  /** Of `density`: protected pairs. */
+  readonly pairs?: number;
 }
 
 export interface BenchLine extends Figure {
@@ -53,9 +57,20 @@ export function benchLine(figure: Figure): BenchLine {
   };
 }
 
-function goalsMet({ value, better, goal, ratioToQemu, ratioToQemuIcount, goalRatioToQemu, goalRatioToQemuIcount }: Figure): boolean[] {
+function goalsMet({
+  value,
+  p99,
+  better,
+  goal,
+  goalP99,
+  ratioToQemu,
+  ratioToQemuIcount,
+  goalRatioToQemu,
+  goalRatioToQemuIcount,
+}: Figure): boolean[] {
   const goals: boolean[] = [];
   if (goal !== undefined) goals.push(better === "lower" ? value <= goal : value >= goal);
+  if (goalP99 !== undefined && p99 !== undefined) goals.push(better === "lower" ? p99 <= goalP99 : p99 >= goalP99);
   if (goalRatioToQemu !== undefined) goals.push((ratioToQemu ?? 0) >= goalRatioToQemu);
   if (goalRatioToQemuIcount !== undefined) goals.push((ratioToQemuIcount ?? 0) >= goalRatioToQemuIcount);
   return goals;

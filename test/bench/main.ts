@@ -1,5 +1,5 @@
 /**
- * `npm run bench [-- NAME…] [--table] [--kills N] [--minutes M]`: measures, and prints one JSON line a figure on stdout and nothing else there.
+ * `npm run bench [-- NAME…] [--table] [--kills N] [--minutes M] [--pairs N]`: measures, and prints one JSON line a figure on stdout and nothing else there.
  *
  * A bench checks its own result and throws where it is wrong: then there is no line, and the exit status is 1.
  */
@@ -7,16 +7,20 @@
 import { parseArgs } from "node:util";
 import { type BenchLine, type BenchOptions, benchLine, type Figure } from "./bench-line.ts";
 import { boot } from "./boot.ts";
+import { density } from "./density.ts";
 import { earlyStop } from "./early-stop.ts";
 import { engineBoot } from "./engine-boot.ts";
 import { engineGuest } from "./engine-guest.ts";
 import { engineLoops } from "./engine-loops.ts";
 import { failover } from "./failover.ts";
 import { WORKLOADS } from "./guest-workloads.ts";
+import { hash } from "./hash.ts";
 import { killsInARow } from "./kills-in-a-row.ts";
+import { lag } from "./lag.ts";
 import { log } from "./log.ts";
 import { memory } from "./memory.ts";
 import { np } from "./np.ts";
+import { outputLatency } from "./output-latency.ts";
 
 /** What a name on the command line runs; a bench may print figures of several names, measured in one run. */
 const BENCHES: Readonly<Record<string, (workloads: readonly string[], options: BenchOptions) => AsyncIterable<Figure>>> = {
@@ -27,12 +31,16 @@ const BENCHES: Readonly<Record<string, (workloads: readonly string[], options: B
   "early-stop": earlyStop,
   failover: (_workloads, options) => failover(options),
   log,
+  lag,
   np,
+  "output-latency": outputLatency,
+  hash,
   memory,
   "kills-in-a-row": (_workloads, options) => killsInARow(options),
+  density: (_workloads, options) => density(options),
 };
 /** Benches that run only where they are named: they take long. */
-const NAMED_ONLY = new Set(["kills-in-a-row"]);
+const NAMED_ONLY = new Set(["kills-in-a-row", "density"]);
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   engine: ["engine:loops", "engine:guest", "engine:boot"],
   interpreter: ["boot"],
@@ -43,10 +51,10 @@ const WORKLOAD = /^(engine:guest):(.+)$/;
 
 const { values, positionals: names } = parseArgs({
   allowPositionals: true,
-  options: { table: { type: "boolean" }, kills: { type: "string" }, minutes: { type: "string" } },
+  options: { table: { type: "boolean" }, kills: { type: "string" }, minutes: { type: "string" }, pairs: { type: "string" } },
 });
 const table = values.table === true;
-const options: BenchOptions = { ...numberOf("kills"), ...numberOf("minutes") };
+const options: BenchOptions = { ...numberOf("kills"), ...numberOf("minutes"), ...numberOf("pairs") };
 const wanted = new Map<string, string[]>();
 for (const name of names.length === 0
   ? Object.keys(BENCHES).filter((name) => !NAMED_ONLY.has(name))
@@ -72,7 +80,7 @@ for (const [name, parts] of wanted) {
 }
 process.exit(failed ? 1 : 0);
 
-function numberOf(name: "kills" | "minutes"): BenchOptions {
+function numberOf(name: "kills" | "minutes" | "pairs"): BenchOptions {
   const text = values[name];
   if (text === undefined) return {};
   const value = Number(text);
@@ -90,10 +98,11 @@ function print(line: BenchLine): void {
   const ratios = line.ratioToQemu === undefined ? "" : `  x${line.ratioToQemu} of QEMU, x${line.ratioToQemuIcount} of icount`;
   const goals = [
     ...(line.goal === undefined ? [] : [line.goal]),
+    ...(line.goalP99 === undefined ? [] : [`p99 ${line.goalP99}`]),
     ...(line.goalRatioToQemu === undefined ? [] : [`x${line.goalRatioToQemu} and x${line.goalRatioToQemuIcount}`]),
   ];
   const goal = goals.length === 0 ? "" : `  goal ${goals.join(", ")} ${line.met ? "met" : "missed"}`;
   process.stdout.write(
-    `${line.bench.padEnd(12)} ${line.name.padEnd(22)} ${String(line.value).padStart(10)} ${line.unit.padEnd(8)}${tail}${ratios}  n ${line.n}${goal}\n`,
+    `${line.bench.padEnd(15)} ${line.name.padEnd(22)} ${String(line.value).padStart(10)} ${line.unit.padEnd(8)}${tail}${ratios}  n ${line.n}${goal}\n`,
   );
 }
