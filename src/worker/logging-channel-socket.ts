@@ -32,6 +32,16 @@ interface LoggingChannelHandlers {
   readonly onClosed: (error: Error | null) => void;
 }
 
+/** Parts of the state that are compressed at once: the next one, while the first waits for this thread. The guest needs a processor too. */
+const COMPRESSING_MAX = 2;
+
+interface WaitingState {
+  readonly kind: "state";
+  readonly pages: Uint8Array;
+  /** Null: its turn has not come. */
+  compressed: Promise<Uint8Array> | null;
+}
+
 /** One established channel. */
 export class LoggingChannelSocket {
   private handlers: LoggingChannelHandlers | null = null;
@@ -42,7 +52,7 @@ export class LoggingChannelSocket {
   /** Of these, compressed state. */
   stateBytesSent = 0;
   /** What waits for the part of the state in front to be compressed, which is the first of them. */
-  private readonly waiting: (LoggingChannelMessage | { readonly kind: "state"; readonly pages: Uint8Array })[] = [];
+  private readonly waiting: (LoggingChannelMessage | WaitingState)[] = [];
 
   constructor(
     private readonly socket: Socket,
@@ -72,16 +82,31 @@ export class LoggingChannelSocket {
     else this.write(message);
   }
 
-  /** Sends captured state, compressed, in its place among the other messages. One part at a time is compressed. */
+  /** Sends captured state, compressed, in its place among the other messages. */
   sendState(pages: Uint8Array): void {
     if (this.closed || this.socket.destroyed) return;
-    this.waiting.push({ kind: "state", pages });
-    if (this.waiting.length === 1) void this.compressWaiting();
+    this.waiting.push({ kind: "state", pages, compressed: null });
+    if (this.waiting.length > 1) this.compressNext();
+    else this.sendWaiting().catch((error: Error) => this.socket.destroy(error));
   }
 
-  private async compressWaiting(): Promise<void> {
+  private compressNext(): void {
+    let compressing = 0;
+    for (const next of this.waiting) {
+      if (next.kind !== "state") continue;
+      if (++compressing > COMPRESSING_MAX) return;
+      if (next.compressed !== null) continue;
+      next.compressed = compressState(next.pages);
+      // Whoever waits for it hears of it; nobody does where the channel has ended.
+      next.compressed.catch(() => {});
+    }
+  }
+
+  private async sendWaiting(): Promise<void> {
     for (let next = this.waiting[0]; next !== undefined; next = this.waiting[0]) {
-      const message = next.kind === "state" ? ({ kind: "statePages", pages: await compressState(next.pages) } as const) : next;
+      this.compressNext();
+      const message =
+        next.kind === "state" ? ({ kind: "statePages", pages: await (next.compressed ?? compressState(next.pages)) } as const) : next;
       if (this.closed || this.socket.destroyed) return;
       this.waiting.shift();
       const before = this.bytesSent;

@@ -9,8 +9,11 @@ import { promisify } from "node:util";
 import { brotliCompress, brotliDecompressSync, constants } from "node:zlib";
 import { UnderstudyError } from "../base/errors.ts";
 
-/** Pages are captured, compressed, sent, reported as applied in parts of so many bytes: on a slow line each is a sign of life. */
-export const STATE_PART_BYTES = 128 * 1024;
+/**
+ * Pages are captured, compressed, sent, reported as applied in parts of so many bytes. Each is a sign of life, so that a slow line
+ * is no silence; and each wakes six threads one after the other, which a busy host makes wait, so that many small ones take long.
+ */
+export const STATE_PART_BYTES = 512 * 1024;
 
 /** A part ends with the page that reaches its bound, and the last one has the three pages more that always change. */
 const PART_BYTES_MAX = STATE_PART_BYTES + 8 * 4096;

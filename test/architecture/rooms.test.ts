@@ -69,7 +69,7 @@ test("the machine imports nothing but itself and the numbers of the specificatio
 /** If the simulator needed more of the product than this, logic would have leaked into the shell. */
 const SIMULATED = ["src/base/", "src/isa/", "src/engine/", "src/hypervisor/", "src/wire/", "src/control/domain/"];
 /** Those that are no part of a simulated world: the command, the tests, and who loads a guest from disk. */
-const AROUND_THE_SIMULATOR = ["main.ts", "guests.ts", "simulation.test.ts"];
+const AROUND_THE_SIMULATOR = ["main.ts", "guests.ts", "simulation.test.ts", "transfer-deaths.test.ts"];
 
 test("the simulator imports pure rooms and the control plane's pure decisions, and asks for no date and no chance", () => {
   const wrong: string[] = [];
