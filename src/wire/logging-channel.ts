@@ -136,14 +136,48 @@ class DirectionState {
   appliedInstant = 0n;
 }
 
+/** What a record has become, for an encoder that remembered `before`; `after` it remembers that. */
+interface EncodedRecord {
+  readonly term: bigint;
+  readonly before: RecordContext;
+  readonly after: RecordContext;
+  readonly bytes: Uint8Array;
+}
+
+/** The parts of a `DirectionState` that a record's bytes hang on. */
+type RecordContext = Pick<DirectionState, "term" | "epoch" | "time" | "rate" | "instant" | "inputSession">;
+
+/**
+ * A record goes to every backup, and what their encoders remember is mostly the same: then it is encoded once. Nothing else
+ * hangs on this, since the same frame in the same state is the same bytes.
+ */
+const encodedRecords = new WeakMap<EpochRecord, EncodedRecord>();
+
 /** One direction of one connection, writing side. */
 export class LoggingChannelEncoder {
   private readonly state = new DirectionState();
   private readonly writer = new ByteWriter(512);
 
-  /** @returns the frame's bytes, in a buffer of their own */
+  /** @returns the frame's bytes; other encoders may have given the same array, so nobody writes to it */
   encode(frame: LoggingChannelFrame): Uint8Array {
     if (frame.kind === "statePages") return statePagesFrame(frame.pages);
+    if (frame.kind === "epoch") return this.encodeRecord(frame);
+    return this.encodeAnew(frame);
+  }
+
+  private encodeRecord(frame: Extract<LoggingChannelMessage, { kind: "epoch" }>): Uint8Array {
+    const known = encodedRecords.get(frame.record);
+    if (known !== undefined && known.term === frame.term && sameContext(known.before, this.state)) {
+      Object.assign(this.state, known.after);
+      return known.bytes;
+    }
+    const before = recordContext(this.state);
+    const bytes = this.encodeAnew(frame);
+    encodedRecords.set(frame.record, { term: frame.term, before, after: recordContext(this.state), bytes });
+    return bytes;
+  }
+
+  private encodeAnew(frame: Exclude<LoggingChannelFrame, { kind: "statePages" }>): Uint8Array {
     this.writer.u8(TYPE[frame.kind]);
     this.payload(frame);
     const body = this.writer.take();
@@ -271,6 +305,21 @@ export class LoggingChannelEncoder {
     }
     writer.varint(input.offset).blob(input.bytes);
   }
+}
+
+function recordContext({ term, epoch, time, rate, instant, inputSession }: RecordContext): RecordContext {
+  return { term, epoch, time, rate, instant, inputSession };
+}
+
+function sameContext(a: RecordContext, b: RecordContext): boolean {
+  return (
+    a.epoch === b.epoch &&
+    a.instant === b.instant &&
+    a.time === b.time &&
+    a.term === b.term &&
+    a.rate === b.rate &&
+    a.inputSession === b.inputSession
+  );
 }
 
 /**

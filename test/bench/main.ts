@@ -5,6 +5,7 @@
  */
 
 import { parseArgs } from "node:util";
+import { backups } from "./backups.ts";
 import { type BenchLine, type BenchOptions, benchLine, type Figure } from "./bench-line.ts";
 import { boot } from "./boot.ts";
 import { density } from "./density.ts";
@@ -21,6 +22,7 @@ import { log } from "./log.ts";
 import { memory } from "./memory.ts";
 import { np } from "./np.ts";
 import { outputLatency } from "./output-latency.ts";
+import { repair } from "./repair.ts";
 
 /** What a name on the command line runs; a bench may print figures of several names, measured in one run. */
 const BENCHES: Readonly<Record<string, (workloads: readonly string[], options: BenchOptions) => AsyncIterable<Figure>>> = {
@@ -30,12 +32,14 @@ const BENCHES: Readonly<Record<string, (workloads: readonly string[], options: B
   "engine:boot": engineBoot,
   "early-stop": earlyStop,
   failover: (_workloads, options) => failover(options),
+  repair: (_workloads, options) => repair(options),
   log,
   lag,
   np,
   "output-latency": outputLatency,
   hash,
   memory,
+  backups,
   "kills-in-a-row": (_workloads, options) => killsInARow(options),
   density: (_workloads, options) => density(options),
 };
@@ -44,7 +48,6 @@ const NAMED_ONLY = new Set(["kills-in-a-row", "density"]);
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   engine: ["engine:loops", "engine:guest", "engine:boot"],
   interpreter: ["boot"],
-  repair: ["failover"],
 };
 /** `engine:guest:gzip` is that workload alone. */
 const WORKLOAD = /^(engine:guest):(.+)$/;

@@ -130,6 +130,35 @@ describe("the logging channel's frames", () => {
     expect(out).toEqual(frames);
   });
 
+  test("frames that go to several backups, which came at different times, come out at each as they went in", () => {
+    fc.assert(
+      fc.property(fc.array(anyFrame, { minLength: 1, maxLength: 12 }), fc.array(fc.nat(12), { maxLength: 3 }), (frames, starts) => {
+        const encoders = [0, ...starts].map((start) => ({ start, encoder: new LoggingChannelEncoder(), decoder: openDecoder() }));
+        const out = encoders.map((): LoggingChannelFrame[] => []);
+        for (const [at, frame] of frames.entries()) {
+          for (const [i, { start, encoder, decoder }] of encoders.entries()) {
+            if (at >= start) out[i]?.push(...decoder.push(encoder.encode(frame)));
+          }
+        }
+        for (const [i, { start }] of encoders.entries()) expect(out[i]).toEqual(frames.slice(start));
+      }),
+      { numRuns: 200 },
+    );
+  });
+
+  test("a record for several backups is encoded once, as soon as their encoders remember the same", () => {
+    const [first, second] = [new LoggingChannelEncoder(), new LoggingChannelEncoder()];
+    const epoch = (number: number): LoggingChannelFrame => ({
+      kind: "epoch",
+      term: 3n,
+      record: { epoch: BigInt(number), clock: { time: 40n, rate: 7 }, inputs: [], endInstant: BigInt(1000 + number), stateHash: null },
+    });
+    first.encode(epoch(1));
+    const [joins, follows] = [epoch(2), epoch(3)];
+    expect(second.encode(joins)).not.toBe(first.encode(joins));
+    expect(second.encode(follows)).toBe(first.encode(follows));
+  });
+
   test("decoded bytes do not change when the chunk's buffer is used again", () => {
     const chunk = encodeAll([{ kind: "statePages", pages: Uint8Array.of(1, 2, 3) }]);
     const [frame] = openDecoder().push(chunk);
