@@ -82,10 +82,12 @@ function hintFor(error: UnderstudyError): string | null {
       return "See which there are: understudy image ls. Get the default one: understudy image pull debian";
     case "worker_not_found":
       return "See which there are: understudy worker ls";
+    case "operation_not_found":
+      return "See which there are: understudy op ls";
     case "worker_not_drained":
       return "Move its replicas off first: understudy worker drain NAME. Or, if its process is dead: understudy worker fence NAME";
     case "name_taken":
-      return "Choose another name, or delete the VM that has it: understudy vm kill NAME";
+      return "Choose another name, or delete the VM that has it: understudy vm rm NAME";
     case "not_protected":
       return "Wait for a backup: understudy vm wait NAME --for protected";
     case "console_writer_busy":

@@ -1,18 +1,14 @@
 /** `understudy vm kill <vm>` */
 import type { Command } from "commander";
-import { connect } from "./connection.ts";
-import { parseInteger } from "./output.ts";
-import { note, print, type Shell } from "./shell.ts";
+import type { Shell } from "./shell.ts";
+import { addVmVerb } from "./vm-verb.ts";
 
 export function addVmKill(vm: Command, shell: Shell): void {
-  vm.command("kill")
-    .description("end a VM at once and delete it, also where its workers are gone")
-    .argument("<vm>", "id or name")
-    .option("--timeout <seconds>", "how long to wait for the end", parseInteger(1, 86_400), 60)
-    .action(async (name: string, options: { readonly timeout: number }, command: Command) => {
-      const operation = await connect(command, shell).vms.delete(name, { signal: shell.signal });
-      await operation.result({ timeoutMs: options.timeout * 1000, signal: shell.signal });
-      print(shell, operation.resource.vmId ?? name);
-      note(shell, `Deleted ${name}`);
-    });
+  addVmVerb(vm, shell, {
+    name: "kill",
+    description: "end the guest of a VM at once; the VM stays, stopped",
+    done: "Killed",
+    timeout: 60,
+    order: (found, _options, call) => found.kill(call),
+  });
 }

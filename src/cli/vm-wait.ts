@@ -1,5 +1,5 @@
 /** `understudy vm wait <vm>` */
-import { type Command, Option } from "commander";
+import { type Command, InvalidArgumentError } from "commander";
 import type { WaitTarget } from "../sdk/index.ts";
 import { connect, formatOf } from "./connection.ts";
 import { outputOption, parseInteger, printOne } from "./output.ts";
@@ -12,15 +12,13 @@ interface Options {
   readonly timeout: number;
 }
 
+const TARGETS = ["running", "paused", "protected", "fully_protected", "stopped", "settled", "deleted"] as const;
+
 export function addVmWait(vm: Command, shell: Shell): void {
   vm.command("wait")
     .description("wait until a VM is somewhere; exits 5 where it takes too long, 4 where it cannot get there")
     .argument("<vm>", "id or name")
-    .addOption(
-      new Option("--for <target>", "what to wait for")
-        .choices(["running", "protected", "fully_protected", "stopped", "deleted"])
-        .default("protected"),
-    )
+    .option("--for <target>", `${TARGETS.join(", ")}, or condition:TYPE=STATUS`, parseTarget, "protected")
     .option("--timeout <seconds>", "how long to wait", parseInteger(0, 86_400), 60)
     .addOption(outputOption())
     .action(async (name: string, options: Options, command: Command) => {
@@ -28,4 +26,11 @@ export function addVmWait(vm: Command, shell: Shell): void {
       await waitShown(shell, found, options.for, options.timeout * 1000);
       printOne(shell, formatOf(command), found.resource, VM_LISTING);
     });
+}
+
+function parseTarget(text: string): WaitTarget {
+  const word = TARGETS.find((target) => target === text);
+  if (word !== undefined) return word;
+  if (/^condition:[A-Za-z]+=(True|False|Unknown)$/.test(text)) return text as WaitTarget;
+  throw new InvalidArgumentError(`It is one of ${TARGETS.join(", ")}, or condition:TYPE=STATUS, such as condition:Ready=True.`);
 }

@@ -16,6 +16,7 @@ import { metricsRoute } from "./routes/metrics.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { documentRoute, healthRoutes, versionRoute } from "./routes/service.ts";
 import { MERGE_PATCH, vmPatchRoute } from "./routes/vm-patch.ts";
+import { vmVerbRoutes } from "./routes/vm-verbs.ts";
 import { vmWaitRoute } from "./routes/vm-wait.ts";
 import { vmRoutes } from "./routes/vms.ts";
 import { workerVerbRoutes } from "./routes/worker-verbs.ts";
@@ -75,6 +76,7 @@ export async function buildApp(control: ControlPlane): Promise<PublicApp> {
     await v1.register(versionRoute());
     await v1.register(vmRoutes(control));
     await v1.register(vmPatchRoute(control));
+    await v1.register(vmVerbRoutes(control));
     await v1.register(vmWaitRoute(control));
     await v1.register(failoverRoutes(control));
     await v1.register(consoleRoute(control));

@@ -8,6 +8,7 @@ export type { Resync, UnderstudyEvent, WatchOptions } from "./events.ts";
 export type { Image } from "./images.ts";
 export type { OperationResource } from "./operation.ts";
 export { Operation } from "./operation.ts";
+export type { ListOperationsOptions } from "./operations.ts";
 export type { Page } from "./paged-list.ts";
 export { PagedList } from "./paged-list.ts";
 export type { UnderstudyOptions } from "./understudy.ts";

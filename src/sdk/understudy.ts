@@ -3,6 +3,7 @@ import { createRawClient, type RawClient, type Schemas, unwrap } from "./client.
 import { environmentVariable, isNode, readTextFile } from "./environment.ts";
 import { Events } from "./events.ts";
 import { Images } from "./images.ts";
+import { Operations } from "./operations.ts";
 import { openSocket } from "./socket.ts";
 import { Transport } from "./transport.ts";
 import { Vms } from "./vms.ts";
@@ -34,6 +35,7 @@ export class Understudy {
   readonly vms: Vms;
   readonly workers: Workers;
   readonly images: Images;
+  readonly operations: Operations;
   readonly events: Events;
 
   constructor(options: UnderstudyOptions = {}) {
@@ -52,6 +54,7 @@ export class Understudy {
     this.vms = new Vms({ raw: this.raw, console: { url: this.url, token, open: openSocket, backoff: { baseMs: 50, capMs: 2_000 } } });
     this.workers = new Workers(this.raw);
     this.images = new Images(this.raw);
+    this.operations = new Operations(this.raw);
     this.events = new Events(transport, backoff);
   }
 

@@ -12,7 +12,16 @@ export type VmResource = Schemas["Vm"];
 export type Replica = Schemas["Replica"];
 export type Failover = Schemas["Failover"];
 export type FailoverMode = Schemas["FailoverRequest"]["mode"];
-export type WaitTarget = "running" | "protected" | "fully_protected" | "stopped" | "deleted";
+/** `settled`: nothing is on its way. `condition:Protected=True` and the like: a type and a status of `status.conditions`. */
+export type WaitTarget =
+  | "running"
+  | "paused"
+  | "protected"
+  | "fully_protected"
+  | "stopped"
+  | "settled"
+  | "deleted"
+  | `condition:${string}=${"True" | "False" | "Unknown"}`;
 
 type VmSpecRequest = Schemas["VmSpecRequest"];
 type Labels = NonNullable<Schemas["CreateVmRequest"]["labels"]>;
@@ -219,9 +228,48 @@ export class Vm {
     });
   }
 
+  /** Another guest from the VM's image, for one that is stopped or failed. The operation ends when it runs. */
+  async start(call: CallOptions = {}): Promise<Operation<void>> {
+    return this.operation(await this.dependencies.raw.POST("/v1/vms/{vm}/start", this.verb(call)));
+  }
+
+  /** Has the guest power itself off, and ends it where it has not within `graceMs`. A stopped VM holds no memory. */
+  async stop(options: { readonly graceMs?: number } & CallOptions = {}): Promise<Operation<void>> {
+    const body = options.graceMs === undefined ? {} : { graceMs: options.graceMs };
+    return this.operation(await this.dependencies.raw.POST("/v1/vms/{vm}/stop", { ...this.verb(options), body }));
+  }
+
+  /** Ends the guest at once, also where its workers are gone. The VM stays, stopped. */
+  async kill(call: CallOptions = {}): Promise<Operation<void>> {
+    return this.operation(await this.dependencies.raw.POST("/v1/vms/{vm}/kill", this.verb(call)));
+  }
+
+  /** Has the guest stand still, with its time; it stays protected. */
+  async pause(call: CallOptions = {}): Promise<Operation<void>> {
+    return this.operation(await this.dependencies.raw.POST("/v1/vms/{vm}/pause", this.verb(call)));
+  }
+
+  /** Has a paused guest go on at the next instruction. */
+  async resume(call: CallOptions = {}): Promise<Operation<void>> {
+    return this.operation(await this.dependencies.raw.POST("/v1/vms/{vm}/resume", this.verb(call)));
+  }
+
+  /** Ends the guest, and starts another one. The operation ends when that one runs. */
+  async reset(call: CallOptions = {}): Promise<Operation<void>> {
+    return this.operation(await this.dependencies.raw.POST("/v1/vms/{vm}/reset", this.verb(call)));
+  }
+
   async delete(call: { readonly signal?: AbortSignal } = {}): Promise<Operation<void>> {
     const operation = unwrap(await this.dependencies.raw.DELETE("/v1/vms/{vm}", { params: { path: { vm: this.id } }, ...signalOf(call) }));
     return new Operation(this.dependencies.raw, operation, () => undefined);
+  }
+
+  private verb(call: CallOptions) {
+    return { params: { path: { vm: this.id }, header: idempotencyHeader(call) }, ...signalOf(call) };
+  }
+
+  private operation(answer: Parameters<typeof unwrap<Schemas["Operation"]>>[0]): Operation<void> {
+    return new Operation(this.dependencies.raw, unwrap(answer), () => undefined);
   }
 }
 

@@ -184,7 +184,7 @@ const WORKER_MESSAGES = union("type", {
     replicas: list(replicaReport),
   }),
   replicaReport: object({ report: replicaReport }),
-  replicaGone: object({ replicaId: string }),
+  replicaGone: object({ replicaId: string, consoleEnd: nullable(u64) }),
   arbiterRequest: object({
     requestId: string,
     vmId: string,

@@ -162,8 +162,11 @@ export type ArbiterRequestMessage =
 export type WorkerMessage =
   | WorkerHello
   | { readonly type: "replicaReport"; readonly report: ReplicaReport }
-  /** The worker does not have this replica (any more): answer to `dropReplica`, or to a message that names an unknown one. */
-  | { readonly type: "replicaGone"; readonly replicaId: string }
+  /**
+   * The worker does not have this replica (any more): answer to `dropReplica`, or to a message that names an unknown one.
+   * `consoleEnd`: up to where it had let the guest's output go; null where it does not know.
+   */
+  | { readonly type: "replicaGone"; readonly replicaId: string; readonly consoleEnd: U64String | null }
   | {
       readonly type: "arbiterRequest";
       readonly requestId: string;

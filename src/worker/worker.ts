@@ -306,6 +306,7 @@ export class Worker {
 
   private dropReplica(replicaId: string, reason: string): void {
     const hosted = this.replicas.get(replicaId);
+    let consoleEnd: string | null = null;
     if (hosted !== undefined) {
       hosted.log.info({ reason }, "replica dropped");
       this.dialler.cancel(replicaId);
@@ -313,15 +314,16 @@ export class Worker {
       this.replicas.delete(replicaId);
       this.changed.delete(replicaId);
       hosted.driver.close();
+      consoleEnd = hosted.driver.history.released.toString();
       for (const relay of this.consoles.values()) relay.replicaDropped(hosted.driver);
     }
-    this.control.broadcast({ type: "replicaGone", replicaId });
+    this.control.broadcast({ type: "replicaGone", replicaId, consoleEnd });
   }
 
   /** An order that names a replica which is not here is answered with `replicaGone`. */
   private find(replicaId: string): HostedReplica | undefined {
     const hosted = this.replicas.get(replicaId);
-    if (hosted === undefined) this.control.broadcast({ type: "replicaGone", replicaId });
+    if (hosted === undefined) this.control.broadcast({ type: "replicaGone", replicaId, consoleEnd: null });
     return hosted;
   }
 

@@ -142,9 +142,38 @@ describe("other commands", () => {
     expect(JSON.parse(stdout)).toEqual(vm);
   });
 
-  it("vm kill deletes and prints the id", async () => {
+  it("vm stop waits for the operation, and shows the VM as it is then", async () => {
+    const operation = { id: "op_1", kind: "vm.stop", state: "running", vmId: "vm_1", result: null, error: null };
+    const { code, stdout, stderr, api } = await against(
+      {
+        "GET /v1/vms/demo": vm,
+        "GET /v1/vms/vm_1": vmResource({}, { state: "stopped" }),
+        "POST /v1/vms/vm_1/stop": operation,
+        "GET /v1/operations/op_1": { ...operation, state: "succeeded" },
+      },
+      ...["vm", "stop", "demo", "--grace", "5", "-o", "json"],
+    );
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "Stopped demo\n" });
+    expect(JSON.parse(stdout).status.state).toBe("stopped");
+    expect(api.asked[1]?.body).toEqual({ graceMs: 5000 });
+    expect(api.asked[1]?.headers["idempotency-key"]).toBeDefined();
+  });
+
+  it.each(["start", "kill", "pause", "resume", "reset"])(
+    "vm %s orders it, and with --no-wait says which operation goes on",
+    async (verb) => {
+      const operation = { id: "op_1", kind: `vm.${verb}`, state: "running", vmId: "vm_1", result: null, error: null };
+      const { code, stdout, stderr } = await against(
+        { "GET /v1/vms/demo": vm, "GET /v1/vms/vm_1": vm, [`POST /v1/vms/vm_1/${verb}`]: operation },
+        ...["vm", verb, "demo", "--no-wait", "-o", "name"],
+      );
+      expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "demo\n", stderr: "Operation op_1 goes on\n" });
+    },
+  );
+
+  it("vm rm deletes and prints the id", async () => {
     const operation = { id: "op_1", kind: "vm.delete", state: "succeeded", vmId: "vm_1", result: null, error: null };
-    const { code, stdout, stderr, api } = await against({ "DELETE /v1/vms/demo": operation }, "vm", "kill", "demo");
+    const { code, stdout, stderr, api } = await against({ "DELETE /v1/vms/demo": operation }, "vm", "rm", "demo");
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "vm_1\n", stderr: "Deleted demo\n" });
     expect(api.asked).toHaveLength(1);
   });

@@ -52,7 +52,7 @@ export class TermRow {
       primarySinceTerm,
       synced: [...synced],
       transition,
-      desiredState: "running",
+      wanted: true,
       isCandidate: isCandidate && request.kind === "addBackup" && !this.writtenOff.has(request.backup),
     };
   }

@@ -69,7 +69,7 @@ const WORKER: readonly WorkerMessage[] = [
     replicas: [report],
   },
   { type: "replicaReport", report },
-  { type: "replicaGone", replicaId: "rep_1" },
+  { type: "replicaGone", consoleEnd: "77", replicaId: "rep_1" },
   { type: "arbiterRequest", requestId: "1", vmId: "vm_1", replicaId: "rep_1", request: { kind: "promote", term: "1" } },
   {
     type: "arbiterRequest",
@@ -131,7 +131,9 @@ describe("a message", () => {
   );
 
   test("may say more than this build knows", () => {
-    expect(decodeWorkerMessage('{"type":"replicaGone","replicaId":"rep_1","since":7}')).toMatchObject({ replicaId: "rep_1" });
+    expect(decodeWorkerMessage('{"type":"replicaGone","replicaId":"rep_1","consoleEnd":null,"since":7}')).toMatchObject({
+      replicaId: "rep_1",
+    });
   });
 });
 

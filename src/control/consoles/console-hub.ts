@@ -11,7 +11,7 @@ import { type Database, newId } from "../db/database.ts";
 import type { Presence } from "../db/presence.ts";
 import type { VmRow } from "../db/schema.ts";
 import type { EventDraft } from "../domain/events.ts";
-import type { VmState } from "../domain/vm-state.ts";
+import { hasGuest, type VmState } from "../domain/vm-state.ts";
 import { ApiError, invalidField } from "../errors/api-error.ts";
 import type { ConsoleServerMessage } from "../schemas/console.ts";
 import type { ControlSettings } from "../settings.ts";
@@ -113,15 +113,15 @@ export class ConsoleHub {
       });
     }
     this.follow(console);
-    const hasGuest = vm.state === "running";
-    if (hasGuest && !(await console.settled(() => console.isFollowing || console.isEnded, ANSWER_MS))) {
+    const answers = hasGuest(vm.state);
+    if (answers && !(await console.settled(() => console.isFollowing || console.isEnded, ANSWER_MS))) {
       throw new ApiError("worker_timeout", `Cannot attach: no primary of the VM answered within ${ANSWER_MS} ms`, {
         details: { retryAfterMs: 1000 },
       });
     }
     const from = await resolveFrom(console, request.from);
     const inputSession = request.inputSession ?? randomUUID();
-    if (request.mode === "write" && hasGuest && !console.isEnded) {
+    if (request.mode === "write" && answers && !console.isEnded) {
       const session = console.session(inputSession);
       if (!(await console.settled(() => session.isKnown || console.isEnded, ANSWER_MS))) {
         throw new ApiError("worker_timeout", `Cannot write: the primary did not answer within ${ANSWER_MS} ms`, {
@@ -207,7 +207,7 @@ export class ConsoleHub {
     const since = this.drainingSince.get(vmId) ?? nowMs;
     this.drainingSince.set(vmId, since);
     const console =
-      this.consoles.get(vmId) ?? (primary === null ? null : this.newConsole(vmId, "stopped", Number(primary.report.term), 0n));
+      this.consoles.get(vmId) ?? (primary === null ? null : this.newConsole(vmId, "stopped", BigInt(primary.report.term), 0n, 0n));
     if (console !== null) this.follow(console);
     const done = console === null || console.isEnded || primary === null || primary.report.guestHalt === null || nowMs - since > DRAIN_MS;
     if (!done) return false;
@@ -224,18 +224,19 @@ export class ConsoleHub {
   }
 
   private consoleOf(vm: VmRow): VmConsole {
-    const console = this.consoles.get(vm.id) ?? this.newConsole(vm.id, vm.state, Number(vm.term), vm.consoleEnd);
+    const console = this.consoles.get(vm.id) ?? this.newConsole(vm.id, vm.state, vm.term, vm.guestTerm, vm.consoleEnd);
     console.state = vm.state;
     return console;
   }
 
-  private newConsole(vmId: string, state: VmState, term: number, consoleEnd: bigint): VmConsole {
+  private newConsole(vmId: string, state: VmState, term: bigint, guestTerm: bigint, consoleEnd: bigint): VmConsole {
     const { settings, log } = this.options;
     const console = new VmConsole({
       vmId,
       keepBytes: settings.consoleWindowBytes,
       state,
-      term,
+      term: Number(term),
+      guestTerm,
       consoleEnd,
       log,
       nextSubscription: () => {
@@ -249,7 +250,7 @@ export class ConsoleHub {
   }
 
   private follow(console: VmConsole): void {
-    const primary = this.options.workers.primaryOf(console.vmId);
+    const primary = this.options.workers.primaryOf(console.vmId, console.guestTerm);
     if (primary !== null) console.follow(primary.link, primary.report);
   }
 
@@ -288,6 +289,10 @@ export class ConsoleHub {
         case "vm.state.changed":
           console.state = data["state"] as unknown as VmState;
           console.broadcast({ type: "state", state: console.state, reason: event.cause ?? null });
+          if (console.state === "provisioning") console.beginGuest(event.term ?? 0n);
+          // A guest that ended itself says so on its console, after all that it wrote.
+          else if ((console.state === "stopped" || console.state === "failed") && !event.cause?.startsWith("guest_"))
+            console.finish("vm_ended");
           break;
         case "vm.deleted":
           console.closeClients(4410, "vm_deleted");

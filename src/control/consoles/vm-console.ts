@@ -3,6 +3,7 @@
  *
  *     waiting --a primary is heard of--> subscribing --consoleSubscribed--> following --channel closed, or another primary--> waiting
  *                                                                             '-- guest_halted --> ended (all it wrote is here)
+ *     ended --another guest begins--> waiting
  *
  * Over a failover the next subscription begins at this window's end, so clients see one stream, and a `term` message.
  */
@@ -10,7 +11,7 @@ import { randomUUID } from "node:crypto";
 import type { FastifyBaseLogger } from "fastify";
 import type { ControlConsoleFrame } from "../../wire/console-frames.ts";
 import type { ReplicaReport, WorkerMessage } from "../../wire/control-messages.ts";
-import type { VmState } from "../domain/vm-state.ts";
+import { hasGuest, type VmState } from "../domain/vm-state.ts";
 import type { ConsoleClientMessage, ConsoleServerMessage } from "../schemas/console.ts";
 import type { WorkerLink } from "../workers/worker-link.ts";
 import type { ConsoleClient } from "./console-client.ts";
@@ -29,6 +30,8 @@ export interface VmConsoleOptions {
   readonly keepBytes: number;
   readonly state: VmState;
   readonly term: number;
+  /** The term in which the present guest began. */
+  readonly guestTerm: bigint;
   readonly consoleEnd: bigint;
   readonly log: FastifyBaseLogger;
   readonly nextSubscription: () => number;
@@ -52,6 +55,8 @@ export class VmConsole {
   readonly vmId: string;
   readonly window: OutputWindow;
   state: VmState;
+  /** Whoever was primary in an older term had another guest. */
+  guestTerm: bigint;
   /** Why the newest failover happened, as its event says. */
   failoverCause = "worker_lost";
   private readonly options: VmConsoleOptions;
@@ -75,6 +80,7 @@ export class VmConsole {
     this.options = options;
     this.vmId = options.vmId;
     this.state = options.state;
+    this.guestTerm = options.guestTerm;
     this.term = options.term;
     this.toldEnd = options.consoleEnd;
     this.window = new OutputWindow(options.consoleEnd, options.keepBytes, WINDOW_MAX_BYTES);
@@ -246,7 +252,7 @@ export class VmConsole {
         const session = this.session(message.inputSession ?? client.input?.id ?? randomUUID());
         void this.settled(() => session.isKnown || this.subscription === null, 5000).then(() => {
           if (!this.clients.has(client)) return;
-          if (!session.isKnown && this.state === "running") {
+          if (!session.isKnown && hasGuest(this.state)) {
             client.tell({ type: "writer", change: "refused", writer: this.writerClient?.sessionId ?? null, by: client.sessionId });
           } else {
             this.grant(client, session);
@@ -271,6 +277,17 @@ export class VmConsole {
     this.endReason = reason;
     this.dropSubscription();
     for (const client of this.clients) client.closeAtEnd(1000, reason);
+    this.wake();
+  }
+
+  /** The VM gets another guest, whose output goes on where this window ends, or beyond; it knows no input session. */
+  beginGuest(term: bigint): void {
+    if (term <= this.guestTerm) return;
+    this.guestTerm = term;
+    this.unsubscribe();
+    this.endReason = null;
+    this.lastPrimary = null;
+    this.forgetIdleSessions();
     this.wake();
   }
 

@@ -6,7 +6,7 @@ import type { EventDraft, EventType } from "../domain/events.ts";
 import type { OperationKind } from "../domain/operations.ts";
 import type { ProtectionReason, ProtectionState } from "../domain/protection.ts";
 import type { ReplicaFacts } from "../domain/replica-facts.ts";
-import type { VmState } from "../domain/vm-state.ts";
+import type { DesiredVmState, VmState } from "../domain/vm-state.ts";
 import type { DesiredWorkerState, WorkerState } from "../domain/worker-state.ts";
 
 const instant = (name: string) => bigint(name, { mode: "bigint" });
@@ -97,12 +97,15 @@ export const vms = pgTable("vms", {
   spec: jsonb("spec").$type<StoredVmSpec>().notNull(),
   generation: integer("generation").notNull().default(1),
   resourceVersion: instant("resource_version").notNull().default(0n),
-  desiredState: text("desired_state").$type<"running" | "deleted">().notNull().default("running"),
+  desiredState: text("desired_state").$type<DesiredVmState>().notNull().default("running"),
   state: text("state").$type<VmState>().notNull().default("provisioning"),
   stateReason: text("state_reason"),
   stateMessage: text("state_message"),
   stateSince: time("state_since").notNull().defaultNow(),
   term: instant("term").notNull().default(1n),
+  /** The term in which the guest began. */
+  guestTerm: instant("guest_term").notNull().default(1n),
+  guestBeganAt: time("guest_began_at").notNull().defaultNow(),
   primaryReplica: text("primary_replica"),
   primarySinceTerm: instant("primary_since_term").notNull().default(1n),
   synced: text("synced").array().notNull().default(sql`'{}'`),
@@ -113,7 +116,13 @@ export const vms = pgTable("vms", {
   protectionReason: text("protection_reason").$type<ProtectionReason>(),
   protectionSince: time("protection_since").notNull().defaultNow(),
   instant: instant("instant").notNull().default(0n),
+  /** Offset of the guest's first console byte. */
+  consoleBase: instant("console_base").notNull().default(0n),
   consoleEnd: instant("console_end").notNull().default(0n),
+  /** `consoleEnd` is the last that the guest has let out. */
+  consoleSettled: boolean("console_settled").notNull().default(false),
+  /** While stopping: how long the guest is waited for; 0: it is ended now. */
+  stopGraceMs: integer("stop_grace_ms"),
   divergence: jsonb("divergence").$type<StoredDivergence>(),
   operationId: text("operation_id"),
   deleteOperationId: text("delete_operation_id"),

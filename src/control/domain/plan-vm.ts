@@ -9,13 +9,17 @@
  *     primary gone, backup  -> tell the backup to ask for promotion (it does so by itself, unless only we see it)
  *     replica broken        -> drop it, and write it off
  *     VM ended              -> drop every replica
+ *     VM is to stop         -> tell the guest to power itself off; after its grace, drop every replica
+ *     to be paused, or run  -> tell the primary
  */
 import type { ReplicaFacts } from "./replica-facts.ts";
-import { isSettled, type VmState } from "./vm-state.ts";
+import { type DesiredVmState, hasGuest, isEnding, isSettled, type VmState } from "./vm-state.ts";
 
 export interface PlanFactsOfVm {
   readonly state: VmState;
-  readonly desiredState: "running" | "deleted";
+  readonly desiredState: DesiredVmState;
+  /** While stopping: how long the guest is waited for; 0: it is being ended. */
+  readonly stopGraceMs: number | null;
   /** How many backups the spec asks for. */
   readonly backups: number;
   /** The bound of lag that the spec asks for. */
@@ -38,6 +42,9 @@ export type VmStep =
   | { readonly kind: "promote"; readonly replicaId: string }
   /** The primary's worker is drained: the backup takes over. `needsRoom`: only where the next backup has a place. */
   | { readonly kind: "handOver"; readonly to: string; readonly needsRoom: boolean }
+  | { readonly kind: "setPaused"; readonly replicaId: string; readonly paused: boolean }
+  /** Its guest shall power itself off. */
+  | { readonly kind: "shutDown"; readonly replicaId: string }
   | { readonly kind: "drop"; readonly replicaId: string; readonly reason: string }
   /** The replica will not be used again; its worker may still hold it. */
   | { readonly kind: "writeOff"; readonly replicaId: string; readonly state: "lost" | "fenced" | "stopped"; readonly reason: string }
@@ -45,12 +52,11 @@ export type VmStep =
   | { readonly kind: "forget"; readonly replicaId: string };
 
 export function planVm(vm: PlanFactsOfVm): readonly VmStep[] {
-  if (vm.desiredState === "deleted") return vm.replicas.flatMap(dropForDeletion);
-  if (isSettled(vm.state)) {
-    const cutOff = vm.replicas.filter((replica) => replica.cutOff);
-    const forget = cutOff.map((replica): VmStep => ({ kind: "forget", replicaId: replica.id }));
-    if (!vm.consoleDrained) return forget;
-    return [...forget, ...vm.replicas.flatMap((replica) => dropIfHeard(replica, `the VM is ${vm.state}`))];
+  if (vm.desiredState === "deleted") return vm.replicas.flatMap((replica) => dropForGood(replica, "the VM is deleted"));
+  if (isSettled(vm.state) || isEnding(vm)) return dropAll(vm, `the VM is ${vm.state}`);
+  // What is left belongs to the guest before: the next one begins when nothing of it is left.
+  if (vm.primaryReplica === null) {
+    return vm.replicas.length === 0 ? [{ kind: "place", role: "primary" }] : dropAll(vm, "its guest is over");
   }
 
   const steps: VmStep[] = [];
@@ -62,16 +68,16 @@ export function planVm(vm: PlanFactsOfVm): readonly VmStep[] {
     else steps.push(...planOther(replica));
     if (hasOtherMaxLag(vm, replica)) steps.push({ kind: "setMaxLag", replicaId: replica.id });
   }
-  if (vm.primaryReplica === null) {
-    steps.push({ kind: "place", role: "primary" });
-    return steps;
-  }
   if (primary === null || primary.link === "lost" || primary.broken) {
     const successor = synced.find((replica) => replica.link === "connected");
     if (successor !== undefined) steps.push({ kind: "promote", replicaId: successor.id });
     return steps;
   }
-  if (vm.state !== "running" || !isLivePrimary(primary)) return steps;
+  if (!isLivePrimary(primary)) return steps;
+  const paused = vm.desiredState === "paused";
+  if (primary.report?.paused !== paused) steps.push({ kind: "setPaused", replicaId: primary.id, paused });
+  if (vm.state === "stopping") steps.push({ kind: "shutDown", replicaId: primary.id });
+  if (!hasGuest(vm.state)) return steps;
   steps.push(...planBackups(vm, primary, synced));
   if (primary.leaving) steps.push(...planHandOver(vm, synced));
   return steps;
@@ -176,11 +182,19 @@ function isLivePrimary(primary: ReplicaFacts): boolean {
   return primary.link === "connected" && primary.report?.role === "primary" && primary.report.state === "live";
 }
 
-function dropForDeletion(replica: ReplicaFacts): readonly VmStep[] {
+/** Where its guest is over: what can be heard is told, once what the guest wrote last is here; what is lost, or gone, is forgotten. */
+function dropAll(vm: PlanFactsOfVm, reason: string): readonly VmStep[] {
+  return vm.replicas.flatMap((replica): readonly VmStep[] => {
+    if (replica.cutOff || replica.link === "lost") return [{ kind: "forget", replicaId: replica.id }];
+    return vm.consoleDrained ? dropForGood(replica, reason) : [];
+  });
+}
+
+function dropForGood(replica: ReplicaFacts, reason: string): readonly VmStep[] {
   if (replica.link === "connected" && replica.report === null && replica.state !== "placing")
     return [{ kind: "forget", replicaId: replica.id }];
   if (replica.link === "lost") return [{ kind: "forget", replicaId: replica.id }];
-  return dropIfHeard(replica, "the VM is deleted");
+  return dropIfHeard(replica, reason);
 }
 
 function dropIfHeard(replica: ReplicaFacts, reason: string): readonly VmStep[] {

@@ -9,7 +9,7 @@
  * The arbiter's row (`synced`) says who may take over; links and reports say whether it still can.
  */
 import type { ReplicaFacts } from "./replica-facts.ts";
-import type { VmState } from "./vm-state.ts";
+import { hasGuest, type VmState } from "./vm-state.ts";
 
 export const BACKUPS_MAX = 3;
 
@@ -57,7 +57,7 @@ export interface ProtectionFacts {
 
 export function protectionOf(vm: ProtectionFacts): Protection {
   if (vm.backups === 0) return { state: "off", reason: null };
-  if (vm.vmState !== "running") return { state: "inactive", reason: null };
+  if (!hasGuest(vm.vmState)) return { state: "inactive", reason: null };
   const primary = vm.replicas.find((replica) => replica.id === vm.primaryReplica) ?? null;
   const synced = vm.replicas.filter((replica) => vm.synced.includes(replica.id) && replica.state !== "lost" && !replica.broken);
 

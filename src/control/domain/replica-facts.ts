@@ -6,6 +6,8 @@ export interface ReportFacts {
   readonly state: "syncing" | "live" | "promoting" | "fenced" | "stopped" | "failed";
   readonly term: bigint;
   readonly joining: string | null;
+  /** A primary whose guest stands still because it was paused. */
+  readonly paused: boolean;
   readonly guestHalt: string | null;
   readonly haltReason: string | null;
   readonly message: string | null;

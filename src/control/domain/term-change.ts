@@ -24,7 +24,8 @@ export interface TermFacts {
   readonly primarySinceTerm: bigint;
   readonly synced: readonly string[];
   readonly transition: { readonly kind: TermChange["kind"] | "create"; readonly by: string | null; readonly replica: string | null };
-  readonly desiredState: "running" | "deleted";
+  /** False: the guest is over, or is being ended. */
+  readonly wanted: boolean;
   /** `addBackup`: the backup belongs to the VM, was not given up, and its worker can be reached. */
   readonly isCandidate: boolean;
 }
@@ -40,7 +41,7 @@ function mayChange(vm: TermFacts, change: TermChange): boolean {
   switch (change.kind) {
     case "promote":
       return (
-        vm.desiredState === "running" &&
+        vm.wanted &&
         vm.primaryReplica !== change.asker &&
         vm.synced.includes(change.asker) &&
         change.term <= vm.term &&
@@ -52,7 +53,7 @@ function mayChange(vm: TermFacts, change: TermChange): boolean {
     }
     case "addBackup":
       return (
-        vm.desiredState === "running" &&
+        vm.wanted &&
         vm.primaryReplica === change.asker &&
         vm.term === change.term &&
         vm.isCandidate &&

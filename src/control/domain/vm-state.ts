@@ -2,13 +2,18 @@
  * Life of a VM, derived from what its replicas report.
  *
  *     provisioning <-> starting -> running -> stopped (the guest ended itself)
- *          |             |          |           |
- *          |             '----------+-> failed  |      (no replica is left, or the primary broke)
- *          |             |          |     |     |
- *          '-------------+----------+-----+-----+--> deleting -> deleted
+ *          ^             |           | '<--> pausing, paused, resuming (ordered)
+ *          |             |           |
+ *          |             '-----------+-> failed          (no replica is left, or the primary broke)
+ *          |             |           |     |
+ *          |             '-----------+-----+--> stopping --no replica is left--> stopped
+ *          '---- reset: it shall run again --------'
+ *
+ *     any of them -> deleting -> deleted
  *
  * Back to provisioning: the worker's process died before the guest's first instruction, so nobody has seen anything of it.
- * The other states of the contract (pausing, paused, resuming, stopping) have no route yet.
+ * Orders (`vm-verb.ts`) write what is wanted, and the transient state; what follows from there is here. A guest that is stopped
+ * has a grace to power itself off; without one, or after it, its replicas are dropped.
  */
 import type { ReplicaFacts } from "./replica-facts.ts";
 
@@ -27,6 +32,10 @@ export const VM_STATES = [
 ] as const;
 export type VmState = (typeof VM_STATES)[number];
 
+/** `deleted` is the service's own: a VM is deleted by a call of its own. */
+export const DESIRED_VM_STATES = ["running", "stopped", "paused", "deleted"] as const;
+export type DesiredVmState = (typeof DESIRED_VM_STATES)[number];
+
 export interface VmStateChange {
   readonly state: VmState;
   readonly reason: string | null;
@@ -35,13 +44,16 @@ export interface VmStateChange {
 
 export interface VmStateFacts {
   readonly state: VmState;
-  readonly desiredState: "running" | "deleted";
+  readonly desiredState: DesiredVmState;
+  readonly stateReason: string | null;
   readonly primaryReplica: string | null;
   readonly synced: readonly string[];
   /** Replicas whose memory may still be in use somewhere. */
   readonly replicas: readonly ReplicaFacts[];
   /** The last that was heard of the primary is that its guest had not begun. */
   readonly primaryNeverRan: boolean;
+  /** While stopping: how long the guest is waited for; 0: it is being ended. */
+  readonly stopGraceMs: number | null;
   readonly startingForMs: number;
   readonly startDeadlineMs: number;
 }
@@ -63,6 +75,16 @@ export function isSettled(state: VmState): boolean {
   return state === "stopped" || state === "failed" || state === "deleting" || state === "deleted";
 }
 
+/** It has a guest that runs or stands still, which is to stay so. */
+export function hasGuest(state: VmState): boolean {
+  return state === "running" || state === "pausing" || state === "paused" || state === "resuming";
+}
+
+/** Its guest is over, and replicas of it are only left: nobody may become primary any more. */
+export function isEnding(vm: Pick<VmStateFacts, "state" | "desiredState" | "stopGraceMs">): boolean {
+  return vm.desiredState === "deleted" || (vm.state === "stopping" && vm.stopGraceMs === 0);
+}
+
 /** @returns the state that the VM must be brought to now, or null if it is in it */
 export function nextVmState(vm: VmStateFacts): VmStateChange | null {
   if (vm.state === "deleted") return null;
@@ -71,6 +93,7 @@ export function nextVmState(vm: VmStateFacts): VmStateChange | null {
     return vm.state === "deleting" ? null : { state: "deleting", reason: null, message: null };
   }
   if (isSettled(vm.state)) return null;
+  if (isEnding(vm)) return vm.replicas.length === 0 ? afterTheEnd(vm) : null;
   const primary = vm.replicas.find((replica) => replica.id === vm.primaryReplica) ?? null;
   if (vm.primaryReplica === null) return null;
 
@@ -82,17 +105,31 @@ export function nextVmState(vm: VmStateFacts): VmStateChange | null {
     const survivor = vm.replicas.some((replica) => vm.synced.includes(replica.id) && replica.state !== "lost" && !replica.broken);
     if (survivor) return null;
     // Not there any more, as opposed to only given up: its process is gone for certain, and cannot begin the guest after all.
-    if (primary === null && vm.primaryNeverRan && vm.state !== "running") return PLACE_AGAIN;
+    if (primary === null && vm.primaryNeverRan && (vm.state === "provisioning" || vm.state === "starting")) return PLACE_AGAIN;
+    // Its guest was to end, and has.
+    if (vm.state === "stopping") return { state: "stopped", reason: vm.stateReason, message: null };
     if (primary?.broken) {
       const reason = primary.report?.haltReason ?? "replica_failed";
       return { state: "failed", reason, message: primary.report?.message ?? `The only replica halted: ${reason}` };
     }
     return ALL_LOST;
   }
-  if (primary.report?.state === "live" && vm.state !== "running") return { state: "running", reason: null, message: null };
+  if (primary.report?.state === "live" && vm.state !== "stopping") return stateOfLiveGuest(vm, primary.report.paused);
   if (vm.state === "provisioning") return { state: "starting", reason: null, message: null };
   if (vm.state === "starting" && vm.startingForMs > vm.startDeadlineMs) {
     return { state: "failed", reason: "start_timeout", message: `The guest did not start within ${vm.startDeadlineMs} ms` };
   }
   return null;
+}
+
+/** No replica is left of a guest that was ended. */
+function afterTheEnd({ desiredState, stateReason }: VmStateFacts): VmStateChange {
+  if (desiredState === "running")
+    return { state: "provisioning", reason: stateReason, message: "The guest was ended, and is started again" };
+  return { state: "stopped", reason: stateReason, message: null };
+}
+
+function stateOfLiveGuest({ state, desiredState }: VmStateFacts, paused: boolean): VmStateChange | null {
+  const found = desiredState === "paused" ? (paused ? "paused" : "pausing") : paused ? "resuming" : "running";
+  return found === state ? null : { state: found, reason: null, message: null };
 }

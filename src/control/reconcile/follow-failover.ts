@@ -7,6 +7,7 @@
 import { abandonFailover, completeFailover } from "../db/queries/end-failover.ts";
 import type { FailoverRow, VmRow } from "../db/schema.ts";
 import type { ReplicaFacts } from "../domain/replica-facts.ts";
+import { hasGuest } from "../domain/vm-state.ts";
 import type { ReconcilerOptions } from "./options.ts";
 
 /** A user's failover that the backup has not taken up for so long is given up. */
@@ -23,7 +24,7 @@ export async function followFailover(
   const target = replicas.find((replica) => replica.id === failover.toReplica);
   const dead = target === undefined || target.state === "lost" || target.broken;
   if (failover.state === "pending") {
-    if (dead || openForMs > PENDING_LIMIT_MS || !vm.synced.includes(failover.toReplica) || vm.state !== "running") {
+    if (dead || openForMs > PENDING_LIMIT_MS || !vm.synced.includes(failover.toReplica) || !hasGuest(vm.state)) {
       await database.transaction((tx) => abandonFailover(tx, failover, dead ? "the backup is gone" : "the backup did not take over"));
       return;
     }

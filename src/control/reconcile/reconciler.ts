@@ -11,6 +11,7 @@ import type { ReplicaReport } from "../../wire/control-messages.ts";
 import { completeDrain } from "../db/queries/complete-drain.ts";
 import { handOver } from "../db/queries/hand-over.ts";
 import { readImage } from "../db/queries/images.ts";
+import { endGrace } from "../db/queries/order-vm.ts";
 import { placeReplica } from "../db/queries/place-replica.ts";
 import { type PlanFacts, readPlanFacts } from "../db/queries/plan-facts.ts";
 import { recordDivergence } from "../db/queries/record-divergence.ts";
@@ -27,7 +28,7 @@ import { planVm, type VmStep } from "../domain/plan-vm.ts";
 import { protectionOf } from "../domain/protection.ts";
 import { isBroken, type ReplicaFacts } from "../domain/replica-facts.ts";
 import { nextMilestone, type TransferMilestone } from "../domain/transfer-milestone.ts";
-import { ALL_LOST, isSettled, nextVmState } from "../domain/vm-state.ts";
+import { ALL_LOST, hasGuest, isEnding, isSettled, nextVmState } from "../domain/vm-state.ts";
 import { workerStateOf } from "../domain/worker-state.ts";
 import { FirstSeen } from "./first-seen.ts";
 import { followFailover } from "./follow-failover.ts";
@@ -68,9 +69,9 @@ export class Reconciler {
       this.holdOff();
       this.kick();
     });
-    workers.on("replicaGone", (_link, replicaId) => {
+    workers.on("replicaGone", (_link, replicaId, consoleEnd) => {
       // Lost with the database down, it comes again: what is dropped twice is gone twice.
-      markReplicaGone(database, replicaId).then(
+      markReplicaGone(database, replicaId, consoleEnd).then(
         () => this.kick(),
         () => this.kick(),
       );
@@ -245,10 +246,11 @@ export class Reconciler {
     const open = facts.openFailovers.find((failover) => failover.vmId === vm.id) ?? null;
     if (open !== null) await followFailover(this.options, vm, open, replicas, this.seen.ageMs(open.id, nowMs), nowMs);
 
-    const ended = vm.state === "stopped" || vm.state === "failed";
+    const ended = vm.desiredState !== "deleted" && (isSettled(vm.state) || isEnding(vm));
     const steps = planVm({
       state: vm.state,
       desiredState: vm.desiredState,
+      stopGraceMs: vm.stopGraceMs,
       backups: vm.spec.protection.backups,
       maxLagMs: vm.spec.protection.maxLagMs,
       primaryReplica: vm.primaryReplica,
@@ -265,6 +267,8 @@ export class Reconciler {
     const change = nextVmState({
       state: vm.state,
       desiredState: vm.desiredState,
+      stateReason: vm.stateReason,
+      stopGraceMs: vm.stopGraceMs,
       primaryReplica: vm.primaryReplica,
       synced: vm.synced,
       replicas,
@@ -275,7 +279,8 @@ export class Reconciler {
     if (change !== null) {
       const known = { instant: BigInt(primary?.instant ?? 0), consoleEnd: BigInt(primary?.consoleEnd ?? 0) };
       const done = await database.transaction(async (tx) => {
-        if (change.state !== "provisioning" || (await giveUpPlace(tx, vm))) return await setVmState(tx, vm, change, known);
+        if (change.state !== "provisioning" || vm.state === "stopping" || (await giveUpPlace(tx, vm)))
+          return await setVmState(tx, vm, change, known);
         return await setVmState(tx, vm, ALL_LOST, known);
       });
       if (done) log.info({ vmId: vm.id, from: vm.state, state: change.state, reason: change.reason }, `VM is ${change.state}`);
@@ -283,6 +288,7 @@ export class Reconciler {
       this.again = true;
       return false;
     }
+    if (await this.hasWaitedEnough(vm, nowMs)) return false;
     if (vm.state !== "deleting") await this.updateProtection(vm, replicas, open);
     if (primary !== null) {
       await this.noteTransfer(vm, primary);
@@ -290,8 +296,18 @@ export class Reconciler {
       await this.noteDivergence(vm, primary);
     }
     const wanted = vm.spec.protection.backups;
-    const waiting = vm.state === "running" && (vm.synced.length !== wanted || (wanted > 0 && vm.protectionState !== "protected"));
-    return open === null && !waiting && (isSettled(vm.state) ? rows.length === 0 : vm.state === "running");
+    const waiting = hasGuest(vm.state) && (vm.synced.length !== wanted || (wanted > 0 && vm.protectionState !== "protected"));
+    return open === null && !waiting && (isSettled(vm.state) ? rows.length === 0 : vm.state === "running" || vm.state === "paused");
+  }
+
+  /** A guest that was told to power itself off, and has not within its grace, is ended. */
+  private async hasWaitedEnough(vm: VmRow, nowMs: number): Promise<boolean> {
+    if (vm.state !== "stopping" || vm.stopGraceMs === null || vm.stopGraceMs === 0) return false;
+    if (this.seen.ageMs(`${vm.id} stopping ${vm.stateSince.getTime()}`, nowMs) < vm.stopGraceMs) return false;
+    const ended = await this.options.database.transaction((tx) => endGrace(tx, vm));
+    if (ended) this.options.log.warn({ vmId: vm.id, graceMs: vm.stopGraceMs }, "the guest did not power itself off in time: it is ended");
+    this.again = this.again || ended;
+    return ended;
   }
 
   /** What is known of a replica, with its row brought up to its worker's report. */
@@ -393,6 +409,30 @@ export class Reconciler {
         this.again = this.again || begun;
         return;
       }
+      case "setPaused": {
+        if (row === undefined || link === null) return;
+        const { replicaId, paused } = step;
+        if (
+          link.order(
+            `setPaused ${replicaId} ${paused} ${vm.operationId}`,
+            { type: "setPaused", replicaId, paused },
+            nowMs,
+            settings.repeatOrderMs,
+          )
+        ) {
+          log.info(
+            { vmId: vm.id, replicaId },
+            paused ? "telling the primary to pause its guest" : "telling the primary to resume its guest",
+          );
+        }
+        return;
+      }
+      case "shutDown":
+        if (row === undefined || link === null) return;
+        if (link.order(`shutDown ${row.id}`, { type: "shutDown", replicaId: row.id }, nowMs, settings.repeatOrderMs)) {
+          log.info({ vmId: vm.id, replicaId: row.id }, "telling the guest to power itself off");
+        }
+        return;
       case "drop":
         if (row === undefined || link === null) return;
         link.order(`drop ${row.id}`, { type: "dropReplica", replicaId: row.id, reason: step.reason }, nowMs, settings.repeatOrderMs);
@@ -404,7 +444,7 @@ export class Reconciler {
         this.again = true;
         return;
       case "forget":
-        await markReplicaGone(database, step.replicaId);
+        await markReplicaGone(database, step.replicaId, null);
         this.again = true;
         return;
     }

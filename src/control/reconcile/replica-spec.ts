@@ -12,6 +12,6 @@ export function replicaSpecOf(vm: VmRow, image: ImageRow, settings: ControlSetti
     initramfsDigest: image.manifest.initramfs.digest,
     heartbeatTimeoutMs: settings.heartbeatTimeoutMs,
     maxLagMs: vm.spec.protection.maxLagMs,
-    consoleBase: "0",
+    consoleBase: vm.consoleBase.toString(),
   };
 }

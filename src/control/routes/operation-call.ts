@@ -9,8 +9,8 @@ import type { ErrorCode } from "../errors/error-codes.ts";
 import { presentOperation } from "../presenters/operation.ts";
 import type { Operation } from "../schemas/operation.ts";
 import { readIdempotencyKey } from "./idempotency-key.ts";
-import { waitForOperation } from "./operations.ts";
 import { IdempotencyHeader } from "./parameters.ts";
+import { waitForOperation } from "./wait-for-operation.ts";
 
 export const OperationHeaders = Type.Object(IdempotencyHeader);
 

@@ -3,12 +3,23 @@ import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import { Type } from "typebox";
 import type { ControlPlane } from "../control-plane.ts";
 import { loadVm, readVmRow } from "../db/queries/read-vm.ts";
-import { isReached, WAIT_TARGETS, whyUnreachable } from "../domain/wait-target.ts";
+import {
+  CONDITION_STATUSES,
+  CONDITION_TYPES,
+  type ConditionTarget,
+  isReached,
+  parseWaitTarget,
+  WAIT_TARGETS,
+  type WaitTarget,
+  whyUnreachable,
+} from "../domain/wait-target.ts";
 import { ApiError } from "../errors/api-error.ts";
 import { presentVm } from "../presenters/vm.ts";
-import { words } from "../schemas/scalars.ts";
+import { patterned } from "../schemas/patterned.ts";
 import { WaitAnswer } from "../schemas/vm.ts";
 import { VmPath } from "./parameters.ts";
+
+const TARGET_PATTERN = `^(${WAIT_TARGETS.join("|")}|condition:(${CONDITION_TYPES.join("|")})=(${CONDITION_STATUSES.join("|")}))$`;
 
 export const vmWaitRoute =
   (control: ControlPlane): FastifyPluginAsyncTypebox =>
@@ -24,7 +35,10 @@ export const vmWaitRoute =
         params: VmPath,
         querystring: Type.Object(
           {
-            for: words(WAIT_TARGETS),
+            for: patterned(TARGET_PATTERN, `one of ${WAIT_TARGETS.join(", ")}, or condition:TYPE=STATUS`, {
+              description:
+                "`settled`: nothing is on its way, neither an operation nor a backup. `condition:Protected=True` and the like: a type and a status of `status.conditions`",
+            }),
             timeout: Type.Optional(Type.Integer({ minimum: 0, maximum: 60, default: 30, description: "Seconds" })),
           },
           { additionalProperties: false },
@@ -33,15 +47,20 @@ export const vmWaitRoute =
         errors: ["vm_not_found", "wait_target_unreachable", "validation_failed"],
       },
       handler: async (request) => {
-        const { for: target, timeout = 30 } = request.query;
+        const { for: wanted, timeout = 30 } = request.query;
+        const target = parseWaitTarget(wanted) as WaitTarget | ConditionTarget;
         const deadline = performance.now() + timeout * 1000;
         const { id } = await readVmRow(control.database.db, request.params.vm);
         for (;;) {
           // Before the row is read: what is committed from here on wakes the wait below.
           const news = control.feed.next(Math.min(1000, Math.max(0, deadline - performance.now())), request.signal);
           const vm = await readVmRow(control.database.db, id);
+          const found = presentVm(await loadVm(control.database.db, vm), control.live);
           const facts = {
             state: vm.state,
+            desiredState: vm.desiredState,
+            inOperation: vm.operationId !== null,
+            conditions: new Map(found.status.conditions.map(({ type, status }) => [type, status])),
             protection: vm.protectionState,
             syncedBackups: vm.synced.length,
             wantedBackups: vm.spec.protection.backups,
@@ -49,12 +68,12 @@ export const vmWaitRoute =
           const reached = isReached(target, facts);
           const unreachable = whyUnreachable(target, facts);
           if (unreachable !== null) {
-            throw new ApiError("wait_target_unreachable", `Cannot wait for "${target}": ${unreachable}`, {
+            throw new ApiError("wait_target_unreachable", `Cannot wait for "${wanted}": ${unreachable}`, {
               details: { currentState: vm.state },
             });
           }
           if (reached || performance.now() >= deadline || request.signal.aborted || control.stopping.aborted) {
-            return { reached, vm: presentVm(await loadVm(control.database.db, vm), control.live) };
+            return { reached, vm: found };
           }
           await news;
         }

@@ -13,10 +13,10 @@ import { Operation } from "../schemas/operation.ts";
 import { CreateVmRequest, ReplicaList, Vm, VmList } from "../schemas/vm.ts";
 import { checkEtag, etagOf } from "./etag.ts";
 import { readIdempotencyKey } from "./idempotency-key.ts";
-import { waitForOperation } from "./operations.ts";
 import { readPageToken, writePageToken } from "./page-token.ts";
 import { IdempotencyHeader, IfMatchHeader, PageQuery, VmPath, WaitQuery } from "./parameters.ts";
 import { fillSpec } from "./vm-spec.ts";
+import { waitForOperation } from "./wait-for-operation.ts";
 
 const tags = ["vms"];
 

@@ -2,7 +2,7 @@
 import { type Static, Type } from "typebox";
 import { MAXIMUM_MEMORY_MIB, MINIMUM_MEMORY_MIB } from "../domain/machine-limits.ts";
 import { BACKUPS_MAX, MAX_LAG_MS_MAX, MAX_LAG_MS_MIN, PROTECTION_REASONS, PROTECTION_STATES } from "../domain/protection.ts";
-import { VM_STATES } from "../domain/vm-state.ts";
+import { DESIRED_VM_STATES, VM_STATES } from "../domain/vm-state.ts";
 import { Labels, LabelsPatch, Name, orNull, Term, Timestamp, U64, words } from "./scalars.ts";
 
 const ProtectionMode = words(["lockstep", "none"] as const, {
@@ -91,7 +91,9 @@ const VmSpec = Type.Object(
     image: Type.String({ description: "name@sha256:…, pinned when the VM was created" }),
     machine: Type.Object({ vcpus: Type.Integer(), memoryMiB: Type.Integer() }),
     cmdline: Type.String(),
-    desiredState: words(["running", "deleted"] as const),
+    desiredState: words(DESIRED_VM_STATES, {
+      description: "Changed by the verbs start, stop, kill, pause, resume and reset, and by DELETE",
+    }),
     protection: Type.Object({ mode: ProtectionMode, backups: Backups, maxLagMs: Type.Integer() }),
   },
   { $id: "VmSpec" },
@@ -192,7 +194,9 @@ const VmStatus = Type.Object(
     state: VmState,
     stateReason: orNull(
       Type.String({
-        description: "Why it is in that state. A stopped VM's guest has ended itself: `guest_poweroff`, `guest_reboot` or `guest_panic`",
+        description:
+          "Why it is in that state. A stopped VM's guest has ended itself (`guest_poweroff`, `guest_reboot`, `guest_panic`), or was ended: " +
+          "`killed`, `stop_timeout` where it did not power itself off in time, `stop_requested` where it had not begun",
       }),
     ),
     stateMessage: orNull(Type.String()),
@@ -250,3 +254,19 @@ export const FailoverRequest = Type.Object(
   },
   { $id: "FailoverRequest", additionalProperties: false },
 );
+
+export const STOP_GRACE_MS = 30_000;
+
+export const StopRequest = Type.Object(
+  {
+    graceMs: Type.Optional(
+      Type.Integer({
+        minimum: 0,
+        maximum: 3_600_000,
+        description: `How long the guest may take to power itself off before it is ended; ${STOP_GRACE_MS} where it is left out`,
+      }),
+    ),
+  },
+  { $id: "StopRequest", additionalProperties: false, default: {} },
+);
+export type StopRequest = Static<typeof StopRequest>;

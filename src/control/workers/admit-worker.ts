@@ -168,7 +168,7 @@ function receiveMessage(control: ControlPlane, link: WorkerLink, message: Worker
       control.workers.reported(link, message.report);
       return;
     case "replicaGone":
-      control.workers.replicaGone(link, message.replicaId);
+      control.workers.replicaGone(link, message.replicaId, message.consoleEnd === null ? null : BigInt(message.consoleEnd));
       return;
     case "arbiterRequest":
       void answerArbiterRequest(control, link, message);

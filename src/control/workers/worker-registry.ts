@@ -15,7 +15,8 @@ export interface RegistryEvents {
   left: [WorkerLink];
   /** `significant`: something changed that a decision may hang on. */
   report: [WorkerLink, ReplicaReport, boolean];
-  replicaGone: [WorkerLink, string];
+  /** With the end of what it had let out, where its worker knows. */
+  replicaGone: [WorkerLink, string, bigint | null];
 }
 
 interface LastReport {
@@ -106,9 +107,9 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
     this.emit("report", link, report, before === undefined || differs(before, report));
   }
 
-  replicaGone(link: WorkerLink, replicaId: string): void {
+  replicaGone(link: WorkerLink, replicaId: string, consoleEnd: bigint | null): void {
     link.forget(replicaId);
-    this.emit("replicaGone", link, replicaId);
+    this.emit("replicaGone", link, replicaId, consoleEnd);
   }
 
   /** The link that holds the replica now, with its report. */
@@ -126,12 +127,12 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
     return holder !== null && this.isResponsive(holder.link);
   }
 
-  /** What reports itself as primary of the VM, in the newest term; a primary whose guest ended counts. */
-  primaryOf(vmId: string): { link: WorkerLink; report: ReplicaReport } | null {
+  /** What reports itself as primary of the VM, in the newest term; a primary whose guest ended counts. One of a term below `sinceTerm` has another guest. */
+  primaryOf(vmId: string, sinceTerm = 0n): { link: WorkerLink; report: ReplicaReport } | null {
     let best: { link: WorkerLink; report: ReplicaReport } | null = null;
     for (const link of this.links.values()) {
       for (const report of link.reports.values()) {
-        if (report.vmId !== vmId || report.role !== "primary") continue;
+        if (report.vmId !== vmId || report.role !== "primary" || BigInt(report.term) < sinceTerm) continue;
         if (report.state !== "live" && !(report.state === "stopped" && report.guestHalt !== null)) continue;
         if (best === null || BigInt(report.term) > BigInt(best.report.term)) best = { link, report };
       }
@@ -197,6 +198,7 @@ function differs(a: ReplicaReport, b: ReplicaReport): boolean {
     a.term !== b.term ||
     a.joining !== b.joining ||
     transferCameFurther(a, b) ||
+    a.paused !== b.paused ||
     a.guestHalt !== b.guestHalt ||
     a.haltReason !== b.haltReason ||
     a.arbiterUnavailable !== b.arbiterUnavailable ||

@@ -9,7 +9,7 @@ const protectedVm: TermFacts = {
   primarySinceTerm: 3n,
   synced: ["b"],
   transition: { kind: "addBackup", by: "p", replica: "b" },
-  desiredState: "running",
+  wanted: true,
   isCandidate: true,
 };
 const promotedVm: TermFacts = {
@@ -51,7 +51,7 @@ describe("promote", () => {
     check(soloVm, promote("b", 6n), "refuse");
   });
   test("not the primary", () => check({ ...protectedVm, synced: ["b", "p"] }, promote("p", 5n), "refuse"));
-  test("not in a VM that is deleted", () => check({ ...protectedVm, desiredState: "deleted" }, promote("b", 5n), "refuse"));
+  test("not in a VM whose guest is over", () => check({ ...protectedVm, wanted: false }, promote("b", 5n), "refuse"));
   test("again, what was granted", () => {
     check(promotedVm, promote("b", 5n), "repeat");
     check(promotedVm, promote("b", 4n), "repeat");
@@ -74,7 +74,7 @@ describe("go solo", () => {
     check(soloVm, goSolo("p", 4n), "repeat");
     check(soloVm, goSolo("p", 5n, "c"), "refuse");
   });
-  test("also in a VM that is deleted", () => check({ ...protectedVm, desiredState: "deleted" }, goSolo("p", 5n), "change"));
+  test("also in a VM whose guest is over", () => check({ ...protectedVm, wanted: false }, goSolo("p", 5n), "change"));
 });
 
 describe("add a backup", () => {
@@ -97,7 +97,7 @@ describe("add a backup", () => {
     check({ ...protectedVm, isCandidate: false }, addBackup("p", 4n, "b"), "repeat");
     check(protectedVm, addBackup("p", 4n, "c"), "refuse");
   });
-  test("not in a VM that is deleted", () => check({ ...soloVm, desiredState: "deleted" }, addBackup("p", 6n), "refuse"));
+  test("not in a VM whose guest is over", () => check({ ...soloVm, wanted: false }, addBackup("p", 6n), "refuse"));
 });
 
 test("no two requests of a pair are both granted", () => {

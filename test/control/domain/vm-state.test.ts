@@ -1,5 +1,6 @@
 /** Decisions about one VM, as tables: state, protection, what is to be done, and what may be waited for. */
 import { describe, expect, test } from "vitest";
+import { endOfOperation } from "../../../src/control/domain/operations.ts";
 import { type PlanFactsOfVm, planVm } from "../../../src/control/domain/plan-vm.ts";
 import {
   type Protection,
@@ -9,11 +10,12 @@ import {
   reasonOfSolo,
 } from "../../../src/control/domain/protection.ts";
 import { isBroken, type ReplicaFacts, type ReportFacts } from "../../../src/control/domain/replica-facts.ts";
-import { nextVmState, VM_STATES, type VmStateFacts } from "../../../src/control/domain/vm-state.ts";
-import { isReached, WAIT_TARGETS, whyUnreachable } from "../../../src/control/domain/wait-target.ts";
+import { hasGuest, nextVmState, VM_STATES, type VmStateFacts } from "../../../src/control/domain/vm-state.ts";
+import { decideVmVerb, type VmVerb, type VmVerbFacts } from "../../../src/control/domain/vm-verb.ts";
+import { isReached, parseWaitTarget, WAIT_TARGETS, type WaitFacts, whyUnreachable } from "../../../src/control/domain/wait-target.ts";
 
 function report(role: "primary" | "backup", state: ReportFacts["state"], more: Partial<ReportFacts> = {}): ReportFacts {
-  return { role, state, term: 1n, joining: null, guestHalt: null, haltReason: null, message: null, ...more };
+  return { role, state, term: 1n, joining: null, paused: false, guestHalt: null, haltReason: null, message: null, ...more };
 }
 
 function replica(id: string, more: Partial<ReplicaFacts> = {}): ReplicaFacts {
@@ -43,10 +45,12 @@ describe("the next state", () => {
   const facts: VmStateFacts = {
     state: "running",
     desiredState: "running",
+    stopGraceMs: null,
     primaryReplica: "p",
     synced: [],
     replicas: [P],
     primaryNeverRan: false,
+    stateReason: null,
     startingForMs: 0,
     startDeadlineMs: 1000,
   };
@@ -92,6 +96,30 @@ describe("the next state", () => {
       "failed",
       "engine_failed",
     ]));
+  test("of one that is to be paused, or to run, is what its primary reports", () => {
+    const still = [replica("p", { report: report("primary", "live", { paused: true }) })];
+    check({ state: "pausing", desiredState: "paused" }, null);
+    check({ state: "pausing", desiredState: "paused", replicas: still }, ["paused", null]);
+    // Its new primary had not heard of it.
+    check({ state: "paused", desiredState: "paused" }, ["pausing", null]);
+    check({ state: "resuming", replicas: still }, null);
+    check({ state: "resuming" }, ["running", null]);
+    check({ state: "paused", desiredState: "paused", replicas: [] }, ["failed", "all_replicas_lost"]);
+  });
+  test("of one that is stopping is stopped when its guest has ended, or when nothing of it is left", () => {
+    const waited = { state: "stopping", desiredState: "stopped", stopGraceMs: 5000, stateReason: "stop_requested" } as const;
+    check(waited, null);
+    check({ ...waited, replicas: [replica("p", { report: report("primary", "stopped", { guestHalt: "poweroff" }) })] }, [
+      "stopped",
+      "guest_poweroff",
+    ]);
+    check({ ...waited, replicas: [] }, ["stopped", "stop_requested"]);
+    const ended = { ...waited, stopGraceMs: 0, stateReason: "killed" } as const;
+    check(ended, null);
+    check({ ...ended, replicas: [replica("p", { state: "lost", link: "lost" })] }, null);
+    check({ ...ended, replicas: [] }, ["stopped", "killed"]);
+    check({ ...ended, desiredState: "running", stateReason: "reset", replicas: [] }, ["provisioning", "reset"]);
+  });
   test("of a deleted one is deleting, until the last replica is gone", () => {
     check({ desiredState: "deleted" }, ["deleting", null]);
     check({ desiredState: "deleted", state: "deleting" }, null);
@@ -120,7 +148,7 @@ describe("protection", () => {
 
   test("is off where it is not wanted", () => check({ backups: 0 }, "off", null));
   test("is inactive while the VM does not run", () => {
-    for (const vmState of VM_STATES.filter((state) => state !== "running")) check({ vmState }, "inactive", null);
+    for (const vmState of VM_STATES.filter((state) => !hasGuest(state))) check({ vmState }, "inactive", null);
   });
   test("is given by a synced backup that can be reached", () => {
     check({ synced: ["b"], replicas: [P, B] }, "protected", null);
@@ -169,6 +197,7 @@ describe("what is to be done", () => {
   const facts: PlanFactsOfVm = {
     state: "running",
     desiredState: "running",
+    stopGraceMs: null,
     backups: 1,
     maxLagMs: 2000,
     primaryReplica: "p",
@@ -185,6 +214,8 @@ describe("what is to be done", () => {
           return `pair ${step.backup}`;
         case "place":
           return `place ${step.role}`;
+        case "setPaused":
+          return `${step.paused ? "pause" : "resume"} ${step.replicaId}`;
         case "handOver":
           return `handOver ${step.to}${step.needsRoom ? ", if there is room" : ""}`;
         default:
@@ -318,8 +349,33 @@ describe("what is to be done", () => {
   test("for a VM that ended: drop its replicas once their last words are taken over", () => {
     check({ state: "stopped", replicas: [P, B], consoleDrained: false }, []);
     check({ state: "stopped", replicas: [P, B] }, ["drop p", "drop b"]);
-    check({ state: "failed", replicas: [replica("p", { link: "lost" })] }, []);
+    check({ state: "failed", replicas: [replica("p", { link: "missing" })] }, []);
+    check({ state: "failed", replicas: [replica("p", { link: "lost" })] }, ["forget p"]);
     check({ state: "failed", replicas: [replica("p", { link: "lost", cutOff: true })], consoleDrained: false }, ["forget p"]);
+  });
+  test("for a VM that is to be paused, or to run: tell the primary, and keep its backups", () => {
+    const still = replica("p", { report: report("primary", "live", { paused: true }) });
+    const paused = { state: "paused", desiredState: "paused", synced: ["b"] } as const;
+    check({ ...paused, state: "pausing", replicas: [P, B] }, ["pause p"]);
+    check({ ...paused, replicas: [still, B] }, []);
+    check({ ...paused, synced: [], replicas: [still] }, ["place backup"]);
+    check({ ...paused, desiredState: "running", state: "resuming", replicas: [still, B] }, ["resume p"]);
+  });
+  test("for a VM that is to stop: have the guest power itself off, wherever it is; then drop all, where it can be told", () => {
+    const stopping = { state: "stopping", desiredState: "stopped", stopGraceMs: 1000, synced: ["b"] } as const;
+    const still = replica("p", { report: report("primary", "live", { paused: true }) });
+    check({ ...stopping, replicas: [P, B] }, ["shutDown p"]);
+    check({ ...stopping, replicas: [still, B] }, ["resume p", "shutDown p"]);
+    check({ ...stopping, replicas: [replica("p", { link: "lost" }), B] }, ["promote b"]);
+    check({ ...stopping, stopGraceMs: 0, replicas: [P, replica("b", { link: "lost" })] }, ["drop p", "forget b"]);
+    check({ ...stopping, stopGraceMs: 0, replicas: [replica("p", { report: null }), replica("b", { link: "missing" })] }, ["forget p"]);
+    check({ ...stopping, stopGraceMs: 0, replicas: [P], consoleDrained: false }, []);
+  });
+  test("for a VM that gets another guest: nothing is left of the one before, then a place", () => {
+    const next = { state: "provisioning", primaryReplica: null } as const;
+    check({ ...next, replicas: [replica("old", { state: "stopped" })] }, ["drop old"]);
+    check({ ...next, replicas: [replica("old", { state: "stopped", link: "missing", report: null })] }, []);
+    check({ ...next, replicas: [] }, ["place primary"]);
   });
   test("for a VM that is deleted: drop what can be told, forget what cannot, wait for what may come back", () => {
     const deleted = { desiredState: "deleted" as const, state: "deleting" as const };
@@ -330,8 +386,93 @@ describe("what is to be done", () => {
   });
 });
 
+describe("a verb", () => {
+  const facts: VmVerbFacts = { state: "running", desiredState: "running", stopGraceMs: null };
+  const told = (verb: VmVerb, change: Partial<VmVerbFacts>): string => {
+    const decision = decideVmVerb(verb, { ...facts, ...change }, 5000);
+    switch (decision.kind) {
+      case "change":
+        return `${decision.state}, for ${decision.desiredState}${decision.stopGraceMs === null ? "" : ` in ${decision.stopGraceMs} ms`}`;
+      case "refuse":
+        return "-";
+      default:
+        return decision.kind;
+    }
+  };
+  const stopping = { state: "stopping", desiredState: "stopped", stopGraceMs: 5000 } as const;
+  const situations: Readonly<Record<string, Partial<VmVerbFacts>>> = {
+    provisioning: { state: "provisioning" },
+    starting: { state: "starting" },
+    running: {},
+    pausing: { state: "pausing", desiredState: "paused" },
+    paused: { state: "paused", desiredState: "paused" },
+    resuming: { state: "resuming" },
+    "stopping, waited for": stopping,
+    "stopping, ended": { ...stopping, stopGraceMs: 0 },
+    "stopping, reset": { ...stopping, desiredState: "running", stopGraceMs: 0 },
+    stopped: { state: "stopped", desiredState: "stopped" },
+    failed: { state: "failed" },
+  };
+  const all = (verb: VmVerb) => Object.fromEntries(Object.entries(situations).map(([name, change]) => [name, told(verb, change)]));
+  const refused = Object.fromEntries(Object.keys(situations).map((name) => [name, "-"]));
+
+  test("start: what ended begins again", () => {
+    const begins = "provisioning, for running";
+    expect(all("start")).toEqual({ ...refused, provisioning: "join", starting: "join", running: "done", stopped: begins, failed: begins });
+  });
+  test("stop: a guest that is there gets its grace", () => {
+    const waited = "stopping, for stopped in 5000 ms";
+    const ended = "stopping, for stopped in 0 ms";
+    expect(all("stop")).toEqual({
+      provisioning: ended,
+      starting: ended,
+      running: waited,
+      pausing: waited,
+      paused: waited,
+      resuming: waited,
+      "stopping, waited for": "join",
+      "stopping, ended": "join",
+      "stopping, reset": ended,
+      stopped: "done",
+      failed: ended,
+    });
+  });
+  test("kill: from everywhere, and it cuts a grace short", () => {
+    const ended = Object.fromEntries(Object.keys(situations).map((name) => [name, "stopping, for stopped in 0 ms"]));
+    expect(all("kill")).toEqual({ ...ended, "stopping, ended": "join", stopped: "done" });
+  });
+  test("reset: what has begun begins again", () => {
+    const again = "stopping, for running in 0 ms";
+    const began = { starting: again, running: again, pausing: again, paused: again, resuming: again, failed: again };
+    expect(all("reset")).toEqual({ ...refused, ...began, "stopping, reset": "join" });
+  });
+  test("pause and resume: only a guest that runs, or stands still", () => {
+    const pauses = "pausing, for paused";
+    const resumes = "resuming, for running";
+    expect(all("pause")).toEqual({ ...refused, running: pauses, resuming: pauses, pausing: "join", paused: "done" });
+    expect(all("resume")).toEqual({ ...refused, running: "done", resuming: "join", pausing: resumes, paused: resumes });
+  });
+  test("ends with the state that it is for, or with another end of the VM", () => {
+    expect(endOfOperation("vm.stop", "stopping")).toBe(null);
+    expect(endOfOperation("vm.stop", "stopped")).toBe("succeeded");
+    expect(endOfOperation("vm.reset", "provisioning")).toBe(null);
+    expect(endOfOperation("vm.reset", "running")).toBe("succeeded");
+    expect(endOfOperation("vm.pause", "failed")).toBe("failed");
+    expect(endOfOperation("vm.start", "stopped")).toBe("failed");
+    expect(endOfOperation("vm.failover", "running")).toBe(null);
+  });
+});
+
 describe("a wait", () => {
-  const vm = { state: "running", protection: "unprotected", syncedBackups: 0, wantedBackups: 1 } as const;
+  const vm: WaitFacts = {
+    state: "running",
+    desiredState: "running",
+    protection: "unprotected",
+    syncedBackups: 0,
+    wantedBackups: 1,
+    inOperation: false,
+    conditions: new Map([["Ready", "True"]]),
+  };
 
   test("is over where the VM is there", () => {
     expect(isReached("running", vm)).toBe(true);
@@ -346,12 +487,41 @@ describe("a wait", () => {
     expect(isReached("deleted", { ...vm, state: "deleted" })).toBe(true);
   });
 
+  test("for a paused VM's protection, for rest, and for a condition", () => {
+    const paused: WaitFacts = { ...vm, state: "paused", desiredState: "paused", protection: "protected" };
+    expect(isReached("protected", paused)).toBe(true);
+    expect(isReached("settled", paused)).toBe(true);
+    expect(isReached("settled", { ...paused, inOperation: true })).toBe(false);
+    expect(isReached("settled", { ...paused, protection: "syncing" })).toBe(false);
+    expect(isReached("settled", { ...vm, protection: "off" })).toBe(true);
+    for (const state of ["stopped", "failed", "deleted"] as const) expect(isReached("settled", { ...vm, state })).toBe(true);
+    for (const state of ["starting", "pausing", "stopping", "deleting"] as const)
+      expect(isReached("settled", { ...vm, state })).toBe(false);
+    expect(isReached({ condition: "Ready", status: "True" }, vm)).toBe(true);
+    expect(isReached({ condition: "Protected", status: "True" }, vm)).toBe(false);
+  });
+
+  test("is for a word of the list, or a condition", () => {
+    expect(parseWaitTarget("settled")).toBe("settled");
+    expect(parseWaitTarget("condition:Protected=True")).toEqual({ condition: "Protected", status: "True" });
+    for (const text of ["", "rest", "condition:Protected", "condition:Protected=Maybe", "condition:Rested=True"])
+      expect(parseWaitTarget(text)).toBeNull();
+  });
+
   test("is hopeless where the VM cannot get there by itself", () => {
     expect(whyUnreachable("protected", { ...vm, wantedBackups: 0 })).toContain("backups is 0");
     expect(whyUnreachable("running", { ...vm, state: "stopped" })).toContain("stopped");
     expect(whyUnreachable("stopped", { ...vm, state: "failed" })).toContain("failed");
     for (const state of ["deleting", "deleted"] as const) expect(whyUnreachable("running", { ...vm, state })).toContain(state);
     for (const state of VM_STATES) expect(whyUnreachable("deleted", { ...vm, state })).toBeNull();
-    for (const target of WAIT_TARGETS) expect(whyUnreachable(target, { ...vm, state: "provisioning" })).toBeNull();
+    for (const target of WAIT_TARGETS.filter((each) => each !== "paused"))
+      expect(whyUnreachable(target, { ...vm, state: "provisioning" })).toBeNull();
+    expect(whyUnreachable("paused", vm)).toContain("to be running");
+    expect(whyUnreachable("paused", { ...vm, state: "pausing", desiredState: "paused" })).toBeNull();
+    expect(whyUnreachable("running", { ...vm, state: "stopping", desiredState: "stopped" })).toContain("to be stopped");
+    expect(whyUnreachable("running", { ...vm, state: "stopping" })).toBeNull();
+    expect(whyUnreachable({ condition: "Protected", status: "True" }, { ...vm, wantedBackups: 0 })).toContain("backups is 0");
+    expect(whyUnreachable({ condition: "Ready", status: "Unknown" }, vm)).toContain("never");
+    expect(whyUnreachable({ condition: "Ready", status: "False" }, vm)).toBeNull();
   });
 });

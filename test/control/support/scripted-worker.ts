@@ -21,9 +21,12 @@ type Mutable<T> = { -readonly [K in keyof T]: T[K] };
 type ArbiterAnswer = Extract<ControlMessage, { type: "arbiterAnswer" }>;
 type ArbiterRequest = Extract<WorkerMessage, { type: "arbiterRequest" }>["request"];
 
-/** Output and input sessions of a VM, as its log has them: on every synced replica alike. */
+/** Output and input sessions of a guest, as its log has them: on every synced replica alike. */
 export class ScriptedGuest {
   output = Buffer.alloc(0);
+  /** @param base offset of its first byte */
+  constructor(readonly base = 0n) {}
+
   readonly sessions = new Map<string, bigint>();
   input = "";
 }
@@ -55,6 +58,10 @@ export class ScriptedWorker {
   readonly orders: ControlMessage[] = [];
   acknowledges: boolean;
   pairs: boolean;
+  /** `setPaused` is carried out at once. */
+  pauses = true;
+  /** A guest that shall power itself off does. */
+  shutsDown = true;
   workerId = "";
   private internalUrl: string;
   private socket: WebSocket;
@@ -202,7 +209,8 @@ export class ScriptedWorker {
   }
 
   private end(report: ReplicaReport): bigint {
-    return BigInt(this.guest(report.vmId).output.length);
+    const { base, output } = this.guest(report.vmId);
+    return base + BigInt(output.length);
   }
 
   private dial(): WebSocket {
@@ -259,8 +267,11 @@ export class ScriptedWorker {
       case "createReplica": {
         const { replicaId, vmId, role, term, spec } = message;
         if (!this.reports.has(replicaId)) {
+          const base = BigInt(spec.consoleBase);
+          if (this.guest(vmId).base !== base) this.options.guests.set(vmId, new ScriptedGuest(base));
           const state = role === "primary" && this.options.starts !== false ? "live" : "syncing";
-          this.reports.set(replicaId, newReport(replicaId, vmId, role, state, term, spec.maxLagMs));
+          const console = { consoleOldest: spec.consoleBase, consoleEnd: spec.consoleBase };
+          this.reports.set(replicaId, { ...newReport(replicaId, vmId, role, state, term, spec.maxLagMs), ...console });
         }
         this.report(replicaId);
         return;
@@ -274,12 +285,32 @@ export class ScriptedWorker {
         if (this.pairs) void this.pair(message.replicaId, message.backup.replicaId);
         return;
       case "dropReplica":
-        this.reports.delete(message.replicaId);
-        this.send({ type: "replicaGone", replicaId: message.replicaId });
+        {
+          const report = this.reports.get(message.replicaId);
+          this.reports.delete(message.replicaId);
+          const consoleEnd = report?.role === "primary" ? report.consoleEnd : null;
+          this.send({ type: "replicaGone", replicaId: message.replicaId, consoleEnd });
+        }
         return;
       case "promote":
         if (this.reports.get(message.replicaId)?.role === "backup") void this.promote(message.replicaId);
         return;
+      case "setPaused":
+        if (this.pauses && this.reports.get(message.replicaId)?.role === "primary")
+          this.report(message.replicaId, { paused: message.paused });
+        return;
+      case "shutDown": {
+        const report = this.reports.get(message.replicaId);
+        // As a guest whose last words are out.
+        if (this.shutsDown && report?.role === "primary")
+          this.report(message.replicaId, {
+            state: "stopped",
+            guestHalt: "poweroff",
+            haltReason: "guest_halted",
+            consoleEnd: this.end(report).toString(),
+          });
+        return;
+      }
       case "arbiterAnswer":
         this.answers.get(message.requestId)?.(message);
         this.answers.delete(message.requestId);
@@ -291,9 +322,12 @@ export class ScriptedWorker {
           this.send({ type: "consoleClosed", subscription, code: report === undefined ? "replica_gone" : "not_primary" });
           return;
         }
-        this.subscriptions.set(subscription, { replicaId, next: BigInt(message.from) });
+        const { base } = this.guest(report.vmId);
+        const from = BigInt(message.from) > base ? BigInt(message.from) : base;
+        this.subscriptions.set(subscription, { replicaId, next: from });
         const end = this.end(report).toString();
-        this.send({ type: "consoleSubscribed", subscription, from: message.from, oldest: "0", end, term: report.term });
+        const oldest = base.toString();
+        this.send({ type: "consoleSubscribed", subscription, from: from.toString(), oldest, end, term: report.term });
         this.pump();
         return;
       }
@@ -357,9 +391,10 @@ export class ScriptedWorker {
     for (const [subscription, position] of this.subscriptions) {
       const report = this.reports.get(position.replicaId);
       if (report === undefined) continue;
-      const { output } = this.guest(report.vmId);
-      while (position.next < BigInt(output.length)) {
-        const bytes = output.subarray(Number(position.next), Number(position.next) + 32 * 1024);
+      const { base, output } = this.guest(report.vmId);
+      while (position.next < base + BigInt(output.length)) {
+        const at = Number(position.next - base);
+        const bytes = output.subarray(at, at + 32 * 1024);
         this.socket.send(encodeControlConsoleFrame({ type: "output", subscription, offset: position.next, bytes }));
         position.next += BigInt(bytes.length);
       }

@@ -8,6 +8,7 @@ import { eq, inArray, sql } from "drizzle-orm";
 import { assert } from "../../../base/assert.ts";
 import { type Protection, type ProtectionReason, reasonOfSolo } from "../../domain/protection.ts";
 import { decideTermChange, type TermChange } from "../../domain/term-change.ts";
+import { isEnding } from "../../domain/vm-state.ts";
 import { type Database, newId, type Queryable, type Transaction } from "../database.ts";
 import { type FailoverRow, replicas, type VmRow, vms } from "../schema.ts";
 
@@ -33,7 +34,7 @@ export function changeTerm(database: Database, change: TermChange, context: Term
     const isCandidate =
       change.kind === "addBackup" && context.isReachable(change.backup) && (await isCandidateOf(tx.db, change.backup, vm.id));
     const transition = { kind: vm.transitionKind, by: vm.transitionBy, replica: vm.transitionReplica };
-    switch (decideTermChange({ ...vm, transition, isCandidate }, change)) {
+    switch (decideTermChange({ ...vm, transition, isCandidate, wanted: !isEnding(vm) }, change)) {
       case "repeat":
         return { outcome: "granted", term: vm.term, changed: false };
       case "refuse":

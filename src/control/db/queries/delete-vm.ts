@@ -2,6 +2,7 @@
 import { eq, sql } from "drizzle-orm";
 import { newId, type Transaction } from "../database.ts";
 import { type OperationRow, operations, type VmRow, vms } from "../schema.ts";
+import { cancelOperation } from "./end-operation.ts";
 
 export interface DeleteAnswer {
   readonly operation: OperationRow;
@@ -19,10 +20,10 @@ export async function deleteVm(tx: Transaction, vmId: string, requestId: string,
   check(row);
   const operationId = newId("op");
   const [operation] = await tx.db.insert(operations).values({ id: operationId, project: "default", kind: "vm.delete", vmId }).returning();
-  await tx.db
-    .update(operations)
-    .set({ state: "cancelled", updatedAt: sql`now()`, completedAt: sql`now()` })
-    .where(sql`${operations.vmId} = ${vmId} AND ${operations.id} <> ${operationId} AND ${operations.state} IN ('pending', 'running')`);
+  const { rows: others } = await tx.db.execute<{ id: string }>(
+    sql`SELECT id FROM operations WHERE vm_id = ${vmId} AND id <> ${operationId} AND state IN ('pending', 'running') ORDER BY id`,
+  );
+  for (const { id } of others) await cancelOperation(tx, id);
   await tx.db
     .update(vms)
     .set({ desiredState: "deleted", generation: sql`${vms.generation} + 1`, deleteOperationId: operationId, operationId })

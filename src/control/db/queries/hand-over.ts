@@ -9,7 +9,7 @@ export async function handOver(tx: Transaction, vm: VmRow, to: string): Promise<
   const { rowCount } = await tx.db.execute(sql`
     INSERT INTO failovers (id, vm_id, mode, cause, state, from_replica, to_replica)
     SELECT ${newId("fo")}, id, 'planned', 'draining', 'pending', primary_replica, ${to}::text
-    FROM vms WHERE id = ${vm.id} AND term = ${vm.term} AND state = 'running' AND ${to} = ANY (synced)
+    FROM vms WHERE id = ${vm.id} AND term = ${vm.term} AND state IN ('running', 'pausing', 'paused', 'resuming') AND ${to} = ANY (synced)
     ON CONFLICT (vm_id) WHERE state IN ('pending', 'promoting') DO NOTHING`);
   return (rowCount ?? 0) > 0;
 }

@@ -1,5 +1,6 @@
 /** Writes down that a user wants the backup to take over. The promotion itself is the arbiter's. */
 import { eq } from "drizzle-orm";
+import { hasGuest } from "../../domain/vm-state.ts";
 import { ApiError } from "../../errors/api-error.ts";
 import { newId, type Transaction } from "../database.ts";
 import { failovers, type OperationRow, operations, type VmRow, vms } from "../schema.ts";
@@ -24,9 +25,10 @@ export async function requestFailover(tx: Transaction, order: FailoverOrder): Pr
     });
   }
   const target = vm.synced.find((replica) => order.reachable(replica));
-  if (vm.state !== "running" || target === undefined) {
-    const current = vm.state === "running" ? vm.protectionState : vm.state;
-    const what = vm.state === "running" ? `its protection is "${current}"` : `the VM is ${current}`;
+  const runs = hasGuest(vm.state);
+  if (!runs || target === undefined) {
+    const current = runs ? vm.protectionState : vm.state;
+    const what = runs ? `its protection is "${current}"` : `the VM is ${current}`;
     // Without a backup to come there is nothing to wait for.
     const never = vm.protectionState === "off";
     const advice = never ? 'only a VM with protection mode "lockstep" can' : "wait with /wait?for=protected";

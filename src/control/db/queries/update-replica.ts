@@ -3,7 +3,7 @@ import { sql } from "drizzle-orm";
 import type { Database, Transaction } from "../database.ts";
 import type { ReplicaRow } from "../schema.ts";
 
-/** `joining`: it was a backup of a VM that shall run, and not synced. */
+/** `joining`: it was a backup of a VM with a guest, and not synced. */
 type Changed = { readonly vm: string; readonly term: string; readonly joining: boolean };
 
 /** Never brings one back that was given up: a lost replica stays lost. */
@@ -17,9 +17,17 @@ export async function setReplicaState(database: Database, id: string, state: Rep
   });
 }
 
-/** Its worker does not hold it any more: the memory is free. */
-export async function markReplicaGone(database: Database, id: string): Promise<void> {
+/**
+ * Its worker does not hold it any more: the memory is free.
+ *
+ * @param consoleEnd up to where it had let its guest's output go; null: its worker does not know
+ */
+export async function markReplicaGone(database: Database, id: string, consoleEnd: bigint | null): Promise<void> {
   await database.transaction(async (tx) => {
+    if (consoleEnd !== null) {
+      await tx.db.execute(sql`
+        UPDATE vms SET console_end = greatest(console_end, ${consoleEnd}::bigint), console_settled = true WHERE primary_replica = ${id}`);
+    }
     const { rows } = await tx.db.execute<Changed>(sql`
       UPDATE replicas SET gone_at = now(), updated_at = now(),
         state = CASE WHEN before.state IN ('fenced', 'stopped', 'lost') THEN before.state ELSE 'lost' END
@@ -36,7 +44,7 @@ const ENDED: ReadonlySet<ReplicaRow["state"]> = new Set(["lost", "fenced", "stop
 function before(id: string) {
   return sql`(
     SELECT r.id, r.state, r.gone_at, v.id AS vm, v.term,
-      r.role = 'backup' AND r.state IN ('placing', 'syncing') AND v.desired_state = 'running' AS joining
+      r.role = 'backup' AND r.state IN ('placing', 'syncing') AND v.state IN ('running', 'pausing', 'paused', 'resuming') AS joining
     FROM replicas r JOIN vms v ON v.id = r.vm_id WHERE r.id = ${id} FOR UPDATE OF r
   ) AS before`;
 }

@@ -1,19 +1,26 @@
 /** Writes a VM's state and protection with their events, and ends the operations that waited for them. */
 import { and, eq, sql } from "drizzle-orm";
+import { endOfOperation } from "../../domain/operations.ts";
 import type { Protection } from "../../domain/protection.ts";
 import type { VmStateChange } from "../../domain/vm-state.ts";
 import { ApiError } from "../../errors/api-error.ts";
 import { problemOf } from "../../errors/problem.ts";
 import type { Transaction } from "../database.ts";
 import { type VmRow, vms } from "../schema.ts";
+import { beginGuest } from "./begin-guest.ts";
 import { endOperation } from "./end-operation.ts";
+import { readOperation } from "./read-operation.ts";
 
 export interface LastKnown {
   readonly instant: bigint;
   readonly consoleEnd: bigint;
 }
 
-/** @returns false where the row is not in the state that the change was computed from */
+/**
+ * A VM that is provisioned again after its guest was ended gets ready for another one.
+ *
+ * @returns false where the row is not in the state that the change was computed from
+ */
 export async function setVmState(tx: Transaction, vm: VmRow, change: VmStateChange, known: LastKnown): Promise<boolean> {
   const updated = await tx.db
     .update(vms)
@@ -24,39 +31,43 @@ export async function setVmState(tx: Transaction, vm: VmRow, change: VmStateChan
       stateSince: sql`now()`,
       instant: sql`greatest(${vms.instant}, ${known.instant})`,
       consoleEnd: sql`greatest(${vms.consoleEnd}, ${known.consoleEnd})`,
+      // A guest that ended itself is reported when all that it wrote is out.
+      ...(change.reason?.startsWith("guest_") ? { consoleSettled: true } : {}),
       ...(change.state === "deleted" ? { deletedAt: sql`now()` } : {}),
     })
     .where(and(eq(vms.id, vm.id), eq(vms.state, vm.state), eq(vms.desiredState, vm.desiredState), eq(vms.term, vm.term)))
     .returning({ id: vms.id });
   if (updated.length === 0) return false;
+  const { term } = vm.state === "stopping" && change.state === "provisioning" ? await beginGuest(tx, vm) : vm;
   tx.emit({
     type: change.state === "deleted" ? "vm.deleted" : "vm.state.changed",
     vmId: vm.id,
-    term: vm.term,
+    term,
     cause: change.reason,
     operationId: vm.operationId,
     data: { from: vm.state, state: change.state, reason: change.reason, message: change.message },
   });
-  if (vm.operationId === null) return true;
-  switch (change.state) {
-    case "running":
-      if (vm.desiredState === "running") await endOperation(tx, vm.operationId, { state: "succeeded", result: null, error: null });
-      break;
-    case "deleted":
-      await endOperation(tx, vm.operationId, { state: "succeeded", result: null, error: null });
-      break;
-    case "failed":
-    case "stopped": {
+  if (vm.operationId !== null) await endOperationOf(tx, vm, vm.operationId, change);
+  return true;
+}
+
+/** The operation that changes the VM has come to its aim, or cannot any more. */
+async function endOperationOf(tx: Transaction, vm: VmRow, operationId: string, change: VmStateChange): Promise<void> {
+  const { kind } = await readOperation(tx.db, operationId);
+  switch (endOfOperation(kind, change.state)) {
+    case "succeeded":
+      await endOperation(tx, operationId, { state: "succeeded", result: null, error: null });
+      return;
+    case "failed": {
       const error = new ApiError("invalid_state", change.message ?? `The VM is ${change.state}`, {
         details: { currentState: change.state },
       });
-      await endOperation(tx, vm.operationId, { state: "failed", result: null, error: problemOf(error, `/v1/vms/${vm.id}`, null) });
-      break;
+      await endOperation(tx, operationId, { state: "failed", result: null, error: problemOf(error, `/v1/vms/${vm.id}`, null) });
+      return;
     }
-    default:
-      break;
+    case null:
+      return;
   }
-  return true;
 }
 
 /** A VM whose guest ends the processes of workers must not go through all of them. */
@@ -70,8 +81,8 @@ const PLACES_MAX = 3;
 export async function giveUpPlace(tx: Transaction, vm: VmRow): Promise<boolean> {
   const { rowCount } = await tx.db.execute(sql`
     UPDATE vms SET primary_replica = NULL
-    WHERE id = ${vm.id} AND primary_replica = ${vm.primaryReplica} AND term = 1 AND state IN ('provisioning', 'starting')
-      AND (SELECT count(*) FROM replicas WHERE vm_id = ${vm.id}) < ${PLACES_MAX}`);
+    WHERE id = ${vm.id} AND primary_replica = ${vm.primaryReplica} AND term = guest_term AND state IN ('provisioning', 'starting')
+      AND (SELECT count(*) FROM replicas WHERE vm_id = ${vm.id} AND created_at >= vms.guest_began_at) < ${PLACES_MAX}`);
   return (rowCount ?? 0) > 0;
 }
 

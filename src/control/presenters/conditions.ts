@@ -1,0 +1,114 @@
+/** A VM's conditions, in Kubernetes' shape: what of it holds, with the reason, always all of them and in one order. */
+import type { LoadedReplica } from "../db/queries/read-vm.ts";
+import type { StoredDivergence, VmRow } from "../db/schema.ts";
+import type { ConditionType } from "../domain/wait-target.ts";
+import type { Vm } from "../schemas/vm.ts";
+
+type Condition = Vm["status"]["conditions"][number];
+
+export function conditionsOf(vm: VmRow, replicas: readonly LoadedReplica[], arbiterUnavailable: boolean, lagMs: number): Condition[] {
+  const isProtected = vm.protectionState === "protected";
+  const synced = vm.synced.length;
+  const wanted = vm.spec.protection.backups;
+  const condition = (type: ConditionType, holds: boolean, reason: string, message: string, since: Date): Condition => ({
+    type,
+    status: holds ? "True" : "False",
+    reason,
+    message,
+    lastTransitionTime: since.toISOString(),
+    observedGeneration: vm.generation,
+  });
+  const placed = vm.primaryReplica !== null;
+  const apart = standApart(replicas);
+  const { maxLagMs } = vm.spec.protection;
+  const lags = isProtected && lagMs > maxLagMs / 4;
+  return [
+    condition(
+      "Ready",
+      vm.state === "running",
+      camel(vm.stateReason ?? vm.state),
+      vm.stateMessage ?? `The VM is ${vm.state}`,
+      vm.stateSince,
+    ),
+    condition(
+      "Provisioned",
+      placed,
+      placed ? "PrimaryPlaced" : "NoPrimary",
+      placed ? "A worker has the memory of its primary" : "No worker has been found for its primary, or its guest is over",
+      vm.guestBeganAt,
+    ),
+    condition("Protected", isProtected, camel(vm.protectionReason ?? vm.protectionState), protectionMessage(vm), vm.protectionSince),
+    condition(
+      "FullyProtected",
+      isProtected && synced >= wanted,
+      isProtected && synced < wanted ? "BackupsMissing" : camel(vm.protectionReason ?? vm.protectionState),
+      `${synced} of ${wanted} backups are synced`,
+      vm.updatedAt,
+    ),
+    condition(
+      "AntiAffinitySatisfied",
+      apart,
+      apart ? "WorkersDiffer" : "WorkerShared",
+      apart ? "No two of its replicas share a worker" : "Two of its replicas share a worker",
+      vm.updatedAt,
+    ),
+    condition(
+      "BackupLagging",
+      lags,
+      lags ? "PrimaryWaits" : isProtected ? "WithinBound" : "NoBackup",
+      isProtected
+        ? `The slowest backup is ${lagMs} ms behind; from ${maxLagMs / 4} ms on the primary waits for it, after ${maxLagMs} ms it is dropped`
+        : "No backup follows",
+      vm.updatedAt,
+    ),
+    vm.divergence === null
+      ? condition("Diverged", false, "StateHashesEqual", "No backup has been found to differ", vm.guestBeganAt)
+      : divergedCondition(vm, vm.divergence),
+    condition(
+      "ArbiterReachable",
+      !arbiterUnavailable,
+      arbiterUnavailable ? "ArbiterUnavailable" : "ArbiterAnswers",
+      arbiterUnavailable ? "The primary waits for an answer of the arbiter" : "The primary waits for no answer of the arbiter",
+      vm.updatedAt,
+    ),
+  ];
+}
+
+function standApart(replicas: readonly LoadedReplica[]): boolean {
+  const standing = replicas.filter(({ replica }) => replica.state !== "lost" && replica.state !== "fenced" && replica.state !== "stopped");
+  return new Set(standing.map(({ worker }) => worker.id)).size === standing.length;
+}
+
+function protectionMessage({ protectionState, protectionReason }: VmRow): string {
+  if (protectionState === "protected") return "A backup would take over at the same instruction";
+  if (protectionReason === "engine_mismatch")
+    return "engine_mismatch: a pair runs one build of the machine, and no worker with room runs the build of the primary's worker";
+  if (protectionReason === "lag_exceeded")
+    return "lag_exceeded: the backup trailed for longer than spec.protection.maxLagMs, and was dropped";
+  return `Protection is ${protectionState}`;
+}
+
+/** True until another backup has taken the place of the one that differed. */
+function divergedCondition(
+  vm: VmRow,
+  { replicaId, at, expected, actual, lastEqualInstant, pages, pageCount }: StoredDivergence,
+): Condition {
+  const rebuilt = vm.synced.length >= vm.spec.protection.backups && !vm.synced.includes(replicaId);
+  const where = pages.map(({ page }) => page).join(", ");
+  const differing = pageCount === 0 ? "they stopped at different instants" : `${pageCount} pages differ, first ${where}`;
+  return {
+    type: "Diverged",
+    status: rebuilt ? "False" : "True",
+    reason: rebuilt ? "BackupRebuilt" : "StateHashMismatch",
+    message:
+      `Backup ${replicaId} had the state hash ${actual}, its primary ${expected}; they were last equal at instant ` +
+      `${lastEqualInstant ?? "unknown"}; ${differing}`,
+    lastTransitionTime: rebuilt ? vm.updatedAt.toISOString() : at,
+    observedGeneration: vm.generation,
+  };
+}
+
+/** `worker_lost` -> `WorkerLost`, as conditions spell it. */
+function camel(words: string): string {
+  return words.replaceAll(/(?:^|_)([a-z])/g, (_all, letter: string) => letter.toUpperCase());
+}

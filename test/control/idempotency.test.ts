@@ -1,0 +1,153 @@
+/** Idempotency keys: many calls are one, at once, over two control planes, and over the death of the one that did the work. */
+import { once } from "node:events";
+import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import pg from "pg";
+import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import type { Operation } from "../../src/control/schemas/operation.ts";
+import type { Problem } from "../../src/control/schemas/problem.ts";
+import type { Vm } from "../../src/control/schemas/vm.ts";
+import { Understudy } from "../../src/sdk/index.ts";
+import { ControlPlaneProcess } from "./support/control-plane-process.ts";
+import { ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
+import { TestPostgres } from "./support/database.ts";
+import { makeImageStore } from "./support/image-store.ts";
+import { PostgresProxy } from "./support/postgres-proxy.ts";
+
+let postgres: TestPostgres;
+const cleanups: (() => unknown)[] = [];
+beforeAll(async () => {
+  postgres = await TestPostgres.start();
+});
+afterAll(async () => await postgres.stop());
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
+});
+
+async function controlPlanes(count: number): Promise<ControlUnderTest[]> {
+  const connection = await postgres.newDatabase();
+  const images = await makeImageStore();
+  const started: ControlUnderTest[] = [];
+  for (let i = 0; i < count; i++) started.push(await ControlUnderTest.start({ connection, images }));
+  cleanups.push(async () => {
+    for (const control of started) await control.close();
+  });
+  return started;
+}
+
+const REQUEST = { name: "once", labels: { a: "1", b: "2" }, spec: { image: "debian" } };
+
+describe("fifty clients that create with the same key at once", () => {
+  test("on two control planes make one VM, and all of them get it", async () => {
+    const [first, second] = (await controlPlanes(2)) as [ControlUnderTest, ControlUnderTest];
+    const clients = [first, second].map(
+      ({ url }) => new Understudy({ url, token: TOKEN, maxRetries: 60, backoff: { baseMs: 5, capMs: 200 } }),
+    );
+    const made = await Promise.all(
+      Array.from({ length: 50 }, async (_, i) => {
+        const { name, labels, spec } = REQUEST;
+        // The same request, however its fields are ordered.
+        const options = i % 2 === 0 ? { name, labels, ...spec } : { ...spec, labels: { b: "2", a: "1" }, name };
+        return (clients[i % 2] as Understudy).vms.create(options, { idempotencyKey: "the-one" });
+      }),
+    );
+    expect(new Set(made.map(({ id }) => id)).size).toBe(1);
+    expect(await (clients[0] as Understudy).vms.list().all()).toHaveLength(1);
+    const { body } = await first.get<{ items: unknown[] }>("/v1/events?types=vm.created");
+    expect(body.items).toHaveLength(1);
+  });
+});
+
+describe("a key", () => {
+  test("is of one principal and one route, and of one body", async () => {
+    const [control] = (await controlPlanes(1)) as [ControlUnderTest];
+    const key = { "idempotency-key": '"k"' };
+    const first = await control.call<Vm>("POST", "/v1/vms", REQUEST, key);
+    const other = await control.call<Problem>("POST", "/v1/vms", { ...REQUEST, name: "other" }, key);
+    expect([other.status, other.body.code]).toEqual([422, "idempotency_key_reused"]);
+    // Quoted or bare, it is the same key.
+    const again = await control.call<Vm>("POST", "/v1/vms", REQUEST, { "idempotency-key": "k" });
+    expect([again.status, again.body.id, again.headers.get("idempotency-replayed")]).toEqual([201, first.body.id, "true"]);
+    const killed = await control.call<Operation>("POST", `/v1/vms/${first.body.id}/kill`, undefined, key);
+    expect([killed.status, killed.headers.get("idempotency-replayed")]).toEqual([202, null]);
+  });
+
+  test("of a call that was refused is free for the next one", async () => {
+    const [control] = (await controlPlanes(1)) as [ControlUnderTest];
+    const key = { "idempotency-key": "k" };
+    const refused = await control.call<Problem>("POST", "/v1/vms", { spec: { image: "nothing" } }, key);
+    expect(refused.status).toBe(404);
+    const made = await control.call<Vm>("POST", "/v1/vms", REQUEST, key);
+    expect([made.status, made.headers.get("idempotency-replayed")]).toEqual([201, null]);
+  });
+
+  test("is taken by every POST of the contract", async () => {
+    const [control] = (await controlPlanes(1)) as [ControlUnderTest];
+    const { body: document } = await control.get<{ paths: Record<string, { post?: { parameters?: { name: string }[] } }> }>(
+      "/openapi.json",
+    );
+    const posts = Object.entries(document.paths).filter(([, { post }]) => post !== undefined);
+    expect(posts.length).toBeGreaterThan(10);
+    const without = posts.filter(([, { post }]) => !post?.parameters?.some(({ name }) => name === "idempotency-key"));
+    expect(without.map(([path]) => path)).toEqual([]);
+  });
+});
+
+describe("a control plane that is killed between the work and the answer", () => {
+  test("has made the VM: a retry at the next one gives the same VM", async () => {
+    const folder = await mkdtemp(join(tmpdir(), "understudy-idempotency-"));
+    await chmod(folder, 0o755);
+    cleanups.push(() => rm(folder, { recursive: true, force: true }));
+    const connection = await postgres.newDatabase();
+    const images = await makeImageStore();
+    cleanups.push(() => rm(images.dir, { recursive: true, force: true }));
+    const proxy = await PostgresProxy.start(connection);
+    cleanups.push(() => proxy.close());
+    const start = async (databaseUrl: string) => {
+      const process_ = new ControlPlaneProcess(folder, { DATABASE_URL: databaseUrl, UNDERSTUDY_IMAGE_STORE: images.dir });
+      cleanups.push(async () => {
+        process_.child.kill("SIGKILL");
+        await process_.end();
+      });
+      const { url, tokenFile } = (await process_.line("understudy control plane listening")) as unknown as {
+        url: string;
+        tokenFile: string;
+      };
+      const token = (await readFile(tokenFile, "utf8")).trim();
+      const create = () =>
+        fetch(`${url}/v1/vms`, {
+          method: "POST",
+          headers: { authorization: `Bearer ${token}`, "content-type": "application/json", "idempotency-key": "the-one" },
+          body: JSON.stringify(REQUEST),
+        });
+      const list = async () =>
+        ((await (await fetch(`${url}/v1/vms`, { headers: { authorization: `Bearer ${token}` } })).json()) as { items: Vm[] }).items;
+      return { child: process_.child, create, list };
+    };
+
+    const first = await start(proxy.url);
+    const listener = new pg.Client(connection);
+    await listener.connect();
+    cleanups.push(() => listener.end());
+    await listener.query("LISTEN understudy_events");
+    const committed = once(listener, "notification");
+    proxy.loseAnswersToCommits();
+    const answer = first.create().then(
+      ({ status }) => status,
+      () => "none",
+    );
+    await committed;
+    first.child.kill("SIGKILL");
+    expect(await answer).toBe("none");
+
+    const { host, port, user, database } = connection;
+    const second = await start(`postgres://${user}@/${database}?host=${encodeURIComponent(String(host))}&port=${port}`);
+    const made = await second.list();
+    expect(made.map(({ name }) => name)).toEqual(["once"]);
+    const retried = await second.create();
+    expect([retried.status, retried.headers.get("idempotency-replayed")]).toEqual([201, "true"]);
+    expect(((await retried.json()) as Vm).id).toBe(made[0]?.id);
+    expect(await second.list()).toHaveLength(1);
+  });
+});
