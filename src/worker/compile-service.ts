@@ -1,7 +1,7 @@
 /** The main thread's side of the compile thread, which is started when the first replica is. */
 import { MessageChannel, Worker } from "node:worker_threads";
 import type { CompileConnection, CompileLine, CompileThreadData } from "./compile-messages.ts";
-import { RegionAccount } from "./region-account.ts";
+import { mappingsMaximum, RegionAccount, regionsWithin } from "./region-account.ts";
 
 /** Regions that are kept for whoever may want them; each has a module, or shares one. */
 const LIBRARY_MAXIMUM = 4096;
@@ -23,7 +23,10 @@ export class CompileService {
   constructor(
     private readonly threadUrl: URL,
     private readonly onFailure: (error: Error) => void,
-    { account = new RegionAccount(), libraryMaximum = LIBRARY_MAXIMUM }: CompileServiceBounds = {},
+    {
+      libraryMaximum = LIBRARY_MAXIMUM,
+      account = new RegionAccount(regionsWithin(mappingsMaximum(), libraryMaximum)),
+    }: CompileServiceBounds = {},
   ) {
     this.account = account;
     this.libraryMaximum = libraryMaximum;

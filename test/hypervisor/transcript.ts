@@ -233,12 +233,12 @@ class Player {
     match = /^epoch ended at (\d+)((?:, [^,]+)*)$/.exec(text);
     if (match !== null) return this.epochEnded(actor, BigInt(match[1] as string), words(match[2] as string));
 
-    match = /^captured (\d+) bytes, (\d+) pages left(?:, hash (\w+))?$/.exec(text);
+    match = /^captured (\d+) bytes, (\d+) pages left(?: in round (\d+))?(?:, hash (\w+))?$/.exec(text);
     if (match !== null) {
       const peer = actor.capturing?.peer ?? "";
       const bytes = Number(match[1]);
       this.channel(actor.name, peer).push({ kind: "statePages", pages: new Uint8Array(bytes) });
-      return { kind: "stateCaptured", peer, bytes, pagesLeft: Number(match[2]), round: 1, stateHash: hash(match[3]) };
+      return { kind: "stateCaptured", peer, bytes, pagesLeft: Number(match[2]), round: Number(match[3] ?? 1), stateHash: hash(match[4]) };
     }
     if (text === "applied") return { kind: "stateApplied", bytes: actor.applying };
     match = /^hashed (\w+)((?:, s\d+ at \d+)*)(?:, wall clock (\d+)s)?$/.exec(text);

@@ -92,7 +92,7 @@ class BusyReplica {
 }
 
 test("a replica says how much of its guest runs in regions, what left them, and what compiling took", async () => {
-  const account = new RegionAccount();
+  const account = new RegionAccount(1000);
   const compiler = compileService(account);
   const first = new BusyReplica(compiler);
   await first.boot();
