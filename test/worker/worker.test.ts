@@ -10,7 +10,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
 import type { ReplicaSpec } from "../../src/wire/control-messages.ts";
-import { dialLoggingChannel, type LoggingChannelSocket } from "../../src/worker/logging-channel-socket.ts";
+import { dialLoggingChannel, LoggingChannelListener, type LoggingChannelSocket } from "../../src/worker/logging-channel-socket.ts";
 import { compressState, STATE_PART_BYTES } from "../../src/worker/state-compression.ts";
 import { type GuestOptions, guestImage, readTranscript } from "./guest-program.ts";
 import { ConsoleClient, type JoinedWorker, ScriptedControlPlane, sha256 } from "./scripted-control-plane.ts";
@@ -260,6 +260,42 @@ describe("a protected VM", () => {
     late.attach(at.worker(0), "rep_a");
     await plane.until("the late reader has it all", () => late.closedWith !== null);
     expect(late.output).toBe(client.output);
+  });
+
+  test("goes on while a backup takes its state and does not answer, and while that goes away in the middle of it", async () => {
+    const at = await site(2);
+    const { plane } = at;
+    const spec = guest(plane, BUSY);
+    plane.createPrimary(at.worker(0), "vm_1", "rep_a", spec);
+    await plane.reported("rep_a", "is live", ({ state }) => state === "live");
+    const client = new ConsoleClient(plane);
+    client.attach(at.worker(0), "rep_a");
+    client.type("!".repeat(1500)); // a page each
+    await acknowledged(plane, client);
+    let takes: (channel: LoggingChannelSocket) => void = () => {};
+    const taken = new Promise<LoggingChannelSocket>((resolve) => (takes = resolve));
+    const listener = new LoggingChannelListener(
+      () => takes,
+      () => {},
+    );
+    cleanups.push(() => listener.close());
+    const address = await listener.listen({ host: "127.0.0.1", port: 0 });
+    at.worker(0).send({ type: "pair", replicaId: "rep_a", backup: { replicaId: "rep_mute", address, channelSecret: "any" } });
+    const channel = await taken;
+    let received = 0;
+    channel.open({ onMessage: ({ kind }) => (received += Number(kind === "statePages")), onClosed: () => {} });
+    await plane.reported(
+      "rep_a",
+      "sends state",
+      ({ transfer }) => transfer?.backup === "rep_mute" && transfer.stateBytes > 2 * 1024 * 1024,
+    );
+    await moreNumbers(plane, client, 200);
+    expect(plane.report("rep_a")).toMatchObject({ joining: "rep_mute", synced: [] });
+    expect(received).toBeGreaterThan(0);
+    channel.close();
+    await plane.reported("rep_a", "has let it go", ({ joining, transfer }) => joining === null && transfer === null);
+    await moreNumbers(plane, client, 20);
+    await plane.protect(at.worker(0), at.worker(1), "vm_1", "rep_b", spec);
   });
 
   test("is paired while it changes its memory, and both replicas agree on every hash", async () => {
