@@ -16,6 +16,12 @@ import type { EngineCommand, EngineReply, EngineThreadData, FlippedBit } from ".
  */
 const HEAP_MIB = 512;
 
+/**
+ * What an engine thread has just made is soon garbage: messages, big integers. Node would let each thread fill 48 MiB before it looks,
+ * and never give it back.
+ */
+const YOUNG_HEAP_MIB = 4;
+
 /** An epoch that takes so much of a processor is stalled, and not only kept waiting by a busy host; epochs are some milliseconds. */
 const STALL_CPU_MS = 1_000;
 /** Without that it is given up after so many times the looks: it may wait for something that does not come. */
@@ -55,7 +61,7 @@ export class EngineClient {
       this.thread = new Worker(threadUrl, {
         workerData,
         transferList: line === null ? [] : [line.port],
-        resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB },
+        resourceLimits: { maxOldGenerationSizeMb: HEAP_MIB, maxYoungGenerationSizeMb: YOUNG_HEAP_MIB },
       });
     } catch (cause) {
       // The system gives no thread, or no file descriptor for it. Whoever makes this client can be told when it is made.
