@@ -57,6 +57,7 @@ export interface MachineAbi {
   regionMulhu(a: bigint, b: bigint): bigint;
   regionDataSet(): number;
   regionMore(left: number): number;
+  nextCode(): number;
   stateHash(): bigint;
   changedPages(): number;
   beginTransfer(): number;

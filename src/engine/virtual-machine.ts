@@ -73,6 +73,11 @@ export interface TracedInstruction {
   readonly bits: number;
 }
 
+/** `unknown`: its page has not been come to lately. */
+export type NextCode = "unknown" | "page without regions" | "beside the regions of its page" | "in a region";
+
+const NEXT_CODE: readonly NextCode[] = ["unknown", "page without regions", "beside the regions of its page", "in a region"];
+
 /** Input that one `beginEpoch` may carry in one piece. */
 export const EPOCH_INPUT_MAX = 4096;
 
@@ -470,6 +475,11 @@ export class VirtualMachine {
     machine.setTracing(0);
     if (this.instant === instant) return end;
     return { programCounter: unsigned(machine.tracedProgramCounter()), bits: machine.tracedInstruction() >>> 0 };
+  }
+
+  /** Of the next instruction: whether a region was made from it, while it is known where it is. Between two runs. */
+  get nextCode(): NextCode {
+    return NEXT_CODE[this.machine.nextCode()] ?? "unknown";
   }
 
   /** Figures of translated code; null: everything is interpreted. */

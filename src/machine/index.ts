@@ -19,7 +19,7 @@ import { mulh, mulhsu, mulhu } from "./hart/integer";
 import { dataSet, modeChanged } from "./hart/mmu";
 import { Op } from "./hart/ops";
 import { openPmp, pmpChanged } from "./hart/pmp";
-import { installRegion as install, regionAtomic, regionCsr, regionLoad, regionMore, regionStore, reportLandings } from "./hart/regions";
+import { installRegion as install, nextCode, regionAtomic, regionCsr, regionLoad, regionMore, regionStore, reportLandings } from "./hart/regions";
 import { flushAllTlbs, flushWriteTlb, forgetTranslations } from "./hart/tlb";
 import { ALWAYS_END, FIRST_PAGE, listChanges, mayHoldData, rehash, updateHash } from "./hash";
 import {
@@ -343,7 +343,7 @@ export function regionTlbSlots(): u32 {
 
 // --- translated code: called by regions ------------------------------------------------------------------------------
 
-export { regionAtomic, regionCsr, regionLoad, regionMore, regionStore };
+export { nextCode, regionAtomic, regionCsr, regionLoad, regionMore, regionStore };
 
 /** @returns false where the instruction is illegal; its integer registers are in memory */
 export function regionFloat(bits: u32): bool {

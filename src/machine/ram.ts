@@ -127,7 +127,8 @@ export function dropRegions(table: u32): void {
   regionsDropped = true;
 }
 
-function hasRegions(table: u32): bool {
+/** Whether regions were made from a decode table's page. */
+export function hasRegions(table: u32): bool {
   for (let at = table + DECODE_COVERED; at < table + DECODE_TABLE; at += 8) if (load<u64>(at) != 0) return true;
   return false;
 }

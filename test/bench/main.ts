@@ -11,6 +11,7 @@ import { boot } from "./boot.ts";
 import { density } from "./density.ts";
 import { earlyStop } from "./early-stop.ts";
 import { engineBoot } from "./engine-boot.ts";
+import { engineCoverage } from "./engine-coverage.ts";
 import { engineGuest } from "./engine-guest.ts";
 import { engineLoops } from "./engine-loops.ts";
 import { failover } from "./failover.ts";
@@ -30,6 +31,7 @@ const BENCHES: Readonly<Record<string, (workloads: readonly string[], options: B
   "engine:loops": engineLoops,
   "engine:guest": engineGuest,
   "engine:boot": engineBoot,
+  "engine:coverage": engineCoverage,
   "early-stop": earlyStop,
   failover: (_workloads, options) => failover(options),
   repair: (_workloads, options) => repair(options),

@@ -25,6 +25,15 @@ test("a loop of more instructions than a region may have is translated", () => {
   expect(interpreted([loop], 2_000_000n, 4_000_000n, { sampleInterval: 500, threshold: 2 })).toBeLessThan(20_000);
 });
 
+test("of the next instruction it is known whether a region was made from it", () => {
+  const guest = new GuestRun({ image: pageOf([ADDI, ADDI, jump(0, -4), ADDI]) }, 8, { compiler: new ImmediateCompiler(), threshold: 2 });
+  expect(guest.vm.nextCode).toBe("unknown");
+  guest.to(100n);
+  expect(guest.vm.nextCode).toBe("page without regions");
+  guest.to(1_000_000n);
+  expect(guest.vm.nextCode).toBe("in a region");
+});
+
 test("a place that translated code comes to is translated after so many times, however few instructions run there", () => {
   // A loop of jumps to as many places in the next page, each of which is ten instructions and a jump back.
   const places = 60;

@@ -17,12 +17,12 @@ import {
 } from "../../isa/csr";
 import {
   DECODE_COVERED, DECODE_ENTRY, EXCHANGE, REGION_HEAT, REGION_LANDINGS, REGION_LANDINGS_SIZE, REGION_NUMBERS, REGION_OUTCOME, REGION_OWNERS,
-  REGION_SAMPLES, REGION_SAMPLES_MAX,
+  PC, REGION_SAMPLES, REGION_SAMPLES_MAX, TLB_EXEC, TLB_SLOTS,
 } from "../layout";
-import { clearRegionsDropped, codeIndex, regionsDropped } from "../ram";
+import { clearRegionsDropped, codeIndex, hasRegions, regionsDropped } from "../ram";
 import { executeAtomic } from "./atomic";
 import { csrIllegal, interruptsChanged, modifiedValue, readCsr, writeCsr } from "./csr";
-import { clearFault, closeDevices, deviceWanted, faultCause, slowLoad, slowStore } from "./mmu";
+import { clearFault, closeDevices, deviceWanted, execSet, faultCause, slowLoad, slowStore } from "./mmu";
 import { Op } from "./ops";
 import { leftAtStopLook, STOP_LOOK_REGION, stopAsked } from "./stop-request";
 import { translationsDropped } from "./tlb";
@@ -151,6 +151,26 @@ export function installRegion(number: u32, page: u32, entries: u32, ranges: u32)
   freeUnentered(table, page);
   return true;
 }
+
+/** What is known of the code at the program counter, for figures: NEXT_UNKNOWN and what follows it. Changes nothing. */
+export function nextCode(): u32 {
+  const pc = load<u64>(PC);
+  const entry = TLB_EXEC + execSet + (<u32>(pc >> 8) & TLB_SLOTS);
+  if (load<u64>(entry) != (pc & ~<u64>0xfff)) return NEXT_UNKNOWN;
+  const table = load<u32>(entry, 8);
+  const half = (<u32>pc & 0xfff) >> 1;
+  if (((<u32>load<u8>(table + DECODE_COVERED + (half >> 3)) >> (half & 7)) & 1) != 0) return NEXT_IN_REGION;
+  return hasRegions(table) ? NEXT_BESIDE_REGIONS : NEXT_WITHOUT_REGIONS;
+}
+
+/** The page has not been come to lately. */
+const NEXT_UNKNOWN: u32 = 0;
+/** No region was made from the page. */
+const NEXT_WITHOUT_REGIONS: u32 = 1;
+/** Regions were, but not from this instruction. */
+const NEXT_BESIDE_REGIONS: u32 = 2;
+/** One was made from this instruction. */
+const NEXT_IN_REGION: u32 = 3;
 
 /** Frees the numbers of a page's regions that nothing leads into any more. */
 function freeUnentered(table: u32, page: u32): void {
