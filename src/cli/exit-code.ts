@@ -71,7 +71,7 @@ function exitCodeOf(error: UnderstudyError): ExitCode {
 function hintFor(error: UnderstudyError): string | null {
   if (error instanceof ConnectionError)
     return "Is the service running? Start one with: npm start. Or name another: --url URL, UNDERSTUDY_API_URL";
-  if (error instanceof AuthenticationError) {
+  if (error instanceof AuthenticationError && error.code !== "token_expired") {
     return "Give the token of the service: --token-file FILE, UNDERSTUDY_TOKEN_FILE or UNDERSTUDY_TOKEN; npm start says where it is";
   }
   switch (error.code) {
@@ -82,6 +82,10 @@ function hintFor(error: UnderstudyError): string | null {
       return "See which there are: understudy image ls. Get the default one: understudy image pull debian";
     case "worker_not_found":
       return "See which there are: understudy worker ls";
+    case "token_not_found":
+      return "See which there are: understudy token ls";
+    case "scope_missing":
+      return "See what the token may do: understudy whoami. Make another one: understudy token create NAME --scope SCOPE";
     case "operation_not_found":
       return "See which there are: understudy op ls";
     case "worker_not_drained":

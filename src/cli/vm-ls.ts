@@ -5,12 +5,30 @@ import { outputOption, printList } from "./output.ts";
 import type { Shell } from "./shell.ts";
 import { VM_LISTING } from "./vm-columns.ts";
 
+interface Options {
+  readonly state?: string;
+  readonly selector?: string;
+  readonly worker?: string;
+  readonly zone?: string;
+}
+
 export function addVmLs(vm: Command, shell: Shell): void {
   vm.command("ls")
     .description("list the VMs")
+    .option("--state <state>", "only those in a state; deleted ones only if asked for")
+    .option("-l, --selector <labels>", "only those with labels: env=prod,tier!=db,owner,!retired")
+    .option("--worker <worker>", "only those with a replica on a worker, by id or name")
+    .option("--zone <zone>", "only those with a replica in a zone")
     .addOption(outputOption())
-    .action(async (_options: unknown, command: Command) => {
-      const vms = await connect(command, shell).vms.list({ signal: shell.signal }).all();
+    .action(async ({ state, selector, worker, zone }: Options, command: Command) => {
+      const wanted = {
+        ...(state === undefined ? {} : { state }),
+        ...(selector === undefined ? {} : { labelSelector: selector }),
+        ...(worker === undefined ? {} : { worker }),
+        ...(zone === undefined ? {} : { zone }),
+        signal: shell.signal,
+      };
+      const vms = await connect(command, shell).vms.list(wanted).all();
       printList(
         shell,
         formatOf(command),

@@ -9,8 +9,10 @@ export function addWorkerLs(worker: Command, shell: Shell): void {
   worker
     .command("ls")
     .description("list the workers")
+    .option("-l, --selector <labels>", "only those with labels: rack=a,!retired")
     .addOption(outputOption())
-    .action(async (_options: unknown, command: Command) => {
-      printList(shell, formatOf(command), await connect(command, shell).workers.list({ signal: shell.signal }), WORKER_LISTING);
+    .action(async ({ selector }: { readonly selector?: string }, command: Command) => {
+      const wanted = { ...(selector === undefined ? {} : { labelSelector: selector }), signal: shell.signal };
+      printList(shell, formatOf(command), await connect(command, shell).workers.list(wanted), WORKER_LISTING);
     });
 }

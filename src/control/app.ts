@@ -15,6 +15,7 @@ import { imageRoutes } from "./routes/images.ts";
 import { metricsRoute } from "./routes/metrics.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { documentRoute, healthRoutes, versionRoute } from "./routes/service.ts";
+import { tokenRoutes } from "./routes/tokens.ts";
 import { MERGE_PATCH, vmPatchRoute } from "./routes/vm-patch.ts";
 import { vmVerbRoutes } from "./routes/vm-verbs.ts";
 import { vmWaitRoute } from "./routes/vm-wait.ts";
@@ -85,6 +86,7 @@ export async function buildApp(control: ControlPlane): Promise<PublicApp> {
     await v1.register(workerVerbRoutes(control));
     await v1.register(imageRoutes(control));
     await v1.register(eventRoutes(control));
+    await v1.register(tokenRoutes(control));
     await v1.register(metricsRoute(control));
   });
   return { app, openApi: document };

@@ -1,18 +1,28 @@
 /**
- * Bearer tokens: `Authorization: Bearer …`, or for browsers' WebSockets the subprotocol `understudy.bearer.<base64url>`.
+ * Bearer tokens: `Authorization: Bearer …`, or for browsers' WebSockets the subprotocol `understudy.bearer.<base64url>`. All of it is
+ * checked before anything else of a request is looked at, an upgrade included.
  *
- * A token that was good a short time ago is good without asking the database again.
+ *     secret --known, not revoked, not expired--> its scopes --has the route's--> served
+ *       '-- unauthenticated, token_expired (401)     '-- scope_missing (403)
+ *
+ * A token that was good a short time ago is good without asking the database again, unless it was revoked: that is an event, which
+ * every control plane on the database hears of.
  */
 import { timingSafeEqual } from "node:crypto";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Database } from "./db/database.ts";
 import { findToken, sha256Of } from "./db/queries/tokens.ts";
+import type { TokenRow } from "./db/schema.ts";
+import type { EventDraft } from "./domain/events.ts";
+import { allows, type Scope } from "./domain/scopes.ts";
 import { ApiError } from "./errors/api-error.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
     /** Id of the token that the caller showed. */
     principal: string;
+    /** The token itself. */
+    token: TokenRow | null;
   }
 }
 
@@ -21,42 +31,71 @@ const KEPT_MAX = 1000;
 const BEARER_PROTOCOL = "understudy.bearer.";
 
 export class Authenticator {
-  private readonly kept = new Map<string, { readonly id: string; readonly untilMs: number }>();
+  private readonly kept = new Map<string, { readonly token: TokenRow; readonly untilMs: number }>();
   private readonly database: Database;
 
   constructor(database: Database) {
     this.database = database;
+    database.onCommitted((events) => this.heard(events));
   }
 
-  /**
-   * @returns the token's id
-   * @throws {ApiError} `unauthenticated`
-   */
-  async authenticate(secret: string | null): Promise<string> {
+  /** Events that were committed here or elsewhere: a token that was revoked is not good any more. */
+  heard(events: readonly EventDraft[]): void {
+    for (const { type, data } of events) {
+      if (type !== "token.revoked") continue;
+      for (const [hash, { token }] of this.kept) if (token.id === data?.["tokenId"]) this.kept.delete(hash);
+    }
+  }
+
+  /** @throws {ApiError} `unauthenticated`, `token_expired` */
+  async authenticate(secret: string | null): Promise<TokenRow> {
     if (secret === null) {
       throw new ApiError("unauthenticated", "Cannot serve without a token: send Authorization: Bearer <token>");
     }
-    const hash = sha256Of(secret);
-    const kept = this.kept.get(hash);
-    if (kept !== undefined && kept.untilMs > performance.now()) return kept.id;
-    const id = await findToken(this.database.db, hash);
-    if (id === null) {
-      this.kept.delete(hash);
+    const token = await this.find(sha256Of(secret));
+    if (token === null) {
       throw new ApiError(
         "unauthenticated",
-        "Cannot accept the token: it is not one of this service. The first one is in the file that the start prints",
+        "Cannot accept the token: it is not one of this service, or was revoked. The first one is in the file that the start prints",
       );
     }
+    if (token.expiresAt !== null && token.expiresAt.getTime() <= Date.now()) {
+      throw new ApiError("token_expired", `Cannot accept the token "${token.name}": it expired at ${token.expiresAt.toISOString()}`);
+    }
+    return token;
+  }
+
+  private async find(hash: string): Promise<TokenRow | null> {
+    const kept = this.kept.get(hash);
+    if (kept !== undefined && kept.untilMs > performance.now()) return kept.token;
+    this.kept.delete(hash);
+    const token = await findToken(this.database.db, hash);
+    if (token === null) return null;
     if (this.kept.size >= KEPT_MAX) this.kept.clear();
-    this.kept.set(hash, { id, untilMs: performance.now() + KEPT_MS });
-    return id;
+    this.kept.set(hash, { token, untilMs: performance.now() + KEPT_MS });
+    return token;
   }
 }
 
+/** Every route says by `scope` in its schema what a token must be allowed; null: any token will do. */
 export function installAuthentication(app: FastifyInstance, authenticator: Authenticator): void {
   app.decorateRequest("principal", "");
+  app.decorateRequest("token", null);
   app.addHook("onRequest", async (request) => {
-    request.principal = await authenticator.authenticate(secretOf(request));
+    const token = await authenticator.authenticate(secretOf(request));
+    request.token = token;
+    request.principal = token.id;
+    const scope = request.routeOptions.schema?.scope ?? null;
+    if (scope !== null) requireScope(request, scope);
+  });
+}
+
+/** @throws {ApiError} `scope_missing`, with its name */
+export function requireScope(request: FastifyRequest, scope: Scope): void {
+  const { token } = request;
+  if (token !== null && allows(token.scopes, scope)) return;
+  throw new ApiError("scope_missing", `Cannot serve this with the token "${token?.name}": it has not the scope ${scope}`, {
+    details: { scope },
   });
 }
 
@@ -70,7 +109,7 @@ export function bearerOf(request: FastifyRequest): string | null {
   return authorization === undefined ? null : (/^Bearer +(\S+)$/i.exec(authorization)?.[1] ?? null);
 }
 
-function secretOf(request: FastifyRequest): string | null {
+export function secretOf(request: FastifyRequest): string | null {
   const bearer = bearerOf(request);
   if (bearer !== null) return bearer;
   const offered = String(request.headers["sec-websocket-protocol"] ?? "").split(",");

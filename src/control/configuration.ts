@@ -37,7 +37,7 @@ const FLAGS = {
 } as const;
 
 /** Durations and sizes that may be set, as `UNDERSTUDY_<NAME>`. */
-const NUMBERS: Readonly<Record<string, keyof ControlSettings>> = {
+const NUMBERS: Readonly<Record<string, Exclude<keyof ControlSettings, "allowedOrigins">>> = {
   UNDERSTUDY_WORKER_LOST_MS: "workerLostMs",
   UNDERSTUDY_VM_LOST_MS: "vmLostMs",
   UNDERSTUDY_HEARTBEAT_TIMEOUT_MS: "heartbeatTimeoutMs",
@@ -62,7 +62,7 @@ export function readConfiguration(argv: readonly string[], env: NodeJS.ProcessEn
     token: env["UNDERSTUDY_TOKEN"] || null,
     tokenFile: resolve(value("token-file") ?? `${dataDir}/token`),
     logLevel: value("log-level") ?? "info",
-    settings: readNumbers(env),
+    settings: { ...readNumbers(env), ...readOrigins(env["UNDERSTUDY_ALLOWED_ORIGINS"]) },
   };
 }
 
@@ -105,7 +105,7 @@ function readAddress(name: string, text: string): ListenAddress {
 }
 
 function readNumbers(env: NodeJS.ProcessEnv): Partial<ControlSettings> {
-  const settings: Partial<Record<keyof ControlSettings, number>> = {};
+  const settings: Partial<Record<Exclude<keyof ControlSettings, "allowedOrigins">, number>> = {};
   for (const [name, setting] of Object.entries(NUMBERS)) {
     const text = env[name];
     if (text === undefined || text === "") continue;
@@ -114,6 +114,17 @@ function readNumbers(env: NodeJS.ProcessEnv): Partial<ControlSettings> {
     settings[setting] = Number(text);
   }
   return settings;
+}
+
+function readOrigins(text: string | undefined): Partial<ControlSettings> {
+  if (text === undefined || text === "") return {};
+  const allowedOrigins = text.split(",").map((origin) => origin.trim());
+  const wrong = allowedOrigins.find((origin) => !URL.canParse(origin) || new URL(origin).origin !== origin);
+  if (wrong === undefined) return { allowedOrigins };
+  throw new UnderstudyError(
+    "bad_setting",
+    `Cannot use UNDERSTUDY_ALLOWED_ORIGINS: "${wrong}" is no origin, wanted are some like https://console.example, with commas between`,
+  );
 }
 
 function maskUrl(text: string): string {

@@ -53,6 +53,7 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
   });
   const foreign = new ForeignEvents(database, feed, (events) => {
     consoles.committedElsewhere(events);
+    parts.authenticator.heard(events);
     reconciler.kick();
   });
   presence.on("elected", () => {

@@ -4,6 +4,7 @@
  * Schemas are written once, in `schemas/`; one that carries an `$id` becomes a component, wherever it is used.
  */
 import type { RouteOptions } from "fastify";
+import type { Scope } from "./domain/scopes.ts";
 import { ERROR_TABLE, type ErrorCode } from "./errors/error-codes.ts";
 import { ConsoleClientMessage, ConsoleServerMessage } from "./schemas/console.ts";
 import { Problem } from "./schemas/problem.ts";
@@ -23,6 +24,8 @@ declare module "fastify" {
     bodyMedia?: readonly string[];
     /** Headers of the successful answer. */
     answerHeaders?: Readonly<Record<string, string>>;
+    /** What the caller's token must be allowed; null: any token will do. */
+    scope?: Scope | null;
     /** False: the route takes no token. */
     authenticated?: boolean;
   }
@@ -32,7 +35,9 @@ type Json = Record<string, unknown>;
 
 /** Every route may answer with these. */
 const COMMON_ERRORS: readonly ErrorCode[] = ["bad_request", "internal_error", "shutting_down"];
-const AUTHENTICATED_ERRORS: readonly ErrorCode[] = ["unauthenticated", "arbiter_unavailable"];
+const AUTHENTICATED_ERRORS: readonly ErrorCode[] = ["unauthenticated", "token_expired", "arbiter_unavailable"];
+
+const SCOPED_ERRORS: readonly ErrorCode[] = ["scope_missing"];
 
 export function describeRoutes(routes: readonly RouteOptions[]): Json {
   const components = new Components();
@@ -75,7 +80,12 @@ export function openApiText(document: Json): string {
 function describeRoute(route: RouteOptions, components: Components): Json {
   const schema = route.schema ?? {};
   const authenticated = schema.authenticated !== false;
-  const codes = [...COMMON_ERRORS, ...(authenticated ? AUTHENTICATED_ERRORS : []), ...(schema.errors ?? [])];
+  const codes = [
+    ...COMMON_ERRORS,
+    ...(authenticated ? AUTHENTICATED_ERRORS : []),
+    ...(schema.scope == null ? [] : SCOPED_ERRORS),
+    ...(schema.errors ?? []),
+  ];
   const parameters = [
     ...parametersOf("path", schema.params, components),
     ...parametersOf("query", schema.querystring, components),
@@ -86,7 +96,7 @@ function describeRoute(route: RouteOptions, components: Components): Json {
     summary: schema.summary,
     ...(schema.description === undefined ? {} : { description: schema.description }),
     tags: schema.tags ?? [],
-    ...(authenticated ? {} : { security: [] }),
+    ...(authenticated ? (schema.scope == null ? {} : { security: [{ bearer: [schema.scope] }] }) : { security: [] }),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(schema.body === undefined ? {} : { requestBody: requestBody(schema, components) }),
     responses: { ...successes(schema, components), ...failures(codes, components) },

@@ -4,7 +4,7 @@ import { chmodSync, existsSync, mkdirSync, readFileSync, writeFileSync } from "n
 import { dirname } from "node:path";
 import { UnderstudyError } from "../base/errors.ts";
 import type { Database } from "./db/database.ts";
-import { findToken, registerToken, sha256Of } from "./db/queries/tokens.ts";
+import { registerToken } from "./db/queries/tokens.ts";
 
 /** @throws {UnderstudyError} `bad_setting` where the file cannot be read or made */
 export function obtainJoinToken(given: string | null, file: string): string {
@@ -18,9 +18,7 @@ export function obtainJoinToken(given: string | null, file: string): string {
  */
 export async function obtainApiToken(database: Database, given: string | null, file: string): Promise<boolean> {
   const secret = given ?? obtainSecret(file, "ust_");
-  if ((await findToken(database.db, sha256Of(secret))) !== null) return false;
-  await registerToken(database.db, given === null ? "first" : "given", secret);
-  return true;
+  return registerToken(database.db, given === null ? "first" : "given", secret);
 }
 
 function obtainSecret(file: string, prefix: string): string {

@@ -24,6 +24,8 @@ export interface ControlSettings {
   readonly consoleWindowBytes: number;
   readonly consoleHeartbeatMs: number;
   readonly slowConsumerMs: number;
+  /** Pages of these origins may attach to consoles, besides our own: `https://host[:port]`. */
+  readonly allowedOrigins: readonly string[];
 }
 
 export const DEFAULT_SETTINGS: ControlSettings = {
@@ -42,4 +44,5 @@ export const DEFAULT_SETTINGS: ControlSettings = {
   consoleWindowBytes: 256 * 1024,
   consoleHeartbeatMs: 15_000,
   slowConsumerMs: 30_000,
+  allowedOrigins: [],
 };

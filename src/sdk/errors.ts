@@ -127,9 +127,13 @@ export class BadPageTokenError extends InvalidRequestError {}
 export class BadRequestError extends InvalidRequestError {}
 export class MalformedJsonError extends InvalidRequestError {}
 export class UnauthenticatedError extends AuthenticationError {}
+export class TokenExpiredError extends AuthenticationError {}
+export class ScopeMissingError extends PermissionError {}
+export class OriginNotAllowedError extends PermissionError {}
 export class ImageNotFoundError extends NotFoundError {}
 export class RouteNotFoundError extends NotFoundError {}
 export class OperationNotFoundError extends NotFoundError {}
+export class TokenNotFoundError extends NotFoundError {}
 export class VmNotFoundError extends NotFoundError {}
 export class WorkerNotFoundError extends NotFoundError {}
 export class ConsoleWriterBusyError extends ConflictError {}
@@ -166,9 +170,13 @@ export const ERROR_CLASSES: Readonly<Record<string, ApiErrorClass>> = {
   bad_request: BadRequestError,
   malformed_json: MalformedJsonError,
   unauthenticated: UnauthenticatedError,
+  token_expired: TokenExpiredError,
+  scope_missing: ScopeMissingError,
+  origin_not_allowed: OriginNotAllowedError,
   image_not_found: ImageNotFoundError,
   not_found: RouteNotFoundError,
   operation_not_found: OperationNotFoundError,
+  token_not_found: TokenNotFoundError,
   vm_not_found: VmNotFoundError,
   worker_not_found: WorkerNotFoundError,
   console_writer_busy: ConsoleWriterBusyError,

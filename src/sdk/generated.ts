@@ -160,6 +160,47 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/tokens": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List tokens that were not revoked, newest first */
+        get: operations["listTokens"];
+        put?: never;
+        /**
+         * Make a token
+         * @description The secret is in this answer, and in that to a repeat with the same key and the same token; only its hash is kept.
+         */
+        post: operations["createToken"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/tokens/{token}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * Revoke a token, at once and for good
+         * @description Answers with the token as it was; a second call is the same.
+         */
+        delete: operations["revokeToken"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/version": {
         parameters: {
             query?: never;
@@ -460,6 +501,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/whoami": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** The token that the caller shows, with what it may do */
+        get: operations["whoami"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/workers": {
         parameters: {
             query?: never;
@@ -695,6 +753,19 @@ export interface components {
             /** @constant */
             type: "pong";
         };
+        CreatedToken: {
+            /** @description What a caller shows as bearer token; it is not kept, and never shown again */
+            secret: string;
+            token: components["schemas"]["Token"];
+        };
+        CreateTokenRequest: {
+            /** @description What it is for */
+            name: string;
+            /** @description None that the caller's own token has not */
+            scopes: components["schemas"]["Scope"][];
+            /** @description How long it is good; for ever where it is left out */
+            ttlSeconds?: number;
+        };
         CreateVmRequest: {
             /** @description Free key-value pairs */
             labels?: {
@@ -710,7 +781,7 @@ export interface components {
             force?: boolean;
         };
         /** @enum {string} */
-        ErrorCode: "arbiter_unavailable" | "bad_idempotency_key" | "bad_page_token" | "bad_request" | "console_writer_busy" | "etag_mismatch" | "event_cursor_expired" | "idempotency_in_progress" | "idempotency_key_reused" | "image_not_found" | "image_store_error" | "input_offset_gap" | "input_session_expired" | "internal_error" | "invalid_state" | "malformed_json" | "name_taken" | "not_found" | "not_protected" | "operation_in_progress" | "operation_not_found" | "payload_too_large" | "shutting_down" | "term_mismatch" | "unauthenticated" | "unsupported_media_type" | "upgrade_required" | "validation_failed" | "vm_deleted" | "vm_not_found" | "wait_target_unreachable" | "worker_not_drained" | "worker_not_found" | "worker_timeout";
+        ErrorCode: "arbiter_unavailable" | "bad_idempotency_key" | "bad_page_token" | "bad_request" | "console_writer_busy" | "etag_mismatch" | "event_cursor_expired" | "idempotency_in_progress" | "idempotency_key_reused" | "image_not_found" | "image_store_error" | "input_offset_gap" | "input_session_expired" | "internal_error" | "invalid_state" | "malformed_json" | "name_taken" | "not_found" | "not_protected" | "operation_in_progress" | "operation_not_found" | "origin_not_allowed" | "payload_too_large" | "scope_missing" | "shutting_down" | "term_mismatch" | "token_expired" | "token_not_found" | "unauthenticated" | "unsupported_media_type" | "upgrade_required" | "validation_failed" | "vm_deleted" | "vm_not_found" | "wait_target_unreachable" | "worker_not_drained" | "worker_not_found" | "worker_timeout";
         Event: {
             actor: {
                 id?: string;
@@ -742,7 +813,7 @@ export interface components {
             nextAfter: string;
         };
         /** @enum {string} */
-        EventType: "vm.created" | "vm.deleted" | "vm.state.changed" | "vm.spec.changed" | "vm.protection.changed" | "vm.failover.started" | "vm.failover.completed" | "vm.failover.refused" | "vm.repair.started" | "vm.repair.progressed" | "vm.repair.completed" | "vm.repair.failed" | "vm.divergence.detected" | "vm.console.writer.changed" | "worker.joined" | "worker.state.changed" | "worker.drain.started" | "worker.drain.completed" | "worker.drain.cancelled" | "worker.fenced" | "worker.deleted" | "image.created" | "operation.updated" | "bookmark";
+        EventType: "vm.created" | "vm.deleted" | "vm.state.changed" | "vm.spec.changed" | "vm.protection.changed" | "vm.failover.started" | "vm.failover.completed" | "vm.failover.refused" | "vm.repair.started" | "vm.repair.progressed" | "vm.repair.completed" | "vm.repair.failed" | "vm.divergence.detected" | "vm.console.writer.changed" | "worker.joined" | "worker.state.changed" | "worker.drain.started" | "worker.drain.completed" | "worker.drain.cancelled" | "worker.fenced" | "worker.deleted" | "image.created" | "operation.updated" | "token.created" | "token.revoked" | "bookmark";
         Failover: {
             /** @enum {string} */
             cause: "worker_lost" | "connection_lost" | "user_action" | "draining";
@@ -793,6 +864,10 @@ export interface components {
             }[];
             /** @enum {string} */
             status: "ok" | "failing";
+        };
+        Identity: {
+            project: string;
+            token: components["schemas"]["Token"];
         };
         Image: {
             cmdline: string;
@@ -941,10 +1016,28 @@ export interface components {
         ReplicaRole: "primary" | "backup";
         /** @enum {string} */
         ReplicaState: "placing" | "syncing" | "live" | "promoting" | "draining" | "lost" | "fenced" | "stopped";
+        /** @enum {string} */
+        Scope: "vms:read" | "vms:write" | "vms:delete" | "console:read" | "console:write" | "failover:write" | "workers:read" | "workers:write" | "images:read" | "events:read" | "tokens:write" | "admin";
         /** @default {} */
         StopRequest: {
             /** @description How long the guest may take to power itself off before it is ended; 30000 where it is left out */
             graceMs?: number;
+        };
+        Token: {
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            createdAt: string;
+            createdBy: string | null;
+            expiresAt: string | null;
+            id: string;
+            name: string;
+            scopes: components["schemas"]["Scope"][];
+        };
+        TokenList: {
+            items: components["schemas"]["Token"][];
+            nextPageToken: string | null;
         };
         Version: {
             api: string;
@@ -1206,7 +1299,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1369,8 +1462,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1452,8 +1554,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1517,8 +1628,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1596,8 +1716,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1677,8 +1806,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1751,6 +1889,270 @@ export interface operations {
             };
         };
     };
+    listTokens: {
+        parameters: {
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["TokenList"];
+                };
+            };
+            /** @description `bad_request`: The request is not understood. `bad_page_token`: The page token is not one of ours */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Our fault */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createToken: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeat with the same key and body gets the first answer; kept for 24 hours */
+                "idempotency-key"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["CreateTokenRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    /** @description Path of the token */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["CreatedToken"];
+                };
+            };
+            /** @description `bad_request`: The request is not understood. `malformed_json`: The body is not JSON. `bad_idempotency_key`: The idempotency key is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_in_progress`: The first request with this key still runs */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `idempotency_key_reused`: The idempotency key belongs to another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Our fault */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    revokeToken: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id */
+                token: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Token"];
+                };
+            };
+            /** @description `bad_request`: The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `token_not_found`: No such token */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Our fault */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
     getVersion: {
         parameters: {
             query?: never;
@@ -1778,7 +2180,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
                 headers: {
                     [name: string]: unknown;
@@ -1810,6 +2212,8 @@ export interface operations {
     listVms: {
         parameters: {
             query?: {
+                /** @description Only what has these labels: `env=prod,tier!=db,owner,!retired`, all of them; `!=` holds also where there is none */
+                labelSelector?: string;
                 name?: string;
                 pageSize?: number;
                 pageToken?: string;
@@ -1817,6 +2221,10 @@ export interface operations {
                 protection?: string;
                 /** @description Only VMs in this state; deleted ones only if asked for */
                 state?: string;
+                /** @description Only VMs with a replica on this worker, by id or name */
+                worker?: string;
+                /** @description Only VMs with a replica in this zone */
+                zone?: string;
             };
             header?: never;
             path?: never;
@@ -1842,8 +2250,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `worker_not_found`: No such worker */
+            404: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -1920,8 +2346,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2026,8 +2461,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2118,8 +2562,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2217,8 +2670,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2345,8 +2807,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this. `origin_not_allowed`: This origin may not connect */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2469,8 +2940,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2569,8 +3049,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2694,8 +3183,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2781,8 +3279,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -2913,8 +3420,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3035,8 +3551,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3122,8 +3647,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3254,8 +3788,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3386,8 +3929,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3522,8 +4074,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3649,8 +4210,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3705,9 +4275,68 @@ export interface operations {
             };
         };
     };
-    listWorkers: {
+    whoami: {
         parameters: {
             query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Identity"];
+                };
+            };
+            /** @description `bad_request`: The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Our fault */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listWorkers: {
+        parameters: {
+            query?: {
+                /** @description Only what has these labels: `env=prod,tier!=db,owner,!retired`, all of them; `!=` holds also where there is none */
+                labelSelector?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -3732,8 +4361,26 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid */
+            422: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3791,8 +4438,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3859,8 +4515,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -3941,8 +4606,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4044,8 +4718,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4160,8 +4843,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4272,8 +4964,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };
@@ -4384,8 +5085,17 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `unauthenticated`: No valid token */
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
             401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
                 headers: {
                     [name: string]: unknown;
                 };

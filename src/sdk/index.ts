@@ -11,6 +11,7 @@ export { Operation } from "./operation.ts";
 export type { ListOperationsOptions } from "./operations.ts";
 export type { Page } from "./paged-list.ts";
 export { PagedList } from "./paged-list.ts";
+export type { CreateTokenOptions, Scope, Token } from "./tokens.ts";
 export type { UnderstudyOptions } from "./understudy.ts";
 export { DEFAULT_API_URL, DEFAULT_TOKEN_FILE, Understudy } from "./understudy.ts";
 export type {
@@ -18,6 +19,7 @@ export type {
   CreateVmOptions,
   Failover,
   FailoverMode,
+  ListVmsOptions,
   Replica,
   UpdateOptions,
   VmPatch,

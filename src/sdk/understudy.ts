@@ -5,6 +5,7 @@ import { Events } from "./events.ts";
 import { Images } from "./images.ts";
 import { Operations } from "./operations.ts";
 import { openSocket } from "./socket.ts";
+import { Tokens } from "./tokens.ts";
 import { Transport } from "./transport.ts";
 import { Vms } from "./vms.ts";
 import { Workers } from "./workers.ts";
@@ -36,6 +37,7 @@ export class Understudy {
   readonly workers: Workers;
   readonly images: Images;
   readonly operations: Operations;
+  readonly tokens: Tokens;
   readonly events: Events;
 
   constructor(options: UnderstudyOptions = {}) {
@@ -55,7 +57,13 @@ export class Understudy {
     this.workers = new Workers(this.raw);
     this.images = new Images(this.raw);
     this.operations = new Operations(this.raw);
+    this.tokens = new Tokens(this.raw);
     this.events = new Events(transport, backoff);
+  }
+
+  /** The token that this client shows, with what it may do. */
+  async whoami(call: { readonly signal?: AbortSignal } = {}): Promise<Schemas["Identity"]> {
+    return unwrap(await this.raw.GET("/v1/whoami", call.signal === undefined ? {} : { signal: call.signal }));
   }
 
   /** What the service is. */

@@ -48,6 +48,19 @@ export interface UpdateOptions {
   readonly signal?: AbortSignal;
 }
 
+export interface ListVmsOptions {
+  readonly state?: string;
+  readonly protection?: string;
+  readonly name?: string;
+  /** Only VMs with a replica there: a worker's id or name, a zone. */
+  readonly worker?: string;
+  readonly zone?: string;
+  /** `env=prod,tier!=db,owner,!retired`: all of them. */
+  readonly labelSelector?: string;
+  readonly pageSize?: number;
+  readonly signal?: AbortSignal;
+}
+
 export interface WaitOptions {
   /** Default 60 s. */
   readonly timeoutMs?: number;
@@ -87,12 +100,10 @@ export class Vms {
     return this.toVm(unwrap(await this.dependencies.raw.GET("/v1/vms/{vm}", { params: { path: { vm } }, ...signalOf(call) })));
   }
 
-  list(options: { readonly pageSize?: number; readonly signal?: AbortSignal } = {}): PagedList<Vm> {
+  list(options: ListVmsOptions = {}): PagedList<Vm> {
+    const { signal: _, ...filter } = options;
     return new PagedList(async (pageToken) => {
-      const query = {
-        ...(options.pageSize === undefined ? {} : { pageSize: options.pageSize }),
-        ...(pageToken === null ? {} : { pageToken }),
-      };
+      const query = { ...filter, ...(pageToken === null ? {} : { pageToken }) };
       const page = unwrap(await this.dependencies.raw.GET("/v1/vms", { params: { query }, ...signalOf(options) }));
       return { items: page.items.map((resource) => this.toVm(resource)), nextPageToken: page.nextPageToken };
     });

@@ -14,8 +14,10 @@ export class Workers {
     this.raw = raw;
   }
 
-  async list(call: { readonly signal?: AbortSignal } = {}): Promise<readonly Worker[]> {
-    return unwrap(await this.raw.GET("/v1/workers", call.signal === undefined ? {} : { signal: call.signal })).items;
+  /** By name. @param options.labelSelector `rack=a,!retired`: all of them */
+  async list(options: { readonly labelSelector?: string; readonly signal?: AbortSignal } = {}): Promise<readonly Worker[]> {
+    const { signal, ...query } = options;
+    return unwrap(await this.raw.GET("/v1/workers", { params: { query }, ...(signal === undefined ? {} : { signal }) })).items;
   }
 
   /** @param worker id or name */

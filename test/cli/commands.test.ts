@@ -171,6 +171,34 @@ describe("other commands", () => {
     },
   );
 
+  it("token create prints the secret alone, and sends the scopes", async () => {
+    const token = { id: "tok_1", name: "ci", scopes: ["vms:read"], createdAt: "2026-01-01T00:00:00Z", expiresAt: null, createdBy: "tok_0" };
+    const { code, stdout, stderr, api } = await against(
+      { "POST /v1/tokens": { token, secret: "ust_secret" } },
+      ...["token", "create", "ci", "--scope", "vms:read,vms:write", "--scope", "events:read", "--ttl", "60"],
+    );
+    expect({ code, stdout, stderr }).toEqual({
+      code: 0,
+      stdout: "ust_secret\n",
+      stderr: "Made tok_1. Keep its secret: it is not shown again\n",
+    });
+    expect(api.asked[0]?.body).toEqual({ name: "ci", scopes: ["vms:read", "vms:write", "events:read"], ttlSeconds: 60 });
+  });
+
+  it("whoami and token ls show tokens, and token revoke says which", async () => {
+    const token = { id: "tok_1", name: "ci", scopes: ["admin"], createdAt: "2026-01-01T00:00:00Z", expiresAt: null, createdBy: null };
+    const routes = {
+      "GET /v1/whoami": { token, project: "default" },
+      "GET /v1/tokens": { items: [token], nextPageToken: null },
+      "DELETE /v1/tokens/tok_1": token,
+    };
+    expect((await against(routes, "whoami", "-o", "name")).stdout).toBe("tok_1\n");
+    expect(JSON.parse((await against(routes, "token", "ls", "-o", "json")).stdout)).toEqual([token]);
+    const { stdout, stderr } = await against(routes, "token", "revoke", "tok_1");
+    expect(stdout).toMatch(/^ID +NAME +SCOPES +EXPIRES +AGE\ntok_1 +ci +admin +never/);
+    expect(stderr).toBe("Revoked ci\n");
+  });
+
   it("vm rm deletes and prints the id", async () => {
     const operation = { id: "op_1", kind: "vm.delete", state: "succeeded", vmId: "vm_1", result: null, error: null };
     const { code, stdout, stderr, api } = await against({ "DELETE /v1/vms/demo": operation }, "vm", "rm", "demo");

@@ -76,7 +76,7 @@ describe("a stream", () => {
       type: "vm.created",
       project: "default",
       data: { name: "after" },
-      actor: { type: "user" },
+      actor: { type: "user", id: expect.stringMatching(/^tok_/) },
     });
     await stream.close();
   });

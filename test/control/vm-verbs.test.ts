@@ -270,6 +270,10 @@ describe("a verb", () => {
     );
     const last = body.items.slice(-2);
     expect(last.map(({ data }) => `${data.from} -> ${data.state}`)).toEqual(["running -> stopping", "stopping -> stopped"]);
-    expect(last[0]).toMatchObject({ requestId: headers.get("request-id"), operationId: operation.id, actor: { type: "user" } });
+    expect(last[0]).toMatchObject({
+      requestId: headers.get("request-id"),
+      operationId: operation.id,
+      actor: { type: "user", id: expect.stringMatching(/^tok_/) },
+    });
   });
 });

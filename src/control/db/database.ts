@@ -91,8 +91,12 @@ export class Database {
     return new pg.Client({ ...this.clientConfig, ...overrides });
   }
 
-  /** Runs `work` in one transaction; an exception rolls it back. Events that it emitted are numbered last. */
-  async transaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+  /**
+   * Runs `work` in one transaction; an exception rolls it back. Events that it emitted are numbered last.
+   *
+   * @param principal the token by which it was asked for: who the user of its events is
+   */
+  async transaction<T>(work: (tx: Transaction) => Promise<T>, principal: string | null = null): Promise<T> {
     const client = await this.pool.connect();
     // While it is out of the pool nobody else listens, and a connection that breaks between two queries says so here.
     client.on("error", ignore);
@@ -105,7 +109,7 @@ export class Database {
       // A term that was granted must not be forgotten, whatever the server's own setting says.
       await client.query("BEGIN; SET LOCAL synchronous_commit = on");
       const db = drizzle(client) as unknown as Queryable;
-      const result = await work({ db, emit: (event) => drafts.push({ ...event, id: newId("evt") }) });
+      const result = await work({ db, emit: (event) => drafts.push({ ...asked(event, principal), id: newId("evt") }) });
       for (const { id } of drafts) this.written.add(id);
       if (drafts.length > 0) await appendEvents(db, drafts);
       await client.query("COMMIT");
@@ -132,6 +136,13 @@ export class Database {
   async close(): Promise<void> {
     await this.pool.end();
   }
+}
+
+/** A user is known by the token that it showed. */
+function asked(event: EventDraft, principal: string | null): EventDraft {
+  const { actor } = event;
+  if (principal === null || actor?.type !== "user" || actor.id !== undefined) return event;
+  return { ...event, actor: { ...actor, id: principal } };
 }
 
 /** The next query on the connection fails, and that is seen. */

@@ -6,6 +6,7 @@ import type { EventDraft, EventType } from "../domain/events.ts";
 import type { OperationKind } from "../domain/operations.ts";
 import type { ProtectionReason, ProtectionState } from "../domain/protection.ts";
 import type { ReplicaFacts } from "../domain/replica-facts.ts";
+import type { Scope } from "../domain/scopes.ts";
 import type { DesiredVmState, VmState } from "../domain/vm-state.ts";
 import type { DesiredWorkerState, WorkerState } from "../domain/worker-state.ts";
 
@@ -46,8 +47,15 @@ export const tokens = pgTable("tokens", {
   id: text("id").primaryKey(),
   name: text("name").notNull(),
   secretSha256: text("secret_sha256").notNull().unique(),
+  scopes: text("scopes").array().$type<Scope[]>().notNull(),
   createdAt: time("created_at").notNull().defaultNow(),
+  /** Null: never. */
+  expiresAt: time("expires_at"),
+  revokedAt: time("revoked_at"),
+  /** The token by which it was made; null: at set-up. */
+  createdBy: text("created_by"),
 });
+export type TokenRow = typeof tokens.$inferSelect;
 
 export const images = pgTable("images", {
   id: text("id").primaryKey(),

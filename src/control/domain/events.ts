@@ -23,6 +23,8 @@ export const EVENT_TYPES = [
   "worker.deleted",
   "image.created",
   "operation.updated",
+  "token.created",
+  "token.revoked",
   "bookmark",
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];

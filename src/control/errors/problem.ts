@@ -88,7 +88,7 @@ export function sendProblem(error: ApiError, request: FastifyRequest, reply: Fas
   // The connection of an upgrade that was refused is not used again.
   if (request.headers.upgrade !== undefined) reply.header("Connection", "close");
   if (problem.retryAfterMs !== undefined) reply.header("Retry-After", Math.ceil(problem.retryAfterMs / 1000));
-  if (error.code === "unauthenticated") reply.header("WWW-Authenticate", 'Bearer realm="understudy"');
+  if (error.status === 401) reply.header("WWW-Authenticate", 'Bearer realm="understudy"');
   if (error.code === "upgrade_required") reply.header("Upgrade", "websocket");
   return reply.code(problem.status).type(MEDIA_TYPE).send(problem);
 }

@@ -4,7 +4,9 @@
  * Whatever can be wrong is said before the upgrade, as a problem document; after it there are only frames and close codes.
  */
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
+import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
+import { requireScope } from "../authenticator.ts";
 import type { PreparedAttachment } from "../consoles/console-hub.ts";
 import type { ControlPlane } from "../control-plane.ts";
 import { readVmRow } from "../db/queries/read-vm.ts";
@@ -19,6 +21,17 @@ declare module "fastify" {
   }
 }
 
+/**
+ * A browser says from which page a WebSocket comes, and connects whatever that page is: only our own, and those that were named, may.
+ *
+ * @throws {ApiError} `origin_not_allowed`
+ */
+function checkOrigin(request: FastifyRequest, allowed: readonly string[]): void {
+  const { origin, host } = request.headers;
+  if (origin === undefined || allowed.includes(origin) || (URL.canParse(origin) && new URL(origin).host === host)) return;
+  throw new ApiError("origin_not_allowed", `Cannot attach from a page of ${origin}: UNDERSTUDY_ALLOWED_ORIGINS names those that may`);
+}
+
 export const consoleRoute =
   (control: ControlPlane): FastifyPluginAsyncTypebox =>
   async (app) => {
@@ -28,6 +41,7 @@ export const consoleRoute =
       url: "/v1/vms/:vm/console",
       schema: {
         operationId: "attachConsole",
+        scope: "console:read",
         summary: "Attach to the console (WebSocket)",
         description:
           "Subprotocol `understudy.console.v1`; browsers give the token as subprotocol `understudy.bearer.<base64url>`. " +
@@ -55,7 +69,15 @@ export const consoleRoute =
           { additionalProperties: false },
         ),
         response: { 101: Type.Unsafe<never>({ description: "Switched to the WebSocket" }) },
-        errors: ["vm_not_found", "vm_deleted", "console_writer_busy", "upgrade_required", "validation_failed", "worker_timeout"],
+        errors: [
+          "vm_not_found",
+          "vm_deleted",
+          "console_writer_busy",
+          "origin_not_allowed",
+          "upgrade_required",
+          "validation_failed",
+          "worker_timeout",
+        ],
       },
       preHandler: async (request) => {
         if (!request.ws) {
@@ -64,7 +86,9 @@ export const consoleRoute =
             "Cannot attach: this route is a WebSocket, connect with subprotocol understudy.console.v1",
           );
         }
+        checkOrigin(request, control.config.allowedOrigins);
         const { mode = "read", from = "end", inputSession, takeover = false } = request.query;
+        if (mode === "write") requireScope(request, "console:write");
         const vm = await readVmRow(control.database.db, request.params.vm);
         if (vm.state === "deleted") throw new ApiError("vm_deleted", `Cannot attach: the VM "${request.params.vm}" was deleted`);
         request.attachment = await control.consoles.prepare(vm, { mode, from, inputSession: inputSession ?? null, takeover });

@@ -40,6 +40,7 @@ export const eventRoutes =
       url: "/v1/events",
       schema: {
         operationId: "listEvents",
+        scope: "events:read",
         summary: "List or watch events",
         description,
         tags,
@@ -60,6 +61,7 @@ export const eventRoutes =
       url: "/v1/vms/:vm/events",
       schema: {
         operationId: "listVmEvents",
+        scope: "events:read",
         summary: "List or watch the events of a VM",
         description,
         tags,

@@ -23,6 +23,7 @@ export const failoverRoutes =
       url: "/v1/vms/:vm/failover",
       schema: {
         operationId: "failOverVm",
+        scope: "failover:write",
         summary: "Make the backup take over",
         description: "The operation's result is the Failover, with the gap that was measured.",
         tags,
@@ -62,6 +63,7 @@ export const failoverRoutes =
       url: "/v1/vms/:vm/failovers",
       schema: {
         operationId: "listFailovers",
+        scope: "vms:read",
         summary: "List the failovers of a VM, newest first",
         tags,
         params: VmPath,

@@ -12,6 +12,7 @@ export const imageRoutes =
       url: "/v1/images",
       schema: {
         operationId: "listImages",
+        scope: "images:read",
         summary: "List images, newest first",
         tags: ["images"],
         response: { 200: ImageList },

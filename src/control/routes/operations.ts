@@ -1,6 +1,7 @@
 /** /v1/operations: what calls set going: list, get or wait for one, take one back. Those that have ended are kept for 30 days. */
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import { Type } from "typebox";
+import { requireScope } from "../authenticator.ts";
 import type { ControlPlane } from "../control-plane.ts";
 import { listOperations } from "../db/queries/list-operations.ts";
 import { readWorker } from "../db/queries/list-workers.ts";
@@ -26,6 +27,7 @@ export const operationRoutes =
       url: "/v1/operations",
       schema: {
         operationId: "listOperations",
+        scope: "vms:read",
         summary: "List operations, newest first",
         tags: ["operations"],
         querystring: Type.Object(
@@ -60,6 +62,7 @@ export const operationRoutes =
       url: "/v1/operations/:operation/cancel",
       schema: {
         operationId: "cancelOperation",
+        scope: "vms:write",
         summary: "Take an operation back",
         description:
           "Where that is still possible: a drain, a failover that is not decided, a stop whose guest is waited for, a pause or resumption, and the start of a VM for which " +
@@ -72,7 +75,8 @@ export const operationRoutes =
         errors: ["operation_not_found", "invalid_state", ...OPERATION_CALL_ERRORS],
       },
       handler: async (request, reply) => {
-        const { id } = await readOperation(control.database.db, request.params.operation);
+        const { id, workerId } = await readOperation(control.database.db, request.params.operation);
+        if (workerId !== null) requireScope(request, "workers:write");
         return answerWithOperation(control, request, reply, `POST /v1/operations/${id}/cancel`, (tx) => requestCancel(tx, id, request.id));
       },
     });
@@ -82,6 +86,7 @@ export const operationRoutes =
       url: "/v1/operations/:operation",
       schema: {
         operationId: "getOperation",
+        scope: "vms:read",
         summary: "Get an operation, or wait for its end",
         tags: ["operations"],
         params: OperationPath,

@@ -11,7 +11,7 @@ export const versionRoute = (): FastifyPluginAsyncTypebox => async (app) => {
   app.route({
     method: "GET",
     url: "/v1/version",
-    schema: { operationId: "getVersion", summary: "Version and capabilities", tags, response: { 200: Version } },
+    schema: { operationId: "getVersion", summary: "Version and capabilities", tags, scope: null, response: { 200: Version } },
     handler: async () => ({ service: "understudy", version: SERVICE_VERSION, api: "v1", capabilities: [...CAPABILITIES] }),
   });
 };

@@ -26,6 +26,7 @@ export const vmPatchRoute =
       url: "/v1/vms/:vm",
       schema: {
         operationId: "updateVm",
+        scope: "vms:write",
         summary: "Change a VM's name, labels or spec",
         description:
           "A JSON merge patch (RFC 7396). What the guest was started from (`image`, `machine`, `cmdline`) can change only while there is no guest. " +
@@ -70,7 +71,7 @@ export const vmPatchRoute =
           const vm = { ...before.vm, ...change, generation };
           return reply.header("ETag", etagOf(vm)).send(presentVm({ ...before, vm }, control.live));
         }
-        const vm = await control.database.transaction((tx) => patchVm(tx, before.vm.id, request.id, decide));
+        const vm = await control.database.transaction((tx) => patchVm(tx, before.vm.id, request.id, decide), request.principal);
         control.reconciler.kick();
         return reply.header("ETag", etagOf(vm)).send(presentVm(await loadVm(control.database.db, vm), control.live));
       },

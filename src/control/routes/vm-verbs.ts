@@ -65,6 +65,7 @@ export const vmVerbRoutes =
         schema: {
           ...described,
           tags: ["vms"],
+          scope: "vms:write",
           params: VmPath,
           querystring: Type.Object(WaitQuery, { additionalProperties: false }),
           headers: Type.Object({ ...IdempotencyHeader, ...IfMatchHeader }),

@@ -29,6 +29,7 @@ export const vmWaitRoute =
       url: "/v1/vms/:vm/wait",
       schema: {
         operationId: "waitForVm",
+        scope: "vms:read",
         summary: "Wait until a VM is in a state",
         description: "`reached` is false when the time is up; 409 at once where the VM cannot get there by itself.",
         tags: ["vms"],

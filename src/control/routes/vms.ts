@@ -6,6 +6,7 @@ import { createVm } from "../db/queries/create-vm.ts";
 import { deleteVm } from "../db/queries/delete-vm.ts";
 import { runIdempotently } from "../db/queries/idempotency.ts";
 import { listVms } from "../db/queries/list-vms.ts";
+import { readWorker } from "../db/queries/list-workers.ts";
 import { readLivingVm, readVmRow } from "../db/queries/read-vm.ts";
 import { presentOperation } from "../presenters/operation.ts";
 import { presentReplica, presentVm } from "../presenters/vm.ts";
@@ -13,6 +14,7 @@ import { Operation } from "../schemas/operation.ts";
 import { CreateVmRequest, ReplicaList, Vm, VmList } from "../schemas/vm.ts";
 import { checkEtag, etagOf } from "./etag.ts";
 import { readIdempotencyKey } from "./idempotency-key.ts";
+import { LabelSelectorQuery, readLabelSelector } from "./label-selector.ts";
 import { readPageToken, writePageToken } from "./page-token.ts";
 import { IdempotencyHeader, IfMatchHeader, PageQuery, VmPath, WaitQuery } from "./parameters.ts";
 import { fillSpec } from "./vm-spec.ts";
@@ -28,6 +30,7 @@ export const vmRoutes =
       url: "/v1/vms",
       schema: {
         operationId: "createVm",
+        scope: "vms:write",
         summary: "Create a VM",
         description: "The VM is there at once, in `provisioning`; `/wait` says when it runs and when it is protected.",
         tags,
@@ -86,6 +89,7 @@ export const vmRoutes =
       url: "/v1/vms",
       schema: {
         operationId: "listVms",
+        scope: "vms:read",
         summary: "List VMs, oldest first",
         description: "`resourceVersion` is the event number at which the list is true: watch `/v1/events?after=` from there.",
         tags,
@@ -95,14 +99,24 @@ export const vmRoutes =
             state: Type.Optional(Type.String({ description: "Only VMs in this state; deleted ones only if asked for" })),
             protection: Type.Optional(Type.String({ description: "Only VMs whose protection is in this state" })),
             name: Type.Optional(Type.String()),
+            worker: Type.Optional(
+              Type.String({ minLength: 1, maxLength: 80, description: "Only VMs with a replica on this worker, by id or name" }),
+            ),
+            zone: Type.Optional(Type.String({ minLength: 1, maxLength: 80, description: "Only VMs with a replica in this zone" })),
+            ...LabelSelectorQuery,
           },
           { additionalProperties: false },
         ),
         response: { 200: VmList },
-        errors: ["bad_page_token", "validation_failed"],
+        errors: ["bad_page_token", "worker_not_found", "validation_failed"],
       },
       handler: async (request) => {
-        const { pageSize = 50, pageToken, ...filter } = request.query;
+        const { pageSize = 50, pageToken, labelSelector, worker, ...rest } = request.query;
+        const filter = {
+          ...rest,
+          labels: readLabelSelector(labelSelector),
+          ...(worker === undefined ? {} : { workerId: (await readWorker(control.database.db, worker)).worker.id }),
+        };
         const page = await listVms(control.database, filter, readPageToken(pageToken), pageSize);
         return {
           items: page.items.map((vm) => presentVm(vm, control.live)),
@@ -117,6 +131,7 @@ export const vmRoutes =
       url: "/v1/vms/:vm",
       schema: {
         operationId: "getVm",
+        scope: "vms:read",
         summary: "Get a VM",
         tags,
         params: VmPath,
@@ -135,6 +150,7 @@ export const vmRoutes =
       url: "/v1/vms/:vm",
       schema: {
         operationId: "deleteVm",
+        scope: "vms:delete",
         summary: "Kill and delete a VM",
         description: "At once, also where its workers are gone. A second call answers 200 with the operation of the first.",
         tags,
@@ -146,8 +162,9 @@ export const vmRoutes =
       },
       handler: async (request, reply) => {
         const row = await readVmRow(control.database.db, request.params.vm);
-        const { operation, first } = await control.database.transaction((tx) =>
-          deleteVm(tx, row.id, request.id, (vm) => checkEtag(request.headers["if-match"], vm)),
+        const { operation, first } = await control.database.transaction(
+          (tx) => deleteVm(tx, row.id, request.id, (vm) => checkEtag(request.headers["if-match"], vm)),
+          request.principal,
         );
         control.reconciler.kick();
         const ended = await waitForOperation(control, operation.id, request.query.wait ?? 0, request.signal);
@@ -160,6 +177,7 @@ export const vmRoutes =
       url: "/v1/vms/:vm/replicas",
       schema: {
         operationId: "listReplicas",
+        scope: "vms:read",
         summary: "List the replicas of a VM",
         tags,
         params: VmPath,

@@ -57,6 +57,7 @@ export const workerVerbRoutes =
         schema: {
           ...described,
           tags: ["workers"],
+          scope: "workers:write",
           params: WorkerPath,
           querystring: Type.Object(WaitQuery, { additionalProperties: false }),
           headers: OperationHeaders,

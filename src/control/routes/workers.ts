@@ -1,5 +1,6 @@
 /** /v1/workers: the processes that host replicas: list, get, label, forget. */
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
+import { Type } from "typebox";
 import type { ControlPlane } from "../control-plane.ts";
 import { deleteWorker } from "../db/queries/delete-worker.ts";
 import { listWorkers, readWorker } from "../db/queries/list-workers.ts";
@@ -7,6 +8,7 @@ import { patchWorker } from "../db/queries/patch-worker.ts";
 import { type Json, mergePatch } from "../domain/merge-patch.ts";
 import { presentWorker } from "../presenters/worker.ts";
 import { PatchWorkerRequest, Worker, WorkerList } from "../schemas/worker.ts";
+import { LabelSelectorQuery, readLabelSelector } from "./label-selector.ts";
 import { WorkerPath } from "./parameters.ts";
 import { MERGE_PATCH } from "./vm-patch.ts";
 
@@ -18,8 +20,19 @@ export const workerRoutes =
     app.route({
       method: "GET",
       url: "/v1/workers",
-      schema: { operationId: "listWorkers", summary: "List workers by name", tags, response: { 200: WorkerList } },
-      handler: async () => ({ items: (await listWorkers(control.database.db)).map((worker) => presentWorker(worker, control.live)) }),
+      schema: {
+        operationId: "listWorkers",
+        scope: "workers:read",
+        summary: "List workers by name",
+        tags,
+        querystring: Type.Object(LabelSelectorQuery, { additionalProperties: false }),
+        response: { 200: WorkerList },
+        errors: ["validation_failed"],
+      },
+      handler: async (request) => {
+        const found = await listWorkers(control.database.db, readLabelSelector(request.query.labelSelector));
+        return { items: found.map((worker) => presentWorker(worker, control.live)) };
+      },
     });
 
     app.route({
@@ -27,6 +40,7 @@ export const workerRoutes =
       url: "/v1/workers/:worker",
       schema: {
         operationId: "getWorker",
+        scope: "workers:read",
         summary: "Get a worker",
         tags,
         params: WorkerPath,
@@ -41,6 +55,7 @@ export const workerRoutes =
       url: "/v1/workers/:worker",
       schema: {
         operationId: "updateWorker",
+        scope: "workers:write",
         summary: "Change a worker's labels",
         description: "A JSON merge patch (RFC 7396). Its desired state is changed by cordon, uncordon, drain and fence.",
         tags,
@@ -67,6 +82,7 @@ export const workerRoutes =
       url: "/v1/workers/:worker",
       schema: {
         operationId: "deleteWorker",
+        scope: "workers:write",
         summary: "Forget a worker that is gone",
         description: "It must hold nothing, and be lost or fenced. Answers with the worker as it was.",
         tags,
@@ -76,7 +92,7 @@ export const workerRoutes =
       },
       handler: async (request) => {
         const before = await readWorker(control.database.db, request.params.worker);
-        await control.database.transaction((tx) => deleteWorker(tx, before.worker.id, request.id));
+        await control.database.transaction((tx) => deleteWorker(tx, before.worker.id, request.id), request.principal);
         return presentWorker(before, control.live);
       },
     });

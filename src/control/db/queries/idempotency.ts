@@ -67,7 +67,7 @@ export function runIdempotently(
       expiresAt: sql`now() + interval '24 hours'`,
     });
     return { ...answer, replayed: false };
-  });
+  }, call.principal);
 }
 
 /** JSON with sorted keys: the same request, however its fields are ordered. */

@@ -1,13 +1,20 @@
 /** A page of VMs in the order of their creation, and the event number at which the page is true. */
 import { and, asc, eq, gt, ne, or, type SQL, sql } from "drizzle-orm";
+import type { LabelRequirement } from "../../domain/label-selector.ts";
 import type { Database } from "../database.ts";
 import { vms } from "../schema.ts";
+import { labelConditions } from "./label-conditions.ts";
 import { type LoadedVm, loadVms } from "./read-vm.ts";
 
 export interface VmFilter {
   readonly state?: string;
   readonly protection?: string;
   readonly name?: string;
+  readonly labels: readonly LabelRequirement[];
+  /** Only VMs with a replica on this worker, by id. */
+  readonly workerId?: string;
+  /** Only VMs with a replica in this zone. */
+  readonly zone?: string;
 }
 
 /** Keyset cursor: the last VM of the page before. */
@@ -31,6 +38,16 @@ export function listVms(database: Database, filter: VmFilter, after: VmCursor | 
     else conditions.push(sql`${vms.state} = ${filter.state}`);
     if (filter.protection !== undefined) conditions.push(sql`${vms.protectionState} = ${filter.protection}`);
     if (filter.name !== undefined) conditions.push(eq(vms.name, filter.name));
+    conditions.push(...labelConditions(vms.labels, filter.labels));
+    if (filter.workerId !== undefined) {
+      conditions.push(
+        sql`EXISTS (SELECT FROM replicas r WHERE r.vm_id = ${vms.id} AND r.gone_at IS NULL AND r.worker_id = ${filter.workerId})`,
+      );
+    }
+    if (filter.zone !== undefined) {
+      conditions.push(sql`EXISTS (
+        SELECT FROM replicas r JOIN workers w ON w.id = r.worker_id WHERE r.vm_id = ${vms.id} AND r.gone_at IS NULL AND w.zone = ${filter.zone})`);
+    }
     if (after !== null) {
       const createdAt = sql`${after.createdAt}::timestamptz`;
       conditions.push(or(gt(vms.createdAt, createdAt), and(sql`${vms.createdAt} = ${createdAt}`, gt(vms.id, after.id))) as SQL);

@@ -1,8 +1,10 @@
 /** Workers with the memory that is promised on each. */
-import { asc, eq, or, sql } from "drizzle-orm";
+import { and, asc, eq, or, sql } from "drizzle-orm";
+import type { LabelRequirement } from "../../domain/label-selector.ts";
 import { ApiError } from "../../errors/api-error.ts";
 import type { Queryable } from "../database.ts";
 import { type WorkerRow, workers } from "../schema.ts";
+import { labelConditions } from "./label-conditions.ts";
 
 export interface WorkerUse {
   readonly worker: WorkerRow;
@@ -13,8 +15,12 @@ export interface WorkerUse {
 const promised = sql<string>`(SELECT coalesce(sum(memory_mib), 0) FROM replicas WHERE worker_id = workers.id AND gone_at IS NULL)`;
 const held = sql<string>`(SELECT count(*) FROM replicas WHERE worker_id = workers.id AND gone_at IS NULL)`;
 
-export async function listWorkers(db: Queryable): Promise<WorkerUse[]> {
-  const rows = await db.select({ worker: workers, promised, held }).from(workers).orderBy(asc(workers.name));
+export async function listWorkers(db: Queryable, selector: readonly LabelRequirement[] = []): Promise<WorkerUse[]> {
+  const rows = await db
+    .select({ worker: workers, promised, held })
+    .from(workers)
+    .where(and(...labelConditions(workers.labels, selector)))
+    .orderBy(asc(workers.name));
   return rows.map((row) => ({ worker: row.worker, promisedMiB: Number(row.promised), replicas: Number(row.held) }));
 }
 
