@@ -7,7 +7,7 @@
  */
 import { type MACHINE_FUNCTIONS, type MachineAddresses, NO_ENTRY, partition, type RegionSource } from "../jit/index.ts";
 import type { MachineAbi } from "./machine-abi.ts";
-import { type CompiledRegion, type CompiledRegions, hashPage, PAGE_BYTES, type RegionCompiler } from "./region-compiler.ts";
+import { type CompiledRegion, hashPage, PAGE_BYTES, type RegionCompiler } from "./region-compiler.ts";
 
 export interface RegionOptions {
   readonly compiler: RegionCompiler;
@@ -53,6 +53,8 @@ const LANDINGS = 512;
 const LANDINGS_LOOKS = 512;
 /** Compiling for speed takes some 20 us an instruction, on another thread, and makes a region up to twice as fast. */
 const OPTIMISE_AFTER = 5_000_000;
+/** In one look, some 50 us each: a guest may have the same code in thousands of pages, and its thread has others to answer meanwhile. */
+const INSTALLATIONS_MAX = 16;
 /** Looks between two at how much each region has run. */
 const HEAT_LOOKS = 8;
 /** Looks between two for regions that were dropped: what they hold others may want. */
@@ -114,6 +116,7 @@ export class Regions {
   private readonly heat: Uint32Array;
   /** By number, what has a function in the table: regions, and regions that were dropped since it was last looked. */
   private readonly numbers = new Map<number, HeldRegion>();
+  private readonly installing = this.installations();
   private looks = 0;
   private nextNumber = 1;
   private installed = 0;
@@ -168,9 +171,7 @@ export class Regions {
 
   /** Between two runs: installs what was compiled, asks for what runs often. */
   look(): void {
-    for (let answer = this.compiler.take(); answer !== null; answer = this.compiler.take()) {
-      for (const region of answer.regions) this.answered(answer, region);
-    }
+    for (let steps = 0; steps < INSTALLATIONS_MAX && this.installing.next().value; steps++);
     const count = this.samples[0] ?? 0;
     if (count > 0) {
       for (let i = 1; i <= count; i++) {
@@ -310,12 +311,24 @@ export class Regions {
 
   // --- installing -----------------------------------------------------------------------------------------------------
 
-  private answered({ module, known }: CompiledRegions, region: CompiledRegion): void {
-    const replaced = region.optimised ? this.replace(module, region) : NO_PAGES;
-    for (const page of this.askers.get(hashPage(region.source.page)) ?? []) {
-      if (replaced.has(page)) continue;
-      if (!this.install(module, region, page)) this.late++;
-      else if (known) this.shared++;
+  /** Installs what has been answered, a region in a page at each step; false: there is nothing. */
+  private *installations(): Generator<boolean, never> {
+    for (;;) {
+      const answer = this.compiler.take();
+      if (answer === null) {
+        yield false;
+        continue;
+      }
+      const { module, known, regions } = answer;
+      for (const region of regions) {
+        const replaced = region.optimised ? this.replace(module, region) : NO_PAGES;
+        for (const page of [...(this.askers.get(hashPage(region.source.page)) ?? [])]) {
+          if (replaced.has(page)) continue;
+          if (!this.install(module, region, page)) this.late++;
+          else if (known) this.shared++;
+          yield true;
+        }
+      }
     }
   }
 

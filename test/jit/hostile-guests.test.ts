@@ -3,9 +3,10 @@
  * itself; here it also goes through the interpreter's states, with few regions and with many.
  */
 import { describe, expect, test } from "vitest";
-import { ImmediateCompiler } from "../../src/engine/region-compiler.ts";
+import { type CompiledRegions, ImmediateCompiler } from "../../src/engine/region-compiler.ts";
 import type { RegionOptions, RegionStatistics } from "../../src/engine/regions.ts";
 import { fixture, GuestRun } from "../machine/guest-run.ts";
+import { ADDI, branchNotEqual, jump, pageOf, RETURN } from "./encode.ts";
 
 const LIMIT = 20_000_000n;
 
@@ -28,6 +29,40 @@ const GUESTS: readonly (readonly [name: string, is: string, piece: bigint, mostR
   ["aliases", "that maps a page at 512 addresses and changes it through them", 5_000n, 50],
   ["scattered", "that fills memory with regions of one instruction", 10_000n, 400],
 ];
+
+/** Answers nothing until it is let. */
+class HeldCompiler extends ImmediateCompiler {
+  held = true;
+
+  override take(): CompiledRegions | null {
+    return this.held ? null : super.take();
+  }
+}
+
+test("a guest that has the same code in hundreds of pages gets it a few pages at a time, so that its thread goes on", () => {
+  const pages = 300;
+  // Goes through the pages for ever: auipc t0, 1; addi t2, x0, pages; jalr ra, 0(t0); lui t1, 1; add t0, t0, t1; addi t2, t2, -1; bne t2, x0, -16
+  const goesThrough = [0x00001297, pages * 2 ** 20 + 0x00000393, 0x000280e7, 0x00001337, 0x006282b3, 0xfff38393, 0xfe0398e3, jump(0, -28)];
+  // addi a1, x0, 50; then as often addi a0, a0, 1; addi a1, a1, -1
+  const loops = [0x03200593, ADDI, 0xfff58593, branchNotEqual(-8), RETURN];
+  const image = Buffer.concat([goesThrough, ...Array.from({ length: pages }, () => loops)].map(pageOf));
+  const compiler = new HeldCompiler();
+  const guest = new GuestRun({ image }, 8, { compiler, sampleInterval: 100, threshold: 2 });
+  guest.to(3_000_000n);
+  compiler.held = false;
+  const installed: number[] = [];
+  for (let end = 3_010_000n; end <= 8_000_000n; end += 10_000n) {
+    const before = guest.vm.regionStatistics()?.installed ?? 0;
+    guest.to(end);
+    installed.push((guest.vm.regionStatistics()?.installed ?? 0) - before);
+  }
+  // A piece of a run has one look.
+  expect(Math.max(...installed)).toBeLessThanOrEqual(16);
+  expect(installed.reduce((sum, count) => sum + count, 0)).toBeGreaterThan(pages / 2);
+  const interpreter = new GuestRun({ image }, 8);
+  interpreter.to(8_000_000n);
+  expect(guest.hash).toBe(interpreter.hash);
+});
 
 describe.each(GUESTS)("%s: a guest %s", (name, _, piece, mostRequests) => {
   const interpreted = run(name, piece);
