@@ -141,8 +141,9 @@ describe("a control plane that is killed between the work and the answer", () =>
     first.child.kill("SIGKILL");
     expect(await answer).toBe("none");
 
-    const { host, port, user, database } = connection;
-    const second = await start(`postgres://${user}@/${database}?host=${encodeURIComponent(String(host))}&port=${port}`);
+    const way = await PostgresProxy.start(connection);
+    cleanups.push(() => way.close());
+    const second = await start(way.url);
     const made = await second.list();
     expect(made.map(({ name }) => name)).toEqual(["once"]);
     const retried = await second.create();
