@@ -135,10 +135,21 @@ export class Regions {
     this.threshold = options.threshold ?? THRESHOLD;
     this.optimiseAfter = options.optimiseAfter ?? OPTIMISE_AFTER;
     this.maximum = Math.min(options.maximum ?? Number.POSITIVE_INFINITY, machine.regionNumbers() - 1);
-    const [registers, programCounter, mstatus, fcsr, readTlb, writeTlb, outcome] = Array.from({ length: 7 }, (_, which) =>
-      machine.regionAddress(which),
-    ) as [number, number, number, number, number, number, number];
-    this.addresses = { registers, programCounter, mstatus, fcsr, readTlb, writeTlb, tlbSlots: machine.regionTlbSlots(), outcome };
+    const address = (which: number): number => machine.regionAddress(which);
+    this.addresses = {
+      registers: address(0),
+      programCounter: address(1),
+      mstatus: address(2),
+      fcsr: address(3),
+      readTlb: address(4),
+      writeTlb: address(5),
+      execTlb: address(6),
+      execSet: address(7),
+      heat: address(8),
+      jumps: address(9),
+      outcome: address(10),
+      tlbSlots: machine.regionTlbSlots(),
+    };
     this.enterOp = machine.regionEnterOp();
     const functions: Record<keyof typeof MACHINE_FUNCTIONS, unknown> = {
       load: machine.regionLoad,
@@ -152,7 +163,7 @@ export class Regions {
       dataSet: machine.regionDataSet,
       more: machine.regionMore,
     };
-    this.imports = { env: { memory, ...functions } };
+    this.imports = { env: { memory, table, ...functions } };
     this.samples = new Uint32Array(memory.buffer, machine.regionSamples(), machine.regionSamplesMax() + 1);
     this.owners = new Uint32Array(memory.buffer, machine.regionOwners(), machine.regionNumbers());
     this.heat = new Uint32Array(memory.buffer, machine.regionHeat(), machine.regionNumbers());

@@ -9,7 +9,11 @@
  * with base: the page's virtual address; table: its decode table; set: the TLB set of data accesses in the present mode; left:
  * instructions that may retire, unless `more` gives it more; index: which entry; key: what the page's decode entries say where this region can be
  * entered, without the entry's index. It stores the program counter it comes to and returns
- * `left | reason << 30`, with left: what is left now.
+ * `left | reason << 30`, with left: what is left now. Where the program counter is an entry of another region, it calls that as the
+ * last thing it does, through the table that all regions of the machine are in, by their numbers.
+ *
+ * A decode entry of 8 bytes, at table + 4 * offset, says where a region is entered: the operation u8, which the key has too, the
+ * index of the entry u16 at 2, and the number of the region u32 at 4.
  */
 import { I32, I64 } from "./wasm-builder.ts";
 
@@ -34,6 +38,13 @@ export interface MachineAddresses {
   readonly writeTlb: number;
   /** Mask, of a virtual address >> 8: where its entry is in a set. */
   readonly tlbSlots: number;
+  /** TLB of code: tag u64, and at 8 the page's decode table. Its set for the present mode is at `execSet`, u32. */
+  readonly execTlb: number;
+  readonly execSet: number;
+  /** u32 a region, modulo 2^32: the instructions it has retired. */
+  readonly heat: number;
+  /** u64: how often one region led to another. */
+  readonly jumps: number;
   /** How the last call of `load`, `atomic` or `csr` ended: 0 done, 1 to be interpreted (nothing has changed), 2 done and look again. */
   readonly outcome: number;
 }
@@ -60,6 +71,9 @@ export const MACHINE_FUNCTIONS = {
 } as const;
 
 export const REGION_TYPE = { parameters: [I64, I32, I32, I32, I32, I64], results: [I32] } as const;
+
+/** Of a region's type in a module of regions: behind those of the functions that it imports. */
+export const REGION_TYPE_INDEX = Object.keys(MACHINE_FUNCTIONS).length;
 
 /** What the parameters are called. */
 export const REGION_PARAMETERS = ["base", "table", "set", "left", "index", "key"] as const;

@@ -5,9 +5,12 @@
  * dominator tree (Ramsey, "Beyond Relooper", ICFP 2022) under one dispatcher:
  *
  *     block $exit
- *       loop $dispatch                       index says which entry
- *         block … block  br_table …  end     each entry's block, and what it dominates
- *       end
+ *       block $jump
+ *         loop $dispatch                       index says which entry
+ *           block … block  br_table …  end     each entry's block, and what it dominates
+ *         end
+ *       end $jump
+ *       goes on in the region that has the program counter as an entry, if there is one
  *     end $exit
  *
  * Every block first takes its instructions off `left`, and leaves the region if there are too few: the interpreter executes the
@@ -29,6 +32,7 @@ import {
   type MachineAddresses,
   REGION_PARAMETERS,
   REGION_TYPE,
+  REGION_TYPE_INDEX,
 } from "./machine-interface.ts";
 import { type Access, type AccessContext, HostAddresses, type LoadKind, MemoryAccesses, type Stored } from "./memory-access.ts";
 import { type LoopRegisters, loopRegisters, RegisterLocals } from "./register-locals.ts";
@@ -77,7 +81,7 @@ export function translateModule(sources: readonly RegionSource[], machine: Machi
   const imports = Object.entries(MACHINE_FUNCTIONS).map(([name, { type }]) => ({ name, type }));
   const parameterNames = names ? REGION_PARAMETERS : undefined;
   return {
-    bytes: moduleBytes({ imports, type: REGION_TYPE, bodies: translated.map(({ body }) => body), parameterNames }),
+    bytes: moduleBytes({ imports, table: true, type: REGION_TYPE, bodies: translated.map(({ body }) => body), parameterNames }),
     regions: translated.map(({ shape }) => shape),
   };
 }
@@ -91,6 +95,10 @@ const INDEX = 4;
 const KEY = 5;
 
 const KEY_MASK = 0xffff_ffff_0000_00ffn;
+const KEY_OPERATION = 0xff;
+const KEY_NUMBER_SHIFT = 32;
+const ENTRY_INDEX_SHIFT = 16;
+const ENTRY_INDEX = 0xffff;
 
 const MSTATUS_FS = 0x6000;
 const FCSR_NX = 0x01;
@@ -148,7 +156,10 @@ class RegionTranslator {
   private readonly float: FloatLocals | null;
   /** In the block that is written: it is known that floating point is on. */
   private floatChecked = false;
+  /** What was left when the region was entered, and more that it was given since. */
+  private readonly given = this.body.local(I32, "given");
   private exit: Label | null = null;
+  private jump: Label | null = null;
   private dispatch: Label | null = null;
   /** Labels of blocks that can be branched to at present: behind a block's end, or a loop's head. */
   private readonly labels = new Map<number, Label>();
@@ -186,8 +197,10 @@ class RegionTranslator {
   translate(): { readonly body: FunctionBody; readonly shape: RegionShape } {
     const { body, flow } = this;
     const { blocks, entries, dominators } = flow;
+    body.get(LEFT).set(this.given);
     this.loadFloatState();
     this.exit = body.block();
+    this.jump = body.block();
     if (entries.length > 0) {
       this.dispatch = body.loop();
       // What several entries lead to is under the dispatcher too.
@@ -202,6 +215,9 @@ class RegionTranslator {
       body.end();
     }
     body.end();
+    this.writeJump();
+    body.end();
+    this.addHeat();
     body.i32(0).get(BASE).get(this.relative).op(0x7c).memory(0x37, this.machine.programCounter);
     body.get(LEFT).get(this.reason).i32(EXIT_REASON_SHIFT).op(0x74).op(0x72);
     return {
@@ -215,6 +231,46 @@ class RegionTranslator {
         instructions: blocks.reduce((sum, { instructions }) => sum + instructions.length, 0),
       },
     };
+  }
+
+  /** The program counter is `relative`, and no entry of this region. */
+  private writeJump(): void {
+    const { body, machine, address, slot, value, outcome: table } = this;
+    body.get(BASE).get(this.relative).op(0x7c).tee(address);
+    body.i64(8).op(0x88).op(0xa7).i32(machine.tlbSlots).op(0x71).i32(0).memory(0x28, machine.execSet).op(0x6a).tee(slot);
+    body.memory(0x29, machine.execTlb).get(address).i64(-PAGE_BYTES).op(0x83).op(0x51).when(true);
+    body
+      .get(slot)
+      .memory(0x28, machine.execTlb + 8)
+      .tee(table);
+    body
+      .get(address)
+      .op(0xa7)
+      .i32(PAGE_BYTES - 1)
+      .op(0x71)
+      .i32(2)
+      .op(0x74)
+      .op(0x6a)
+      .memory(0x29, 0)
+      .tee(value);
+    body.get(KEY).op(0x85).op(0xa7).i32(KEY_OPERATION).op(0x71).op(0x45).when(true);
+    this.addHeat();
+    body.i32(0).i32(0).memory(0x29, machine.jumps).i64(1).op(0x7c).memory(0x37, machine.jumps);
+    body.get(address).i64(-PAGE_BYTES).op(0x83).get(table).get(SET).get(LEFT);
+    body.get(value).i64(ENTRY_INDEX_SHIFT).op(0x88).op(0xa7).i32(ENTRY_INDEX).op(0x71);
+    body.get(value).i64(KEY_MASK).op(0x83);
+    body.get(value).i64(KEY_NUMBER_SHIFT).op(0x88).op(0xa7);
+    body.returnCallIndirect(REGION_TYPE_INDEX);
+    body.end();
+    body.end();
+    body.i32(EXIT_JUMP).set(this.reason);
+  }
+
+  /** What was retired here since the region was entered. */
+  private addHeat(): void {
+    const { body, machine } = this;
+    body.get(KEY).i64(KEY_NUMBER_SHIFT).op(0x88).op(0xa7).i32(2).op(0x74).tee(this.slot);
+    body.get(this.slot).memory(0x28, machine.heat).get(this.given).op(0x6a).get(LEFT).op(0x6b).memory(0x36, machine.heat);
   }
 
   // --- structure ------------------------------------------------------------------------------------------------------
@@ -305,12 +361,12 @@ class RegionTranslator {
   /** Goes on at an offset: in the region where that is part of it, else out of it. */
   private follow(from: number, offset: number): void {
     const target = this.flow.at.get(offset);
+    const loop = this.loops.get(from) ?? null;
+    if (loop !== null && (target === undefined || this.loops.get(target) !== loop)) this.registers.leaveLoop(loop.registers);
     if (target === undefined) {
-      this.leave(EXIT_JUMP, offset);
+      this.body.i64(offset).set(this.relative).branch(this.jumpLabel());
       return;
     }
-    const loop = this.loops.get(from) ?? null;
-    if (loop !== null && this.loops.get(target) !== loop) this.registers.leaveLoop(loop.registers);
     const label = this.labels.get(target);
     if (label !== undefined) {
       this.body.branch(label);
@@ -347,7 +403,7 @@ class RegionTranslator {
     if (count > 0) {
       const isEntry = this.entryIndex.has(index);
       body.get(LEFT).i32(count).op(0x6b).tee(LEFT).i32(0).op(0x48).when(false);
-      if (isEntry) body.get(LEFT).call(MACHINE_FUNCTIONS.more.index).tee(LEFT).i32(0).op(0x48).when();
+      if (isEntry) this.askForMore();
       this.giveBack(count);
       this.leave(EXIT_INTERPRET, block.offset);
       body.end();
@@ -355,6 +411,13 @@ class RegionTranslator {
     }
     for (const [position, instruction] of block.instructions.entries()) this.writeInstruction(instruction, count - position);
     this.writeEnd(block, index);
+  }
+
+  /** Opens what is to be done where there is still too little left. */
+  private askForMore(): void {
+    const { body, given, slot } = this;
+    body.get(LEFT).call(MACHINE_FUNCTIONS.more.index).tee(slot).get(given).op(0x6a).get(LEFT).op(0x6b).set(given);
+    body.get(slot).tee(LEFT).i32(0).op(0x48).when();
   }
 
   private writeEnd(block: Block, index: number): void {
@@ -424,7 +487,12 @@ class RegionTranslator {
     body.get(this.value).i64(16).op(0x88).op(0xa7).i32(0xffff).op(0x71).set(INDEX).branch(this.dispatch);
     body.end();
     body.end();
-    body.i32(EXIT_JUMP).set(this.reason).branch(this.exitLabel());
+    body.branch(this.jumpLabel());
+  }
+
+  private jumpLabel(): Label {
+    assert(this.jump !== null, "the way out to other regions is open");
+    return this.jump;
   }
 
   private exitLabel(): Label {

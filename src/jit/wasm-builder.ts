@@ -188,6 +188,14 @@ export class FunctionBody {
     return this;
   }
 
+  /** Goes on in a function of the table, whose index is on the stack behind its parameters, and does not come back. */
+  returnCallIndirect(typeIndex: number): this {
+    this.code.byte(0x13);
+    this.code.unsigned(typeIndex);
+    this.code.byte(0);
+    return this;
+  }
+
   block(): Label {
     return this.open(0x02, 0x40);
   }
@@ -281,6 +289,8 @@ export class FunctionBody {
 export interface ModuleParts {
   /** Imported functions, all from `env`; they have the first indices. */
   readonly imports: readonly { readonly name: string; readonly type: FunctionType }[];
+  /** It imports `env.table`, a table of functions. */
+  readonly table?: boolean;
   /** The module's functions, all of one type, exported as `f0`, `f1`, … */
   readonly type: FunctionType;
   readonly bodies: readonly FunctionBody[];
@@ -288,8 +298,8 @@ export interface ModuleParts {
   readonly parameterNames?: readonly string[] | undefined;
 }
 
-/** A module that imports its memory, the functions named, and exports its own. */
-export function moduleBytes({ imports, type, bodies, parameterNames }: ModuleParts): Uint8Array {
+/** A module that imports its memory, the functions named, and exports its own. Their type has the index behind those of the imports. */
+export function moduleBytes({ imports, table = false, type, bodies, parameterNames }: ModuleParts): Uint8Array {
   const out = new ByteSink();
   out.append(Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
   section(out, 1, (sink) => {
@@ -303,10 +313,15 @@ export function moduleBytes({ imports, type, bodies, parameterNames }: ModulePar
     }
   });
   section(out, 2, (sink) => {
-    sink.unsigned(imports.length + 1);
+    sink.unsigned(imports.length + (table ? 2 : 1));
     sink.text("env");
     sink.text("memory");
     sink.append(Uint8Array.of(2, 0, 1));
+    if (table) {
+      sink.text("env");
+      sink.text("table");
+      sink.append(Uint8Array.of(1, 0x70, 0, 0));
+    }
     imports.forEach(({ name }, index) => {
       sink.text("env");
       sink.text(name);

@@ -26,7 +26,7 @@ import {
   CLOCK_INSTANT, CLOCK_RATE, CLOCK_TIME, CONSOLE_BASE, CONSOLE_END, CONSOLE_RING, CONSOLE_RING_SIZE, EXCHANGE, HALTED, FCSR, INPUT_SESSIONS,
   INSTRET, LAYOUT_MAGIC, LAYOUT_VERSION, MCOUNTEREN, MEDELEG, MENVCFG, MIDELEG, MIE, MTIMECMP, MSTATUS, MTIME_OFFSET, PAGE_SHIFT, PAGE_SIZE, PC,
   PRIV, RAM_OFFSET, REGION_EXITS, REGION_HEAT, REGION_LANDINGS, REGION_LANDINGS_SIZE, REGION_NUMBERS, REGION_OUTCOME, REGION_OWNERS, REGION_SAMPLES, REGION_SAMPLES_MAX, RESERVATION, SBI_ENABLED, SCOUNTEREN, STATE_END, STATE_MAGIC, STIMECMP, TLB_READ, TLB_SLOTS, TLB_WRITE, TRAP_INSTANT, WAITING, WALL_OFFSET,
-  WARM_REBOOT_IS_PANIC, X,
+  WARM_REBOOT_IS_PANIC, X, EXEC_SET, TLB_EXEC,
 } from "./layout";
 import {
   beforeWalkerWrite, codeIndex, DIRTY_TRANSFER, dirtyMap, dropRegions as dropRegionsOf, endPage, forgetAllDecoded, linearBytes, setUpRam, tableIndex,
@@ -323,7 +323,7 @@ export function dropRegions(page: u32): void {
   if (table != 0) dropRegionsOf(table);
 }
 
-/** Addresses that translated code has in it: of registers, pc, mstatus, fcsr, read TLB, write TLB, outcome. */
+/** Addresses that translated code has in it: of registers, pc, mstatus, fcsr, the TLBs, the present set of code's, heat, jumps, outcome. */
 export function regionAddress(which: u32): u32 {
   switch (which) {
     case 0: return X;
@@ -332,6 +332,10 @@ export function regionAddress(which: u32): u32 {
     case 3: return FCSR;
     case 4: return TLB_READ;
     case 5: return TLB_WRITE;
+    case 6: return TLB_EXEC;
+    case 7: return EXEC_SET;
+    case 8: return REGION_HEAT;
+    case 9: return REGION_EXITS;
     default: return REGION_OUTCOME;
   }
 }

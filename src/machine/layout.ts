@@ -151,6 +151,8 @@ export const REGION_OUTCOME: u32 = 0xe0000;
 /** u64 each: how often regions were left by reason (hart/regions.ts), then the instructions that they retired. Figures for people. */
 export const REGION_EXITS: u32 = 0xe0010;
 export const REGION_RETIRED: u32 = 0xe0028;
+/** TLB set of fetches in the present mode, u32, for regions (hart/mmu.ts). */
+export const EXEC_SET: u32 = 0xe0030;
 export const REGION_SAMPLES: u32 = 0xe0100;
 export const REGION_SAMPLES_MAX: u32 = 255;
 /** u32 a region: the linear page that it was made from, 0: none. Regions are numbered from 1, as the table numbers functions. */

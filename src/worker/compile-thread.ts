@@ -38,7 +38,8 @@ let nextId = 1;
 const functions = Object.fromEntries(Object.keys(MACHINE_FUNCTIONS).map((name) => [name, () => {}]));
 /** Nobody gives it any. */
 const more = (left: number): number => left;
-const imports = { env: { memory: new WebAssembly.Memory({ initial: SCRATCH_PAGES }), ...functions, more } };
+const table = new WebAssembly.Table({ element: "anyfunc", initial: 0 });
+const imports = { env: { memory: new WebAssembly.Memory({ initial: SCRATCH_PAGES }), table, ...functions, more } };
 
 assert(parentPort !== null, "the compile thread has a parent");
 parentPort.on("message", ({ port }: CompileConnection) => port.on("message", (question: CompileQuestion) => answer(port, question)));

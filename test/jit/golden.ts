@@ -14,6 +14,10 @@ const MACHINE: MachineAddresses = {
   fcsr: 2200,
   readTlb: 10_000,
   writeTlb: 20_000,
+  execTlb: 30_000,
+  execSet: 2400,
+  heat: 40_000,
+  jumps: 2500,
   tlbSlots: 4080,
   outcome: 2300,
 };

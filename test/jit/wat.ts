@@ -40,15 +40,19 @@ function read(text: string): Expression {
   return next();
 }
 
-/** The outermost block and the loop in it have one name each in every region (src/jit/translate.ts); others as binaryen counts them. */
+/** The two outermost blocks and the loop in them have a name each in every region (src/jit/translate.ts); others as binaryen counts them. */
 function nameExits(module: Expression): Expression {
   if (typeof module === "string") return module;
   return module.map((part) => {
     if (typeof part === "string" || part[0] !== "func") return part;
-    const exit = part.find((one) => typeof one !== "string" && one[0] === "block");
-    const dispatch = typeof exit === "object" ? exit.find((one) => typeof one !== "string" && one[0] === "loop") : undefined;
+    const inside = (outer: Expression | undefined, kind: string): Expression | undefined =>
+      typeof outer === "object" ? outer.find((one) => typeof one !== "string" && one[0] === kind) : undefined;
+    const exit = inside(part, "block");
+    const jump = inside(exit, "block");
+    const dispatch = inside(jump, "loop");
     const names = new Map([
       [exit?.[1], "$exit"],
+      [jump?.[1], "$jump"],
       [dispatch?.[1], "$dispatch"],
     ]);
     const rename = (one: Expression): Expression => (typeof one === "string" ? (names.get(one) ?? one) : one.map(rename));

@@ -19,7 +19,7 @@ import { setInstant } from "../devices/clint";
 import { meetDeadlines } from "../devices/deadlines";
 import { transmit } from "../devices/virtio-console";
 import {
-  CONSOLE_END, CONSOLE_RING_SIZE, HALTED, INSTRET, LONE_ENTRY, MIE, MSTATUS, PC, PRIV, REGION_EXITS, REGION_HEAT, REGION_RETIRED, SBI_ENABLED, SLOTS, TLB_EXEC, TLB_READ, TLB_SLOTS, TLB_WRITE, WAITING, X,
+  CONSOLE_END, CONSOLE_RING_SIZE, HALTED, INSTRET, LONE_ENTRY, MIE, MSTATUS, PC, PRIV, REGION_EXITS, REGION_RETIRED, SBI_ENABLED, SLOTS, TLB_EXEC, TLB_READ, TLB_SLOTS, TLB_WRITE, WAITING, X,
 } from "../layout";
 import { pageOfTable } from "../ram";
 import { sbiCall } from "../sbi";
@@ -1384,8 +1384,6 @@ function enterRegions(target: u64): bool {
     const pc = load<u64>(PC);
     const reason = out >> 30;
     store<u64>(REGION_RETIRED, load<u64>(REGION_RETIRED) + retired);
-    const heat = REGION_HEAT + (<u32>(entry >> 32) << 2);
-    store<u32>(heat, load<u32>(heat) + <u32>retired);
     store<u64>(REGION_EXITS + (reason << 3), load<u64>(REGION_EXITS + (reason << 3)) + 1);
     if (reason == EXIT_LOOK_AGAIN) {
       clearTranslationsDropped();

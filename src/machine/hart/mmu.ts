@@ -14,7 +14,7 @@ import {
   PTE_U, PTE_V, PTE_W, PTE_X, SATP_BARE, SATP_MODE_SHIFT, SATP_SV48,
 } from "../../isa/status-bits";
 import { accessRefused, deviceRead, deviceWrite } from "../devices/bus";
-import { MENVCFG, MSTATUS, PRIV, SATP, TLB_BYTES, TLB_EXEC, TLB_READ, TLB_SLOTS, TLB_WRITE } from "../layout";
+import { EXEC_SET, MENVCFG, MSTATUS, PRIV, SATP, TLB_BYTES, TLB_EXEC, TLB_READ, TLB_SLOTS, TLB_WRITE } from "../layout";
 import { beforeWalkerWrite, beforeWrite, decodeTableOf, hostAddress, isRam, isWatched, markDirty, tableEvicted } from "../ram";
 import { MENVCFG_ADUE } from "./csr-legal";
 import { pmpAllows, wholePage } from "./pmp";
@@ -57,6 +57,7 @@ export function modeChanged(): void {
   const privilege = load<i32>(PRIV);
   const mstatus = load<u64>(MSTATUS);
   execSet = (privilege == PRIV_M ? 3 : privilege) * TLB_BYTES;
+  store<u32>(EXEC_SET, execSet);
   const effective = dataPrivilege(privilege, mstatus);
   dataSet = (effective == PRIV_M ? 3 : effective == PRIV_S && (mstatus & MSTATUS_SUM) != 0 ? 2 : effective) * TLB_BYTES;
 }
