@@ -118,9 +118,7 @@ test("a guest whose backup stands still waits for it, and goes on with it", asyn
   await more(pair, 200_000);
   expect(soloReasons(pair)).toEqual([]);
   expect(pair.plane.vm("vm_1")).toMatchObject({ primary: "rep_a", synced: ["rep_b"] });
-  const { lag: told } = await pair.plane.reported("rep_b", "tells its delays", ({ lag }) => lag?.executionDelay != null);
-  // It stood still for as long as some of its records waited.
-  expect(told?.executionDelay?.sumUs).toBeGreaterThan(0);
+  await pair.plane.reported("rep_b", "tells of the delay", ({ lag }) => (lag?.executionDelay?.sumUs ?? 0) > 0);
 });
 
 test("a backup that stands still is dropped once maxLagMs is set below its lag, and the guest goes on alone", async () => {
