@@ -36,9 +36,11 @@ test("regions leave the process a quarter of the memory mappings that the kernel
 test("a live module takes no more memory mappings than the account counts for it", () => {
   const mappings = (): number => readFileSync("/proc/self/maps", "latin1").split("\n").length;
   const compiler = new ImmediateCompiler({ fusesMultiplyAdd: false });
-  const machine = { registers: 0, programCounter: 0, mstatus: 0, fcsr: 0, readTlb: 0, writeTlb: 0, tlbSlots: 0, outcome: 0 };
+  const tlbs = { readTlb: 0, writeTlb: 0, execTlb: 0, execSet: 0, tlbSlots: 0 };
+  const machine = { registers: 0, programCounter: 0, mstatus: 0, fcsr: 0, ...tlbs, heat: 0, jumps: 0, outcome: 0 };
   const functions = Object.fromEntries(Object.keys(MACHINE_FUNCTIONS).map((name) => [name, (left: number) => left]));
-  const imports = { env: { memory: new WebAssembly.Memory({ initial: 1 }), ...functions } };
+  const table = new WebAssembly.Table({ element: "anyfunc", initial: 0 });
+  const imports = { env: { memory: new WebAssembly.Memory({ initial: 1 }), table, ...functions } };
   const executed = new Uint8Array(2048).fill(1);
   const alive: WebAssembly.Instance[] = [];
   const before = mappings();
