@@ -15,7 +15,8 @@
  *
  * Every block first takes its instructions off `left`, and leaves the region if there are too few: the interpreter executes the
  * rest, to the exact instant. At an entry it asks the machine for more first: that gives little at a time, since between two times
- * it looks whether the run is to stop, and every way round leads over an entry. An instruction that cannot be finished gives back its own and the following ones.
+ * it looks whether the run is to stop, and every way round leads over an entry. An instruction that cannot be finished gives back
+ * its own and the following ones.
  */
 import { assert, unreachable } from "../base/assert.ts";
 import { emitAluImmediate, emitAluRegister, emitUnary } from "./arithmetic.ts";
@@ -127,6 +128,8 @@ type Place = Omit<Access, "position">;
 
 /** A natural loop: what leads back to its head, which dominates all of it. Heads of loops are entries, so that none holds another one. */
 interface Loop {
+  /** Its first block. */
+  readonly head: number;
   readonly registers: LoopRegisters;
   /** Where its code goes to leave the region, while it is written: memory gets the registers there. */
   exit: Label | null;
@@ -167,8 +170,6 @@ class RegionTranslator {
   private readonly entryIndex: ReadonlyMap<number, number>;
   /** Blocks that more than one way leads to, so that they have a place of their own. */
   private readonly merges: ReadonlySet<number>;
-  /** Blocks that loops begin with. */
-  private readonly heads = new Set<number>();
   /** By each of their blocks. */
   private readonly loops: ReadonlyMap<number, Loop>;
   /** The loop that the code that is written is part of. */
@@ -257,13 +258,18 @@ class RegionTranslator {
     this.addHeat();
     body.i32(0).i32(0).memory(0x29, machine.jumps).i64(1).op(0x7c).memory(0x37, machine.jumps);
     body.get(address).i64(-PAGE_BYTES).op(0x83).get(table).get(SET).get(LEFT);
-    body.get(value).i64(ENTRY_INDEX_SHIFT).op(0x88).op(0xa7).i32(ENTRY_INDEX).op(0x71);
+    this.pushEntryIndex();
     body.get(value).i64(KEY_MASK).op(0x83);
     body.get(value).i64(KEY_NUMBER_SHIFT).op(0x88).op(0xa7);
     body.returnCallIndirect(REGION_TYPE_INDEX);
     body.end();
     body.end();
     body.i32(EXIT_JUMP).set(this.reason);
+  }
+
+  /** Leaves the index of the entry on the stack that the decode entry in `value` leads to. */
+  private pushEntryIndex(): void {
+    this.body.get(this.value).i64(ENTRY_INDEX_SHIFT).op(0x88).op(0xa7).i32(ENTRY_INDEX).op(0x71);
   }
 
   /** What was retired here since the region was entered. */
@@ -304,12 +310,11 @@ class RegionTranslator {
         inside.add(block);
         waiting.push(...(predecessors[block] ?? []));
       }
-      const loop: Loop = { registers: loopRegisters(blocks.filter((_, index) => inside.has(index))), exit: null };
+      const loop: Loop = { head, registers: loopRegisters(blocks.filter((_, index) => inside.has(index))), exit: null };
       for (const block of inside) {
         assert(!loops.has(block), "a loop that another one holds has an entry of its own");
         loops.set(block, loop);
       }
-      this.heads.add(head);
     }
     return { merges: new Set([...forward].filter(([, ways]) => ways > 1).map(([block]) => block)), loops };
   }
@@ -341,7 +346,7 @@ class RegionTranslator {
     const merging = (this.children[block] ?? []).filter((child) => this.merges.has(child));
     const write = (): void => this.placeAfter(merging, () => this.writeBlock(block, known));
     const loop = this.loops.get(block);
-    if (loop === undefined || !this.heads.has(block)) {
+    if (loop?.head !== block) {
       write();
       return;
     }
@@ -484,7 +489,8 @@ class RegionTranslator {
     body.get(this.relative).i64(PAGE_BYTES).op(0x54).when();
     body.get(TABLE).get(this.relative).op(0xa7).i32(2).op(0x74).op(0x6a).memory(0x29, 0).tee(this.value);
     body.i64(KEY_MASK).op(0x83).get(KEY).op(0x51).when();
-    body.get(this.value).i64(16).op(0x88).op(0xa7).i32(0xffff).op(0x71).set(INDEX).branch(this.dispatch);
+    this.pushEntryIndex();
+    body.set(INDEX).branch(this.dispatch);
     body.end();
     body.end();
     body.branch(this.jumpLabel());
