@@ -75,14 +75,28 @@ function guest(
   };
 }
 
-/** A VM that runs on worker 0 and is protected by worker 1, and a client at its console. */
-async function protectedVm(at: Site, options: GuestOptions, timing = PATIENT): Promise<{ client: ConsoleClient; spec: ReplicaSpec }> {
+/** A VM that runs on worker 0 and has no backup, and a client at its console. */
+async function livePrimary(at: Site, options: GuestOptions, timing = PATIENT): Promise<{ client: ConsoleClient; spec: ReplicaSpec }> {
   const spec = guest(at.plane, options, timing);
   at.plane.createPrimary(at.worker(0), "vm_1", "rep_a", spec);
   await at.plane.reported("rep_a", "is live", ({ state }) => state === "live");
   const client = new ConsoleClient(at.plane);
   client.attach(at.worker(0), "rep_a");
+  return { client, spec };
+}
+
+/** The same, protected by worker 1. */
+async function protectedVm(at: Site, options: GuestOptions, timing = PATIENT): Promise<{ client: ConsoleClient; spec: ReplicaSpec }> {
+  const { client, spec } = await livePrimary(at, options, timing);
   await at.plane.protect(at.worker(0), at.worker(1), "vm_1", "rep_b", spec);
+  return { client, spec };
+}
+
+/** A primary without a backup, whose busy guest has written 1,500 pages. */
+async function primaryOfManyPages(at: Site): Promise<{ client: ConsoleClient; spec: ReplicaSpec }> {
+  const { client, spec } = await livePrimary(at, BUSY);
+  client.type("!".repeat(1500)); // a page each
+  await acknowledged(at.plane, client);
   return { client, spec };
 }
 
@@ -265,13 +279,7 @@ describe("a protected VM", () => {
   test("goes on while a backup takes its state and does not answer, and while that goes away in the middle of it", async () => {
     const at = await site(2);
     const { plane } = at;
-    const spec = guest(plane, BUSY);
-    plane.createPrimary(at.worker(0), "vm_1", "rep_a", spec);
-    await plane.reported("rep_a", "is live", ({ state }) => state === "live");
-    const client = new ConsoleClient(plane);
-    client.attach(at.worker(0), "rep_a");
-    client.type("!".repeat(1500)); // a page each
-    await acknowledged(plane, client);
+    const { client, spec } = await primaryOfManyPages(at);
     let takes: (channel: LoggingChannelSocket) => void = () => {};
     const taken = new Promise<LoggingChannelSocket>((resolve) => (takes = resolve));
     const listener = new LoggingChannelListener(
@@ -301,13 +309,7 @@ describe("a protected VM", () => {
   test("is paired while it changes its memory, and both replicas agree on every hash", async () => {
     const at = await site(2);
     const { plane } = at;
-    const spec = guest(plane, BUSY);
-    plane.createPrimary(at.worker(0), "vm_1", "rep_a", spec);
-    await plane.reported("rep_a", "is live", ({ state }) => state === "live");
-    const client = new ConsoleClient(plane);
-    client.attach(at.worker(0), "rep_a");
-    client.type("!".repeat(1500));
-    await acknowledged(plane, client);
+    const { client, spec } = await primaryOfManyPages(at);
     const report = await plane.protect(at.worker(0), at.worker(1), "vm_1", "rep_b", spec);
     expect(Number(report.lastPairing?.bytes)).toBeGreaterThan(1500 * 4096);
     expect(Number(report.lastPairing?.sentBytes)).toBeGreaterThan(0);
