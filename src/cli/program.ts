@@ -1,5 +1,6 @@
 /** The command line: every command of `understudy`, and how a run of one ends. */
 import { Command } from "commander";
+import { addAuditLs } from "./audit-ls.ts";
 import { CLI_VERSION } from "./cli-version.ts";
 import { addConnectionOptions } from "./connection.ts";
 import { addDemo } from "./demo/demo.ts";
@@ -105,6 +106,8 @@ function createProgram(shell: Shell): Command {
   addTokenLs(token, shell);
   addTokenRevoke(token, shell);
   addWhoami(program, shell);
+  const audit = program.command("audit").description("who asked for what, and what came of it");
+  addAuditLs(audit, shell);
   const machine = program.command("machine").description("the virtual machine by itself, without the service");
   addMachineRun(machine, shell);
   addEvents(program, shell);

@@ -2,12 +2,14 @@
 import { randomBytes } from "node:crypto";
 import websocket from "@fastify/websocket";
 import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController, type RouteOptions } from "fastify";
+import { installApiCalls } from "./api-calls.ts";
 import { installAuthentication } from "./authenticator.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { makeId } from "./domain/ids.ts";
 import { ApiError } from "./errors/api-error.ts";
 import { installProblems, refuseUnreadable, sendProblem, toApiError } from "./errors/problem.ts";
 import { describeRoutes, openApiText } from "./openapi.ts";
+import { auditLogRoute } from "./routes/audit-log.ts";
 import { consoleRoute } from "./routes/console.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { failoverRoutes } from "./routes/failovers.ts";
@@ -73,6 +75,7 @@ export async function buildApp(control: ControlPlane): Promise<PublicApp> {
   await app.register(healthRoutes(control));
   await app.register(documentRoute(document));
   await app.register(async (v1) => {
+    installApiCalls(v1, control.audit);
     installAuthentication(v1, control.authenticator);
     await v1.register(versionRoute());
     await v1.register(vmRoutes(control));
@@ -87,6 +90,7 @@ export async function buildApp(control: ControlPlane): Promise<PublicApp> {
     await v1.register(imageRoutes(control));
     await v1.register(eventRoutes(control));
     await v1.register(tokenRoutes(control));
+    await v1.register(auditLogRoute(control));
     await v1.register(metricsRoute(control));
   });
   return { app, openApi: document };

@@ -19,9 +19,7 @@ import { ApiError } from "./errors/api-error.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
-    /** Id of the token that the caller showed. */
-    principal: string;
-    /** The token itself. */
+    /** The token that the caller showed. */
     token: TokenRow | null;
   }
 }
@@ -79,12 +77,11 @@ export class Authenticator {
 
 /** Every route says by `scope` in its schema what a token must be allowed; null: any token will do. */
 export function installAuthentication(app: FastifyInstance, authenticator: Authenticator): void {
-  app.decorateRequest("principal", "");
   app.decorateRequest("token", null);
   app.addHook("onRequest", async (request) => {
     const token = await authenticator.authenticate(secretOf(request));
     request.token = token;
-    request.principal = token.id;
+    request.apiCall = { ...request.apiCall, token: { id: token.id, name: token.name } };
     const scope = request.routeOptions.schema?.scope ?? null;
     if (scope !== null) requireScope(request, scope);
   });

@@ -44,6 +44,7 @@ const NUMBERS: Readonly<Record<string, Exclude<keyof ControlSettings, "allowedOr
   UNDERSTUDY_MAX_LAG_MS: "maxLagMs",
   UNDERSTUDY_START_DEADLINE_MS: "startDeadlineMs",
   UNDERSTUDY_EVENT_RETENTION_DAYS: "eventRetentionDays",
+  UNDERSTUDY_AUDIT_RETENTION_DAYS: "auditRetentionDays",
 };
 
 /** @throws {UnderstudyError} `bad_setting` naming the flag or variable */

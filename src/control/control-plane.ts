@@ -1,5 +1,6 @@
 /** The parts of a running control plane, as routes use them. */
 import type { FastifyBaseLogger } from "fastify";
+import type { AuditTrail } from "./audit-trail.ts";
 import type { Authenticator } from "./authenticator.ts";
 import type { ConsoleHub } from "./consoles/console-hub.ts";
 import type { Database } from "./db/database.ts";
@@ -18,6 +19,7 @@ export interface ControlPlane {
   readonly feed: EventFeed;
   readonly images: ImageCatalogue;
   readonly authenticator: Authenticator;
+  readonly audit: AuditTrail;
   readonly workers: WorkerRegistry;
   /** Runs on the leader alone. */
   readonly reconciler: Reconciler;

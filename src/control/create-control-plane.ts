@@ -1,6 +1,7 @@
 /** Puts the parts of a control plane together; `start` connects them to the database and to time. */
 import type { FastifyBaseLogger } from "fastify";
 import type pg from "pg";
+import { AuditTrail } from "./audit-trail.ts";
 import { Authenticator } from "./authenticator.ts";
 import { ConsoleHub } from "./consoles/console-hub.ts";
 import type { ControlPlane } from "./control-plane.ts";
@@ -8,6 +9,7 @@ import { Database } from "./db/database.ts";
 import { EventFeed } from "./db/event-feed.ts";
 import { ForeignEvents } from "./db/foreign-events.ts";
 import { Presence } from "./db/presence.ts";
+import { beginAuditEntry } from "./db/queries/audit-log.ts";
 import { ImageCatalogue } from "./image-catalogue.ts";
 import { Reconciler } from "./reconcile/reconciler.ts";
 import { type ControlSettings, DEFAULT_SETTINGS } from "./settings.ts";
@@ -38,6 +40,7 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
     connection: options.connection,
     ...(options.queryTimeoutMs === undefined ? {} : { queryTimeoutMs: options.queryTimeoutMs }),
     onIdleError: (error) => log.debug({ err: error }, "an idle database connection broke"),
+    beginAuditEntry: (db, call) => beginAuditEntry(db, call, presence.instance),
   });
   const feed = new EventFeed(database);
   const workers = new WorkerRegistry(config);
@@ -72,6 +75,7 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
     feed,
     images: new ImageCatalogue(database, options.imageStore),
     authenticator: new Authenticator(database),
+    audit: new AuditTrail({ database, presence, settings: config, log }),
     workers,
     consoles,
     reconciler,
@@ -102,6 +106,7 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
     },
     close: async () => {
       stopping.abort();
+      await parts.audit.close();
       await presence.close();
       await reconciler.stop();
       await foreign.close();

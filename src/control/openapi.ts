@@ -4,6 +4,7 @@
  * Schemas are written once, in `schemas/`; one that carries an `$id` becomes a component, wherever it is used.
  */
 import type { RouteOptions } from "fastify";
+import { pathTemplate } from "./api-calls.ts";
 import type { Scope } from "./domain/scopes.ts";
 import { ERROR_TABLE, type ErrorCode } from "./errors/error-codes.ts";
 import { ConsoleClientMessage, ConsoleServerMessage } from "./schemas/console.ts";
@@ -47,7 +48,7 @@ export function describeRoutes(routes: readonly RouteOptions[]): Json {
   const paths: Record<string, Json> = {};
   for (const route of routes) {
     if (route.schema?.operationId === undefined) continue;
-    const path = route.url.replaceAll(/:([A-Za-z]+)/g, "{$1}");
+    const path = pathTemplate(route.url);
     const methods = Array.isArray(route.method) ? route.method : [route.method];
     for (const method of methods) {
       if (method === "HEAD") continue;

@@ -21,6 +21,11 @@ export interface ControlSettings {
   readonly maxLagMs: number;
   readonly eventBookmarkMs: number;
   readonly eventRetentionDays: number;
+  readonly auditRetentionDays: number;
+  /** Calls that were answered are written to the audit log together, after this at the latest. */
+  readonly auditDelayMs: number;
+  /** A call of a control plane that is gone, so long after it began, is completed without an answer. */
+  readonly auditAbandonedMs: number;
   readonly consoleWindowBytes: number;
   readonly consoleHeartbeatMs: number;
   readonly slowConsumerMs: number;
@@ -41,6 +46,9 @@ export const DEFAULT_SETTINGS: ControlSettings = {
   maxLagMs: 2000,
   eventBookmarkMs: 15_000,
   eventRetentionDays: 30,
+  auditRetentionDays: 30,
+  auditDelayMs: 100,
+  auditAbandonedMs: 90_000,
   consoleWindowBytes: 256 * 1024,
   consoleHeartbeatMs: 15_000,
   slowConsumerMs: 30_000,

@@ -69,6 +69,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/audit-log": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * List the calls of a time, in the order in which they were answered
+         * @description One entry for each call, refused ones too. A range that is past is final: no entry is added to it later. A call that is not answered yet is in none. The last page ends at the present.
+         */
+        get: operations["listAuditLog"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/events": {
         parameters: {
             query?: never;
@@ -644,6 +664,44 @@ export interface paths {
 export type webhooks = Record<string, never>;
 export interface components {
     schemas: {
+        AuditEntry: {
+            actor: {
+                tokenId: string;
+                tokenName: string;
+            } | null;
+            code: string | null;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            completedAt: string;
+            durationMs: number | null;
+            id: string;
+            method: string;
+            /** @description Its `operationId` in this contract */
+            operation: string;
+            /**
+             * @description By the status: below 400, below 500, above. `unknown`: there was no answer, since the caller went away or the control plane was lost
+             * @enum {string}
+             */
+            outcome: "succeeded" | "refused" | "failed" | "unknown";
+            requestId: string;
+            /** @description The path that was asked for */
+            resource: string;
+            /** @description Such as `/v1/vms/{vm}` */
+            route: string;
+            sourceAddress: string;
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            startedAt: string;
+            status: number | null;
+        };
+        AuditEntryList: {
+            items: components["schemas"]["AuditEntry"][];
+            nextPageToken: string | null;
+        };
         Condition: {
             /**
              * Format: date-time
@@ -1017,7 +1075,7 @@ export interface components {
         /** @enum {string} */
         ReplicaState: "placing" | "syncing" | "live" | "promoting" | "draining" | "lost" | "fenced" | "stopped";
         /** @enum {string} */
-        Scope: "vms:read" | "vms:write" | "vms:delete" | "console:read" | "console:write" | "failover:write" | "workers:read" | "workers:write" | "images:read" | "events:read" | "tokens:write" | "admin";
+        Scope: "vms:read" | "vms:write" | "vms:delete" | "console:read" | "console:write" | "failover:write" | "workers:read" | "workers:write" | "images:read" | "events:read" | "audit:read" | "tokens:write" | "admin";
         /** @default {} */
         StopRequest: {
             /** @description How long the guest may take to power itself off before it is ended; 30000 where it is left out */
@@ -1412,6 +1470,87 @@ export interface operations {
                 };
             };
             /** @description `shutting_down`: The service is shutting down */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listAuditLog: {
+        parameters: {
+            query?: {
+                /** @description Only calls that were answered before */
+                endTime?: string;
+                pageSize?: number;
+                pageToken?: string;
+                /** @description Only calls that were answered then or later */
+                startTime?: string;
+            };
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["AuditEntryList"];
+                };
+            };
+            /** @description `bad_request`: The request is not understood. `bad_page_token`: The page token is not one of ours */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Our fault */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -1,4 +1,5 @@
 /** Everything that a user of the SDK may import. */
+export type { AuditEntry, ListAuditOptions } from "./audit.ts";
 export type { Schemas } from "./client.ts";
 export type { Durability, WriteReceipt } from "./console-session.ts";
 export type { AttachOptions, ConsoleChunk, ConsoleEvents, ConsoleGap, ConsoleHello, ConsoleTerm } from "./console-stream.ts";

@@ -1,4 +1,5 @@
 /** The entry of the SDK: one object for one service. */
+import { Audit } from "./audit.ts";
 import { createRawClient, type RawClient, type Schemas, unwrap } from "./client.ts";
 import { environmentVariable, isNode, readTextFile } from "./environment.ts";
 import { Events } from "./events.ts";
@@ -38,6 +39,7 @@ export class Understudy {
   readonly images: Images;
   readonly operations: Operations;
   readonly tokens: Tokens;
+  readonly audit: Audit;
   readonly events: Events;
 
   constructor(options: UnderstudyOptions = {}) {
@@ -58,6 +60,7 @@ export class Understudy {
     this.images = new Images(this.raw);
     this.operations = new Operations(this.raw);
     this.tokens = new Tokens(this.raw);
+    this.audit = new Audit(this.raw);
     this.events = new Events(transport, backoff);
   }
 

@@ -51,6 +51,44 @@ describe("vm ls", () => {
   });
 });
 
+describe("audit ls", () => {
+  it("asks for a range, and says who did what, and what came of it", async () => {
+    const entry = {
+      id: "aud_1",
+      requestId: "req_1",
+      actor: { tokenId: "tok_1", tokenName: "ci" },
+      method: "DELETE",
+      route: "/v1/vms/{vm}",
+      operation: "deleteVm",
+      resource: "/v1/vms/web",
+      sourceAddress: "10.0.0.7",
+      startedAt: "2026-01-31T08:00:00.000Z",
+      completedAt: "2026-01-31T08:00:00.010Z",
+      outcome: "refused",
+      status: 403,
+      code: "scope_missing",
+      durationMs: 10,
+    };
+    const { code, stdout, api } = await against(
+      { "GET /v1/audit-log": { items: [entry, { ...entry, id: "aud_2", actor: null, status: null, code: null }], nextPageToken: null } },
+      ...["audit", "ls", "--since", "2026-01-31T08:00Z", "--until", "2026-02-01", "--limit", "10"],
+    );
+    expect(code).toBe(0);
+    expect(api.asked[0]?.route).toBe(
+      "GET /v1/audit-log?startTime=2026-01-31T08%3A00%3A00.000Z&endTime=2026-02-01T00%3A00%3A00.000Z&pageSize=10",
+    );
+    const [, first, second] = stdout.split("\n");
+    expect(first).toMatch(/^2026-01-31T08:00:00.010Z +ci +10.0.0.7 +deleteVm +\/v1\/vms\/web +403 +scope_missing +req_1$/);
+    expect(second).toMatch(/ - +10.0.0.7 +deleteVm +\/v1\/vms\/web +- +req_1$/);
+  });
+
+  it("does not ask for a time that is none", async () => {
+    const { code, stderr, api } = await against({}, "audit", "ls", "--since", "yesterday");
+    expect([code, api.asked]).toEqual([2, []]);
+    expect(stderr).toContain("2026-01-31T08:00:00Z");
+  });
+});
+
 describe("vm create", () => {
   it("sends what the options say, and says what to do next on stderr", async () => {
     const { code, stdout, stderr, api } = await against(

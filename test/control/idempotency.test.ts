@@ -1,18 +1,13 @@
 /** Idempotency keys: many calls are one, at once, over two control planes, and over the death of the one that did the work. */
-import { once } from "node:events";
-import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
-import pg from "pg";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import type { Operation } from "../../src/control/schemas/operation.ts";
 import type { Problem } from "../../src/control/schemas/problem.ts";
 import type { Vm } from "../../src/control/schemas/vm.ts";
 import { Understudy } from "../../src/sdk/index.ts";
-import { ControlPlaneProcess } from "./support/control-plane-process.ts";
 import { ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
 import { TestPostgres } from "./support/database.ts";
 import { makeImageStore } from "./support/image-store.ts";
+import { killedAfterCommit } from "./support/killed-after-commit.ts";
 import { PostgresProxy } from "./support/postgres-proxy.ts";
 
 let postgres: TestPostgres;
@@ -96,51 +91,7 @@ describe("a key", () => {
 
 describe("a control plane that is killed between the work and the answer", () => {
   test("has made the VM: a retry at the next one gives the same VM", async () => {
-    const folder = await mkdtemp(join(tmpdir(), "understudy-idempotency-"));
-    await chmod(folder, 0o755);
-    cleanups.push(() => rm(folder, { recursive: true, force: true }));
-    const connection = await postgres.newDatabase();
-    const images = await makeImageStore();
-    cleanups.push(() => rm(images.dir, { recursive: true, force: true }));
-    const proxy = await PostgresProxy.start(connection);
-    cleanups.push(() => proxy.close());
-    const start = async (databaseUrl: string) => {
-      const process_ = new ControlPlaneProcess(folder, { DATABASE_URL: databaseUrl, UNDERSTUDY_IMAGE_STORE: images.dir });
-      cleanups.push(async () => {
-        process_.child.kill("SIGKILL");
-        await process_.end();
-      });
-      const { url, tokenFile } = (await process_.line("understudy control plane listening")) as unknown as {
-        url: string;
-        tokenFile: string;
-      };
-      const token = (await readFile(tokenFile, "utf8")).trim();
-      const create = () =>
-        fetch(`${url}/v1/vms`, {
-          method: "POST",
-          headers: { authorization: `Bearer ${token}`, "content-type": "application/json", "idempotency-key": "the-one" },
-          body: JSON.stringify(REQUEST),
-        });
-      const list = async () =>
-        ((await (await fetch(`${url}/v1/vms`, { headers: { authorization: `Bearer ${token}` } })).json()) as { items: Vm[] }).items;
-      return { child: process_.child, create, list };
-    };
-
-    const first = await start(proxy.url);
-    const listener = new pg.Client(connection);
-    await listener.connect();
-    cleanups.push(() => listener.end());
-    await listener.query("LISTEN understudy_events");
-    const committed = once(listener, "notification");
-    proxy.loseAnswersToCommits();
-    const answer = first.create().then(
-      ({ status }) => status,
-      () => "none",
-    );
-    await committed;
-    first.child.kill("SIGKILL");
-    expect(await answer).toBe("none");
-
+    const { connection, start } = await killedAfterCommit(postgres, (cleanup) => cleanups.push(cleanup), REQUEST);
     const way = await PostgresProxy.start(connection);
     cleanups.push(() => way.close());
     const second = await start(way.url);

@@ -78,10 +78,10 @@ describe("the list", () => {
         [days],
       );
     await age(29);
-    await trimHistory(database.db, 30);
+    await trimHistory(database.db, { eventDays: 30, auditDays: 30 });
     expect((await list()).items).toHaveLength(3);
     await age(2);
-    await trimHistory(database.db, 30);
+    await trimHistory(database.db, { eventDays: 30, auditDays: 30 });
     expect((await list()).items.map(({ kind, state }) => `${kind} ${state}`)).toEqual(["vm.create running"]);
   });
 });

@@ -9,6 +9,7 @@ import { randomBytes } from "node:crypto";
 import { sql } from "drizzle-orm";
 import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
 import pg from "pg";
+import type { ApiCall } from "../domain/api-call.ts";
 import type { EventDraft } from "../domain/events.ts";
 import { type IdPrefix, makeId } from "../domain/ids.ts";
 
@@ -31,6 +32,8 @@ export interface DatabaseOptions {
   readonly queryTimeoutMs?: number;
   readonly poolSize?: number;
   readonly onIdleError?: (error: Error) => void;
+  /** Begins the audit entry of the call that a transaction is for. */
+  readonly beginAuditEntry?: (db: Queryable, call: ApiCall) => Promise<void>;
 }
 
 export class Database {
@@ -40,8 +43,10 @@ export class Database {
   private readonly committed = new Set<CommitListener>();
   /** Ids of events that were written here and that nobody has asked about since. */
   private readonly written = new Set<string>();
+  private readonly beginAuditEntry: (db: Queryable, call: ApiCall) => Promise<void>;
 
   constructor(options: DatabaseOptions) {
+    this.beginAuditEntry = options.beginAuditEntry ?? (() => Promise.resolve());
     const queryTimeoutMs = options.queryTimeoutMs ?? 1500;
     const connectTimeoutMs = options.connectTimeoutMs ?? 1000;
     this.clientConfig = {
@@ -94,9 +99,9 @@ export class Database {
   /**
    * Runs `work` in one transaction; an exception rolls it back. Events that it emitted are numbered last.
    *
-   * @param principal the token by which it was asked for: who the user of its events is
+   * @param call by which it was asked for: who the user of its events is, and what the audit log says
    */
-  async transaction<T>(work: (tx: Transaction) => Promise<T>, principal: string | null = null): Promise<T> {
+  async transaction<T>(work: (tx: Transaction) => Promise<T>, call: ApiCall | null = null): Promise<T> {
     const client = await this.pool.connect();
     // While it is out of the pool nobody else listens, and a connection that breaks between two queries says so here.
     client.on("error", ignore);
@@ -109,7 +114,8 @@ export class Database {
       // A term that was granted must not be forgotten, whatever the server's own setting says.
       await client.query("BEGIN; SET LOCAL synchronous_commit = on");
       const db = drizzle(client) as unknown as Queryable;
-      const result = await work({ db, emit: (event) => drafts.push({ ...asked(event, principal), id: newId("evt") }) });
+      const result = await work({ db, emit: (event) => drafts.push({ ...asked(event, call), id: newId("evt") }) });
+      if (call !== null) await this.beginAuditEntry(db, call);
       for (const { id } of drafts) this.written.add(id);
       if (drafts.length > 0) await appendEvents(db, drafts);
       await client.query("COMMIT");
@@ -139,10 +145,10 @@ export class Database {
 }
 
 /** A user is known by the token that it showed. */
-function asked(event: EventDraft, principal: string | null): EventDraft {
+function asked(event: EventDraft, call: ApiCall | null): EventDraft {
   const { actor } = event;
-  if (principal === null || actor?.type !== "user" || actor.id !== undefined) return event;
-  return { ...event, actor: { ...actor, id: principal } };
+  if (call === null || call.token === null || actor?.type !== "user" || actor.id !== undefined) return event;
+  return { ...event, actor: { ...actor, id: call.token.id } };
 }
 
 /** The next query on the connection fails, and that is seen. */

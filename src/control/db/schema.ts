@@ -1,6 +1,6 @@
 /** The tables as drizzle knows them. `migrations/` makes them; a test holds the two equal. */
 import { sql } from "drizzle-orm";
-import { bigint, boolean, integer, jsonb, pgTable, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
+import { bigint, boolean, doublePrecision, integer, jsonb, pgTable, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
 import type { DivergenceReport } from "../../wire/control-messages.ts";
 import type { EventDraft, EventType } from "../domain/events.ts";
 import type { OperationKind } from "../domain/operations.ts";
@@ -225,6 +225,32 @@ export const consoleWriters = pgTable("console_writers", {
   grantedAt: time("granted_at").notNull().defaultNow(),
 });
 export type ConsoleWriterRow = typeof consoleWriters.$inferSelect;
+
+export const auditClock = pgTable("audit_clock", {
+  id: integer("id").primaryKey(),
+  completedAt: time("completed_at").notNull(),
+});
+
+export const auditEntries = pgTable("audit_entries", {
+  id: text("id").primaryKey(),
+  requestId: text("request_id").notNull(),
+  /** Null: no token that was good. */
+  tokenId: text("token_id"),
+  method: text("method").notNull(),
+  route: text("route").notNull(),
+  operation: text("operation").notNull(),
+  resource: text("resource").notNull(),
+  sourceAddress: text("source_address").notNull(),
+  /** The instance of the control plane that has the call. */
+  controlPlane: integer("control_plane").notNull(),
+  startedAt: time("started_at").notNull().defaultNow(),
+  /** Null: it is not answered yet. */
+  completedAt: time("completed_at"),
+  status: integer("status"),
+  code: text("code"),
+  durationMs: doublePrecision("duration_ms"),
+});
+export type AuditEntryRow = typeof auditEntries.$inferSelect;
 
 export const idempotencyRecords = pgTable(
   "idempotency_records",

@@ -1,7 +1,7 @@
 /** Typed ids: a prefix and a ULID, so that ids sort by the time they were made. Time and chance are arguments. */
 const CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ";
 
-export type IdPrefix = "vm" | "rep" | "wrk" | "img" | "op" | "fo" | "tok" | "evt" | "con" | "req";
+export type IdPrefix = "vm" | "rep" | "wrk" | "img" | "op" | "fo" | "tok" | "evt" | "con" | "req" | "aud";
 
 /** @param entropy 10 random bytes */
 export function makeId(prefix: IdPrefix, nowMs: number, entropy: Uint8Array): string {

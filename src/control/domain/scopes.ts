@@ -10,6 +10,7 @@ export const SCOPES = [
   "workers:write",
   "images:read",
   "events:read",
+  "audit:read",
   "tokens:write",
   "admin",
 ] as const;

@@ -11,7 +11,15 @@ import { ERROR_TABLE, isErrorCode } from "./error-codes.ts";
 
 const MEDIA_TYPE = "application/problem+json; charset=utf-8";
 
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Code of the problem that the request was answered with. */
+    problemCode: string | null;
+  }
+}
+
 export function installProblems(app: FastifyInstance): void {
+  app.decorateRequest("problemCode", null);
   app.setErrorHandler((error: FastifyError, request, reply) => sendProblem(toApiError(error, request), request, reply));
   app.setNotFoundHandler((request, reply) =>
     sendProblem(new ApiError("not_found", `Cannot ${request.method} ${pathOf(request)}: no such route, see /openapi.json`), request, reply),
@@ -84,6 +92,7 @@ export function sendProblem(error: ApiError, request: FastifyRequest, reply: Fas
   else if (error.code === "arbiter_unavailable")
     request.log.warn({ code: error.code }, "arbiter_unavailable: the database does not answer");
   const problem = problemOf(error, pathOf(request), request.id);
+  request.problemCode = error.code;
   reply.header("Request-Id", request.id);
   // The connection of an upgrade that was refused is not used again.
   if (request.headers.upgrade !== undefined) reply.header("Connection", "close");

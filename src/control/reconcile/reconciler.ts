@@ -172,7 +172,8 @@ export class Reconciler {
     this.seen.forgetOthers();
     if (nowMs - this.trimmedAtMs > TRIM_INTERVAL_MS) {
       this.trimmedAtMs = nowMs;
-      await trimHistory(database.db, this.options.settings.eventRetentionDays);
+      const { eventRetentionDays, auditRetentionDays } = this.options.settings;
+      await trimHistory(database.db, { eventDays: eventRetentionDays, auditDays: auditRetentionDays });
     }
     return settled;
   }

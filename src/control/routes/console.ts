@@ -6,6 +6,7 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import type { FastifyRequest } from "fastify";
 import { Type } from "typebox";
+import { completeCall } from "../api-calls.ts";
 import { requireScope } from "../authenticator.ts";
 import type { PreparedAttachment } from "../consoles/console-hub.ts";
 import type { ControlPlane } from "../control-plane.ts";
@@ -97,6 +98,7 @@ export const consoleRoute =
         throw new ApiError("upgrade_required", "Cannot attach: this route is a WebSocket");
       },
       wsHandler: (socket, request) => {
+        completeCall(control.audit, request, 101);
         control.consoles.attach(request.attachment as PreparedAttachment, socket);
       },
     });

@@ -7,6 +7,7 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import type { FastifyReply, FastifyRequest } from "fastify";
 import { Type } from "typebox";
+import { completeCall } from "../api-calls.ts";
 import type { ControlPlane } from "../control-plane.ts";
 import { type EventFilter, readEventBounds, readEvents } from "../db/queries/read-events.ts";
 import { readVmRow } from "../db/queries/read-vm.ts";
@@ -131,6 +132,7 @@ async function stream(
     "x-accel-buffering": "no",
     "request-id": request.id,
   });
+  completeCall(control.audit, request, 200);
   let cursor = from;
   const write = (seq: bigint, type: string, data: unknown): void => {
     raw.write(`id: ${seq}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`);

@@ -36,7 +36,7 @@ export async function answerWithOperation(
   work: (tx: Transaction) => Promise<OperationRow>,
 ): Promise<FastifyReply> {
   const key = readIdempotencyKey(request.headers["idempotency-key"] as string | undefined);
-  const call = { principal: request.principal, route, key, body: request.body ?? null };
+  const call = { apiCall: request.apiCall, route, key, body: request.body ?? null };
   const answer = await runIdempotently(control.database, call, async (tx) => {
     const operation = await work(tx);
     return { status: 202, headers: { location: `/v1/operations/${operation.id}` }, body: presentOperation(operation) };

@@ -40,7 +40,7 @@ export const tokenRoutes =
         for (const scope of scopes) requireScope(request, scope);
         const own = secretOf(request) as string;
         const key = readIdempotencyKey(request.headers["idempotency-key"]);
-        const call = { principal: request.principal, route: "POST /v1/tokens", key, body: request.body };
+        const call = { apiCall: request.apiCall, route: "POST /v1/tokens", key, body: request.body };
         const answer = await runIdempotently(control.database, call, async (tx) => {
           const secret = `ust_${randomBytes(24).toString("base64url")}`;
           const made = await createToken(tx, {
@@ -48,7 +48,7 @@ export const tokenRoutes =
             scopes,
             ttlSeconds,
             secretSha256: sha256Of(secret),
-            createdBy: request.principal,
+            createdBy: (request.token as TokenRow).id,
             requestId: request.id,
           });
           const body = { token: presentToken(made), secret: seal(secret, own) };
@@ -96,7 +96,7 @@ export const tokenRoutes =
         errors: ["token_not_found"],
       },
       handler: async (request) =>
-        presentToken(await control.database.transaction((tx) => revokeToken(tx, request.params.token, request.principal, request.id))),
+        presentToken(await control.database.transaction((tx) => revokeToken(tx, request.params.token, request.id), request.apiCall)),
     });
 
     app.route({

@@ -56,7 +56,7 @@ export const vmRoutes =
         const image = await control.images.resolve(spec.image);
         const stored = fillSpec(spec, image, control.config.maxLagMs);
         const call = {
-          principal: request.principal,
+          apiCall: request.apiCall,
           route: "POST /v1/vms",
           key: readIdempotencyKey(request.headers["idempotency-key"]),
           body: request.body,
@@ -164,7 +164,7 @@ export const vmRoutes =
         const row = await readVmRow(control.database.db, request.params.vm);
         const { operation, first } = await control.database.transaction(
           (tx) => deleteVm(tx, row.id, request.id, (vm) => checkEtag(request.headers["if-match"], vm)),
-          request.principal,
+          request.apiCall,
         );
         control.reconciler.kick();
         const ended = await waitForOperation(control, operation.id, request.query.wait ?? 0, request.signal);

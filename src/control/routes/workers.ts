@@ -67,11 +67,13 @@ export const workerRoutes =
       },
       handler: async (request) => {
         const { worker } = await readWorker(control.database.db, request.params.worker);
-        await control.database.transaction((tx) =>
-          patchWorker(tx, worker.id, ({ labels }) => {
-            const { labels: after } = mergePatch({ labels }, request.body as Json) as { readonly labels?: Record<string, string> };
-            return after ?? {};
-          }),
+        await control.database.transaction(
+          (tx) =>
+            patchWorker(tx, worker.id, ({ labels }) => {
+              const { labels: after } = mergePatch({ labels }, request.body as Json) as { readonly labels?: Record<string, string> };
+              return after ?? {};
+            }),
+          request.apiCall,
         );
         return presentWorker(await readWorker(control.database.db, worker.id), control.live);
       },
@@ -92,7 +94,7 @@ export const workerRoutes =
       },
       handler: async (request) => {
         const before = await readWorker(control.database.db, request.params.worker);
-        await control.database.transaction((tx) => deleteWorker(tx, before.worker.id, request.id), request.principal);
+        await control.database.transaction((tx) => deleteWorker(tx, before.worker.id, request.id), request.apiCall);
         return presentWorker(before, control.live);
       },
     });

@@ -4,6 +4,7 @@
  */
 import { createHash } from "node:crypto";
 import { and, eq, sql } from "drizzle-orm";
+import type { ApiCall } from "../../domain/api-call.ts";
 import { ApiError } from "../../errors/api-error.ts";
 import type { Database, Transaction } from "../database.ts";
 import { idempotencyRecords } from "../schema.ts";
@@ -15,7 +16,7 @@ export interface StoredAnswer {
 }
 
 export interface IdempotentCall {
-  readonly principal: string;
+  readonly apiCall: ApiCall;
   readonly route: string;
   /** Null: the caller sent none. */
   readonly key: string | null;
@@ -29,8 +30,9 @@ export function runIdempotently(
   work: (tx: Transaction) => Promise<StoredAnswer>,
 ): Promise<StoredAnswer & { replayed: boolean }> {
   return database.transaction(async (tx) => {
-    const { key, principal, route } = call;
+    const { key, route, apiCall } = call;
     if (key === null) return { ...(await work(tx)), replayed: false };
+    const principal = apiCall.token?.id ?? "";
     const { rows } = await tx.db.execute<{ locked: boolean }>(
       sql`SELECT pg_try_advisory_xact_lock(hashtextextended(${JSON.stringify([principal, route, key])}, 0)) AS locked`,
     );
@@ -67,7 +69,7 @@ export function runIdempotently(
       expiresAt: sql`now() + interval '24 hours'`,
     });
     return { ...answer, replayed: false };
-  }, call.principal);
+  }, call.apiCall);
 }
 
 /** JSON with sorted keys: the same request, however its fields are ordered. */

@@ -54,7 +54,7 @@ export async function createToken(tx: Transaction, token: NewToken): Promise<Tok
   const made = row as TokenRow;
   tx.emit({
     type: "token.created",
-    actor: { type: "user", id: token.createdBy },
+    actor: { type: "user" },
     requestId,
     cause: "user_action",
     data: { tokenId: made.id, name: made.name, scopes: made.scopes, expiresAt: made.expiresAt?.toISOString() ?? null },
@@ -67,7 +67,7 @@ export async function createToken(tx: Transaction, token: NewToken): Promise<Tok
  *
  * @throws {ApiError} `token_not_found`
  */
-export async function revokeToken(tx: Transaction, id: string, by: string, requestId: string): Promise<TokenRow> {
+export async function revokeToken(tx: Transaction, id: string, requestId: string): Promise<TokenRow> {
   const [locked] = await tx.db.select().from(tokens).where(eq(tokens.id, id)).for("update");
   if (locked === undefined)
     throw new ApiError("token_not_found", `Cannot find the token "${id}": GET /v1/tokens lists those that there are`);
@@ -75,7 +75,7 @@ export async function revokeToken(tx: Transaction, id: string, by: string, reque
   const [row] = await tx.db.update(tokens).set({ revokedAt: sql`now()` }).where(eq(tokens.id, id)).returning();
   tx.emit({
     type: "token.revoked",
-    actor: { type: "user", id: by },
+    actor: { type: "user" },
     requestId,
     cause: "user_action",
     data: { tokenId: id, name: locked.name },

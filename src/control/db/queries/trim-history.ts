@@ -1,9 +1,31 @@
-/** Forgets what has outlived its use: events, idempotency records, operations that ended long ago. */
-import { sql } from "drizzle-orm";
+/** Forgets what has outlived its use: events, audit entries, idempotency records, operations that ended long ago. */
+import { type SQL, sql } from "drizzle-orm";
 import type { Queryable } from "../database.ts";
 
-export async function trimHistory(db: Queryable, eventDays: number): Promise<void> {
-  await db.execute(sql`DELETE FROM idempotency_records WHERE expires_at < now()`);
-  await db.execute(sql`DELETE FROM events WHERE time < now() - make_interval(days => ${eventDays})`);
-  await db.execute(sql`DELETE FROM operations WHERE completed_at < now() - interval '30 days'`);
+/** A statement that takes more is in the way of others, and may run into its time-out. */
+const ROWS_MAX = 5000;
+
+export interface Retention {
+  readonly eventDays: number;
+  readonly auditDays: number;
+}
+
+export async function trimHistory(db: Queryable, { eventDays, auditDays }: Retention): Promise<void> {
+  await forget(db, sql`idempotency_records`, sql`expires_at < now()`);
+  await forget(db, sql`events`, sql`time < ${daysAgo(eventDays)}`);
+  await forget(db, sql`audit_entries`, sql`completed_at < ${daysAgo(auditDays)}`);
+  await forget(db, sql`operations`, sql`completed_at < ${daysAgo(30)}`);
+}
+
+async function forget(db: Queryable, table: SQL, condition: SQL): Promise<void> {
+  for (;;) {
+    const { rowCount } = await db.execute(
+      sql`DELETE FROM ${table} WHERE ctid = ANY (ARRAY (SELECT ctid FROM ${table} WHERE ${condition} LIMIT ${ROWS_MAX}))`,
+    );
+    if ((rowCount ?? 0) < ROWS_MAX) return;
+  }
+}
+
+function daysAgo(days: number): SQL {
+  return sql`now() - make_interval(days => ${days})`;
 }

@@ -1,0 +1,49 @@
+/** Knows every call from its first byte to its answer, for the audit log; what it says of a call goes into its transactions and events. */
+import { randomBytes } from "node:crypto";
+import type { FastifyInstance, FastifyRequest } from "fastify";
+import type { AuditTrail } from "./audit-trail.ts";
+import type { ApiCall } from "./domain/api-call.ts";
+import { makeId } from "./domain/ids.ts";
+
+declare module "fastify" {
+  interface FastifyRequest {
+    apiCall: ApiCall;
+    /** Its audit entry is complete, or on its way. */
+    audited: boolean;
+  }
+}
+
+/** Comes before authentication: a call that is refused there is written down too. */
+export function installApiCalls(app: FastifyInstance, audit: AuditTrail): void {
+  app.decorateRequest("apiCall");
+  app.decorateRequest("audited", false);
+  app.addHook("onRequest", async (request, reply) => {
+    const { url = "", schema, method } = request.routeOptions;
+    request.apiCall = {
+      id: makeId("aud", Date.now(), randomBytes(10)),
+      requestId: request.id,
+      method: String(method),
+      route: pathTemplate(url),
+      operation: schema?.operationId ?? "",
+      resource: request.url.split("?")[0] ?? "/",
+      sourceAddress: request.ip,
+      startedMs: performance.now(),
+      token: null,
+    };
+    // Comes after the end of the answer, and where the caller went away before it.
+    reply.raw.once("close", () => completeCall(audit, request, reply.raw.writableFinished ? reply.statusCode : null));
+  });
+}
+
+/** For a call whose answer is a stream: it counts as answered when that begins. */
+export function completeCall(audit: AuditTrail, request: FastifyRequest, status: number | null): void {
+  if (request.audited) return;
+  request.audited = true;
+  const durationMs = performance.now() - request.apiCall.startedMs;
+  audit.complete(request.apiCall, { status, code: request.problemCode, durationMs });
+}
+
+/** `/v1/vms/:vm` as the API's document has it: `/v1/vms/{vm}`. */
+export function pathTemplate(url: string): string {
+  return url.replaceAll(/:([A-Za-z]+)/g, "{$1}");
+}
