@@ -5,12 +5,15 @@ import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController, t
 import { installApiCalls } from "./api-calls.ts";
 import { installAuthentication } from "./authenticator.ts";
 import type { ControlPlane } from "./control-plane.ts";
+import { chooseSubprotocol } from "./domain/console-subprotocols.ts";
 import { makeId } from "./domain/ids.ts";
 import { ApiError } from "./errors/api-error.ts";
 import { installProblems, refuseUnreadable, sendProblem, toApiError } from "./errors/problem.ts";
 import { describeRoutes, openApiText } from "./openapi.ts";
 import { auditLogRoute } from "./routes/audit-log.ts";
 import { consoleRoute } from "./routes/console.ts";
+import { consoleCallRoutes } from "./routes/console-calls.ts";
+import { consoleSessionRoutes } from "./routes/console-sessions.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { failoverRoutes } from "./routes/failovers.ts";
 import { imageRoutes } from "./routes/images.ts";
@@ -25,8 +28,6 @@ import { vmRoutes } from "./routes/vms.ts";
 import { workerVerbRoutes } from "./routes/worker-verbs.ts";
 import { workerRoutes } from "./routes/workers.ts";
 import { installValidation } from "./validation.ts";
-
-const CONSOLE_SUBPROTOCOL = "understudy.console.v1";
 
 export interface PublicApp {
   readonly app: FastifyInstance;
@@ -66,7 +67,7 @@ export async function buildApp(control: ControlPlane): Promise<PublicApp> {
     options: {
       // Over the frame's limit, but not by far: such a frame is read and refused with 4400.
       maxPayload: 256 * 1024,
-      handleProtocols: (offered) => (offered.has(CONSOLE_SUBPROTOCOL) ? CONSOLE_SUBPROTOCOL : false),
+      handleProtocols: (offered) => chooseSubprotocol(offered) ?? false,
     },
     // The hub closes its sockets itself, with a code that says to come back.
     preClose: (done) => done(),
@@ -84,6 +85,8 @@ export async function buildApp(control: ControlPlane): Promise<PublicApp> {
     await v1.register(vmWaitRoute(control));
     await v1.register(failoverRoutes(control));
     await v1.register(consoleRoute(control));
+    await v1.register(consoleCallRoutes(control));
+    await v1.register(consoleSessionRoutes(control));
     await v1.register(operationRoutes(control));
     await v1.register(workerRoutes(control));
     await v1.register(workerVerbRoutes(control));

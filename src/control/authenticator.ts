@@ -1,6 +1,7 @@
 /**
- * Bearer tokens: `Authorization: Bearer …`, or for browsers' WebSockets the subprotocol `understudy.bearer.<base64url>`. All of it is
- * checked before anything else of a request is looked at, an upgrade included.
+ * Bearer tokens: `Authorization: Bearer …`, or for browsers' WebSockets the subprotocol `understudy.bearer.<base64url>`, or a ticket,
+ * `?ticket=`, which is good once and for one console. All of it is checked before anything else of a request is looked at, an upgrade
+ * included.
  *
  *     secret --known, not revoked, not expired--> its scopes --has the route's--> served
  *       '-- unauthenticated, token_expired (401)     '-- scope_missing (403)
@@ -11,6 +12,7 @@
 import { timingSafeEqual } from "node:crypto";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { Database } from "./db/database.ts";
+import { redeemConsoleTicket } from "./db/queries/console-tickets.ts";
 import { findToken, sha256Of } from "./db/queries/tokens.ts";
 import type { TokenRow } from "./db/schema.ts";
 import type { EventDraft } from "./domain/events.ts";
@@ -21,6 +23,8 @@ declare module "fastify" {
   interface FastifyRequest {
     /** The token that the caller showed. */
     token: TokenRow | null;
+    /** VM whose console the caller's ticket is for; null: it showed the token itself. */
+    ticketFor: string | null;
   }
 }
 
@@ -57,17 +61,36 @@ export class Authenticator {
         "Cannot accept the token: it is not one of this service, or was revoked. The first one is in the file that the start prints",
       );
     }
-    if (token.expiresAt !== null && token.expiresAt.getTime() <= Date.now()) {
-      throw new ApiError("token_expired", `Cannot accept the token "${token.name}": it expired at ${token.expiresAt.toISOString()}`);
-    }
+    refuseExpired(token);
     return token;
+  }
+
+  /**
+   * Redeems a console ticket: it is not good again, whatever becomes of the call.
+   *
+   * @returns the VM that it is for, and its maker's token, with the scopes that the ticket gives
+   * @throws {ApiError} `unauthenticated`, `token_expired`
+   */
+  async redeem(ticket: string): Promise<{ readonly vmId: string; readonly token: TokenRow }> {
+    const { db } = this.database;
+    const redeemed = await redeemConsoleTicket(db, sha256Of(ticket));
+    const token = redeemed === null ? null : await findToken(db, { id: redeemed.tokenId });
+    if (redeemed === null || token === null) {
+      throw new ApiError(
+        "unauthenticated",
+        "Cannot accept the ticket: it is not known, was redeemed, or is too old. Each is good once, for a minute",
+      );
+    }
+    refuseExpired(token);
+    const scopes: Scope[] = redeemed.mode === "write" ? ["console:read", "console:write"] : ["console:read"];
+    return { vmId: redeemed.vmId, token: { ...token, scopes } };
   }
 
   private async find(hash: string): Promise<TokenRow | null> {
     const kept = this.kept.get(hash);
     if (kept !== undefined && kept.untilMs > performance.now()) return kept.token;
     this.kept.delete(hash);
-    const token = await findToken(this.database.db, hash);
+    const token = await findToken(this.database.db, { secretSha256: hash });
     if (token === null) return null;
     if (this.kept.size >= KEPT_MAX) this.kept.clear();
     this.kept.set(hash, { token, untilMs: performance.now() + KEPT_MS });
@@ -75,14 +98,28 @@ export class Authenticator {
   }
 }
 
+/** @throws {ApiError} `token_expired` */
+function refuseExpired(token: TokenRow): void {
+  if (token.expiresAt === null || token.expiresAt.getTime() > Date.now()) return;
+  throw new ApiError("token_expired", `Cannot accept the token "${token.name}": it expired at ${token.expiresAt.toISOString()}`);
+}
+
 /** Every route says by `scope` in its schema what a token must be allowed; null: any token will do. */
 export function installAuthentication(app: FastifyInstance, authenticator: Authenticator): void {
   app.decorateRequest("token", null);
+  app.decorateRequest("ticketFor", null);
   app.addHook("onRequest", async (request) => {
-    const token = await authenticator.authenticate(secretOf(request));
-    request.token = token;
-    request.apiCall = { ...request.apiCall, token: { id: token.id, name: token.name } };
-    const scope = request.routeOptions.schema?.scope ?? null;
+    const { scope = null, takesTicket = false } = request.routeOptions.schema ?? {};
+    const ticket = takesTicket && request.headers.upgrade !== undefined ? ticketOf(request) : null;
+    if (ticket === null) {
+      request.token = await authenticator.authenticate(secretOf(request));
+    } else {
+      const { vmId, token } = await authenticator.redeem(ticket);
+      request.token = token;
+      request.ticketFor = vmId;
+    }
+    const { id, name } = request.token;
+    request.apiCall = { ...request.apiCall, token: { id, name } };
     if (scope !== null) requireScope(request, scope);
   });
 }
@@ -106,10 +143,20 @@ export function bearerOf(request: FastifyRequest): string | null {
   return authorization === undefined ? null : (/^Bearer +(\S+)$/i.exec(authorization)?.[1] ?? null);
 }
 
+function ticketOf(request: FastifyRequest): string | null {
+  const { ticket } = request.query as { readonly ticket?: unknown };
+  return typeof ticket === "string" ? ticket : null;
+}
+
+/** Subprotocols that a WebSocket's client offers, the first one preferred. */
+export function offeredProtocols(request: FastifyRequest): readonly string[] {
+  const offered = String(request.headers["sec-websocket-protocol"] ?? "").split(",");
+  return offered.map((protocol) => protocol.trim());
+}
+
 export function secretOf(request: FastifyRequest): string | null {
   const bearer = bearerOf(request);
   if (bearer !== null) return bearer;
-  const offered = String(request.headers["sec-websocket-protocol"] ?? "").split(",");
-  const entry = offered.map((protocol) => protocol.trim()).find((protocol) => protocol.startsWith(BEARER_PROTOCOL));
+  const entry = offeredProtocols(request).find((protocol) => protocol.startsWith(BEARER_PROTOCOL));
   return entry === undefined ? null : Buffer.from(entry.slice(BEARER_PROTOCOL.length), "base64url").toString("utf8");
 }

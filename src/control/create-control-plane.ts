@@ -45,7 +45,8 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
   const feed = new EventFeed(database);
   const workers = new WorkerRegistry(config);
   const presence = new Presence(database);
-  const consoles = new ConsoleHub({ database, presence, workers, settings: config, log });
+  const audit = new AuditTrail({ database, presence, settings: config, log });
+  const consoles = new ConsoleHub({ database, presence, workers, audit, settings: config, log });
   const reconciler = new Reconciler({
     database,
     workers,
@@ -75,7 +76,7 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
     feed,
     images: new ImageCatalogue(database, options.imageStore),
     authenticator: new Authenticator(database),
-    audit: new AuditTrail({ database, presence, settings: config, log }),
+    audit,
     workers,
     consoles,
     reconciler,

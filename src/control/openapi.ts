@@ -29,6 +29,8 @@ declare module "fastify" {
     scope?: Scope | null;
     /** False: the route takes no token. */
     authenticated?: boolean;
+    /** An upgrade may show a console ticket in the place of a token. */
+    takesTicket?: boolean;
   }
 }
 
@@ -67,7 +69,10 @@ export function describeRoutes(routes: readonly RouteOptions[]): Json {
     security: [{ bearer: [] }],
     paths: Object.fromEntries(Object.entries(paths).sort(([a], [b]) => (a < b ? -1 : 1))),
     components: {
-      securitySchemes: { bearer: { type: "http", scheme: "bearer" } },
+      securitySchemes: {
+        bearer: { type: "http", scheme: "bearer" },
+        ticket: { type: "apiKey", in: "query", name: "ticket", description: "Of `POST /v1/vms/{vm}/console/tickets`; good once" },
+      },
       schemas: components.sorted(),
     },
   };
@@ -97,11 +102,15 @@ function describeRoute(route: RouteOptions, components: Components): Json {
     summary: schema.summary,
     ...(schema.description === undefined ? {} : { description: schema.description }),
     tags: schema.tags ?? [],
-    ...(authenticated ? (schema.scope == null ? {} : { security: [{ bearer: [schema.scope] }] }) : { security: [] }),
+    ...(authenticated ? (schema.scope == null ? {} : { security: securityOf(schema.scope, schema.takesTicket) }) : { security: [] }),
     ...(parameters.length === 0 ? {} : { parameters }),
     ...(schema.body === undefined ? {} : { requestBody: requestBody(schema, components) }),
     responses: { ...successes(schema, components), ...failures(codes, components) },
   };
+}
+
+function securityOf(scope: Scope, takesTicket = false): readonly Json[] {
+  return takesTicket ? [{ bearer: [scope] }, { ticket: [] }] : [{ bearer: [scope] }];
 }
 
 function requestBody(schema: NonNullable<RouteOptions["schema"]>, components: Components): Json {

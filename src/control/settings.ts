@@ -29,6 +29,11 @@ export interface ControlSettings {
   readonly consoleWindowBytes: number;
   readonly consoleHeartbeatMs: number;
   readonly slowConsumerMs: number;
+  /** Attachments to one VM's console that this control plane has at most. */
+  readonly consoleSessionsMax: number;
+  /** An input session that was not used for so long is not resumed. */
+  readonly inputSessionTtlMs: number;
+  readonly consoleTicketTtlMs: number;
   /** Pages of these origins may attach to consoles, besides our own: `https://host[:port]`. */
   readonly allowedOrigins: readonly string[];
 }
@@ -52,5 +57,8 @@ export const DEFAULT_SETTINGS: ControlSettings = {
   consoleWindowBytes: 256 * 1024,
   consoleHeartbeatMs: 15_000,
   slowConsumerMs: 30_000,
+  consoleSessionsMax: 1000,
+  inputSessionTtlMs: 24 * 60 * 60 * 1000,
+  consoleTicketTtlMs: 60_000,
   allowedOrigins: [],
 };

@@ -27,6 +27,14 @@ const WINDOW_BYTES = 256 * 1024;
 const ACK_EVERY_BYTES = 64 * 1024;
 /** Input bytes that may be sent and not acknowledged. */
 const INPUT_IN_FLIGHT_BYTES = 16 * 1024;
+/** What closes a console for good, where the reason does not begin with an error code. */
+const CLOSE_CODES = {
+  4401: "unauthenticated",
+  4403: "scope_missing",
+  4404: "vm_not_found",
+  4410: "vm_deleted",
+  4429: "quota_exceeded",
+} as const;
 /** Connections in a row that end in a contradiction, with no byte gained, before it is called an error. */
 const CONTRADICTIONS_MAX = 5;
 /** Time that the very first connection may take where nobody answers: the service is probably not there. */
@@ -556,13 +564,11 @@ export class ConsoleStream implements AsyncIterableIterator<ConsoleChunk, undefi
         this.finish(new ProtocolError(`Cannot continue the console: ${said}`));
         return;
       case 4401:
-        this.finish(closeError(401, "unauthenticated", said));
-        return;
       case 4403:
-        this.finish(closeError(403, "forbidden", said));
-        return;
       case 4404:
-        this.finish(closeError(404, "vm_not_found", said));
+      case 4410:
+      case 4429:
+        this.finish(closeError(code - 4000, /^([a-z_]+):/.exec(said)?.[1] ?? CLOSE_CODES[code], said));
         return;
       case 4408:
         this.giveBackUnread();
@@ -575,9 +581,6 @@ export class ConsoleStream implements AsyncIterableIterator<ConsoleChunk, undefi
           return;
         }
         this.finish(closeError(409, /input_session_expired/.test(reason) ? "input_session_expired" : "console_writer_busy", said));
-        return;
-      case 4410:
-        this.finish(closeError(410, "vm_deleted", said));
         return;
       default:
         this.lose(said);

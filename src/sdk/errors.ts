@@ -133,6 +133,7 @@ export class OriginNotAllowedError extends PermissionError {}
 export class ImageNotFoundError extends NotFoundError {}
 export class RouteNotFoundError extends NotFoundError {}
 export class OperationNotFoundError extends NotFoundError {}
+export class ConsoleSessionNotFoundError extends NotFoundError {}
 export class TokenNotFoundError extends NotFoundError {}
 export class VmNotFoundError extends NotFoundError {}
 export class WorkerNotFoundError extends NotFoundError {}
@@ -155,6 +156,7 @@ export class UnsupportedMediaTypeError extends InvalidRequestError {}
 export class IdempotencyKeyReusedError extends InvalidRequestError {}
 export class ValidationFailedError extends InvalidRequestError {}
 export class UpgradeRequiredError extends InvalidRequestError {}
+export class QuotaExceededError extends RateLimitedError {}
 export class InternalError extends UnavailableError {}
 export class ArbiterUnavailableError extends UnavailableError {}
 export class ImageStoreError extends UnavailableError {}
@@ -176,6 +178,7 @@ export const ERROR_CLASSES: Readonly<Record<string, ApiErrorClass>> = {
   image_not_found: ImageNotFoundError,
   not_found: RouteNotFoundError,
   operation_not_found: OperationNotFoundError,
+  console_session_not_found: ConsoleSessionNotFoundError,
   token_not_found: TokenNotFoundError,
   vm_not_found: VmNotFoundError,
   worker_not_found: WorkerNotFoundError,
@@ -198,6 +201,7 @@ export const ERROR_CLASSES: Readonly<Record<string, ApiErrorClass>> = {
   idempotency_key_reused: IdempotencyKeyReusedError,
   validation_failed: ValidationFailedError,
   upgrade_required: UpgradeRequiredError,
+  quota_exceeded: QuotaExceededError,
   internal_error: InternalError,
   arbiter_unavailable: ArbiterUnavailableError,
   image_store_error: ImageStoreError,

@@ -296,11 +296,108 @@ export interface paths {
         };
         /**
          * Attach to the console (WebSocket)
-         * @description Subprotocol `understudy.console.v1`; browsers give the token as subprotocol `understudy.bearer.<base64url>`. Text frames are ConsoleServerMessage and ConsoleClientMessage; binary frames carry bytes with their offset. Close codes: 1000 done, 1001 going away, 4400 bad frame, 4401 unauthenticated, 4404 no such VM, 4408 slow consumer, 4409 writer or input-session conflict, 4410 VM deleted.
+         * @description Subprotocol `understudy.console.v1`: text frames are ConsoleServerMessage and ConsoleClientMessage; binary frames carry bytes with their offset. Subprotocol `understudy.console.raw`: bytes alone, and what is typed goes where the session ended. Pages give a ticket, or the token as subprotocol `understudy.bearer.<base64url>`, and are told by close code what others are told before the upgrade. Close codes: 1000 done, 1001 going away (reconnect now), 4400 bad frame, 4401 unauthenticated (the token was revoked or has expired), 4403 scope missing, or the session was ended by somebody, 4404 no such VM, 4408 slow consumer, 4409 writer or input-session conflict, 4410 VM deleted, 4429 too many sessions.
          */
         get: operations["attachConsole"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/vms/{vm}/console/input": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Type into a console
+         * @description Answers once the bytes are acknowledged. `offset` counts the bytes of the input session: what was typed before is not typed again, so a repeat is always safe. Refused where somebody else is attached with the right to write.
+         */
+        post: operations["typeConsoleInput"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/vms/{vm}/console/output": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Read a piece of a console's output
+         * @description Bytes as they are. `Console-Offset-Start` is where they begin: beyond `from` where that is no longer held. Go on with `from=<Console-Offset-Next>`: byte N is the same byte at every call, over failovers too.
+         */
+        get: operations["readConsoleOutput"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/vms/{vm}/console/sessions": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** List who is attached to the console, on any control plane */
+        get: operations["listConsoleSessions"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/vms/{vm}/console/sessions/{session}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        post?: never;
+        /**
+         * End a console session: its connection is closed with 4403
+         * @description Answers with the session as it was. The VM, and the other sessions, go on.
+         */
+        delete: operations["endConsoleSession"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/vms/{vm}/console/tickets": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Make a ticket, by which a page attaches to the console
+         * @description A page cannot set headers on a WebSocket, and should not hold a token: it connects with `?ticket=`. A ticket is good for one attachment, to this VM, within a minute, at any control plane; `mode: write` wants the scope console:write as well.
+         */
+        post: operations["createConsoleTicket"];
         delete?: never;
         options?: never;
         head?: never;
@@ -729,6 +826,24 @@ export interface components {
             /** @constant */
             type: "pong";
         };
+        ConsoleInputAck: {
+            /**
+             * @description replicated: the backup has it; solo: the VM runs alone
+             * @enum {string}
+             */
+            durability: "replicated" | "solo";
+            /** @description Unsigned 64-bit number as a decimal string */
+            inputNext: string;
+            inputSession: string;
+        };
+        ConsoleInputRequest: {
+            /** @description What is typed, in base64 */
+            data: string;
+            /** @description UUID of the input session to open or resume */
+            inputSession: string;
+            /** @description Unsigned 64-bit number as a decimal string */
+            offset: string;
+        };
         ConsoleServerMessage: {
             /** @description Unsigned 64-bit number as a decimal string */
             from: string;
@@ -809,7 +924,59 @@ export interface components {
             writer: string | null;
         } | {
             /** @constant */
+            type: "ping";
+        } | {
+            /** @constant */
             type: "pong";
+        };
+        ConsoleSession: {
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            attachedAt: string;
+            /** @description As `hello`, `writer` and `status.console.writer` name it */
+            id: string;
+            inputSession: string | null;
+            /** @description How far it is behind the end of the output, when it was last looked at */
+            lagBytes: number;
+            /**
+             * @description As it attached; `writer` says whether it may write now
+             * @enum {string}
+             */
+            mode: "read" | "write";
+            /** @description Unsigned 64-bit number as a decimal string */
+            position: string;
+            /** @enum {string} */
+            subprotocol: "understudy.console.v1" | "understudy.console.raw";
+            /** @description Token by which it attached */
+            tokenId: string;
+            vmId: string;
+            /** @description It has the right to write */
+            writer: boolean;
+        };
+        ConsoleSessionList: {
+            items: components["schemas"]["ConsoleSession"][];
+        };
+        ConsoleTicket: {
+            /**
+             * Format: date-time
+             * @description RFC 3339, UTC
+             */
+            expiresAt: string;
+            /** @enum {string} */
+            mode: "read" | "write";
+            /** @description Good for one attachment to this VM's console, as `?ticket=`; it is not kept, and never shown again */
+            ticket: string;
+            vmId: string;
+        };
+        /** @default {} */
+        ConsoleTicketRequest: {
+            /**
+             * @description read where it is left out
+             * @enum {string}
+             */
+            mode?: "read" | "write";
         };
         CreatedToken: {
             /** @description What a caller shows as bearer token; it is not kept, and never shown again */
@@ -839,7 +1006,7 @@ export interface components {
             force?: boolean;
         };
         /** @enum {string} */
-        ErrorCode: "arbiter_unavailable" | "bad_idempotency_key" | "bad_page_token" | "bad_request" | "console_writer_busy" | "etag_mismatch" | "event_cursor_expired" | "idempotency_in_progress" | "idempotency_key_reused" | "image_not_found" | "image_store_error" | "input_offset_gap" | "input_session_expired" | "internal_error" | "invalid_state" | "malformed_json" | "name_taken" | "not_found" | "not_protected" | "operation_in_progress" | "operation_not_found" | "origin_not_allowed" | "payload_too_large" | "scope_missing" | "shutting_down" | "term_mismatch" | "token_expired" | "token_not_found" | "unauthenticated" | "unsupported_media_type" | "upgrade_required" | "validation_failed" | "vm_deleted" | "vm_not_found" | "wait_target_unreachable" | "worker_not_drained" | "worker_not_found" | "worker_timeout";
+        ErrorCode: "arbiter_unavailable" | "bad_idempotency_key" | "bad_page_token" | "bad_request" | "console_session_not_found" | "console_writer_busy" | "etag_mismatch" | "event_cursor_expired" | "idempotency_in_progress" | "idempotency_key_reused" | "image_not_found" | "image_store_error" | "input_offset_gap" | "input_session_expired" | "internal_error" | "invalid_state" | "malformed_json" | "name_taken" | "not_found" | "not_protected" | "operation_in_progress" | "operation_not_found" | "origin_not_allowed" | "payload_too_large" | "quota_exceeded" | "scope_missing" | "shutting_down" | "term_mismatch" | "token_expired" | "token_not_found" | "unauthenticated" | "unsupported_media_type" | "upgrade_required" | "validation_failed" | "vm_deleted" | "vm_not_found" | "wait_target_unreachable" | "worker_not_drained" | "worker_not_found" | "worker_timeout";
         Event: {
             actor: {
                 id?: string;
@@ -871,7 +1038,7 @@ export interface components {
             nextAfter: string;
         };
         /** @enum {string} */
-        EventType: "vm.created" | "vm.deleted" | "vm.state.changed" | "vm.spec.changed" | "vm.protection.changed" | "vm.failover.started" | "vm.failover.completed" | "vm.failover.refused" | "vm.repair.started" | "vm.repair.progressed" | "vm.repair.completed" | "vm.repair.failed" | "vm.divergence.detected" | "vm.console.writer.changed" | "worker.joined" | "worker.state.changed" | "worker.drain.started" | "worker.drain.completed" | "worker.drain.cancelled" | "worker.fenced" | "worker.deleted" | "image.created" | "operation.updated" | "token.created" | "token.revoked" | "bookmark";
+        EventType: "vm.created" | "vm.deleted" | "vm.state.changed" | "vm.spec.changed" | "vm.protection.changed" | "vm.failover.started" | "vm.failover.completed" | "vm.failover.refused" | "vm.repair.started" | "vm.repair.progressed" | "vm.repair.completed" | "vm.repair.failed" | "vm.divergence.detected" | "vm.console.writer.changed" | "vm.console.attached" | "vm.console.detached" | "worker.joined" | "worker.state.changed" | "worker.drain.started" | "worker.drain.completed" | "worker.drain.cancelled" | "worker.fenced" | "worker.deleted" | "image.created" | "operation.updated" | "token.created" | "token.revoked" | "bookmark";
         Failover: {
             /** @enum {string} */
             cause: "worker_lost" | "connection_lost" | "user_action" | "draining";
@@ -2915,11 +3082,14 @@ export interface operations {
             query?: {
                 /** @description Offset in the VM's output, `start` (the oldest that is held), `end`, or `tail:<bytes>` */
                 from?: string;
-                /** @description UUID of the input session to open or resume; made by the service where it is left out */
+                /** @description UUID of the input session to open or resume */
                 inputSession?: string;
+                /** @description write: also with the right to type, which one session has */
                 mode?: "read" | "write";
                 /** @description Take the right to write from whoever has it */
                 takeover?: boolean;
+                /** @description In the place of a token */
+                ticket?: string;
             };
             header?: never;
             path: {
@@ -2973,7 +3143,7 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
-            /** @description `console_writer_busy`: Another session may write */
+            /** @description `console_writer_busy`: Another session may write. `input_session_expired`: The input session is no longer known */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -3009,6 +3179,15 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"];
                 };
             };
+            /** @description `quota_exceeded`: There are as many as there may be */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
             /** @description `internal_error`: Our fault */
             500: {
                 headers: {
@@ -3029,6 +3208,563 @@ export interface operations {
             };
             /** @description `worker_timeout`: The worker did not answer in time */
             504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    typeConsoleInput: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeat with the same key and body gets the first answer; kept for 24 hours */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ConsoleInputRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleInputAck"];
+                };
+            };
+            /** @description `bad_request`: The request is not understood. `malformed_json`: The body is not JSON. `bad_idempotency_key`: The idempotency key is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm_not_found`: No such VM */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `invalid_state`: Operation not allowed in the current state. `console_writer_busy`: Another session may write. `input_session_expired`: The input session is no longer known. `input_offset_gap`: Input bytes are missing */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm_deleted`: The VM was deleted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Our fault */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `worker_timeout`: The worker did not answer in time */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    readConsoleOutput: {
+        parameters: {
+            query?: {
+                /** @description Offset in the VM's output, `start` (the oldest that is held), `end`, or `tail:<bytes>` */
+                from?: string;
+                maxBytes?: number;
+                /** @description Seconds to wait for a byte, where there is none */
+                wait?: number;
+            };
+            header?: never;
+            path: {
+                /** @description Id or name */
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description The bytes; none where there is nothing behind `from` yet */
+            200: {
+                headers: {
+                    /** @description Offset after the last one */
+                    "Console-Offset-Next"?: string;
+                    /** @description Offset of the oldest byte that is held */
+                    "Console-Offset-Oldest"?: string;
+                    /** @description Offset of the first byte of the answer */
+                    "Console-Offset-Start"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/octet-stream": string;
+                };
+            };
+            /** @description `bad_request`: The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm_not_found`: No such VM */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm_deleted`: The VM was deleted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Our fault */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `worker_timeout`: The worker did not answer in time */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    listConsoleSessions: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id or name */
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleSessionList"];
+                };
+            };
+            /** @description `bad_request`: The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm_not_found`: No such VM */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm_deleted`: The VM was deleted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Our fault */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    endConsoleSession: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id */
+                session: string;
+                /** @description Id or name */
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleSession"];
+                };
+            };
+            /** @description `bad_request`: The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm_not_found`: No such VM. `console_session_not_found`: No such console session */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm_deleted`: The VM was deleted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Our fault */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+        };
+    };
+    createConsoleTicket: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description A repeat with the same key and body gets the first answer; kept for 24 hours */
+                "idempotency-key"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["ConsoleTicketRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            201: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["ConsoleTicket"];
+                };
+            };
+            /** @description `bad_request`: The request is not understood. `malformed_json`: The body is not JSON. `bad_idempotency_key`: The idempotency key is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm_not_found`: No such VM */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `idempotency_in_progress`: The first request with this key still runs */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `vm_deleted`: The VM was deleted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `payload_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `unsupported_media_type`: The media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `idempotency_key_reused`: The idempotency key belongs to another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `internal_error`: Our fault */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"];
+                };
+            };
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer */
+            503: {
                 headers: {
                     [name: string]: unknown;
                 };

@@ -4,6 +4,8 @@ import type { AddressInfo } from "node:net";
 import { afterEach, expect, test } from "vitest";
 import { WebSocket, WebSocketServer } from "ws";
 import { ConsoleClient } from "../../src/control/consoles/console-client.ts";
+import { framingOf } from "../../src/control/consoles/framing.ts";
+import { CONSOLE_V1 } from "../../src/control/domain/console-subprotocols.ts";
 
 const MEBIBYTE = 1024 * 1024;
 const cleanups: (() => void)[] = [];
@@ -19,7 +21,27 @@ async function attached(): Promise<{ client: ConsoleClient; near: WebSocket; far
   cleanups.push(() => far.terminate());
   const [near] = (await once(server, "connection")) as [WebSocket];
   if (far.readyState !== WebSocket.OPEN) await once(far, "open");
-  const options = { sessionId: "con_1", from: 0n, windowBytes: MEBIBYTE, slowConsumerMs: 600_000, heartbeatMs: 600_000 };
+  const call = {
+    id: "aud_1",
+    requestId: "req_1",
+    method: "GET",
+    route: "",
+    operation: "",
+    resource: "",
+    sourceAddress: "",
+    startedMs: 0,
+    token: null,
+  };
+  const identity = { tokenId: "tok_1", expiresAt: null, mayWrite: true, call };
+  const options = {
+    sessionId: "con_1",
+    identity,
+    framing: framingOf(CONSOLE_V1),
+    from: 0n,
+    windowBytes: MEBIBYTE,
+    slowConsumerMs: 600_000,
+    heartbeatMs: 600_000,
+  };
   const client = new ConsoleClient(near, options, { onInput: () => {}, onMessage: () => {}, onClosed: () => {} });
   return { client, near, far };
 }

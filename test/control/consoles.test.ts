@@ -55,14 +55,14 @@ describe("an input session", () => {
     const session = new InputSession("s");
     expect(session.accept(0n, bytes("abc")).kind).toBe("accepted");
     expect(forwarded(session)).toEqual([]);
-    expect(session.resume(0n)).toBe(true);
+    expect(session.resume(0n, "replicated")).toBe(true);
     expect(forwarded(session)).toEqual([[0n, "abc"]]);
     expect(forwarded(session)).toEqual([]);
   });
 
   test("drops what it has and refuses what lies behind a hole", () => {
     const session = new InputSession("s");
-    session.resume(0n);
+    session.resume(0n, "replicated");
     session.accept(0n, bytes("abc"));
     expect(session.accept(1n, bytes("bc")).kind).toBe("known");
     expect(session.accept(2n, bytes("cde")).kind).toBe("accepted");
@@ -75,33 +75,33 @@ describe("an input session", () => {
 
   test("sends again to a new primary what was not acknowledged, and what that one already has it does not", () => {
     const session = new InputSession("s");
-    session.resume(0n);
+    session.resume(0n, "replicated");
     session.accept(0n, bytes("abcdef"));
     forwarded(session);
-    session.acknowledge(2n);
+    session.acknowledge(2n, "replicated");
     session.disconnected();
     expect(forwarded(session)).toEqual([]);
-    session.resume(4n);
+    session.resume(4n, "replicated");
     expect(session.inputNext).toBe(4n);
     expect(forwarded(session)).toEqual([[4n, "ef"]]);
   });
 
   test("is no longer the same where a primary stands below what was acknowledged", () => {
     const session = new InputSession("s");
-    session.resume(0n);
+    session.resume(0n, "replicated");
     session.accept(0n, bytes("abc"));
-    session.acknowledge(3n);
-    expect(session.resume(0n)).toBe(false);
+    session.acknowledge(3n, "replicated");
+    expect(session.resume(0n, "replicated")).toBe(false);
     expect(session.rewind(1n)).toBe(false);
   });
 
   test("keeps no more than 16 KiB on its way to a primary", () => {
     const session = new InputSession("s");
-    session.resume(0n);
+    session.resume(0n, "replicated");
     session.accept(0n, new Uint8Array(40_000));
     const inFlight = () => forwarded(session).reduce((sum, [, text]) => sum + text.length, 0);
     expect(inFlight()).toBe(16 * 1024);
-    session.acknowledge(10_000n);
+    session.acknowledge(10_000n, "replicated");
     expect(inFlight()).toBe(10_000);
     expect(session.unackedBytes).toBe(30_000);
   });
@@ -109,7 +109,7 @@ describe("an input session", () => {
   test("takes over what a client acknowledged through another gateway", () => {
     const session = new InputSession("s");
     session.accept(0n, bytes("ab"));
-    expect(session.resume(7n)).toBe(true);
+    expect(session.resume(7n, "replicated")).toBe(true);
     expect([session.inputNext, session.unackedBytes]).toEqual([7n, 0]);
   });
 });

@@ -289,7 +289,7 @@ describe("the guest", () => {
     const stopped = await control.waitFor("demo", "stopped");
     expect(stopped.status.stateReason).toBe("guest_poweroff");
     const subscribed = await one.order("consoleSubscribe");
-    await control.parts.consoles.prepare(await row(vm.id), { mode: "read", from: "end", inputSession: null, takeover: false });
+    await control.parts.consoles.open(await row(vm.id));
     one.send({ type: "consoleClosed", subscription: subscribed.subscription, code: "guest_halted" });
     await one.order("dropReplica");
     const socket = await control.attach("demo", { from: "start" });

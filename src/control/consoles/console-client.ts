@@ -4,20 +4,36 @@
  *     attached --credit, bytes--> sending --credit used up, or the socket is full--> waiting --ACK, drained--> sending
  *        |                                                                             '-- slowConsumerMs --> closed 4408
  *        |-- malformed frame --> closed 4400
+ *        |-- its credential is good no more --> closed 4401
  *        '-- twice a full socket of messages --> closed 4408, without a word where it takes none
  */
 import type { WebSocket } from "ws";
 import { UnderstudyError } from "../../base/errors.ts";
-import { CONSOLE_PAYLOAD_MAX, decodeConsoleFrame, encodeConsoleFrame } from "../../wire/console-frames.ts";
+import { CONSOLE_PAYLOAD_MAX } from "../../wire/console-frames.ts";
+import type { ApiCall } from "../domain/api-call.ts";
 import type { ConsoleClientMessage, ConsoleServerMessage } from "../schemas/console.ts";
+import type { ConsoleFraming } from "./framing.ts";
 import type { InputSession } from "./input-session.ts";
 import type { OutputWindow } from "./output-window.ts";
 
 /** Nothing more is written to a socket in which so much waits. */
 const SOCKET_BUFFER_MAX = 1024 * 1024;
 
+/** Whose attachment it is, as the credential said. */
+export interface ConsoleIdentity {
+  /** Token that was shown, or that made the ticket. */
+  readonly tokenId: string;
+  /** When that is good no more; null: it stays good. */
+  readonly expiresAt: Date | null;
+  readonly mayWrite: boolean;
+  /** The call that was upgraded. */
+  readonly call: ApiCall;
+}
+
 export interface ConsoleClientOptions {
   readonly sessionId: string;
+  readonly identity: ConsoleIdentity;
+  readonly framing: ConsoleFraming;
   readonly from: bigint;
   readonly windowBytes: number;
   readonly slowConsumerMs: number;
@@ -25,14 +41,16 @@ export interface ConsoleClientOptions {
 }
 
 export interface ConsoleClientEvents {
-  /** Bytes of the guest's input. */
-  onInput(client: ConsoleClient, offset: bigint, bytes: Uint8Array): void;
+  /** Bytes of the guest's input; `offset` null: at the end of what was typed before. */
+  onInput(client: ConsoleClient, offset: bigint | null, bytes: Uint8Array): void;
   onMessage(client: ConsoleClient, message: ConsoleClientMessage): void;
-  onClosed(client: ConsoleClient): void;
+  onClosed(client: ConsoleClient, why: { readonly code: number; readonly reason: string }): void;
 }
 
 export class ConsoleClient {
   readonly sessionId: string;
+  readonly identity: ConsoleIdentity;
+  readonly attachedAt = new Date();
   /** Null: it reads only. Kept while another has the right to write. */
   input: InputSession | null = null;
   private readonly socket: WebSocket;
@@ -53,6 +71,7 @@ export class ConsoleClient {
     this.options = options;
     this.events = events;
     this.sessionId = options.sessionId;
+    this.identity = options.identity;
     this.cursor = options.from;
     this.acked = options.from;
     this.windowBytes = BigInt(options.windowBytes);
@@ -62,12 +81,21 @@ export class ConsoleClient {
       this.alive = true;
     });
     socket.on("error", () => undefined);
-    socket.on("close", () => this.closed());
+    socket.on("close", (code, reason) => this.closed({ code, reason: reason.toString("utf8") }));
   }
 
   /** Offset of the next byte to send. */
   get position(): bigint {
     return this.cursor;
+  }
+
+  /** Everything below has been consumed by the client, as far as it says so. */
+  get consumed(): bigint {
+    return this.acked;
+  }
+
+  get subprotocol(): ConsoleFraming["subprotocol"] {
+    return this.options.framing.subprotocol;
   }
 
   /** Begins to send output, after the hello. */
@@ -79,8 +107,11 @@ export class ConsoleClient {
   /** A client that reads nothing is let go before its messages fill the memory: their number has no credit of its own. */
   tell(message: ConsoleServerMessage): void {
     if (this.socket.readyState !== this.socket.OPEN) return;
-    if (this.socket.bufferedAmount > 2 * SOCKET_BUFFER_MAX) this.cutOff();
-    else this.socket.send(JSON.stringify(message));
+    const frame = this.options.framing.message(message);
+    if (frame === null) return;
+    if (typeof frame !== "string") this.close(frame.code, frame.reason);
+    else if (this.socket.bufferedAmount > 2 * SOCKET_BUFFER_MAX) this.cutOff();
+    else this.socket.send(frame);
   }
 
   close(code: number, reason: string): void {
@@ -108,6 +139,8 @@ export class ConsoleClient {
     const { window, term } = this.source;
     if (this.cursor < window.oldest) {
       this.tell({ type: "gap", requested: this.cursor.toString(), resumedAt: window.oldest.toString(), reason: "trimmed" });
+      // A connection that has no words for a gap ends here.
+      if (this.socket.readyState !== this.socket.OPEN) return;
       this.cursor = window.oldest;
       this.acked = this.cursor;
     }
@@ -118,9 +151,10 @@ export class ConsoleClient {
         return;
       }
       const bytes = window.read(this.cursor, Math.min(CONSOLE_PAYLOAD_MAX, Number(credit)));
-      const frame = encodeConsoleFrame({ type: "out", term: term(), offset: this.cursor, bytes });
+      const frame = this.options.framing.output(term(), this.cursor, bytes);
       this.cursor += BigInt(bytes.length);
-      this.socket.send(frame, () => {
+      if (!this.options.framing.acknowledges) this.acked = this.cursor;
+      this.socket.send(frame, { binary: true }, () => {
         if (this.stalled !== null) this.pump();
       });
     }
@@ -131,32 +165,32 @@ export class ConsoleClient {
   private receive(data: Buffer, isBinary: boolean): void {
     this.alive = true;
     try {
-      if (isBinary) this.receiveFrame(data);
-      else this.events.onMessage(this, parseMessage(data.toString("utf8")));
+      const receipt = this.options.framing.receive(data, isBinary);
+      switch (receipt.kind) {
+        case "message":
+          this.events.onMessage(this, receipt.message);
+          return;
+        case "input":
+          if (receipt.bytes.length > 0) this.events.onInput(this, receipt.offset, receipt.bytes);
+          return;
+        case "ack":
+          this.acknowledged(receipt.offset, receipt.window);
+          return;
+      }
     } catch (error) {
       if (!(error instanceof UnderstudyError)) throw error;
       this.close(4400, error.message);
     }
   }
 
-  private receiveFrame(data: Buffer): void {
-    const frame = decodeConsoleFrame(data);
-    switch (frame.type) {
-      case "out":
-        throw new UnderstudyError("bad_frame", "Cannot take an OUT frame: only the service sends them");
-      case "in":
-        this.events.onInput(this, frame.offset, frame.bytes);
-        return;
-      case "ack":
-        if (frame.offset > this.cursor) {
-          throw new UnderstudyError("bad_frame", `Cannot take an ACK of ${frame.offset}: only what is below ${this.cursor} was sent`);
-        }
-        if (frame.offset > this.acked) this.acked = frame.offset;
-        this.windowBytes = BigInt(frame.window);
-        this.unstall();
-        this.pump();
-        return;
+  private acknowledged(offset: bigint, window: number): void {
+    if (offset > this.cursor) {
+      throw new UnderstudyError("bad_frame", `Cannot take an ACK of ${offset}: only what is below ${this.cursor} was sent`);
     }
+    if (offset > this.acked) this.acked = offset;
+    this.windowBytes = BigInt(window);
+    this.unstall();
+    this.pump();
   }
 
   private stall(): void {
@@ -180,40 +214,16 @@ export class ConsoleClient {
       return;
     }
     this.alive = false;
-    if (this.socket.readyState === this.socket.OPEN) this.socket.ping();
+    if (this.socket.readyState !== this.socket.OPEN) return;
+    this.socket.ping();
+    // Pages see no WebSocket ping.
+    this.tell({ type: "ping" });
   }
 
-  private closed(): void {
+  private closed(why: { readonly code: number; readonly reason: string }): void {
     clearInterval(this.heartbeat);
     this.unstall();
     this.source = null;
-    this.events.onClosed(this);
-  }
-}
-
-const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/;
-
-/** @throws {UnderstudyError} `bad_frame` */
-function parseMessage(text: string): ConsoleClientMessage {
-  let value: unknown;
-  try {
-    value = JSON.parse(text);
-  } catch {
-    throw new UnderstudyError("bad_frame", "Cannot read the text frame: it is not JSON");
-  }
-  const { type, inputSession } = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
-  switch (type) {
-    case "ping":
-    case "pong":
-    case "release_write":
-      return { type };
-    case "request_write":
-      if (inputSession === undefined) return { type };
-      if (typeof inputSession !== "string" || !UUID.test(inputSession)) {
-        throw new UnderstudyError("bad_frame", "Cannot take request_write: inputSession is not a lower-case UUID");
-      }
-      return { type, inputSession };
-    default:
-      throw new UnderstudyError("bad_frame", `Cannot read the text frame: its type is ${JSON.stringify(type)?.slice(0, 40)}`);
+    this.events.onClosed(this, why);
   }
 }

@@ -1,27 +1,29 @@
 /**
- * The gateway between clients' console sockets and the workers: finds the console of a VM, resolves where a client begins,
- * and hands each of the workers' messages to the console that subscribed.
+ * The gateway between clients and the workers: finds the console of a VM, follows its primary, and hands each of the workers'
+ * messages to the console that subscribed. What callers do with a console is in `attach.ts` and `calls.ts`.
  */
 import { randomUUID } from "node:crypto";
 import type { FastifyBaseLogger } from "fastify";
-import type { WebSocket } from "ws";
 import type { ControlConsoleFrame } from "../../wire/console-frames.ts";
 import type { WorkerMessage } from "../../wire/control-messages.ts";
+import type { AuditTrail } from "../audit-trail.ts";
 import { type Database, newId } from "../db/database.ts";
 import type { Presence } from "../db/presence.ts";
-import type { VmRow } from "../db/schema.ts";
+import { inputSessionExpired, openInputSession } from "../db/queries/console-input-sessions.ts";
+import type { ConsoleSessionRow, VmRow } from "../db/schema.ts";
 import type { EventDraft } from "../domain/events.ts";
 import { hasGuest, type VmState } from "../domain/vm-state.ts";
-import { ApiError, invalidField } from "../errors/api-error.ts";
-import type { ConsoleServerMessage } from "../schemas/console.ts";
+import { ApiError } from "../errors/api-error.ts";
 import type { ControlSettings } from "../settings.ts";
 import type { WorkerLink } from "../workers/worker-link.ts";
 import type { WorkerRegistry } from "../workers/worker-registry.ts";
-import { ConsoleClient } from "./console-client.ts";
+import type { ConsoleClient } from "./console-client.ts";
+import { ConsoleSessions } from "./console-sessions.ts";
 import { ConsoleWriters } from "./console-writers.ts";
+import type { InputSession } from "./input-session.ts";
 import { VmConsole } from "./vm-console.ts";
 
-/** How long an attach may wait for a primary to answer. */
+/** How long a call may wait for a primary to answer. */
 const ANSWER_MS = 5000;
 /** How long a console that nobody looks at is followed. */
 const IDLE_MS = 30_000;
@@ -30,26 +32,11 @@ const DRAIN_MS = 3000;
 /** Consoles of ended VMs that are kept for readers who come late. */
 const ENDED_MAX = 64;
 
-export interface AttachRequest {
-  readonly mode: "read" | "write";
-  /** `start`, `end`, `tail:<n>`, or an offset. */
-  readonly from: string;
-  readonly inputSession: string | null;
-  readonly takeover: boolean;
-}
-
-export interface PreparedAttachment {
-  readonly console: VmConsole;
-  readonly mode: "read" | "write";
-  readonly from: bigint;
-  readonly inputSession: string;
-  readonly takeover: boolean;
-}
-
 export interface ConsoleHubOptions {
   readonly database: Database;
   readonly presence: Pick<Presence, "instance" | "present">;
   readonly workers: WorkerRegistry;
+  readonly audit: Pick<AuditTrail, "complete">;
   readonly settings: ControlSettings;
   readonly log: FastifyBaseLogger;
 }
@@ -57,9 +44,10 @@ export interface ConsoleHubOptions {
 type ConsoleMessage = Extract<WorkerMessage, { subscription: number }>;
 
 export class ConsoleHub {
+  readonly sessions: ConsoleSessions;
+  readonly writers: ConsoleWriters;
   private readonly options: ConsoleHubOptions;
   private readonly consoles = new Map<string, VmConsole>();
-  private readonly writers: ConsoleWriters;
   private readonly drainingSince = new Map<string, number>();
   private lastSubscription = 0;
   private readonly sweeper: NodeJS.Timeout;
@@ -74,6 +62,7 @@ export class ConsoleHub {
       log,
       onTaken: (vmId, writer) => this.consoles.get(vmId)?.writerIsElsewhere(writer.sessionId),
     });
+    this.sessions = new ConsoleSessions({ database, presence, log });
     workers.on("joined", (link) => this.followAll(link));
     workers.on("left", (link) => this.linkLeft(link));
     workers.on("report", (link, report, significant) => {
@@ -100,87 +89,73 @@ export class ConsoleHub {
     for (const { type, vmId } of events) if (type === "vm.console.writer.changed" && vmId != null) this.writers.changed(vmId);
   }
 
+  get settings(): ControlSettings {
+    return this.options.settings;
+  }
+
+  get log(): FastifyBaseLogger {
+    return this.options.log;
+  }
+
   /**
-   * Everything that can be refused about an attach is refused here, before the upgrade.
-   * @throws {ApiError} `console_writer_busy`, `validation_failed`, `worker_timeout`, `input_session_expired`
+   * The console of a VM, once its primary has said where it stands.
+   *
+   * @throws {ApiError} `worker_timeout`
    */
-  async prepare(vm: VmRow, request: AttachRequest): Promise<PreparedAttachment> {
-    const console = this.consoleOf(vm);
-    const busy = request.mode === "write" && !request.takeover ? await this.otherWriter(console, request.inputSession) : null;
-    if (busy !== null) {
-      throw new ApiError("console_writer_busy", `Cannot write: session ${busy} does. Attach with takeover=true, or with mode=read`, {
-        details: { writer: busy },
-      });
-    }
+  async open(vm: VmRow): Promise<VmConsole> {
+    const console = this.consoles.get(vm.id) ?? this.newConsole(vm.id, vm.state, vm.term, vm.guestTerm, vm.consoleEnd);
+    console.state = vm.state;
+    console.touch();
     this.follow(console);
-    const answers = hasGuest(vm.state);
-    if (answers && !(await console.settled(() => console.isFollowing || console.isEnded, ANSWER_MS))) {
-      throw new ApiError("worker_timeout", `Cannot attach: no primary of the VM answered within ${ANSWER_MS} ms`, {
+    if (hasGuest(vm.state) && !(await console.settled(() => console.isFollowing || console.isEnded, ANSWER_MS))) {
+      throw new ApiError("worker_timeout", `Cannot use the console: no primary of the VM answered within ${ANSWER_MS} ms`, {
         details: { retryAfterMs: 1000 },
       });
     }
-    const from = await resolveFrom(console, request.from);
-    const inputSession = request.inputSession ?? randomUUID();
-    if (request.mode === "write" && answers && !console.isEnded) {
-      const session = console.session(inputSession);
-      if (!(await console.settled(() => session.isKnown || console.isEnded, ANSWER_MS))) {
-        throw new ApiError("worker_timeout", `Cannot write: the primary did not answer within ${ANSWER_MS} ms`, {
-          details: { retryAfterMs: 1000 },
-        });
-      }
-    }
-    return { console, mode: request.mode, from, inputSession, takeover: request.takeover };
+    return console;
   }
 
-  /** Takes over the socket of an attach that was prepared. */
-  attach(prepared: PreparedAttachment, socket: WebSocket): void {
-    const { console, mode, from } = prepared;
-    const { settings, log } = this.options;
-    const sessionId = newId("con");
-    const client = new ConsoleClient(
-      socket,
-      {
-        sessionId,
-        from,
-        windowBytes: settings.consoleWindowBytes,
-        slowConsumerMs: settings.slowConsumerMs,
-        heartbeatMs: settings.consoleHeartbeatMs,
-      },
-      {
-        onInput: (sender, offset, bytes) => console.input(sender, offset, bytes),
-        onMessage: (sender, message) => console.clientSaid(sender, message),
-        onClosed: (gone) => {
-          console.remove(gone);
-          log.debug({ vmId: console.vmId, sessionId }, "console detached");
-        },
-      },
-    );
-    const busy = console.writer;
-    const busyElsewhere = busy === null ? this.writers.of(console.vmId) : null;
-    const writes = mode === "write" && (busy === null || prepared.takeover || busy.input?.id === prepared.inputSession);
-    const session = writes ? console.session(prepared.inputSession) : null;
-    console.add(client);
-    const hello: ConsoleServerMessage = {
-      type: "hello",
-      vmId: console.vmId,
-      sessionId,
-      mode: writes ? "write" : "read",
-      state: console.state,
-      term: console.currentTerm,
-      outOldest: console.oldest.toString(),
-      outEnd: console.end.toString(),
-      from: from.toString(),
-      inputSession: session?.id ?? null,
-      inputNext: (session?.inputNext ?? 0n).toString(),
-      writer: writes ? sessionId : (busy?.sessionId ?? busyElsewhere?.sessionId ?? null),
-      window: settings.consoleWindowBytes,
-      heartbeatMs: settings.consoleHeartbeatMs,
-    };
-    client.tell(hello);
-    if (mode === "write" && session === null) client.close(4409, `console_writer_busy: session ${busy?.sessionId} writes`);
-    if (session !== null) console.grant(client, session);
-    console.begin(client);
-    log.debug({ vmId: console.vmId, sessionId, mode, from: from.toString() }, "console attached");
+  /**
+   * The input session, opened or resumed, once the primary has said where it stands; where there is no guest it stands nowhere.
+   *
+   * @throws {ApiError} `input_session_expired`, `worker_timeout`
+   */
+  async openInput(console: VmConsole, id: string): Promise<InputSession> {
+    const { database, settings } = this.options;
+    const acknowledged = await openInputSession(database, console.vmId, id, settings.inputSessionTtlMs);
+    const session = console.session(id);
+    if (!hasGuest(console.state) || console.isEnded) return session;
+    if (!(await console.settled(() => session.isKnown || session.expired || console.isEnded, ANSWER_MS))) {
+      throw new ApiError("worker_timeout", `Cannot write: the primary did not answer within ${ANSWER_MS} ms`, {
+        details: { retryAfterMs: 1000 },
+      });
+    }
+    if (session.expired || (session.isKnown && session.inputNext < acknowledged)) throw inputSessionExpired(id);
+    return session;
+  }
+
+  /**
+   * @param inputSession the caller's own, which is no other
+   * @throws {ApiError} `console_writer_busy`
+   */
+  async refuseOtherWriter(console: VmConsole, inputSession: string | null): Promise<void> {
+    const busy = await this.otherWriter(console, inputSession);
+    if (busy === null) return;
+    throw new ApiError("console_writer_busy", `Cannot write: session ${busy} does. Attach with takeover=true, or with mode=read`, {
+      details: { writer: busy },
+    });
+  }
+
+  /** Offset after the last byte of the VM's output, as far as it is known here. */
+  endOf(vm: VmRow): bigint {
+    const here = this.consoles.get(vm.id)?.end ?? 0n;
+    const reported = BigInt(this.options.workers.primaryOf(vm.id, vm.guestTerm)?.report.consoleEnd ?? 0);
+    return [here, reported, vm.consoleEnd].reduce((a, b) => (a > b ? a : b));
+  }
+
+  /** Who is attached to the VM's console, on all control planes. */
+  async listSessions(vmId: string): Promise<readonly ConsoleSessionRow[]> {
+    return await this.sessions.list(vmId, this.consoles.get(vmId)?.attached ?? new Set());
   }
 
   workerSaid(_link: WorkerLink, message: ConsoleMessage): void {
@@ -223,12 +198,6 @@ export class ConsoleHub {
     this.consoles.clear();
   }
 
-  private consoleOf(vm: VmRow): VmConsole {
-    const console = this.consoles.get(vm.id) ?? this.newConsole(vm.id, vm.state, vm.term, vm.guestTerm, vm.consoleEnd);
-    console.state = vm.state;
-    return console;
-  }
-
   private newConsole(vmId: string, state: VmState, term: bigint, guestTerm: bigint, consoleEnd: bigint): VmConsole {
     const { settings, log } = this.options;
     const console = new VmConsole({
@@ -243,10 +212,45 @@ export class ConsoleHub {
         this.lastSubscription = (this.lastSubscription + 1) >>> 0;
         return this.lastSubscription;
       },
-      onWriterChanged: (id, writer, by) => this.writers.record(id, writer, by),
+      onWriterChanged: (id, writer, { sessionId, identity }) => this.writers.record(id, writer, { sessionId, tokenId: identity.tokenId }),
+      onWriteRequested: (about, client, inputSession) => void this.grant(about, client, inputSession ?? randomUUID()),
     });
     this.consoles.set(vmId, console);
     return console;
+  }
+
+  /** Gives a client the right to write; taking it from another one is in the audit log, as a call of its own. */
+  grantTo(console: VmConsole, client: ConsoleClient, session: InputSession): void {
+    const former = this.writerOf(console.vmId);
+    const ownSession = console.writer?.input === session;
+    console.grant(client, session);
+    if (former === null || former === client.sessionId || ownSession) return;
+    const { call } = client.identity;
+    const takeover = { ...call, id: newId("aud"), operation: "takeOverConsole", startedMs: performance.now() };
+    this.options.audit.complete(takeover, { status: 101, code: null, durationMs: 0 });
+    this.log.info(
+      { vmId: console.vmId, sessionId: client.sessionId, former, tokenId: call.token?.id },
+      "the right to write to the console was taken over",
+    );
+  }
+
+  /** A client asks for the right to write, and gets it: that is taking it over. */
+  private async grant(console: VmConsole, client: ConsoleClient, inputSession: string): Promise<void> {
+    if (!client.identity.mayWrite) {
+      client.close(4403, "scope_missing: the credential is not good for console:write");
+      return;
+    }
+    try {
+      const session = await this.openInput(console, inputSession);
+      if (console.attached.has(client)) this.grantTo(console, client, session);
+    } catch (error) {
+      if (error instanceof ApiError && error.code === "input_session_expired") {
+        client.close(4409, error.message);
+        return;
+      }
+      this.log.debug({ vmId: console.vmId, sessionId: client.sessionId, err: error }, "the right to write could not be granted");
+      client.tell({ type: "writer", change: "refused", writer: this.writerOf(console.vmId), by: client.sessionId });
+    }
   }
 
   private follow(console: VmConsole): void {
@@ -282,6 +286,7 @@ export class ConsoleHub {
   /** What events mean to who looks at a console. */
   private tell(events: readonly EventDraft[]): void {
     for (const event of events) {
+      if (event.type === "token.revoked") this.revoked(String(event.data?.["tokenId"]));
       const console = event.vmId == null ? undefined : this.consoles.get(event.vmId);
       if (console === undefined) continue;
       const data = (event.data ?? {}) as Record<string, never>;
@@ -302,6 +307,10 @@ export class ConsoleHub {
         case "vm.protection.changed":
           console.broadcast({ type: "protection", state: data["state"] as never, reason: (data["reason"] ?? null) as never });
           break;
+        case "vm.console.detached":
+          if (event.data?.["endedBy"] != null)
+            console.closeSession(String(data["session"]), 4403, "ended: somebody has ended this console session");
+          break;
         case "vm.failover.started":
           console.failoverCause = event.cause ?? "worker_lost";
           break;
@@ -311,8 +320,24 @@ export class ConsoleHub {
     }
   }
 
+  private revoked(tokenId: string): void {
+    for (const console of this.consoles.values()) {
+      for (const client of console.attached) {
+        if (client.identity.tokenId === tokenId) client.close(4401, "unauthenticated: the token was revoked");
+      }
+    }
+  }
+
   private sweep(): void {
     void this.writers.sweep();
+    void this.sessions.sweep(this.consoles.values());
+    const now = Date.now();
+    for (const console of this.consoles.values()) {
+      for (const client of console.attached) {
+        const { expiresAt } = client.identity;
+        if (expiresAt !== null && expiresAt.getTime() <= now) client.close(4401, "token_expired: the token has expired");
+      }
+    }
     const nowMs = performance.now();
     const ended: VmConsole[] = [];
     for (const console of this.consoles.values()) {
@@ -325,25 +350,4 @@ export class ConsoleHub {
     const idle = ended.filter((console) => console.isIdle);
     for (const console of idle.slice(0, Math.max(0, ended.length - ENDED_MAX))) this.consoles.delete(console.vmId);
   }
-}
-
-/** @throws {ApiError} `validation_failed` for an offset that no byte has yet */
-async function resolveFrom(console: VmConsole, from: string): Promise<bigint> {
-  if (from === "start") return console.oldest;
-  if (from === "end") return console.end;
-  if (from.startsWith("tail:")) {
-    const wanted = console.end - BigInt(from.slice("tail:".length));
-    return wanted > console.oldest ? wanted : console.oldest;
-  }
-  const offset = BigInt(from);
-  // A new primary may be about to release what the old one had released: it gets the time for it.
-  if (offset > console.end) await console.settled(() => offset <= console.end, 1000);
-  if (offset > console.end) {
-    throw invalidField(
-      "/query/from",
-      "beyond_end",
-      `the console ends at ${console.end}, ${offset} lies beyond. Attach with from=end, or with an offset up to the end`,
-    );
-  }
-  return offset;
 }

@@ -36,7 +36,11 @@ export class ConsoleWriters {
   }
 
   /** A session here was granted the right, or nobody has it any more. */
-  record(vmId: string, granted: { readonly sessionId: string; readonly inputSession: string } | null, by: string): void {
+  record(
+    vmId: string,
+    granted: { readonly sessionId: string; readonly inputSession: string } | null,
+    by: { readonly sessionId: string; readonly tokenId: string },
+  ): void {
     const { database, presence, log } = this.options;
     if (granted !== null) this.elsewhere.delete(vmId);
     this.inTurn(vmId, async () => {
@@ -44,7 +48,10 @@ export class ConsoleWriters {
       try {
         await recordConsoleWriter(database, vmId, writer, by);
       } catch (error) {
-        log.warn({ vmId, writer: granted?.sessionId ?? null, by, err: error }, "console writer changed, and could not be recorded");
+        log.warn(
+          { vmId, writer: granted?.sessionId ?? null, by: by.sessionId, err: error },
+          "console writer changed, and could not be recorded",
+        );
       }
     });
   }
@@ -61,7 +68,7 @@ export class ConsoleWriters {
     const writer = this.of(vmId);
     if (writer === null || (await presence.present()).has(writer.controlPlane)) return writer;
     this.elsewhere.delete(vmId);
-    await recordConsoleWriter(database, vmId, null, writer.sessionId);
+    await recordConsoleWriter(database, vmId, null, { sessionId: writer.sessionId, tokenId: null });
     return null;
   }
 

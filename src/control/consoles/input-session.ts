@@ -14,6 +14,9 @@ import { CONSOLE_PAYLOAD_MAX } from "../../wire/console-frames.ts";
 /** The primary's own buffer is small: more in flight would only be refused. */
 const IN_FLIGHT_MAX = 16 * 1024;
 
+/** Of what was acknowledged last: whether a backup has it too. */
+export type Durability = "replicated" | "solo";
+
 export type AcceptVerdict =
   | { readonly kind: "accepted" }
   | { readonly kind: "known" }
@@ -21,11 +24,14 @@ export type AcceptVerdict =
 
 export class InputSession {
   readonly id: string;
+  /** The machine does not know it any more: nothing that is still to come will be acknowledged. */
+  expired = false;
   private chunks: Uint8Array[] = [];
   private acked = 0n;
   private forwarded = 0n;
   private next = 0n;
   private known = false;
+  private lastDurability: Durability = "solo";
 
   constructor(id: string) {
     this.id = id;
@@ -34,6 +40,15 @@ export class InputSession {
   /** Everything below is with the primary for good. */
   get inputNext(): bigint {
     return this.acked;
+  }
+
+  /** Offset after the last byte that clients have sent. */
+  get inputEnd(): bigint {
+    return this.next;
+  }
+
+  get durability(): Durability {
+    return this.lastDurability;
   }
 
   get unackedBytes(): number {
@@ -65,17 +80,19 @@ export class InputSession {
    * The primary's answer to where the session stands.
    * @returns false where it stands below what was acknowledged before: it is no longer the same session
    */
-  resume(inputNext: bigint): boolean {
+  resume(inputNext: bigint, durability: Durability): boolean {
     if (inputNext < this.acked) return false;
     this.known = true;
+    this.lastDurability = durability;
     this.advance(inputNext);
     this.forwarded = this.acked;
     return true;
   }
 
   /** @returns true if something new was acknowledged */
-  acknowledge(inputNext: bigint): boolean {
+  acknowledge(inputNext: bigint, durability: Durability): boolean {
     if (inputNext <= this.acked) return false;
+    this.lastDurability = durability;
     this.advance(inputNext);
     if (this.forwarded < this.acked) this.forwarded = this.acked;
     return true;

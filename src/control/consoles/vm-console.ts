@@ -7,15 +7,14 @@
  *
  * Over a failover the next subscription begins at this window's end, so clients see one stream, and a `term` message.
  */
-import { randomUUID } from "node:crypto";
 import type { FastifyBaseLogger } from "fastify";
 import type { ControlConsoleFrame } from "../../wire/console-frames.ts";
 import type { ReplicaReport, WorkerMessage } from "../../wire/control-messages.ts";
-import { hasGuest, type VmState } from "../domain/vm-state.ts";
+import type { VmState } from "../domain/vm-state.ts";
 import type { ConsoleClientMessage, ConsoleServerMessage } from "../schemas/console.ts";
 import type { WorkerLink } from "../workers/worker-link.ts";
 import type { ConsoleClient } from "./console-client.ts";
-import { InputSession } from "./input-session.ts";
+import { type AcceptVerdict, InputSession } from "./input-session.ts";
 import { OutputWindow } from "./output-window.ts";
 
 /** What a reader who is behind may make us hold. */
@@ -38,8 +37,10 @@ export interface VmConsoleOptions {
   readonly onWriterChanged: (
     vmId: string,
     writer: { readonly sessionId: string; readonly inputSession: string } | null,
-    by: string,
+    by: ConsoleClient,
   ) => void;
+  /** A client asks for the right to write; `inputSession` null: in whichever session. */
+  readonly onWriteRequested: (console: VmConsole, client: ConsoleClient, inputSession: string | null) => void;
 }
 
 interface Subscription {
@@ -62,6 +63,8 @@ export class VmConsole {
   private readonly options: VmConsoleOptions;
   private readonly clients = new Set<ConsoleClient>();
   private readonly sessions = new Map<string, InputSession>();
+  /** Sessions of calls that wait for their acknowledgement. */
+  private readonly held = new Set<InputSession>();
   private readonly retries = new Map<InputSession, NodeJS.Timeout>();
   private readonly paused = new Set<ConsoleClient>();
   private readonly waiters = new Set<() => void>();
@@ -92,6 +95,19 @@ export class VmConsole {
 
   get isIdle(): boolean {
     return this.clients.size === 0;
+  }
+
+  get attached(): ReadonlySet<ConsoleClient> {
+    return this.clients;
+  }
+
+  get inputSessions(): Iterable<InputSession> {
+    return this.sessions.values();
+  }
+
+  /** Somebody who is not attached looks at it: it is followed for a while longer. */
+  touch(): void {
+    this.idleSinceMs = performance.now();
   }
 
   /** The guest ended, and everything it wrote is in the window. */
@@ -187,7 +203,7 @@ export class VmConsole {
   remove(client: ConsoleClient): void {
     this.clients.delete(client);
     this.paused.delete(client);
-    if (this.writerClient === client) this.setWriter(null, client.sessionId);
+    if (this.writerClient === client) this.setWriter(null, client);
     if (this.clients.size === 0) this.idleSinceMs = performance.now();
     this.forgetIdleSessions();
     this.window.trim(this.slowestReader());
@@ -204,13 +220,23 @@ export class VmConsole {
     return session;
   }
 
+  /** Keeps a session that no client has. @returns what ends that */
+  hold(session: InputSession): () => void {
+    this.held.add(session);
+    return () => {
+      this.held.delete(session);
+      this.touch();
+      this.forgetIdleSessions();
+    };
+  }
+
   /** Makes `client` the one that may write, in place of whoever did. */
   grant(client: ConsoleClient, session: InputSession): void {
     for (const other of this.clients) {
       if (other !== client && other.input === session) other.close(4409, "input session was resumed by another connection");
     }
     client.input = session;
-    this.setWriter(client, client.sessionId);
+    this.setWriter(client, client);
   }
 
   /** A session on another control plane has the right to write now. */
@@ -218,7 +244,8 @@ export class VmConsole {
     this.announceWriter(null, sessionId, sessionId);
   }
 
-  input(client: ConsoleClient, offset: bigint, bytes: Uint8Array): void {
+  /** @param offset null: at the end of what the session has typed */
+  input(client: ConsoleClient, offset: bigint | null, bytes: Uint8Array): void {
     if (client.input === null) {
       client.close(4409, "console_writer_busy: attached for reading, send request_write first");
       return;
@@ -226,7 +253,7 @@ export class VmConsole {
     // Bytes that crossed the demotion on their way: their client still has them, and sends them when it may write again.
     if (this.writerClient !== client) return;
     const session = client.input;
-    const verdict = session.accept(offset, bytes);
+    const verdict = this.type(session, offset ?? session.inputEnd, bytes);
     if (verdict.kind === "gap") {
       client.close(4409, `input_offset_gap: the next byte is ${verdict.expected}, these begin at ${offset}`);
       return;
@@ -235,7 +262,13 @@ export class VmConsole {
       client.pause();
       this.paused.add(client);
     }
+  }
+
+  /** Types in a session, whoever has the right to write. */
+  type(session: InputSession, offset: bigint, bytes: Uint8Array): AcceptVerdict {
+    const verdict = session.accept(offset, bytes);
     this.forwardInput(session);
+    return verdict;
   }
 
   clientSaid(client: ConsoleClient, message: ConsoleClientMessage): void {
@@ -246,20 +279,11 @@ export class VmConsole {
       case "pong":
         return;
       case "release_write":
-        if (this.writerClient === client) this.setWriter(null, client.sessionId);
+        if (this.writerClient === client) this.setWriter(null, client);
         return;
-      case "request_write": {
-        const session = this.session(message.inputSession ?? client.input?.id ?? randomUUID());
-        void this.settled(() => session.isKnown || this.subscription === null, 5000).then(() => {
-          if (!this.clients.has(client)) return;
-          if (!session.isKnown && hasGuest(this.state)) {
-            client.tell({ type: "writer", change: "refused", writer: this.writerClient?.sessionId ?? null, by: client.sessionId });
-          } else {
-            this.grant(client, session);
-          }
-        });
+      case "request_write":
+        this.options.onWriteRequested(this, client, message.inputSession ?? client.input?.id ?? null);
         return;
-      }
     }
   }
 
@@ -269,6 +293,10 @@ export class VmConsole {
 
   closeClients(code: number, reason: string): void {
     for (const client of this.clients) client.close(code, reason);
+  }
+
+  closeSession(sessionId: string, code: number, reason: string): void {
+    for (const client of this.clients) if (client.sessionId === sessionId) client.close(code, reason);
   }
 
   /** No more output will come. */
@@ -363,10 +391,12 @@ export class VmConsole {
   private sessionStands(id: string, inputNext: bigint): void {
     const session = this.sessions.get(id);
     if (session === undefined) return;
-    if (!session.resume(inputNext)) {
+    const current = this.subscription as Subscription;
+    const protects = (current.link.reports.get(current.replicaId)?.synced.length ?? 0) > 0;
+    if (!session.resume(inputNext, protects ? "replicated" : "solo")) {
       this.expire(session, "input_session_expired: the primary does not know this session any more");
     } else {
-      this.acknowledgeToClients(session, "replicated");
+      this.acknowledgeToClients(session);
       this.forwardInput(session);
     }
     this.wake();
@@ -374,9 +404,10 @@ export class VmConsole {
 
   private inputAcknowledged(message: Extract<ConsoleMessage, { type: "consoleInputAck" }>): void {
     const session = this.sessions.get(message.inputSession);
-    if (session === undefined || !session.acknowledge(BigInt(message.inputNext))) return;
-    this.acknowledgeToClients(session, message.durability);
+    if (session === undefined || !session.acknowledge(BigInt(message.inputNext), message.durability)) return;
+    this.acknowledgeToClients(session);
     this.forwardInput(session);
+    this.wake();
   }
 
   private inputRefused({ inputSession, inputNext, code }: Extract<ConsoleMessage, { type: "consoleInputRefused" }>): void {
@@ -422,7 +453,8 @@ export class VmConsole {
     if (current?.confirmed === true) current.link.send({ type: "consoleSession", subscription: current.id, inputSession: session.id });
   }
 
-  private acknowledgeToClients(session: InputSession, durability: "replicated" | "solo"): void {
+  private acknowledgeToClients(session: InputSession): void {
+    const { durability } = session;
     for (const client of this.clients) {
       if (client.input !== session) continue;
       client.tell({ type: "ack", inputSession: session.id, inputNext: session.inputNext.toString(), durability });
@@ -435,12 +467,14 @@ export class VmConsole {
 
   private expire(session: InputSession, reason: string): void {
     this.sessions.delete(session.id);
+    session.expired = true;
     for (const client of this.clients) if (client.input === session) client.close(4409, reason);
+    this.wake();
   }
 
-  private setWriter(client: ConsoleClient | null, by: string): void {
+  private setWriter(client: ConsoleClient | null, by: ConsoleClient): void {
     if (this.writerClient === client) return;
-    this.announceWriter(client, client?.sessionId ?? null, by);
+    this.announceWriter(client, client?.sessionId ?? null, by.sessionId);
     this.options.onWriterChanged(
       this.vmId,
       client === null ? null : { sessionId: client.sessionId, inputSession: (client.input as InputSession).id },
@@ -470,7 +504,7 @@ export class VmConsole {
   private forgetIdleSessions(): void {
     const held = new Set([...this.clients].map((client) => client.input));
     for (const [id, session] of this.sessions) {
-      if (held.has(session) || session.unackedBytes > 0) continue;
+      if (held.has(session) || this.held.has(session) || session.unackedBytes > 0) continue;
       this.sessions.delete(id);
       clearTimeout(this.retries.get(session));
       this.retries.delete(session);
@@ -483,7 +517,8 @@ export class VmConsole {
     return slowest;
   }
 
-  private wake(): void {
+  /** Has those who wait look again. */
+  wake(): void {
     for (const look of [...this.waiters]) look();
   }
 }

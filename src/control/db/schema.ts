@@ -2,6 +2,7 @@
 import { sql } from "drizzle-orm";
 import { bigint, boolean, doublePrecision, integer, jsonb, pgTable, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
 import type { DivergenceReport } from "../../wire/control-messages.ts";
+import type { ConsoleSubprotocol } from "../domain/console-subprotocols.ts";
 import type { EventDraft, EventType } from "../domain/events.ts";
 import type { OperationKind } from "../domain/operations.ts";
 import type { ProtectionReason, ProtectionState } from "../domain/protection.ts";
@@ -251,6 +252,52 @@ export const auditEntries = pgTable("audit_entries", {
   durationMs: doublePrecision("duration_ms"),
 });
 export type AuditEntryRow = typeof auditEntries.$inferSelect;
+
+/** Each good for one attachment; only its hash is kept. */
+export const consoleTickets = pgTable("console_tickets", {
+  secretSha256: text("secret_sha256").primaryKey(),
+  vmId: text("vm_id")
+    .notNull()
+    .references(() => vms.id),
+  tokenId: text("token_id")
+    .notNull()
+    .references(() => tokens.id),
+  mode: text("mode").$type<"read" | "write">().notNull(),
+  expiresAt: time("expires_at").notNull(),
+});
+export type ConsoleTicketRow = typeof consoleTickets.$inferSelect;
+
+/** Who is attached to a VM's console, on whichever control plane. */
+export const consoleSessions = pgTable("console_sessions", {
+  id: text("id").primaryKey(),
+  vmId: text("vm_id")
+    .notNull()
+    .references(() => vms.id),
+  controlPlane: integer("control_plane").notNull(),
+  tokenId: text("token_id").notNull(),
+  mode: text("mode").$type<"read" | "write">().notNull(),
+  subprotocol: text("subprotocol").$type<ConsoleSubprotocol>().notNull(),
+  inputSession: text("input_session"),
+  position: instant("position").notNull(),
+  attachedAt: time("attached_at").notNull(),
+  updatedAt: time("updated_at").notNull().defaultNow(),
+});
+export type ConsoleSessionRow = typeof consoleSessions.$inferSelect;
+
+/** Input sessions that there were, so that one which is over is not begun anew. */
+export const consoleInputSessions = pgTable(
+  "console_input_sessions",
+  {
+    vmId: text("vm_id")
+      .notNull()
+      .references(() => vms.id),
+    id: text("id").notNull(),
+    inputNext: instant("input_next").notNull().default(0n),
+    lastUsedAt: time("last_used_at").notNull().defaultNow(),
+    expired: boolean("expired").notNull().default(false),
+  },
+  (table) => [primaryKey({ columns: [table.vmId, table.id] })],
+);
 
 export const idempotencyRecords = pgTable(
   "idempotency_records",

@@ -14,6 +14,8 @@ export const EVENT_TYPES = [
   "vm.repair.failed",
   "vm.divergence.detected",
   "vm.console.writer.changed",
+  "vm.console.attached",
+  "vm.console.detached",
   "worker.joined",
   "worker.state.changed",
   "worker.drain.started",

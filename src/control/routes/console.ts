@@ -1,24 +1,29 @@
 /**
- * GET /v1/vms/{vm}/console: the console as a WebSocket, `understudy.console.v1`.
+ * GET /v1/vms/{vm}/console: the console as a WebSocket, `understudy.console.v1` or `understudy.console.raw`.
  *
- * Whatever can be wrong is said before the upgrade, as a problem document; after it there are only frames and close codes.
+ * Credential and origin are checked before the upgrade. What else can be wrong is said there too, as a problem document; but a page is
+ * not shown why an upgrade was refused, so those who come with a credential as only pages give it are told by a close code after it.
  */
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import type { FastifyRequest } from "fastify";
-import { Type } from "typebox";
+import { type Static, Type } from "typebox";
 import { completeCall } from "../api-calls.ts";
-import { requireScope } from "../authenticator.ts";
-import type { PreparedAttachment } from "../consoles/console-hub.ts";
+import { bearerOf, offeredProtocols, requireScope } from "../authenticator.ts";
+import { attach, closeOf, type PreparedAttachment, prepareAttachment } from "../consoles/attach.ts";
 import type { ControlPlane } from "../control-plane.ts";
 import { readVmRow } from "../db/queries/read-vm.ts";
+import type { TokenRow } from "../db/schema.ts";
+import { CONSOLE_V1, chooseSubprotocol } from "../domain/console-subprotocols.ts";
+import { allows } from "../domain/scopes.ts";
 import { ApiError } from "../errors/api-error.ts";
-import { patterned } from "../schemas/patterned.ts";
-import { words } from "../schemas/scalars.ts";
+import { toApiError } from "../errors/problem.ts";
+import { ConsoleMode, From, InputSessionId } from "../schemas/console.ts";
 import { VmPath } from "./parameters.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
-    attachment: PreparedAttachment | null;
+    /** What the upgrade is for; or what is to be said after it. */
+    attachment: PreparedAttachment | ApiError | null;
   }
 }
 
@@ -33,9 +38,43 @@ function checkOrigin(request: FastifyRequest, allowed: readonly string[]): void 
   throw new ApiError("origin_not_allowed", `Cannot attach from a page of ${origin}: UNDERSTUDY_ALLOWED_ORIGINS names those that may`);
 }
 
+const Query = Type.Object(
+  {
+    mode: Type.Optional({ ...ConsoleMode, default: "read" }),
+    from: Type.Optional({ ...From, default: "end" }),
+    inputSession: Type.Optional(InputSessionId),
+    takeover: Type.Optional(Type.Boolean({ default: false, description: "Take the right to write from whoever has it" })),
+    ticket: Type.Optional(Type.String({ maxLength: 100, description: "In the place of a token" })),
+  },
+  { additionalProperties: false },
+);
+
 export const consoleRoute =
   (control: ControlPlane): FastifyPluginAsyncTypebox =>
   async (app) => {
+    const prepare = async (request: FastifyRequest<{ Querystring: Static<typeof Query>; Params: Static<typeof VmPath> }>) => {
+      const { mode = "read", from = "end", inputSession = null, takeover = false } = request.query;
+      const token = request.token as TokenRow;
+      if (mode === "write") requireScope(request, "console:write");
+      const vm = await readVmRow(control.database.db, request.params.vm);
+      if (request.ticketFor !== null && request.ticketFor !== vm.id) {
+        throw new ApiError("unauthenticated", "Cannot accept the ticket: it is for the console of another VM");
+      }
+      if (vm.state === "deleted") throw new ApiError("vm_deleted", `Cannot attach: the VM "${request.params.vm}" was deleted`);
+      return await prepareAttachment(control.consoles, vm, {
+        mode,
+        from,
+        inputSession,
+        takeover,
+        subprotocol: chooseSubprotocol(new Set(offeredProtocols(request))) ?? CONSOLE_V1,
+        identity: {
+          tokenId: token.id,
+          expiresAt: token.expiresAt,
+          mayWrite: allows(token.scopes, "console:write"),
+          call: request.apiCall,
+        },
+      });
+    };
     app.decorateRequest("attachment", null);
     app.route({
       method: "GET",
@@ -43,40 +82,28 @@ export const consoleRoute =
       schema: {
         operationId: "attachConsole",
         scope: "console:read",
+        takesTicket: true,
         summary: "Attach to the console (WebSocket)",
         description:
-          "Subprotocol `understudy.console.v1`; browsers give the token as subprotocol `understudy.bearer.<base64url>`. " +
-          "Text frames are ConsoleServerMessage and ConsoleClientMessage; binary frames carry bytes with their offset. " +
-          "Close codes: 1000 done, 1001 going away, 4400 bad frame, 4401 unauthenticated, 4404 no such VM, 4408 slow consumer, " +
-          "4409 writer or input-session conflict, 4410 VM deleted.",
+          "Subprotocol `understudy.console.v1`: text frames are ConsoleServerMessage and ConsoleClientMessage; binary frames carry bytes " +
+          "with their offset. Subprotocol `understudy.console.raw`: bytes alone, and what is typed goes where the session ended. Pages give " +
+          "a ticket, or the token as subprotocol `understudy.bearer.<base64url>`, and are told by close code what others are told before " +
+          "the upgrade. Close codes: 1000 done, 1001 going away (reconnect now), 4400 bad frame, 4401 unauthenticated (the token was revoked or has " +
+          "expired), 4403 scope missing, or the session was ended by somebody, 4404 no such VM, 4408 slow consumer, 4409 writer or " +
+          "input-session conflict, 4410 VM deleted, 4429 too many sessions.",
         tags: ["console"],
         params: VmPath,
-        querystring: Type.Object(
-          {
-            mode: Type.Optional(words(["read", "write"] as const, { default: "read" })),
-            from: Type.Optional(
-              patterned("^(start|end|tail:(0|[1-9][0-9]{0,9})|0|[1-9][0-9]{0,18})$", "start, end, tail:BYTES or an offset", {
-                default: "end",
-                description: "Offset in the VM's output, `start` (the oldest that is held), `end`, or `tail:<bytes>`",
-              }),
-            ),
-            inputSession: Type.Optional(
-              patterned("^[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}$", "a UUID in lower case", {
-                description: "UUID of the input session to open or resume; made by the service where it is left out",
-              }),
-            ),
-            takeover: Type.Optional(Type.Boolean({ default: false, description: "Take the right to write from whoever has it" })),
-          },
-          { additionalProperties: false },
-        ),
+        querystring: Query,
         response: { 101: Type.Unsafe<never>({ description: "Switched to the WebSocket" }) },
         errors: [
           "vm_not_found",
           "vm_deleted",
           "console_writer_busy",
+          "input_session_expired",
           "origin_not_allowed",
           "upgrade_required",
           "validation_failed",
+          "quota_exceeded",
           "worker_timeout",
         ],
       },
@@ -88,18 +115,26 @@ export const consoleRoute =
           );
         }
         checkOrigin(request, control.config.allowedOrigins);
-        const { mode = "read", from = "end", inputSession, takeover = false } = request.query;
-        if (mode === "write") requireScope(request, "console:write");
-        const vm = await readVmRow(control.database.db, request.params.vm);
-        if (vm.state === "deleted") throw new ApiError("vm_deleted", `Cannot attach: the VM "${request.params.vm}" was deleted`);
-        request.attachment = await control.consoles.prepare(vm, { mode, from, inputSession: inputSession ?? null, takeover });
+        const isPage = request.ticketFor !== null || bearerOf(request) === null;
+        request.attachment = await prepare(request).catch((error: unknown) => {
+          if (!isPage) throw error;
+          return toApiError(error, request);
+        });
       },
       handler: async () => {
         throw new ApiError("upgrade_required", "Cannot attach: this route is a WebSocket");
       },
       wsHandler: (socket, request) => {
-        completeCall(control.audit, request, 101);
-        control.consoles.attach(request.attachment as PreparedAttachment, socket);
+        const { attachment } = request;
+        if (attachment instanceof ApiError) {
+          const { code, reason } = closeOf(attachment);
+          request.problemCode = attachment.code;
+          completeCall(control.audit, request, attachment.status);
+          socket.close(code, reason.slice(0, 120));
+        } else {
+          completeCall(control.audit, request, 101);
+          attach(control.consoles, attachment as PreparedAttachment, socket);
+        }
       },
     });
   };

@@ -6,12 +6,23 @@ import { lockVm } from "./plan-facts.ts";
 
 export type ConsoleWriter = Pick<ConsoleWriterRow, "sessionId" | "inputSession" | "controlPlane">;
 
-/** @param by the session that took the right to write, or gave it up; where another has it by now, that stays */
-export function recordConsoleWriter(database: Database, vmId: string, writer: ConsoleWriter | null, by: string): Promise<void> {
+/**
+ * @param by the session that took the right to write, or gave it up, and its token; where another has the right by now, that stays.
+ *   `tokenId` null: its control plane is gone
+ */
+export function recordConsoleWriter(
+  database: Database,
+  vmId: string,
+  writer: ConsoleWriter | null,
+  by: { readonly sessionId: string; readonly tokenId: string | null },
+): Promise<void> {
   return database.transaction(async (tx) => {
     if ((await lockVm(tx.db, vmId)) === null) return;
+    const former = await readConsoleWriter(tx.db, vmId);
     if (writer === null) {
-      const { rowCount } = await tx.db.delete(consoleWriters).where(and(eq(consoleWriters.vmId, vmId), eq(consoleWriters.sessionId, by)));
+      const { rowCount } = await tx.db
+        .delete(consoleWriters)
+        .where(and(eq(consoleWriters.vmId, vmId), eq(consoleWriters.sessionId, by.sessionId)));
       if (rowCount === 0) return;
     } else {
       const granted = { ...writer, grantedAt: sql`now()` };
@@ -23,8 +34,15 @@ export function recordConsoleWriter(database: Database, vmId: string, writer: Co
     tx.emit({
       type: "vm.console.writer.changed",
       vmId,
-      actor: { type: "user", id: by },
-      data: { writer: writer?.sessionId ?? null, by },
+      actor: by.tokenId === null ? { type: "system" } : { type: "user", id: by.tokenId },
+      cause:
+        writer === null ? "released" : former === null ? "granted" : former.inputSession === writer.inputSession ? "resumed" : "takeover",
+      data: {
+        writer: writer?.sessionId ?? null,
+        by: by.sessionId,
+        former: former?.sessionId ?? null,
+        inputSession: writer?.inputSession ?? null,
+      },
     });
   });
 }

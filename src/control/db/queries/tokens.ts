@@ -22,12 +22,16 @@ export function sha256Of(secret: string): string {
   return createHash("sha256").update(secret).digest("hex");
 }
 
-/** @returns the token with this secret, expired ones too; null if there is none, or it was revoked */
-export async function findToken(db: Queryable, secretSha256: string): Promise<TokenRow | null> {
+/** @returns the token with this secret, or this id, expired ones too; null if there is none, or it was revoked */
+export async function findToken(
+  db: Queryable,
+  wanted: { readonly secretSha256: string } | { readonly id: string },
+): Promise<TokenRow | null> {
+  const found = "id" in wanted ? eq(tokens.id, wanted.id) : eq(tokens.secretSha256, wanted.secretSha256);
   const [row] = await db
     .select()
     .from(tokens)
-    .where(and(eq(tokens.secretSha256, secretSha256), isNull(tokens.revokedAt)));
+    .where(and(found, isNull(tokens.revokedAt)));
   return row ?? null;
 }
 

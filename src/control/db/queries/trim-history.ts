@@ -1,4 +1,4 @@
-/** Forgets what has outlived its use: events, audit entries, idempotency records, operations that ended long ago. */
+/** Forgets what has outlived its use: events, audit entries, idempotency records, console tickets and input sessions, operations that ended long ago. */
 import { type SQL, sql } from "drizzle-orm";
 import type { Queryable } from "../database.ts";
 
@@ -12,6 +12,8 @@ export interface Retention {
 
 export async function trimHistory(db: Queryable, { eventDays, auditDays }: Retention): Promise<void> {
   await forget(db, sql`idempotency_records`, sql`expires_at < now()`);
+  await forget(db, sql`console_tickets`, sql`expires_at < now()`);
+  await forget(db, sql`console_input_sessions`, sql`last_used_at < ${daysAgo(30)}`);
   await forget(db, sql`events`, sql`time < ${daysAgo(eventDays)}`);
   await forget(db, sql`audit_entries`, sql`completed_at < ${daysAgo(auditDays)}`);
   await forget(db, sql`operations`, sql`completed_at < ${daysAgo(30)}`);
