@@ -18,7 +18,7 @@ const QUIET_SECONDS = 1;
 /** So many times as long for the first byte of a guest. */
 const BOOT_FACTOR = 30;
 
-type From = NonNullable<AttachOptions["from"]>;
+export type From = NonNullable<AttachOptions["from"]>;
 
 interface Options {
   readonly readOnly?: boolean;
@@ -135,7 +135,7 @@ function notice(shell: Shell, text: string): void {
   note(shell, shell.stdin.isTTY === true ? `\r\n\x1b[2m[understudy: ${text}]\x1b[0m\r` : `[understudy: ${text}]`);
 }
 
-function parseFrom(text: string): From {
+export function parseFrom(text: string): From {
   if (text === "start" || text === "end") return text;
   if (/^tail:\d+$/.test(text)) return text as From;
   if (/^\d+$/.test(text)) return BigInt(text);

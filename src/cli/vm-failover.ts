@@ -10,7 +10,7 @@ interface Options {
   readonly timeout: number;
 }
 
-const FAILOVER_LISTING = {
+export const FAILOVER_LISTING = {
   columns: [
     { title: "ID", value: (failover: Failover) => failover.id },
     { title: "STATE", value: (failover: Failover) => failover.state },

@@ -16,6 +16,15 @@ export type { CreateTokenOptions, Scope, Token } from "./tokens.ts";
 export type { UnderstudyOptions } from "./understudy.ts";
 export { DEFAULT_API_URL, DEFAULT_TOKEN_FILE, Understudy } from "./understudy.ts";
 export type {
+  ConsoleInputAck,
+  ConsoleOutput,
+  ConsoleSessionResource,
+  ConsoleTicket,
+  ReadOutputOptions,
+  TypeOptions,
+} from "./vm-console.ts";
+export { VmConsole } from "./vm-console.ts";
+export type {
   CallOptions,
   CreateVmOptions,
   Failover,

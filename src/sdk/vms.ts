@@ -1,12 +1,12 @@
 /** The VMs of a service: create, get, list, delete; and one VM, a snapshot that is brought up to date with `refresh()`. */
 import type { RawClient, Schemas } from "./client.ts";
 import { unwrap } from "./client.ts";
-import type { AttachOptions, ConsoleDependencies } from "./console-stream.ts";
-import { ConsoleStream } from "./console-stream.ts";
+import type { ConsoleDependencies } from "./console-stream.ts";
 import { WaitTimeoutError } from "./errors.ts";
 import { Operation, type OperationResource } from "./operation.ts";
 import { PagedList } from "./paged-list.ts";
 import { EXTRA_TIMEOUT_HEADER } from "./transport.ts";
+import { VmConsole } from "./vm-console.ts";
 
 export type VmResource = Schemas["Vm"];
 export type Replica = Schemas["Replica"];
@@ -121,14 +121,14 @@ export class Vms {
 }
 
 export class Vm {
-  readonly console: { readonly attach: (options?: AttachOptions) => Promise<ConsoleStream> };
+  readonly console: VmConsole;
   private readonly dependencies: VmDependencies;
   private latest: VmResource;
 
   constructor(dependencies: VmDependencies, resource: VmResource) {
     this.dependencies = dependencies;
     this.latest = resource;
-    this.console = { attach: (options) => ConsoleStream.attach({ ...dependencies.console, vm: this.id }, options) };
+    this.console = new VmConsole(dependencies, resource.id);
   }
 
   get id(): string {

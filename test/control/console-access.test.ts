@@ -7,6 +7,8 @@ import type { ConsoleSession, ConsoleTicket } from "../../src/control/schemas/co
 import type { CreatedToken } from "../../src/control/schemas/token.ts";
 import type { Vm } from "../../src/control/schemas/vm.ts";
 import type { ControlSettings } from "../../src/control/settings.ts";
+import { InputOffsetGapError, PermissionError, Understudy } from "../../src/sdk/index.ts";
+import { CapturedShell, runCli } from "../cli/captured-shell.ts";
 import { ConsoleSocket, ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
 import { TestPostgres } from "./support/database.ts";
 import { makeImageStore } from "./support/image-store.ts";
@@ -335,6 +337,36 @@ describe("output by a call", () => {
     await control.call("POST", "/v1/vms/demo/kill?wait=30");
     expect((await output("from=start&wait=60"))[0]).toBe("last words");
   });
+});
+
+test("the SDK and the CLI read, type, list, end and attach by ticket", async () => {
+  const { console } = await new Understudy({ url: control.url, token: TOKEN }).vms.get("demo");
+  worker.write(vm.id, "0123456789");
+  const first = await console.read({ maxBytes: 4 });
+  expect([Buffer.from(first.data).toString(), first.next]).toEqual(["0123", 4n]);
+  expect((await console.read({ from: 10n })).data).toHaveLength(0);
+  const inputSession = randomUUID();
+  expect(await console.type("ls\n", { inputSession, offset: 0n })).toMatchObject({ inputNext: "3" });
+  await expect(console.type("x", { inputSession, offset: 9n })).rejects.toThrow(InputOffsetGapError);
+
+  const made = await console.ticket();
+  await open(at(`ticket=${made.ticket}`), {}).hello();
+  const attached = await console.attach({ from: "end" });
+  const ended = attached.next().catch((error: unknown) => error);
+  const own = (await console.sessions()).find(({ position, subprotocol }) => position === "10" && subprotocol === V1);
+  expect(await console.sessions()).toHaveLength(2);
+  for (const { id } of await console.sessions()) await console.endSession(id);
+  expect(own).toBeDefined();
+  expect(await ended).toBeInstanceOf(PermissionError);
+
+  const env = { UNDERSTUDY_API_URL: control.url, UNDERSTUDY_TOKEN: TOKEN };
+  expect(await runCli(["vm", "logs", "demo", "--from", "tail:4"], env)).toEqual({ code: 0, stdout: "6789", stderr: "" });
+  const following = new CapturedShell(env);
+  const followed = following.run("vm", "logs", "demo", "-f", "--from", "8");
+  worker.write(vm.id, "abc");
+  await following.shows("89abc");
+  following.abort.abort();
+  expect((await followed).stdout).toBe("89abc");
 });
 
 describe("two control planes", () => {
