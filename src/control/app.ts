@@ -43,6 +43,8 @@ export async function buildApp(control: ControlPlane): Promise<PublicApp> {
     clientErrorHandler: refuseUnreadable,
     bodyLimit: 1024 * 1024,
     forceCloseConnections: "idle",
+    // Fastify's own answer is no problem document: the hook below gives one.
+    return503OnClosing: false,
     genReqId: (request) => {
       const given = request.headers["request-id"];
       return typeof given === "string" && /^[\w.-]{1,64}$/.test(given) ? given : makeId("req", Date.now(), randomBytes(10));
@@ -54,6 +56,8 @@ export async function buildApp(control: ControlPlane): Promise<PublicApp> {
   installBodies(app);
   app.addHook("onRequest", async (request, reply) => {
     reply.header("Request-Id", request.id);
+    if (control.stopping.aborted && request.routeOptions.url !== "/livez")
+      throw new ApiError("shutting_down", "Cannot serve: the control plane is stopping", { details: { retryAfterMs: 1000 } });
   });
   app.addHook("onSend", async (_request, reply) => {
     // A connection that is kept alive would keep the process alive.
@@ -72,7 +76,9 @@ export async function buildApp(control: ControlPlane): Promise<PublicApp> {
     // The hub closes its sockets itself, with a code that says to come back.
     preClose: (done) => done(),
   });
-  const document = (): string => openApiText(describeRoutes(routes));
+  let text: string | null = null;
+  // Every route is there when it is asked for first.
+  const document = (): string => (text ??= openApiText(describeRoutes(routes)));
   await app.register(healthRoutes(control));
   await app.register(documentRoute(document));
   await app.register(async (v1) => {

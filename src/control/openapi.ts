@@ -6,8 +6,11 @@
 import type { RouteOptions } from "fastify";
 import { pathTemplate } from "./api-calls.ts";
 import type { Scope } from "./domain/scopes.ts";
-import { ERROR_TABLE, type ErrorCode } from "./errors/error-codes.ts";
+import { ApiError } from "./errors/api-error.ts";
+import { ERROR_CODES, ERROR_TABLE, type ErrorCode } from "./errors/error-codes.ts";
+import { problemOf } from "./errors/problem.ts";
 import { ConsoleClientMessage, ConsoleServerMessage } from "./schemas/console.ts";
+import { EXAMPLES, MEDIA_EXAMPLES } from "./schemas/examples.ts";
 import { Problem } from "./schemas/problem.ts";
 import { SERVICE_VERSION } from "./version.ts";
 
@@ -41,6 +44,9 @@ const COMMON_ERRORS: readonly ErrorCode[] = ["bad_request", "internal_error", "s
 const AUTHENTICATED_ERRORS: readonly ErrorCode[] = ["unauthenticated", "token_expired", "arbiter_unavailable"];
 
 const SCOPED_ERRORS: readonly ErrorCode[] = ["scope_missing"];
+const INPUT_ERRORS: readonly ErrorCode[] = ["validation_failed"];
+/** A body that is sent where none is wanted is read, too. */
+const BODY_ERRORS: readonly ErrorCode[] = ["malformed_json", "payload_too_large", "unsupported_media_type"];
 
 export function describeRoutes(routes: readonly RouteOptions[]): Json {
   const components = new Components();
@@ -54,7 +60,7 @@ export function describeRoutes(routes: readonly RouteOptions[]): Json {
     const methods = Array.isArray(route.method) ? route.method : [route.method];
     for (const method of methods) {
       if (method === "HEAD") continue;
-      paths[path] = { ...paths[path], [method.toLowerCase()]: describeRoute(route, components) };
+      paths[path] = { ...paths[path], [method.toLowerCase()]: describeRoute(route, method, components) };
     }
   }
   return {
@@ -73,6 +79,10 @@ export function describeRoutes(routes: readonly RouteOptions[]): Json {
         bearer: { type: "http", scheme: "bearer" },
         ticket: { type: "apiKey", in: "query", name: "ticket", description: "Of `POST /v1/vms/{vm}/console/tickets`; good once" },
       },
+      examples: {
+        ...Object.fromEntries(Object.entries(EXAMPLES).map(([name, value]) => [name, { value }])),
+        ...Object.fromEntries(ERROR_CODES.map((code) => [code, problemExample(code)])),
+      },
       schemas: components.sorted(),
     },
   };
@@ -83,13 +93,15 @@ export function openApiText(document: Json): string {
   return `${JSON.stringify(document, null, 2)}\n`;
 }
 
-function describeRoute(route: RouteOptions, components: Components): Json {
+function describeRoute(route: RouteOptions, method: string, components: Components): Json {
   const schema = route.schema ?? {};
   const authenticated = schema.authenticated !== false;
   const codes = [
     ...COMMON_ERRORS,
     ...(authenticated ? AUTHENTICATED_ERRORS : []),
     ...(schema.scope == null ? [] : SCOPED_ERRORS),
+    ...([schema.params, schema.querystring, schema.headers, schema.body].some((part) => part !== undefined) ? INPUT_ERRORS : []),
+    ...(method === "GET" ? [] : BODY_ERRORS),
     ...(schema.errors ?? []),
   ];
   const parameters = [
@@ -116,9 +128,21 @@ function securityOf(scope: Scope, takesTicket = false): readonly Json[] {
 function requestBody(schema: NonNullable<RouteOptions["schema"]>, components: Components): Json {
   const media = schema.bodyMedia ?? ["application/json"];
   const { default: nothing } = schema.body as { readonly default?: unknown };
+  const content = { schema: components.reference(schema.body), ...exampleOf(schema.body) };
+  return { required: nothing === undefined, content: Object.fromEntries(media.map((name) => [name, content])) };
+}
+
+function exampleOf(schema: unknown): { readonly example?: unknown; readonly examples?: Json } {
+  const { $id = "", examples = [] } = schema as { readonly $id?: string; readonly examples?: readonly unknown[] };
+  if (Object.hasOwn(EXAMPLES, $id)) return { examples: { [$id]: { $ref: `#/components/examples/${$id}` } } };
+  return examples.length === 0 ? {} : { example: examples[0] };
+}
+
+function problemExample(code: ErrorCode): Json {
+  const { title } = ERROR_TABLE[code];
   return {
-    required: nothing === undefined,
-    content: Object.fromEntries(media.map((name) => [name, { schema: components.reference(schema.body) }])),
+    summary: title,
+    value: problemOf(new ApiError(code, `Cannot serve the request: ${title}`), "/v1/…", "req_01KJM6Z1Y0A1B2C3D4E5F6G7H8"),
   };
 }
 
@@ -128,9 +152,10 @@ function successes(schema: NonNullable<RouteOptions["schema"]>, components: Comp
     const content: Json = {};
     // Text alone is no JSON.
     if (status !== "101" && (answer as { type?: string }).type !== "string")
-      content["application/json"] = { schema: components.reference(answer) };
+      content["application/json"] = { schema: components.reference(answer), ...exampleOf(answer) };
     for (const [media, description] of Object.entries(schema.otherMedia ?? {})) {
-      content[media] = { schema: { type: "string", description } };
+      const example = MEDIA_EXAMPLES[media];
+      content[media] = { schema: { type: "string", description }, ...(example === undefined ? {} : { example }) };
     }
     const headers = Object.entries(schema.answerHeaders ?? {}).map(([name, description]) => [
       name,
@@ -155,7 +180,12 @@ function failures(codes: readonly ErrorCode[], components: Components): Json {
   for (const [status, list] of [...byStatus].sort(([a], [b]) => a - b)) {
     answers[String(status)] = {
       description: list.map((code) => `\`${code}\`: ${ERROR_TABLE[code].title}`).join(". "),
-      content: { "application/problem+json": { schema: components.reference(Problem) } },
+      content: {
+        "application/problem+json": {
+          schema: { allOf: [components.reference(Problem), { type: "object", properties: { code: { type: "string", enum: list } } }] },
+          examples: Object.fromEntries(list.map((code) => [code, { $ref: `#/components/examples/${code}` }])),
+        },
+      },
     };
   }
   return answers;

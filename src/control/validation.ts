@@ -23,7 +23,26 @@ const compile: FastifySchemaCompiler<TSchema> = ({ schema, httpPart }) => {
   return (input: unknown) => {
     const given = input ?? (schema as { readonly default?: unknown }).default;
     const value: unknown = coerces ? Value.Default(schema, Value.Convert(schema, { ...(input as object) })) : given;
+    const unstorable = unstorableText(value);
+    if (unstorable !== null) return { error: [unstorable] as unknown as Error };
     if (check.Check(value)) return { value };
     return { error: check.Errors(value) as unknown as Error };
   };
 };
+
+/** Text that the database cannot hold: a NUL, or half of a surrogate pair. */
+const UNSTORABLE = /[\0\p{Surrogate}]/u;
+
+/** The first such text in a value, as a validation issue with its place. */
+function unstorableText(value: unknown, instancePath = ""): object | null {
+  if (typeof value === "string") {
+    if (!UNSTORABLE.test(value)) return null;
+    return { keyword: "characters", instancePath, params: {}, message: "it has a NUL or half of a surrogate pair, which no text can have" };
+  }
+  if (typeof value !== "object" || value === null) return null;
+  for (const [name, item] of Object.entries(value)) {
+    const found = unstorableText(name, instancePath) ?? unstorableText(item, `${instancePath}/${name}`);
+    if (found !== null) return found;
+  }
+  return null;
+}

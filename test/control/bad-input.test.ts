@@ -253,6 +253,25 @@ describe("a caller that sends", () => {
     expect(answer).toContain("400 Bad Request");
     expect(JSON.parse(answer.slice(answer.indexOf("{")))).toMatchObject({ code: "bad_request" });
   });
+
+  test.each(["/v1/vms/nobody/console", "/v1/cats", `/v1/vms/${"x".repeat(300)}/console`, "/v1/vms/%zz/console"])(
+    "an upgrade that is refused, to %s, is told so and left",
+    async (path) => {
+      const socket = connect({ port: Number(new URL(control.url).port), host: "127.0.0.1", allowHalfOpen: true });
+      const headers = [
+        "Connection: upgrade",
+        "Upgrade: websocket",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==",
+      ];
+      socket.write(`GET ${path} HTTP/1.1\r\nHost: here\r\nAuthorization: Bearer ${TOKEN}\r\n${headers.join("\r\n")}\r\n\r\n`);
+      let answer = "";
+      // Ends when the service ends the connection: this side does not.
+      for await (const chunk of socket) answer += chunk;
+      expect(answer).toMatch(/^HTTP\/1.1 40[04] /);
+      socket.destroy();
+    },
+  );
 });
 
 describe("health and contract need no token", () => {

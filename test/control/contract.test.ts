@@ -41,14 +41,6 @@ describe("openapi/control-plane.json", () => {
     expect(await committed()).toBe(await declaredOpenApi());
   });
 
-  test("names every operation once, with a summary", async () => {
-    const { paths } = JSON.parse(await committed()) as Document;
-    const operations = Object.values(paths).flatMap((path) => Object.values(path));
-    expect(operations.length).toBeGreaterThan(15);
-    expect(new Set(operations.map((operation) => operation.operationId)).size).toBe(operations.length);
-    for (const operation of operations) expect(operation.summary).not.toBe("");
-  });
-
   test("lists every error code, and none besides", async () => {
     const { components } = JSON.parse(await committed()) as Document;
     expect(components.schemas["ErrorCode"]?.enum).toEqual(ERROR_CODES);
@@ -162,12 +154,4 @@ describe("migrations", () => {
     await expect(migrate(database, MIGRATIONS)).rejects.toMatchObject({ code: "schema_changed" });
     await database.close();
   });
-});
-
-test("every error code is used somewhere", async () => {
-  const { readdir } = await import("node:fs/promises");
-  const folder = fileURLToPath(new URL("../../src/control", import.meta.url));
-  const files = (await readdir(folder, { recursive: true })).filter((name) => name.endsWith(".ts") && !name.endsWith("error-codes.ts"));
-  const text = (await Promise.all(files.map((name) => readFile(`${folder}/${name}`, "utf8")))).join("\n");
-  expect(ERROR_CODES.filter((code) => !new RegExp(`\\b${code}\\b`).test(text))).toEqual([]);
 });

@@ -94,8 +94,11 @@ export function sendProblem(error: ApiError, request: FastifyRequest, reply: Fas
   const problem = problemOf(error, pathOf(request), request.id);
   request.problemCode = error.code;
   reply.header("Request-Id", request.id);
-  // The connection of an upgrade that was refused is not used again.
-  if (request.headers.upgrade !== undefined) reply.header("Connection", "close");
+  // The connection of an upgrade that was refused is not used again; nobody else ends it where no route was found.
+  if (request.headers.upgrade !== undefined) {
+    reply.header("Connection", "close");
+    reply.raw.once("finish", () => request.raw.socket.destroySoon());
+  }
   if (problem.retryAfterMs !== undefined) reply.header("Retry-After", Math.ceil(problem.retryAfterMs / 1000));
   if (error.status === 401) reply.header("WWW-Authenticate", 'Bearer realm="understudy"');
   if (error.code === "upgrade_required") reply.header("Upgrade", "websocket");

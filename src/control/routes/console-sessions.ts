@@ -96,7 +96,10 @@ export const consoleSessionRoutes =
         summary: "End a console session: its connection is closed with 4403",
         description: "Answers with the session as it was. The VM, and the other sessions, go on.",
         tags,
-        params: Type.Object({ ...VmPath.properties, session: Type.String({ minLength: 1, maxLength: 80, description: "Id" }) }),
+        params: Type.Object({
+          ...VmPath.properties,
+          session: Type.String({ minLength: 1, maxLength: 80, description: "Id", examples: ["con_01KJM6Y00B1C2D3E4F5G6H7J8K"] }),
+        }),
         response: { 200: ConsoleSession },
         errors: ["vm_not_found", "vm_deleted", "console_session_not_found"],
       },

@@ -19,6 +19,8 @@ import { U64 } from "../schemas/scalars.ts";
 import { VmPath } from "./parameters.ts";
 
 const BATCH = 200;
+/** Of the column that numbers them. */
+const SEQ_MAX = 2n ** 63n - 1n;
 const tags = ["events"];
 
 const Query = {
@@ -176,7 +178,8 @@ function drained(raw: FastifyReply["raw"], signal: AbortSignal): Promise<void> {
 
 function readCursor(text: string | undefined): bigint | null {
   if (text === undefined || text === "") return null;
-  if (!/^(0|[1-9][0-9]{0,18})$/.test(text)) throw invalidField("/header/last-event-id", "bad_format", "an event number is wanted");
+  if (!/^(0|[1-9][0-9]{0,18})$/.test(text) || BigInt(text) > SEQ_MAX)
+    throw invalidField("/header/last-event-id", "bad_format", "an event number is wanted");
   return BigInt(text);
 }
 

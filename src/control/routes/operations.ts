@@ -17,7 +17,9 @@ import { readPageToken, writePageToken } from "./page-token.ts";
 import { IdempotencyHeader, PageQuery, WaitQuery } from "./parameters.ts";
 import { waitForOperation } from "./wait-for-operation.ts";
 
-const OperationPath = Type.Object({ operation: Type.String({ minLength: 1, maxLength: 80 }) });
+const OperationPath = Type.Object({
+  operation: Type.String({ minLength: 1, maxLength: 80, description: "Id", examples: ["op_01KJM6Z1Y2X3W4V5T6S7R8Q9P0"] }),
+});
 
 export const operationRoutes =
   (control: ControlPlane): FastifyPluginAsyncTypebox =>

@@ -1,8 +1,10 @@
 /** Path, query and header parameters that several routes take. */
 import { Type } from "typebox";
 
-export const VmPath = Type.Object({ vm: Type.String({ minLength: 1, maxLength: 80, description: "Id or name" }) });
-export const WorkerPath = Type.Object({ worker: Type.String({ minLength: 1, maxLength: 80, description: "Id or name" }) });
+export const VmPath = Type.Object({ vm: Type.String({ minLength: 1, maxLength: 80, description: "Id or name", examples: ["web"] }) });
+export const WorkerPath = Type.Object({
+  worker: Type.String({ minLength: 1, maxLength: 80, description: "Id or name", examples: ["worker-1"] }),
+});
 
 export const WaitQuery = {
   wait: Type.Optional(Type.Integer({ minimum: 0, maximum: 60, description: "Seconds to wait for the operation's end" })),

@@ -55,7 +55,9 @@ export const documentRoute =
         summary: "This contract",
         tags,
         authenticated: false,
-        response: { 200: Type.Unsafe<string>({ type: "object" }) },
+        response: {
+          200: Type.Unsafe<string>({ type: "object", examples: [{ openapi: "3.1.0", info: { title: "Understudy" }, paths: {} }] }),
+        },
       },
       handler: async (_request, reply) => {
         reply.type("application/json").serializer(String);

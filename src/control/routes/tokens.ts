@@ -91,7 +91,9 @@ export const tokenRoutes =
         description: "Answers with the token as it was; a second call is the same.",
         tags,
         scope: "tokens:write",
-        params: Type.Object({ token: Type.String({ minLength: 1, maxLength: 80, description: "Id" }) }),
+        params: Type.Object({
+          token: Type.String({ minLength: 1, maxLength: 80, description: "Id", examples: ["tok_01KJM700B1C2D3E4F5G6H7J8K9"] }),
+        }),
         response: { 200: Token },
         errors: ["token_not_found"],
       },

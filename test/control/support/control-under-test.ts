@@ -197,11 +197,16 @@ export class ControlUnderTest {
     return socket;
   }
 
+  /** As the first step of a stop: the listeners are still there. */
+  beginStopping(): void {
+    this.created.beginStopping();
+  }
+
   /** As a stop of the process: its workers and their replicas go on. */
   async stopButWorkers(): Promise<void> {
     if (this.stopped) return;
     this.stopped = true;
-    this.created.beginStopping();
+    this.beginStopping();
     for (const app of this.apps) await app.close();
     await this.created.close();
   }

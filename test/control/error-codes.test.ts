@@ -1,0 +1,240 @@
+/**
+ * Every error code of the public table, raised through HTTP or the console's socket.
+ *
+ * `RAISED` has a way to each code: the compiler refuses a table that lacks one, or has one that is not of the contract. That no
+ * answer has a code beside the list is what `ApiError`'s type says, and what `openapi-walk.test.ts` asks of every answer.
+ */
+import { rm, writeFile } from "node:fs/promises";
+import pg from "pg";
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { ERROR_CODES, ERROR_TABLE, type ErrorCode } from "../../src/control/errors/error-codes.ts";
+import type { Problem } from "../../src/control/schemas/problem.ts";
+import type { Vm } from "../../src/control/schemas/vm.ts";
+import type { ControlSettings } from "../../src/control/settings.ts";
+import { ConsoleSocket, ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
+import { TestPostgres } from "./support/database.ts";
+import { PostgresProxy } from "./support/postgres-proxy.ts";
+
+let postgres: TestPostgres;
+/** With two workers, and the protected VM "demo". */
+let control: ControlUnderTest;
+const closers: (() => unknown)[] = [];
+
+beforeAll(async () => {
+  postgres = await TestPostgres.start();
+  control = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
+  await control.join("one");
+  await control.join("two");
+  await control.protectedVm("demo");
+});
+afterAll(async () => {
+  for (const close of closers.reverse()) await close();
+  await control.close();
+  await postgres.stop();
+});
+
+/** A refusal by HTTP, or by the close frame of a console. */
+type Refusal =
+  | { readonly by: "http"; readonly status: number; readonly problem: Problem }
+  | { readonly by: "close"; readonly code: number; readonly reason: string };
+
+async function refused(
+  method: string,
+  path: string,
+  body?: unknown,
+  headers: Record<string, string> = {},
+  at: ControlUnderTest = control,
+): Promise<Refusal> {
+  const { status, body: problem } = await at.call<Problem>(method, path, body, headers);
+  return { by: "http", status, problem };
+}
+
+/** An upgrade that is refused before it. */
+async function refusedUpgrade(vm: string, query = "", headers: Record<string, string> = {}, at = control): Promise<Refusal> {
+  const socket = new ConsoleSocket(`${at.url.replace("http", "ws")}/v1/vms/${vm}/console${query}`, {
+    authorization: `Bearer ${TOKEN}`,
+    ...headers,
+  });
+  closers.push(() => socket.terminate());
+  const { status, body } = await socket.until(() => socket.refusal);
+  return { by: "http", status, problem: body as unknown as Problem };
+}
+
+async function closedWith(socket: ConsoleSocket): Promise<Refusal> {
+  return { by: "close", ...(await socket.until(() => socket.closed)) };
+}
+
+/** A control plane that may be spoilt. */
+async function anotherControl(connection?: pg.PoolConfig, settings: Partial<ControlSettings> = {}): Promise<ControlUnderTest> {
+  const another = await ControlUnderTest.start({ connection: connection ?? (await postgres.newDatabase()), settings });
+  closers.push(() => another.close());
+  return another;
+}
+
+async function inDatabase(sql: string, parameters: readonly unknown[] = []): Promise<pg.Client> {
+  const client = new pg.Client(control.connection);
+  await client.connect();
+  closers.push(() => client.end());
+  await client.query("BEGIN");
+  await client.query(sql, [...parameters]);
+  return client;
+}
+
+const vm = { spec: { image: "debian" } };
+/** As a bearer token, with this scope alone. */
+async function tokenWith(scope: string): Promise<{ id: string; headers: Record<string, string> }> {
+  const { body } = await control.call<{ token: { id: string }; secret: string }>("POST", "/v1/tokens", { name: scope, scopes: [scope] });
+  return { id: body.token.id, headers: { authorization: `Bearer ${body.secret}` } };
+}
+
+const RAISED: Readonly<Record<ErrorCode, () => Promise<Refusal>>> = {
+  malformed_json: () => refused("POST", "/v1/vms", "{"),
+  bad_request: () => refused("GET", "/v1/vms/%zz"),
+  bad_page_token: () => refused("GET", `/v1/vms?pageToken=${Buffer.from('["2026-02-31 00:00:00+00","vm_1"]').toString("base64url")}`),
+  bad_idempotency_key: () => refused("POST", "/v1/vms", vm, { "idempotency-key": "a b" }),
+  unauthenticated: () => refused("GET", "/v1/vms", undefined, { authorization: "Bearer ust_nobodys" }),
+  token_expired: async () => {
+    const { id, headers } = await tokenWith("vms:read");
+    const client = await inDatabase("UPDATE tokens SET expires_at = now() - interval '1 minute' WHERE id = $1", [id]);
+    await client.query("COMMIT");
+    return refused("GET", "/v1/vms", undefined, headers);
+  },
+  scope_missing: async () => refused("POST", "/v1/vms", vm, (await tokenWith("vms:read")).headers),
+  origin_not_allowed: () => refusedUpgrade("demo", "", { origin: "https://elsewhere.example" }),
+  not_found: () => refused("GET", "/v1/cats"),
+  vm_not_found: () => refused("GET", "/v1/vms/nobody"),
+  worker_not_found: () => refused("GET", "/v1/workers/nobody"),
+  image_not_found: () => refused("POST", "/v1/vms", { spec: { image: "plan9" } }),
+  operation_not_found: () => refused("GET", "/v1/operations/op_nothing"),
+  token_not_found: () => refused("DELETE", "/v1/tokens/tok_nobodys"),
+  console_session_not_found: () => refused("DELETE", "/v1/vms/demo/console/sessions/con_nobodys"),
+  vm_deleted: async () => {
+    const { id } = await control.createVm("gone", "none");
+    await control.call("DELETE", `/v1/vms/${id}?wait=60`);
+    return refused("GET", `/v1/vms/${id}`);
+  },
+  event_cursor_expired: async () => {
+    const another = await anotherControl();
+    await another.createVm("a", "none");
+    await another.parts.database.db.execute("DELETE FROM events WHERE seq < (SELECT max(seq) FROM events)");
+    return refused("GET", "/v1/events?after=0", undefined, {}, another);
+  },
+  invalid_state: () => refused("PATCH", "/v1/vms/demo", { spec: { cmdline: "of another guest" } }),
+  name_taken: () => refused("POST", "/v1/vms", { name: "demo", ...vm }),
+  operation_in_progress: async () => {
+    await control.createVm("promoted");
+    const { id, status } = await control.waitFor("promoted", "protected");
+    const backup = status.replicas.find(({ role }) => role === "backup");
+    // The order to promote arrives at nobody: the failover goes on.
+    control.workers.find(({ workerId }) => workerId === backup?.worker)?.reports.delete(backup?.id ?? "");
+    await control.call("POST", `/v1/vms/${id}/failover`, { mode: "planned" });
+    return refused("POST", `/v1/vms/${id}/pause`);
+  },
+  idempotency_in_progress: async () => {
+    const { body } = await control.get<{ token: { id: string } }>("/v1/whoami");
+    await inDatabase("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", [JSON.stringify([body.token.id, "POST /v1/vms", "running"])]);
+    return refused("POST", "/v1/vms", vm, { "idempotency-key": "running" });
+  },
+  not_protected: async () => {
+    await control.createVm("alone", "none");
+    await control.waitFor("alone", "running");
+    return refused("POST", "/v1/vms/alone/failover", { mode: "planned" });
+  },
+  term_mismatch: () => refused("POST", "/v1/vms/demo/failover", { mode: "planned", expectedTerm: 999 }),
+  console_writer_busy: async () => {
+    const writer = await control.attach("demo", { mode: "write" });
+    const refusal = await refusedUpgrade("demo", "?mode=write");
+    writer.terminate();
+    return refusal;
+  },
+  input_session_expired: async () => {
+    await control.createVm("forgetful", "none");
+    const { id } = await control.waitFor("forgetful", "running");
+    const writer = await control.attach("forgetful", { mode: "write" });
+    writer.type("typed");
+    await writer.message("ack", (ack) => ack["inputNext"] === "5");
+    control.guests.get(id)?.sessions.clear();
+    const worker = control.workers.find(({ reports }) => [...reports.values()].some((report) => report.vmId === id));
+    worker?.kill();
+    await worker?.reconnect();
+    return closedWith(writer);
+  },
+  input_offset_gap: async () => {
+    const writer = await control.attach("demo", { mode: "write", takeover: "true" });
+    writer.input(10n, "behind a hole");
+    return closedWith(writer);
+  },
+  wait_target_unreachable: async () => {
+    const { id } = await control.createVm("bare", "none");
+    return refused("GET", `/v1/vms/${id}/wait?for=protected`);
+  },
+  worker_not_drained: () => refused("DELETE", "/v1/workers/one"),
+  etag_mismatch: () => refused("PATCH", "/v1/vms/demo", { labels: { a: "b" } }, { "if-match": '"g99"' }),
+  payload_too_large: () => refused("POST", "/v1/vms", { ...vm, labels: { a: "x".repeat(1_100_000) } }),
+  unsupported_media_type: () => refused("POST", "/v1/vms", "<vm/>", { "content-type": "application/xml" }),
+  upgrade_required: () => refused("GET", "/v1/vms/demo/console"),
+  validation_failed: () => refused("POST", "/v1/vms", { ...vm, name: "a\0b" }),
+  idempotency_key_reused: async () => {
+    await control.call("POST", "/v1/vms", vm, { "idempotency-key": "used" });
+    return refused("POST", "/v1/vms", { ...vm, labels: { other: "" } }, { "idempotency-key": "used" });
+  },
+  quota_exceeded: async () => {
+    const another = await anotherControl(undefined, { consoleSessionsMax: 0 });
+    await another.createVm("full", "none");
+    return refusedUpgrade("full", "", {}, another);
+  },
+  internal_error: async () => {
+    const another = await anotherControl();
+    await another.parts.database.db.execute("ALTER TABLE operations RENAME TO somewhere_else");
+    return refused("GET", "/v1/operations", undefined, {}, another);
+  },
+  arbiter_unavailable: async () => {
+    const proxy = await PostgresProxy.start(await postgres.newDatabase());
+    const another = await anotherControl({ connectionString: proxy.url });
+    proxy.close();
+    return refused("GET", "/v1/vms", undefined, {}, another);
+  },
+  image_store_error: async () => {
+    const another = await anotherControl();
+    await rm(another.images.dir, { recursive: true });
+    await writeFile(another.images.dir, "a file where a folder was");
+    return refused("POST", "/v1/vms", vm, {}, another);
+  },
+  shutting_down: async () => {
+    const another = await anotherControl();
+    another.beginStopping();
+    return refused("GET", "/v1/vms", undefined, {}, another);
+  },
+  worker_timeout: async () => {
+    await control.join("three", { memoryMiB: 64_000 });
+    const { id } = await control.createVm("silent", "none");
+    await control.waitFor(id, "running");
+    const { body } = await control.get<Vm>(`/v1/vms/${id}`);
+    const worker = control.workers.find(({ workerId }) => workerId === body.status.replicas[0]?.worker);
+    worker?.pause();
+    const refusal = await refusedUpgrade(id);
+    worker?.resume();
+    return refusal;
+  },
+};
+
+/** What a console says of these by its close code. */
+const CLOSE_CODE = 4409;
+
+describe("the table of error codes", () => {
+  test("is the list of the document", () => {
+    expect(Object.keys(RAISED).sort()).toEqual(ERROR_CODES);
+  });
+
+  test.each(Object.entries(RAISED) as [ErrorCode, () => Promise<Refusal>][])("%s is raised", async (code, raise) => {
+    const refusal = await raise();
+    if (refusal.by === "close") {
+      expect(refusal).toMatchObject({ code: CLOSE_CODE, reason: expect.stringMatching(new RegExp(`^${code}: `)) as string });
+      return;
+    }
+    const { status, title } = ERROR_TABLE[code];
+    expect(refusal.problem).toMatchObject({ code, status, title, type: `/docs/errors#${code}` });
+    expect(refusal.problem.detail).toMatch(/^Cannot /);
+    expect(refusal.status).toBe(status);
+  });
+});
