@@ -9,6 +9,7 @@ interface Options {
   readonly follow?: boolean;
   readonly type: readonly string[];
   readonly vm?: string;
+  readonly selector?: string;
   readonly after?: string;
 }
 
@@ -24,6 +25,7 @@ export function addEvents(program: Command, shell: Shell): void {
       [],
     )
     .option("--vm <vm>", "only of this VM, id or name")
+    .option("-l, --selector <labels>", "only of VMs that have labels now: env=prod,tier!=db,owner,!retired")
     .option("--after <seq>", "only what came behind this sequence number (default: with -f from now, else from the oldest)")
     .addOption(outputOption())
     .action(async (options: Options, command: Command) => {
@@ -32,6 +34,7 @@ export function addEvents(program: Command, shell: Shell): void {
       const filters = {
         types: options.type,
         ...(options.vm === undefined ? {} : { vm: options.vm }),
+        ...(options.selector === undefined ? {} : { labelSelector: options.selector }),
         ...(options.after === undefined ? {} : { after: options.after }),
         signal: shell.signal,
       };
@@ -58,6 +61,7 @@ function eventLine(event: UnderstudyEvent, format: Format): string {
     event.vmId,
     event.term === null || event.term === undefined ? null : `term=${event.term}`,
   ];
+  if (event.actor?.type === "user") parts.push(`by=${event.actor.name ?? event.actor.id}`);
   if (event.cause !== null && event.cause !== undefined) parts.push(`cause=${event.cause}`);
   for (const [key, value] of Object.entries(event.data ?? {})) {
     parts.push(`${key}=${typeof value === "string" ? value : JSON.stringify(value)}`);

@@ -4,6 +4,7 @@ import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { AuditTrail } from "./audit-trail.ts";
 import type { ApiCall } from "./domain/api-call.ts";
 import { makeId } from "./domain/ids.ts";
+import { continueTrace, traceIdOf } from "./domain/trace-context.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -19,9 +20,12 @@ export function installApiCalls(app: FastifyInstance, audit: AuditTrail): void {
   app.decorateRequest("audited", false);
   app.addHook("onRequest", async (request, reply) => {
     const { url = "", schema, method } = request.routeOptions;
+    const traceparent = continueTrace(request.headers["traceparent"] as string | undefined, randomBytes(24));
+    request.log = request.log.child({ traceId: traceIdOf(traceparent) });
     request.apiCall = {
       id: makeId("aud", Date.now(), randomBytes(10)),
       requestId: request.id,
+      traceparent,
       method: String(method),
       route: pathTemplate(url),
       operation: schema?.operationId ?? "",
@@ -40,7 +44,11 @@ export function completeCall(audit: AuditTrail, request: FastifyRequest, status:
   if (request.audited) return;
   request.audited = true;
   const durationMs = performance.now() - request.apiCall.startedMs;
-  audit.complete(request.apiCall, { status, code: request.problemCode, durationMs });
+  const { method, operation, resource, token } = request.apiCall;
+  const { problemCode: code } = request;
+  audit.complete(request.apiCall, { status, code, durationMs });
+  const level = method === "GET" || method === "HEAD" ? "debug" : "info";
+  request.log[level]({ operation, resource, tokenId: token?.id, status, code, durationMs }, "call answered");
 }
 
 /** `/v1/vms/:vm` as the API's document has it: `/v1/vms/{vm}`. */

@@ -38,7 +38,7 @@ export interface PublicApp {
 export async function buildApp(control: ControlPlane): Promise<PublicApp> {
   const app = Fastify({
     loggerInstance: control.log as FastifyBaseLogger,
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "requestId" }),
     frameworkErrors: (error, request, reply) => void sendProblem(toApiError(error, request), request, reply),
     clientErrorHandler: refuseUnreadable,
     bodyLimit: 1024 * 1024,

@@ -14,7 +14,7 @@ const DIGEST = /^sha256:[0-9a-f]{64}$/;
 export async function buildInternalApp(control: ControlPlane, joinToken: string): Promise<FastifyInstance> {
   const app = Fastify({
     loggerInstance: control.log as FastifyBaseLogger,
-    logController: new LogController({ disableRequestLogging: true }),
+    logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "requestId" }),
     clientErrorHandler: refuseUnreadable,
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 200 },

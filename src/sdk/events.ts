@@ -25,6 +25,10 @@ export interface UnderstudyEvent {
   readonly vmId?: string | null;
   readonly term?: string | number | null;
   readonly cause?: string | null;
+  /** Who brought it about, by token or worker. */
+  readonly actor?: { readonly type: string; readonly id?: string; readonly name?: string };
+  readonly operationId?: string | null;
+  readonly requestId?: string | null;
   readonly data?: Readonly<Record<string, unknown>>;
   readonly [extension: string]: unknown;
 }
@@ -40,6 +44,8 @@ export interface WatchOptions {
   readonly types?: readonly string[];
   /** Id or name of a VM. */
   readonly vm?: string;
+  /** Only of VMs that have such labels now: `env=prod,tier!=db`. */
+  readonly labelSelector?: string;
   /** Only events behind this sequence number. Default: from now on. */
   readonly after?: string | bigint;
   readonly signal?: AbortSignal;
@@ -122,10 +128,11 @@ export class Events {
     return response.body;
   }
 
-  private address(options: Pick<WatchOptions, "types" | "vm">, cursor: string | null): string {
+  private address(options: Pick<WatchOptions, "types" | "vm" | "labelSelector">, cursor: string | null): string {
     const url = new URL(`${this.transport.url}/v1/events`);
     if (options.types !== undefined && options.types.length > 0) url.searchParams.set("types", options.types.join(","));
     if (options.vm !== undefined) url.searchParams.set("vm", options.vm);
+    if (options.labelSelector !== undefined) url.searchParams.set("labelSelector", options.labelSelector);
     if (cursor !== null) url.searchParams.set("after", cursor);
     return url.href;
   }

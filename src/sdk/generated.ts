@@ -1008,8 +1008,11 @@ export interface components {
         /** @enum {string} */
         ErrorCode: "arbiter_unavailable" | "bad_idempotency_key" | "bad_page_token" | "bad_request" | "console_session_not_found" | "console_writer_busy" | "etag_mismatch" | "event_cursor_expired" | "idempotency_in_progress" | "idempotency_key_reused" | "image_not_found" | "image_store_error" | "input_offset_gap" | "input_session_expired" | "internal_error" | "invalid_state" | "malformed_json" | "name_taken" | "not_found" | "not_protected" | "operation_in_progress" | "operation_not_found" | "origin_not_allowed" | "payload_too_large" | "quota_exceeded" | "scope_missing" | "shutting_down" | "term_mismatch" | "token_expired" | "token_not_found" | "unauthenticated" | "unsupported_media_type" | "upgrade_required" | "validation_failed" | "vm_deleted" | "vm_not_found" | "wait_target_unreachable" | "worker_not_drained" | "worker_not_found" | "worker_timeout";
         Event: {
+            /** @description Who brought it about */
             actor: {
+                /** @description Of the token that the user showed, or of the worker */
                 id?: string;
+                name?: string;
                 /** @enum {string} */
                 type: "system" | "user" | "worker";
             };
@@ -1804,6 +1807,8 @@ export interface operations {
             query?: {
                 /** @description Unsigned 64-bit number as a decimal string */
                 after?: string;
+                /** @description Only what has these labels: `env=prod,tier!=db,owner,!retired`, all of them; `!=` holds also where there is none */
+                labelSelector?: string;
                 /** @description JSON only */
                 pageSize?: number;
                 /** @description Comma-separated; `vm.failover.*` stands for all that begin so */

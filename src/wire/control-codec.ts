@@ -18,7 +18,7 @@ export function decodeWorkerMessage(text: string): WorkerMessage {
 
 /** @throws {UnderstudyError} `malformed_message` */
 export function decodeControlMessage(text: string): ControlMessage {
-  return decode(text, CONTROL_MESSAGES) as ControlMessage;
+  return decode(text, CONTROL_MESSAGE) as ControlMessage;
 }
 
 /** Throws unless `value` is what is wanted; `at` is the path to it. */
@@ -237,6 +237,13 @@ const CONTROL_MESSAGES = union("type", {
   consoleUnsubscribe: object({ subscription: natural }),
   consoleSession: object({ subscription: natural, inputSession: uuid }),
 });
+
+const origin = object({ origin: optional(object({ requestId: string, traceparent: string })) });
+
+const CONTROL_MESSAGE: Check = (value, at) => {
+  CONTROL_MESSAGES(value, at);
+  origin(value, at);
+};
 
 function decode(json: string, check: Check): unknown {
   let value: unknown;

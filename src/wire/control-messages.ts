@@ -214,7 +214,17 @@ export interface ReplicaSpec {
   readonly consoleBase: U64String;
 }
 
-export type ControlMessage =
+/** The call of the API that an order comes from: what a worker's log is searched for. */
+export interface CallOrigin {
+  readonly requestId: string;
+  /** W3C trace context. */
+  readonly traceparent: string;
+}
+
+/** `origin`: on orders alone, and only where one call is behind them. */
+export type ControlMessage = ControlMessageBody & { readonly origin?: CallOrigin };
+
+type ControlMessageBody =
   | { readonly type: "welcome"; readonly workerId: string }
   /** The control plane will not have this worker; it closes the socket after this. */
   | { readonly type: "refused"; readonly code: string; readonly message: string }

@@ -72,6 +72,8 @@ export class Worker {
   private loggingAddress: NetworkAddress;
   private readonly flipBits: FlippedBit[];
   private reportTimer: NodeJS.Timeout | undefined;
+  /** As the control planes know this worker; null: not joined yet. */
+  private workerId: string | null = null;
 
   constructor(private readonly options: WorkerOptions) {
     const { settings, log } = options;
@@ -89,6 +91,8 @@ export class Worker {
       joinToken: settings.joinToken,
       hello: () => this.hello(),
       onWelcome: (channel, workerId, url) => {
+        if (this.workerId !== workerId) log.setBindings({ workerId });
+        this.workerId = workerId;
         log.info({ workerId }, `joined the control plane at ${url} as ${workerId}`);
         this.consoles.set(channel, new ConsoleRelay(channel, (replicaId) => this.replicas.get(replicaId)?.driver));
         this.arbiter.askAgain();
@@ -154,6 +158,7 @@ export class Worker {
 
   private receive(channel: ControlChannel, message: ControlMessage): void {
     const consoles = this.consoles.get(channel);
+    this.logOrigin(message);
     switch (message.type) {
       case "createReplica":
         this.createReplica(message);
@@ -196,6 +201,15 @@ export class Worker {
       default:
         unreachable(message);
     }
+  }
+
+  /** An order that a call of the API has set going is found in this log by that call. */
+  private logOrigin(message: ControlMessage): void {
+    if (message.origin === undefined || !("replicaId" in message)) return;
+    const { type, replicaId, origin } = message;
+    const vmId = this.replicas.get(replicaId)?.order.vmId ?? ("vmId" in message ? message.vmId : undefined);
+    const { requestId, traceparent } = origin;
+    this.options.log.info({ requestId, traceId: traceparent.split("-")[1], vmId, replicaId, order: type }, `order of a call: ${type}`);
   }
 
   private receiveConsoleFrame(channel: ControlChannel, data: Uint8Array): void {

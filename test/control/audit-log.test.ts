@@ -112,7 +112,7 @@ describe("an entry", () => {
     const { database } = control.parts;
     const call = apiCall("aud_begun");
     await database.transaction(async (tx) => {
-      tx.emit({ type: "token.created" });
+      tx.emit({ type: "token.created", cause: "user_action" });
     }, call);
     const open = await database.query("SELECT id, completed_at FROM audit_entries", []);
     expect(open.rows).toEqual([{ id: "aud_begun", completed_at: null }]);
@@ -224,6 +224,7 @@ function apiCall(id: string): ApiCall {
   return {
     id,
     requestId: `req_of_${id}`,
+    traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
     method: "GET",
     route: "/v1/vms",
     operation: "listVms",

@@ -24,6 +24,7 @@ async function attached(): Promise<{ client: ConsoleClient; near: WebSocket; far
   const call = {
     id: "aud_1",
     requestId: "req_1",
+    traceparent: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01",
     method: "GET",
     route: "",
     operation: "",

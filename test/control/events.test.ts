@@ -1,6 +1,7 @@
 /** Events: their order, their pages, and streams that are resumed without a hole or a repeat. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Event } from "../../src/control/schemas/event.ts";
+import { Understudy } from "../../src/sdk/index.ts";
 import { ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
 import { TestPostgres } from "./support/database.ts";
 
@@ -118,6 +119,54 @@ describe("a stream", () => {
     await stream.close();
   });
 
+  test("of labelled VMs has no other's events", async () => {
+    const { status, body } = await control.get<{ code: string }>("/v1/events?labelSelector=%3D");
+    expect([status, body.code]).toEqual([422, "validation_failed"]);
+    await control.createVm("a");
+    await control.createVm("b");
+    await control.call("PATCH", "/v1/vms/a", { labels: { tier: "web", env: "prod" } });
+    const stream = await Stream.open("/v1/events?after=0&types=vm.*&labelSelector=tier%3Dweb,env!%3Dtest");
+    await control.call("PATCH", "/v1/vms/b", { labels: { tier: "web", env: "test" } });
+    await control.call("DELETE", "/v1/vms/a");
+    await stream.until(() => stream.types.includes("vm.deleted"));
+    expect(stream.types.slice(0, 2)).toEqual(["vm.created", "vm.spec.changed"]);
+    expect(new Set(stream.messages.filter(({ event }) => event !== "bookmark").map(({ data }) => data.vmId)).size).toBe(1);
+    await stream.close();
+  });
+
+  test("that lets others' events pass says so in its bookmarks: its cursor does not expire while it is quiet", async () => {
+    const stream = await Stream.open("/v1/events?types=vm.deleted");
+    await stream.until((messages) => messages.length > 0);
+    const begin = BigInt(stream.messages[0]?.id ?? "0");
+    await control.createVm("a");
+    await stream.until((messages) => BigInt(messages.at(-1)?.id ?? "0") > begin);
+    const cursor = stream.messages.at(-1)?.id as string;
+    await stream.close();
+    await control.parts.database.db.execute(`DELETE FROM events WHERE seq <= ${cursor}`);
+    const resumed = await Stream.open("/v1/events?types=vm.deleted", { "last-event-id": cursor });
+    await control.call("DELETE", "/v1/vms/a");
+    await resumed.until(() => resumed.types.includes("vm.deleted"));
+    await resumed.close();
+  });
+
+  test("whose cursor has expired is refused as 410; the SDK says resync, and goes on with what is held", async () => {
+    for (const name of ["a", "b", "c"]) await control.createVm(name);
+    await control.parts.database.db.execute("DELETE FROM events WHERE seq < 4");
+    const headers = { authorization: `Bearer ${TOKEN}`, accept: "text/event-stream" };
+    const refused = await fetch(`${control.url}/v1/events`, { headers: { ...headers, "last-event-id": "1" } });
+    const problem = (await refused.json()) as { code: string; oldest: string };
+    expect([refused.status, problem.code]).toEqual([410, "event_cursor_expired"]);
+    const sdk = new Understudy({ url: control.url, token: TOKEN });
+    const seen: string[] = [];
+    for await (const event of sdk.events.watch({ after: 1n })) {
+      seen.push(event.type, event.seq);
+      if (event.type !== "resync") break;
+      expect(await sdk.vms.list().all()).toHaveLength(3);
+    }
+    expect(seen[0]).toBe("resync");
+    expect(seen[3]).toBe(problem.oldest);
+  });
+
   test("ends when the control plane stops", async () => {
     const stream = await Stream.open("/v1/events");
     await control.stopButWorkers();
@@ -162,6 +211,53 @@ describe("a page", () => {
     const { status: fine } = await control.get(`/v1/events?after=${BigInt(oldest.seq) - 1n}`);
     expect(fine).toBe(200);
   });
+});
+
+test("every event says why it happened and who brought it about; those of a call's work, by which call", async () => {
+  await control.join("one");
+  await control.join("two");
+  await control.join("three");
+  const { body: vm } = await control.call<{ id: string }>(
+    "POST",
+    "/v1/vms",
+    { name: "a", spec: { image: "debian" } },
+    { "request-id": "create" },
+  );
+  await control.waitFor("a", "protected");
+  const asked = async (id: string, method: string, path: string, body?: unknown) => {
+    const { status } = await control.call(method, path, body, { "request-id": id });
+    expect([id, status]).toEqual([id, status < 300 ? status : 202]);
+  };
+  await asked("failover", "POST", "/v1/vms/a/failover?wait=60", { mode: "planned" });
+  await asked("label", "PATCH", "/v1/vms/a", { labels: { tier: "web" } });
+  await asked("cordon", "POST", "/v1/workers/three/cordon");
+  await asked("stop", "POST", "/v1/vms/a/stop?wait=60", { graceMs: 10 });
+  await asked("drain", "POST", "/v1/workers/one/drain?wait=60", {});
+  await asked("delete", "DELETE", "/v1/vms/a?wait=60");
+  const { body } = await control.get<{ items: Event[] }>("/v1/events?pageSize=1000");
+  for (const event of body.items) {
+    expect(event.cause, event.type).toMatch(/^[a-z_]+$/);
+    if (event.actor.type === "system") expect(Object.keys(event.actor)).toEqual(["type"]);
+    else expect(event.actor, event.type).toMatchObject({ id: expect.stringMatching(/^(tok|wrk)_/), name: expect.any(String) });
+    if (event.actor.type === "user") expect(event, event.type).toMatchObject({ cause: "user_action", requestId: expect.any(String) });
+    if (event.operationId !== null) expect(event.requestId, `${event.type} of an operation`).not.toBeNull();
+  }
+  const of = (requestId: string) => body.items.filter((event) => event.requestId === requestId);
+  expect(of("create").map(({ type, actor }) => `${type} ${actor.type}`)).toEqual([
+    "vm.created user",
+    "vm.state.changed system",
+    "vm.state.changed system",
+    "operation.updated system",
+  ]);
+  expect(of("failover").map(({ type }) => type)).toEqual([
+    "operation.updated",
+    "vm.failover.started",
+    "vm.failover.completed",
+    "operation.updated",
+  ]);
+  expect(new Set(of("delete").map(({ vmId }) => vmId))).toEqual(new Set([vm.id]));
+  expect(of("label")).toMatchObject([{ type: "vm.spec.changed", actor: { type: "user", name: "test" } }]);
+  expect(of("drain").map(({ type }) => type)).toContain("worker.drain.completed");
 });
 
 test("numbers are in the order of commits: who has seen N has seen all below", async () => {

@@ -293,7 +293,7 @@ export class ConsoleHub {
       switch (event.type) {
         case "vm.state.changed":
           console.state = data["state"] as unknown as VmState;
-          console.broadcast({ type: "state", state: console.state, reason: event.cause ?? null });
+          console.broadcast({ type: "state", state: console.state, reason: (data["reason"] ?? null) as string | null });
           if (console.state === "provisioning") console.beginGuest(event.term ?? 0n);
           // A guest that ended itself says so on its console, after all that it wrote.
           else if ((console.state === "stopped" || console.state === "failed") && !event.cause?.startsWith("guest_"))

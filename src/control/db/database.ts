@@ -20,6 +20,8 @@ export type Queryable = NodePgDatabase<Record<string, never>>;
 
 export interface Transaction {
   readonly db: Queryable;
+  /** By which it was asked for; null: by the control plane itself, or a worker. */
+  readonly call: ApiCall | null;
   /** Written as the last statement of the transaction, in the order of the calls. */
   emit(event: EventDraft): void;
 }
@@ -114,7 +116,7 @@ export class Database {
       // A term that was granted must not be forgotten, whatever the server's own setting says.
       await client.query("BEGIN; SET LOCAL synchronous_commit = on");
       const db = drizzle(client) as unknown as Queryable;
-      const result = await work({ db, emit: (event) => drafts.push({ ...asked(event, call), id: newId("evt") }) });
+      const result = await work({ db, call, emit: (event) => drafts.push({ ...asked(event, call), id: newId("evt") }) });
       if (call !== null) await this.beginAuditEntry(db, call);
       for (const { id } of drafts) this.written.add(id);
       if (drafts.length > 0) await appendEvents(db, drafts);
@@ -144,11 +146,10 @@ export class Database {
   }
 }
 
-/** A user is known by the token that it showed. */
+/** What a call asked for is its user's, who is known by the token that was shown; its name is looked up where the event is written. */
 function asked(event: EventDraft, call: ApiCall | null): EventDraft {
-  const { actor } = event;
-  if (call === null || call.token === null || actor?.type !== "user" || actor.id !== undefined) return event;
-  return { ...event, actor: { ...actor, id: call.token.id } };
+  if (call === null) return event;
+  return { requestId: call.requestId, actor: { type: "user", ...(call.token === null ? {} : { id: call.token.id }) }, ...event };
 }
 
 /** The next query on the connection fails, and that is seen. */
@@ -170,7 +171,7 @@ async function appendEvents(db: Queryable, drafts: readonly (EventDraft & { read
     type: draft.type,
     vm_id: draft.vmId ?? null,
     term: draft.term?.toString() ?? null,
-    cause: draft.cause ?? null,
+    cause: draft.cause,
     actor: draft.actor ?? { type: "system" },
     operation_id: draft.operationId ?? null,
     request_id: draft.requestId ?? null,
@@ -189,7 +190,10 @@ async function appendEvents(db: Queryable, drafts: readonly (EventDraft & { read
       WHERE vms.id = newest.vm_id
     ), written AS (
       INSERT INTO events (seq, id, type, project, vm_id, term, cause, actor, operation_id, request_id, data)
-      SELECT seq, id, type, 'default', vm_id, term, cause, actor, operation_id, request_id, data FROM drafts
+      SELECT seq, id, type, 'default', vm_id, term, cause,
+        actor || coalesce((SELECT jsonb_build_object('name', name) FROM tokens WHERE actor ->> 'type' = 'user' AND tokens.id = actor ->> 'id'), '{}'),
+        operation_id,
+        coalesce(request_id, (SELECT request_id FROM operations WHERE operations.id = drafts.operation_id)), data FROM drafts
       RETURNING seq
     )
     SELECT pg_notify('understudy_events', max(seq)::text) FROM written`);

@@ -47,11 +47,11 @@ export class ForeignEvents {
     while (this.again && !this.closed) {
       this.again = false;
       try {
-        const events = await readEvents(this.database.db, { vmId: null, types: [] }, this.cursor ?? 0n, PAGE);
+        const events = await readEvents(this.database.db, { vmId: null, types: [], labels: [] }, this.cursor ?? 0n, PAGE);
         this.cursor = events.at(-1)?.seq ?? this.cursor;
         const foreign = events.filter(({ id }) => !this.database.wrote(id));
         if (foreign.length > 0 && !this.closed)
-          this.onEvents(foreign.map((row) => ({ ...row, data: row.data as EventDraft["data"] & {} })));
+          this.onEvents(foreign.map((row) => ({ ...row, cause: row.cause ?? "", data: row.data as EventDraft["data"] & {} })));
         if (events.length === PAGE) this.again = true;
       } catch {
         // The feed speaks again when the database is back.

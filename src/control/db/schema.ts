@@ -3,7 +3,7 @@ import { sql } from "drizzle-orm";
 import { bigint, boolean, doublePrecision, integer, jsonb, pgTable, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
 import type { DivergenceReport } from "../../wire/control-messages.ts";
 import type { ConsoleSubprotocol } from "../domain/console-subprotocols.ts";
-import type { EventDraft, EventType } from "../domain/events.ts";
+import type { Actor, EventType } from "../domain/events.ts";
 import type { OperationKind } from "../domain/operations.ts";
 import type { ProtectionReason, ProtectionState } from "../domain/protection.ts";
 import type { ReplicaFacts } from "../domain/replica-facts.ts";
@@ -170,6 +170,9 @@ export const operations = pgTable("operations", {
   workerId: text("worker_id"),
   result: jsonb("result").$type<Record<string, unknown>>(),
   error: jsonb("error").$type<Record<string, unknown>>(),
+  /** Of the call that set it going. */
+  requestId: text("request_id"),
+  traceparent: text("traceparent"),
   createdAt: time("created_at").notNull().defaultNow(),
   updatedAt: time("updated_at").notNull().defaultNow(),
   completedAt: time("completed_at"),
@@ -210,7 +213,7 @@ export const events = pgTable("events", {
   vmId: text("vm_id"),
   term: instant("term"),
   cause: text("cause"),
-  actor: jsonb("actor").$type<NonNullable<EventDraft["actor"]>>().notNull(),
+  actor: jsonb("actor").$type<Actor>().notNull(),
   operationId: text("operation_id"),
   requestId: text("request_id"),
   data: jsonb("data").$type<Record<string, unknown>>().notNull(),

@@ -3,6 +3,8 @@ export interface ApiCall {
   /** Id of its audit entry. */
   readonly id: string;
   readonly requestId: string;
+  /** W3C trace context: the caller's trace, or a new one. */
+  readonly traceparent: string;
   readonly method: string;
   /** Path with the names of its parameters: `/v1/vms/{vm}`. */
   readonly route: string;

@@ -31,13 +31,27 @@ export const EVENT_TYPES = [
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
+/** Who brought an event about. */
+export interface Actor {
+  readonly type: "system" | "user" | "worker";
+  /** Of the token that a user showed, or of the worker. */
+  readonly id?: string;
+  readonly name?: string;
+}
+
+/** Of an event whose `cause` is a call of the API. */
+export const USER_ACTION = "user_action";
+
 export interface EventDraft {
   readonly type: EventType;
+  /** Why it happened: `user_action`, or a reason such as `worker_lost`. */
+  readonly cause: string;
   readonly vmId?: string | null;
   readonly term?: bigint | null;
-  readonly cause?: string | null;
-  readonly actor?: { readonly type: "system" | "user" | "worker"; readonly id?: string };
+  /** Default: the user in a transaction that a call asked for, else the system. */
+  readonly actor?: Actor;
   readonly operationId?: string | null;
+  /** Default: that of the call, or of the call that set the operation going. */
   readonly requestId?: string | null;
   readonly data?: Readonly<Record<string, unknown>>;
 }

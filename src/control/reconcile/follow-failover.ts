@@ -4,6 +4,7 @@
  *     pending (ordered by a user) --promote granted--> promoting --new primary live--> completed
  *        '-- the backup is gone, or too long --> failed <-- the new primary is gone --'
  */
+import type { CallOrigin } from "../../wire/control-messages.ts";
 import { abandonFailover, completeFailover } from "../db/queries/end-failover.ts";
 import type { FailoverRow, VmRow } from "../db/schema.ts";
 import type { ReplicaFacts } from "../domain/replica-facts.ts";
@@ -18,8 +19,7 @@ export async function followFailover(
   vm: VmRow,
   failover: FailoverRow,
   replicas: readonly ReplicaFacts[],
-  openForMs: number,
-  nowMs: number,
+  { openForMs, nowMs, origin }: { readonly openForMs: number; readonly nowMs: number; readonly origin: CallOrigin | null },
 ): Promise<void> {
   const target = replicas.find((replica) => replica.id === failover.toReplica);
   const dead = target === undefined || target.state === "lost" || target.broken;
@@ -29,7 +29,8 @@ export async function followFailover(
       return;
     }
     const link = workers.link(target.workerId);
-    const sent = link?.order(`promote ${target.id}`, { type: "promote", replicaId: target.id }, nowMs, settings.repeatOrderMs);
+    const order = { type: "promote", replicaId: target.id, ...(origin === null ? {} : { origin }) } as const;
+    const sent = link?.order(`promote ${target.id}`, order, nowMs, settings.repeatOrderMs);
     if (sent === true) log.info({ vmId: vm.id, failoverId: failover.id, to: target.id }, "failover: telling the backup to take over");
     return;
   }

@@ -7,7 +7,7 @@
  *
  * Losing a pass costs a tick, never a decision: nothing is remembered from one to the next but when an order was sent.
  */
-import type { ReplicaReport } from "../../wire/control-messages.ts";
+import type { CallOrigin, ControlMessage, ReplicaReport } from "../../wire/control-messages.ts";
 import { completeDrain } from "../db/queries/complete-drain.ts";
 import { handOver } from "../db/queries/hand-over.ts";
 import { readImage } from "../db/queries/images.ts";
@@ -27,9 +27,11 @@ import { type Placement, place } from "../domain/placement.ts";
 import { planVm, type VmStep } from "../domain/plan-vm.ts";
 import { protectionOf } from "../domain/protection.ts";
 import { isBroken, type ReplicaFacts } from "../domain/replica-facts.ts";
+import { traceIdOf } from "../domain/trace-context.ts";
 import { nextMilestone, type TransferMilestone } from "../domain/transfer-milestone.ts";
 import { ALL_LOST, hasGuest, isEnding, isSettled, nextVmState } from "../domain/vm-state.ts";
 import { workerStateOf } from "../domain/worker-state.ts";
+import type { WorkerLink } from "../workers/worker-link.ts";
 import { FirstSeen } from "./first-seen.ts";
 import { followFailover } from "./follow-failover.ts";
 import type { ReconcilerOptions } from "./options.ts";
@@ -245,7 +247,12 @@ export class Reconciler {
     const replicas: ReplicaFacts[] = [];
     for (const row of rows) replicas.push(await this.observe(row, facts.workers.find(({ worker }) => worker.id === row.workerId)?.worker));
     const open = facts.openFailovers.find((failover) => failover.vmId === vm.id) ?? null;
-    if (open !== null) await followFailover(this.options, vm, open, replicas, this.seen.ageMs(open.id, nowMs), nowMs);
+    if (open !== null)
+      await followFailover(this.options, vm, open, replicas, {
+        openForMs: this.seen.ageMs(open.id, nowMs),
+        nowMs,
+        origin: originOf(facts, vm),
+      });
 
     const ended = vm.desiredState !== "deleted" && (isSettled(vm.state) || isEnding(vm));
     const steps = planVm({
@@ -348,7 +355,11 @@ export class Reconciler {
   }
 
   private async perform(facts: PlanFacts, vm: VmRow, rows: readonly ReplicaRow[], step: VmStep, nowMs: number): Promise<void> {
-    const { database, workers, settings, log } = this.options;
+    const { database, workers, settings } = this.options;
+    const origin = originOf(facts, vm);
+    const log = origin === null ? this.options.log : this.options.log.child(logFieldsOf(origin));
+    const order = (to: WorkerLink, key: string, message: ControlMessage): boolean =>
+      to.order(key, origin === null ? message : { ...message, origin }, nowMs, settings.repeatOrderMs);
     const row = "replicaId" in step ? rows.find((replica) => replica.id === step.replicaId) : undefined;
     const link = row === undefined ? null : workers.link(row.workerId);
     switch (step.kind) {
@@ -368,7 +379,7 @@ export class Reconciler {
           spec: replicaSpecOf(vm, image, settings),
           channelSecret: row.channelSecret,
         } as const;
-        if (link.order(`create ${row.id}`, message, nowMs, settings.repeatOrderMs)) {
+        if (order(link, `create ${row.id}`, message)) {
           log.info({ vmId: vm.id, replicaId: row.id, role: row.role, worker: link.worker.name }, `placing a ${row.role}`);
         }
         return;
@@ -385,7 +396,7 @@ export class Reconciler {
           replicaId: primary.id,
           backup: { replicaId: backup.id, address, channelSecret: backup.channelSecret },
         } as const;
-        if (by.order(`pair ${primary.id} ${backup.id}`, message, nowMs, settings.repeatOrderMs)) {
+        if (order(by, `pair ${primary.id} ${backup.id}`, message)) {
           log.info({ vmId: vm.id, primary: primary.id, backup: backup.id, address }, "pairing");
         }
         return;
@@ -393,13 +404,12 @@ export class Reconciler {
       case "setMaxLag": {
         if (row === undefined || link === null) return;
         const { maxLagMs } = vm.spec.protection;
-        const order = { type: "setMaxLag", replicaId: row.id, maxLagMs } as const;
-        link.order(`setMaxLag ${row.id} ${maxLagMs}`, order, nowMs, settings.repeatOrderMs);
+        order(link, `setMaxLag ${row.id} ${maxLagMs}`, { type: "setMaxLag", replicaId: row.id, maxLagMs });
         return;
       }
       case "promote":
         if (row === undefined || link === null) return;
-        if (link.order(`promote ${row.id}`, { type: "promote", replicaId: row.id }, nowMs, settings.repeatOrderMs)) {
+        if (order(link, `promote ${row.id}`, { type: "promote", replicaId: row.id })) {
           log.warn({ vmId: vm.id, replicaId: row.id }, "the primary's worker is lost: telling the backup to take over");
         }
         return;
@@ -413,14 +423,7 @@ export class Reconciler {
       case "setPaused": {
         if (row === undefined || link === null) return;
         const { replicaId, paused } = step;
-        if (
-          link.order(
-            `setPaused ${replicaId} ${paused} ${vm.operationId}`,
-            { type: "setPaused", replicaId, paused },
-            nowMs,
-            settings.repeatOrderMs,
-          )
-        ) {
+        if (order(link, `setPaused ${replicaId} ${paused} ${vm.operationId}`, { type: "setPaused", replicaId, paused })) {
           log.info(
             { vmId: vm.id, replicaId },
             paused ? "telling the primary to pause its guest" : "telling the primary to resume its guest",
@@ -430,13 +433,13 @@ export class Reconciler {
       }
       case "shutDown":
         if (row === undefined || link === null) return;
-        if (link.order(`shutDown ${row.id}`, { type: "shutDown", replicaId: row.id }, nowMs, settings.repeatOrderMs)) {
+        if (order(link, `shutDown ${row.id}`, { type: "shutDown", replicaId: row.id })) {
           log.info({ vmId: vm.id, replicaId: row.id }, "telling the guest to power itself off");
         }
         return;
       case "drop":
         if (row === undefined || link === null) return;
-        link.order(`drop ${row.id}`, { type: "dropReplica", replicaId: row.id, reason: step.reason }, nowMs, settings.repeatOrderMs);
+        order(link, `drop ${row.id}`, { type: "dropReplica", replicaId: row.id, reason: step.reason });
         return;
       case "writeOff":
         if (row?.role === "backup" && step.reason !== "worker_lost") this.slowDown(vm.id, nowMs);
@@ -550,6 +553,15 @@ export class Reconciler {
     await recordDivergence(this.options.database, vm, divergence);
     this.divergencesRecorded++;
   }
+}
+
+/** The call that has set the VM's operation going, where one runs. */
+function originOf(facts: PlanFacts, { operationId }: VmRow): CallOrigin | null {
+  return operationId === null ? null : (facts.origins.get(operationId) ?? null);
+}
+
+function logFieldsOf({ requestId, traceparent }: CallOrigin): { readonly requestId: string; readonly traceId: string } {
+  return { requestId, traceId: traceIdOf(traceparent) };
 }
 
 function rowStateOf(report: ReplicaReport): ReplicaRow["state"] {

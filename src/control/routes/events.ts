@@ -16,6 +16,7 @@ import { ApiError, invalidField } from "../errors/api-error.ts";
 import { presentEvent } from "../presenters/event.ts";
 import { EventPage } from "../schemas/event.ts";
 import { U64 } from "../schemas/scalars.ts";
+import { LabelSelectorQuery, readLabelSelector } from "./label-selector.ts";
 import { VmPath } from "./parameters.ts";
 
 const BATCH = 200;
@@ -31,6 +32,11 @@ const Query = {
 const Headers = Type.Object({
   "last-event-id": Type.Optional(Type.String({ description: "As `after`: what an SSE client sends when it comes back" })),
 });
+
+const STREAM_MEDIA = {
+  "text/event-stream":
+    "`id`, `event` and `data` (an Event) for each; a `bookmark` with the cursor alone at the beginning, and every 15 s on a quiet stream",
+};
 
 const description =
   "`Accept: text/event-stream` gives a stream that begins behind `after`, or now; anything else gives a page that begins behind `after`, or at the oldest event.";
@@ -48,12 +54,12 @@ export const eventRoutes =
         description,
         tags,
         querystring: Type.Object(
-          { ...Query, vm: Type.Optional(Type.String({ description: "Id or name of a VM" })) },
+          { ...Query, ...LabelSelectorQuery, vm: Type.Optional(Type.String({ description: "Id or name of a VM" })) },
           { additionalProperties: false },
         ),
         headers: Headers,
         response: { 200: EventPage },
-        otherMedia: { "text/event-stream": "`id`, `event` and `data` (an Event) for each; a `bookmark` every 15 s" },
+        otherMedia: STREAM_MEDIA,
         errors: ["vm_not_found", "event_cursor_expired", "validation_failed"],
       },
       handler: (request, reply) => answer(control, request, reply, request.query.vm ?? null),
@@ -72,7 +78,7 @@ export const eventRoutes =
         querystring: Type.Object(Query, { additionalProperties: false }),
         headers: Headers,
         response: { 200: EventPage },
-        otherMedia: { "text/event-stream": "`id`, `event` and `data` (an Event) for each; a `bookmark` every 15 s" },
+        otherMedia: STREAM_MEDIA,
         errors: ["vm_not_found", "event_cursor_expired", "validation_failed"],
       },
       handler: (request, reply) => answer(control, request, reply, request.params.vm),
@@ -82,14 +88,16 @@ export const eventRoutes =
 interface EventQuery {
   readonly after?: string;
   readonly types?: string;
+  readonly labelSelector?: string;
   readonly pageSize?: number;
 }
 
 async function answer(control: ControlPlane, request: FastifyRequest, reply: FastifyReply, vm: string | null) {
-  const { after, types = "", pageSize = BATCH } = request.query as EventQuery;
+  const { after, types = "", pageSize = BATCH, labelSelector } = request.query as EventQuery;
   const filter: EventFilter = {
     vmId: vm === null ? null : (await readVmRow(control.database.db, vm)).id,
     types: types.split(",").filter((type) => type !== ""),
+    labels: readLabelSelector(labelSelector),
   };
   const given = readCursor((request.headers["last-event-id"] as string | undefined) ?? after);
   const { newest, oldest } = await readEventBounds(control.database.db);
@@ -146,8 +154,13 @@ async function stream(
   while (!closed.signal.aborted) {
     const news = control.feed.next(Math.max(0, quietSince + control.config.eventBookmarkMs - performance.now()), closed.signal);
     let rows: Awaited<ReturnType<typeof readEvents>> = [];
+    const quiet = performance.now() - quietSince >= control.config.eventBookmarkMs;
+    let seen = cursor;
     try {
+      // Read first: what is behind the cursor then, and is not in the rows, is not for this stream.
+      const newest = quiet ? (await readEventBounds(control.database.db)).newest : cursor;
       rows = await readEvents(control.database.db, filter, cursor, BATCH);
+      seen = newest;
     } catch (error) {
       // The stream outlives the database: its events come when it is back.
       if (!isDatabaseUnavailable(error)) request.log.error({ err: error }, "event stream failed to read");
@@ -157,7 +170,8 @@ async function stream(
       write(row.seq, row.type, presentEvent(row));
     }
     if (rows.length > 0) quietSince = performance.now();
-    else if (performance.now() - quietSince >= control.config.eventBookmarkMs) {
+    else if (quiet) {
+      cursor = max(cursor, seen);
       bookmark();
       quietSince = performance.now();
     }

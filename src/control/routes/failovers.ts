@@ -51,7 +51,6 @@ export const failoverRoutes =
             vmId: vm.id,
             mode: request.body.mode,
             expectedTerm: request.body.expectedTerm ?? null,
-            requestId: request.id,
             reachable: (replicaId) => control.workers.isReachable(replicaId),
           }),
         );

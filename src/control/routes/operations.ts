@@ -79,7 +79,7 @@ export const operationRoutes =
       handler: async (request, reply) => {
         const { id, workerId } = await readOperation(control.database.db, request.params.operation);
         if (workerId !== null) requireScope(request, "workers:write");
-        return answerWithOperation(control, request, reply, `POST /v1/operations/${id}/cancel`, (tx) => requestCancel(tx, id, request.id));
+        return answerWithOperation(control, request, reply, `POST /v1/operations/${id}/cancel`, (tx) => requestCancel(tx, id));
       },
     });
 

@@ -49,7 +49,6 @@ export const tokenRoutes =
             ttlSeconds,
             secretSha256: sha256Of(secret),
             createdBy: (request.token as TokenRow).id,
-            requestId: request.id,
           });
           const body = { token: presentToken(made), secret: seal(secret, own) };
           return { status: 201, headers: { location: `/v1/tokens/${made.id}` }, body };
@@ -98,7 +97,7 @@ export const tokenRoutes =
         errors: ["token_not_found"],
       },
       handler: async (request) =>
-        presentToken(await control.database.transaction((tx) => revokeToken(tx, request.params.token, request.id), request.apiCall)),
+        presentToken(await control.database.transaction((tx) => revokeToken(tx, request.params.token), request.apiCall)),
     });
 
     app.route({

@@ -71,7 +71,7 @@ export const vmPatchRoute =
           const vm = { ...before.vm, ...change, generation };
           return reply.header("ETag", etagOf(vm)).send(presentVm({ ...before, vm }, control.live));
         }
-        const vm = await control.database.transaction((tx) => patchVm(tx, before.vm.id, request.id, decide), request.apiCall);
+        const vm = await control.database.transaction((tx) => patchVm(tx, before.vm.id, decide), request.apiCall);
         control.reconciler.kick();
         return reply.header("ETag", etagOf(vm)).send(presentVm(await loadVm(control.database.db, vm), control.live));
       },

@@ -84,7 +84,7 @@ export const vmVerbRoutes =
         handler: async (request, reply) => {
           const { vm } = await readLivingVm(control.database.db, request.params.vm);
           const { graceMs = STOP_GRACE_MS } = (request.body ?? {}) as StopRequest;
-          const order = { vmId: vm.id, verb, graceMs, requestId: request.id };
+          const order = { vmId: vm.id, verb, graceMs };
           return answerWithOperation(control, request, reply, `POST /v1/vms/${vm.id}/${verb}`, (tx) =>
             orderVm(tx, order, (locked) => checkEtag(request.headers["if-match"], locked)),
           );

@@ -67,7 +67,6 @@ export const vmRoutes =
             labels: labels ?? {},
             imageId: image.id,
             spec: stored,
-            requestId: request.id,
           });
           return {
             status: 201,
@@ -163,7 +162,7 @@ export const vmRoutes =
       handler: async (request, reply) => {
         const row = await readVmRow(control.database.db, request.params.vm);
         const { operation, first } = await control.database.transaction(
-          (tx) => deleteVm(tx, row.id, request.id, (vm) => checkEtag(request.headers["if-match"], vm)),
+          (tx) => deleteVm(tx, row.id, (vm) => checkEtag(request.headers["if-match"], vm)),
           request.apiCall,
         );
         control.reconciler.kick();

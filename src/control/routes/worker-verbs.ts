@@ -74,7 +74,7 @@ export const workerVerbRoutes =
           const { worker } = await readWorker(control.database.db, request.params.worker);
           const { force = false } = (request.body ?? {}) as DrainRequest;
           return answerWithOperation(control, request, reply, `POST /v1/workers/${worker.id}/${verb}`, (tx) =>
-            orderWorker(tx, { workerId: worker.id, verb, force, requestId: request.id }),
+            orderWorker(tx, { workerId: worker.id, verb, force }),
           );
         },
       });

@@ -94,7 +94,7 @@ export const workerRoutes =
       },
       handler: async (request) => {
         const before = await readWorker(control.database.db, request.params.worker);
-        await control.database.transaction((tx) => deleteWorker(tx, before.worker.id, request.id), request.apiCall);
+        await control.database.transaction((tx) => deleteWorker(tx, before.worker.id), request.apiCall);
         return presentWorker(before, control.live);
       },
     });

@@ -14,10 +14,21 @@ export const Event = Type.Object(
     project: Type.String(),
     vmId: orNull(Type.String()),
     term: orNull(Type.Integer()),
-    cause: orNull(Type.String()),
-    actor: Type.Object({ type: words(["system", "user", "worker"] as const), id: Type.Optional(Type.String()) }),
+    cause: orNull(
+      Type.String({
+        description: "`user_action`, or a reason such as `worker_lost`; null only in events of an older version of the service",
+      }),
+    ),
+    actor: Type.Object(
+      {
+        type: words(["system", "user", "worker"] as const),
+        id: Type.Optional(Type.String({ description: "Of the token that the user showed, or of the worker" })),
+        name: Type.Optional(Type.String()),
+      },
+      { description: "Who brought it about" },
+    ),
     operationId: orNull(Type.String()),
-    requestId: orNull(Type.String()),
+    requestId: orNull(Type.String({ description: "Of the call that it is from, or that set its operation going" })),
     data: Type.Record(Type.String(), Type.Unknown()),
   },
   { $id: "Event" },

@@ -110,7 +110,7 @@ async function recordRefusal(tx: Transaction, change: TermChange, vm: VmRow): Pr
     type: "vm.failover.refused",
     vmId: vm.id,
     term: vm.term,
-    actor: { type: "worker" },
+    cause: "promotion_refused",
     data: { replicaId: change.asker, askedInTerm: change.term.toString(), primaryReplica: vm.primaryReplica },
   });
 }
@@ -194,6 +194,7 @@ async function recordBackup(tx: Transaction, change: TermChange & { kind: "addBa
     type: "vm.protection.changed",
     vmId: change.vmId,
     term,
+    cause: "backup_synced",
     data: { ...protection, backup: change.backup, syncedBackups, wantedBackups: vm.spec.protection.backups },
   });
 }

@@ -4,6 +4,8 @@ import type { Database } from "../database.ts";
 import type { WorkerRow } from "../schema.ts";
 import { endOperation } from "./end-operation.ts";
 
+const DRAINED = "drained";
+
 export function completeDrain(database: Database, worker: WorkerRow, operationId: string): Promise<void> {
   return database.transaction(async (tx) => {
     const { rowCount } = await tx.db.execute(sql`
@@ -11,7 +13,7 @@ export function completeDrain(database: Database, worker: WorkerRow, operationId
       WHERE id = ${worker.id} AND operation_id = ${operationId} AND desired_state = 'drained'
         AND NOT EXISTS (SELECT FROM replicas WHERE worker_id = ${worker.id} AND gone_at IS NULL)`);
     if ((rowCount ?? 0) === 0) return;
-    tx.emit({ type: "worker.drain.completed", operationId, data: { workerId: worker.id, name: worker.name } });
-    await endOperation(tx, operationId, { state: "succeeded", result: null, error: null });
+    tx.emit({ type: "worker.drain.completed", cause: DRAINED, operationId, data: { workerId: worker.id, name: worker.name } });
+    await endOperation(tx, operationId, { state: "succeeded", result: null, error: null }, DRAINED);
   });
 }

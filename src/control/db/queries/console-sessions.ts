@@ -1,5 +1,6 @@
 /** Who is attached to consoles: a row for each connection, written by the control plane that has it. */
 import { and, asc, eq, notInArray, sql } from "drizzle-orm";
+import { USER_ACTION } from "../../domain/events.ts";
 import { ApiError } from "../../errors/api-error.ts";
 import type { Database, Queryable, Transaction } from "../database.ts";
 import { type ConsoleSessionRow, consoleSessions } from "../schema.ts";
@@ -12,7 +13,13 @@ export function recordAttached(database: Database, session: NewConsoleSession): 
     if ((await lockVm(tx.db, session.vmId)) === null) return;
     await tx.db.insert(consoleSessions).values(session).onConflictDoNothing();
     const { id, vmId, tokenId, mode, subprotocol } = session;
-    tx.emit({ type: "vm.console.attached", vmId, actor: { type: "user", id: tokenId }, data: { session: id, mode, subprotocol } });
+    tx.emit({
+      type: "vm.console.attached",
+      vmId,
+      cause: USER_ACTION,
+      actor: { type: "user", id: tokenId },
+      data: { session: id, mode, subprotocol },
+    });
   });
 }
 
@@ -27,7 +34,13 @@ export function recordDetached(
     const { rowCount } = await tx.db.delete(consoleSessions).where(eq(consoleSessions.id, id));
     // Somebody has ended it, and said so.
     if (rowCount === 0) return;
-    tx.emit({ type: "vm.console.detached", vmId, actor: { type: "user", id: tokenId }, data: { session: id, ...why, endedBy: null } });
+    tx.emit({
+      type: "vm.console.detached",
+      vmId,
+      cause: "connection_closed",
+      actor: { type: "user", id: tokenId },
+      data: { session: id, ...why, endedBy: null },
+    });
   });
 }
 
@@ -55,7 +68,7 @@ export async function endConsoleSession(
     vmId,
     actor: { type: "user", id: by.tokenId },
     requestId: by.requestId,
-    cause: "user_action",
+    cause: USER_ACTION,
     data: { session: id, code: 4403, reason: "ended", endedBy: by.tokenId },
   });
   return row;

@@ -1,22 +1,22 @@
 /** Writes a VM in `provisioning` with the operation that brings it up. */
+import { USER_ACTION } from "../../domain/events.ts";
 import { ApiError } from "../../errors/api-error.ts";
 import { newId, type Transaction } from "../database.ts";
-import { operations, type StoredVmSpec, type VmRow, vms } from "../schema.ts";
+import { type StoredVmSpec, type VmRow, vms } from "../schema.ts";
 import { sqlState } from "../unavailable.ts";
+import { beginOperation } from "./begin-operation.ts";
 
 export interface NewVm {
   readonly name: string | null;
   readonly labels: Record<string, string>;
   readonly imageId: string;
   readonly spec: StoredVmSpec;
-  readonly requestId: string;
 }
 
 /** @throws {ApiError} `name_taken` */
 export async function createVm(tx: Transaction, request: NewVm): Promise<VmRow> {
   const id = newId("vm");
-  const operationId = newId("op");
-  await tx.db.insert(operations).values({ id: operationId, project: "default", kind: "vm.create", vmId: id });
+  const { id: operationId } = await beginOperation(tx, { kind: "vm.create", vmId: id });
   const [row] = await tx.db
     .insert(vms)
     .values({
@@ -39,9 +39,8 @@ export async function createVm(tx: Transaction, request: NewVm): Promise<VmRow> 
     type: "vm.created",
     vmId: id,
     term: vm.term,
-    actor: { type: "user" },
+    cause: USER_ACTION,
     operationId,
-    requestId: request.requestId,
     data: { name: vm.name, spec: vm.spec },
   });
   return vm;

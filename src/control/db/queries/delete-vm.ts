@@ -1,7 +1,9 @@
 /** Marks a VM to be deleted. A second call finds the operation of the first. */
 import { eq, sql } from "drizzle-orm";
-import { newId, type Transaction } from "../database.ts";
+import { USER_ACTION } from "../../domain/events.ts";
+import type { Transaction } from "../database.ts";
 import { type OperationRow, operations, type VmRow, vms } from "../schema.ts";
+import { beginOperation } from "./begin-operation.ts";
 import { cancelOperation } from "./end-operation.ts";
 
 export interface DeleteAnswer {
@@ -10,7 +12,7 @@ export interface DeleteAnswer {
 }
 
 /** @param check called with the row under its lock, before anything is written */
-export async function deleteVm(tx: Transaction, vmId: string, requestId: string, check: (vm: VmRow) => void): Promise<DeleteAnswer> {
+export async function deleteVm(tx: Transaction, vmId: string, check: (vm: VmRow) => void): Promise<DeleteAnswer> {
   const [vm] = await tx.db.select().from(vms).where(eq(vms.id, vmId)).for("update");
   const row = vm as VmRow;
   if (row.deleteOperationId !== null) {
@@ -18,8 +20,8 @@ export async function deleteVm(tx: Transaction, vmId: string, requestId: string,
     return { operation: operation as OperationRow, first: false };
   }
   check(row);
-  const operationId = newId("op");
-  const [operation] = await tx.db.insert(operations).values({ id: operationId, project: "default", kind: "vm.delete", vmId }).returning();
+  const operation = await beginOperation(tx, { kind: "vm.delete", vmId });
+  const operationId = operation.id;
   const { rows: others } = await tx.db.execute<{ id: string }>(
     sql`SELECT id FROM operations WHERE vm_id = ${vmId} AND id <> ${operationId} AND state IN ('pending', 'running') ORDER BY id`,
   );
@@ -31,10 +33,9 @@ export async function deleteVm(tx: Transaction, vmId: string, requestId: string,
   tx.emit({
     type: "operation.updated",
     vmId,
-    actor: { type: "user" },
+    cause: USER_ACTION,
     operationId,
-    requestId,
     data: { kind: "vm.delete", state: "running" },
   });
-  return { operation: operation as OperationRow, first: true };
+  return { operation, first: true };
 }

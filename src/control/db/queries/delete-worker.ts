@@ -1,11 +1,12 @@
 /** Forgets a worker that holds nothing and whose process is gone. One of its name that joins later is another worker. */
 import { eq, sql } from "drizzle-orm";
+import { USER_ACTION } from "../../domain/events.ts";
 import { ApiError } from "../../errors/api-error.ts";
 import type { Transaction } from "../database.ts";
 import { replicas, type WorkerRow, workers } from "../schema.ts";
 
 /** @throws {ApiError} `worker_not_drained`, `invalid_state` */
-export async function deleteWorker(tx: Transaction, workerId: string, requestId: string): Promise<WorkerRow> {
+export async function deleteWorker(tx: Transaction, workerId: string): Promise<WorkerRow> {
   const [locked] = await tx.db.select().from(workers).where(eq(workers.id, workerId)).for("update");
   const worker = locked as WorkerRow;
   const { rows } = await tx.db.execute<{ held: string }>(
@@ -33,6 +34,6 @@ export async function deleteWorker(tx: Transaction, workerId: string, requestId:
   // What it held once is history of VMs in their events; here it would hold on to the worker.
   await tx.db.delete(replicas).where(eq(replicas.workerId, workerId));
   await tx.db.delete(workers).where(eq(workers.id, workerId));
-  tx.emit({ type: "worker.deleted", cause: "user_action", actor: { type: "user" }, requestId, data: { workerId, name: worker.name } });
+  tx.emit({ type: "worker.deleted", cause: USER_ACTION, data: { workerId, name: worker.name } });
   return worker;
 }

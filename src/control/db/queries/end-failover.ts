@@ -45,7 +45,7 @@ export async function completeFailover(tx: Transaction, failover: FailoverRow, f
     data: { failoverId: row.id, from: row.fromReplica, to: row.toReplica, gapMs: figures.gapMs, instant: figures.instant.toString() },
   });
   if (row.operationId !== null) {
-    await endOperation(tx, row.operationId, { state: "succeeded", result: presentFailover(row), error: null });
+    await endOperation(tx, row.operationId, { state: "succeeded", result: presentFailover(row), error: null }, row.cause);
   }
 }
 
@@ -58,5 +58,10 @@ export async function abandonFailover(tx: Transaction, failover: FailoverRow, wh
     .returning();
   if (row?.operationId == null) return;
   const error = new ApiError("not_protected", `Cannot fail over: ${why}`);
-  await endOperation(tx, row.operationId, { state: "failed", result: null, error: problemOf(error, `/v1/vms/${row.vmId}`, null) });
+  await endOperation(
+    tx,
+    row.operationId,
+    { state: "failed", result: null, error: problemOf(error, `/v1/vms/${row.vmId}`, null) },
+    error.code,
+  );
 }

@@ -21,7 +21,7 @@ export async function catalogueImages(database: Database, found: readonly ImageF
   await database.transaction(async (tx) => {
     for (const image of fresh) {
       const rows = await tx.db.insert(images).values(image).onConflictDoNothing().returning();
-      if (rows.length > 0) tx.emit({ type: "image.created", data: { name: image.name, digest: image.digest } });
+      if (rows.length > 0) tx.emit({ type: "image.created", cause: "found_in_store", data: { name: image.name, digest: image.digest } });
     }
   });
 }

@@ -1,10 +1,12 @@
 /** Writes down what a lifecycle verb wants of a VM. What follows from it for its replicas is the reconciler's. */
 import { eq, sql } from "drizzle-orm";
+import { USER_ACTION } from "../../domain/events.ts";
 import { decideVmVerb, type VmVerb } from "../../domain/vm-verb.ts";
 import { ApiError } from "../../errors/api-error.ts";
-import { newId, type Transaction } from "../database.ts";
-import { type OperationRow, operations, type VmRow, vms } from "../schema.ts";
+import type { Transaction } from "../database.ts";
+import { type OperationRow, type VmRow, vms } from "../schema.ts";
 import { beginGuest } from "./begin-guest.ts";
+import { beginOperation } from "./begin-operation.ts";
 import { cancelOperation } from "./end-operation.ts";
 import { readOperation } from "./read-operation.ts";
 
@@ -13,7 +15,6 @@ export interface VmOrder {
   readonly verb: VmVerb;
   /** Of `stop`: how long the guest is waited for. */
   readonly graceMs: number;
-  readonly requestId: string;
 }
 
 const PAST: Readonly<Record<VmVerb, string>> = {
@@ -33,7 +34,7 @@ const REASONS: Partial<Record<VmVerb, string>> = { stop: "stop_requested", kill:
  * @throws {ApiError} `vm_deleted`, `invalid_state`, `operation_in_progress`
  */
 export async function orderVm(tx: Transaction, order: VmOrder, check: (vm: VmRow) => void): Promise<OperationRow> {
-  const { vmId, verb, requestId } = order;
+  const { vmId, verb } = order;
   const [locked] = await tx.db.select().from(vms).where(eq(vms.id, vmId)).for("update");
   const vm = locked as VmRow;
   check(vm);
@@ -51,14 +52,11 @@ export async function orderVm(tx: Transaction, order: VmOrder, check: (vm: VmRow
   }
   if (decision.kind === "join" && vm.operationId !== null) return readOperation(tx.db, vm.operationId);
   const kind = `vm.${verb}` as const;
-  const operationId = newId("op");
   const changes = decision.kind === "change";
   if (changes && vm.operationId !== null) await makeWay(tx, verb, vm.operationId);
-  const [operation] = await tx.db
-    .insert(operations)
-    .values({ id: operationId, project: vm.project, kind, vmId, ...(changes ? {} : { state: "succeeded", completedAt: sql`now()` }) })
-    .returning();
-  const common = { vmId, actor: { type: "user" }, operationId, requestId } as const;
+  const operation = await beginOperation(tx, { kind, vmId, done: !changes });
+  const operationId = operation.id;
+  const common = { vmId, cause: USER_ACTION, operationId } as const;
   if (changes) {
     const { desiredState, state, stopGraceMs } = decision;
     const reason = REASONS[verb] ?? null;
@@ -76,10 +74,10 @@ export async function orderVm(tx: Transaction, order: VmOrder, check: (vm: VmRow
         ...(desiredState === vm.desiredState ? {} : { generation: sql`${vms.generation} + 1` }),
       })
       .where(eq(vms.id, vmId));
-    tx.emit({ ...common, type: "vm.state.changed", term, cause: "user_action", data: { from: vm.state, state, reason, message: null } });
+    tx.emit({ ...common, type: "vm.state.changed", term, data: { from: vm.state, state, reason, message: null } });
   }
   tx.emit({ ...common, type: "operation.updated", data: { kind, state: changes ? "running" : "succeeded" } });
-  return operation as OperationRow;
+  return operation;
 }
 
 /** Another operation on the VM is overtaken, unless it is a failover that the guest will outlive: that one comes first. */

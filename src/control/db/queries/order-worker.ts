@@ -1,9 +1,11 @@
 /** Writes down what an operator wants of a worker. What follows from it for its replicas is the reconciler's. */
 import { eq, sql } from "drizzle-orm";
+import { USER_ACTION } from "../../domain/events.ts";
 import { type DesiredWorkerState, workerStateAfterOrder } from "../../domain/worker-state.ts";
 import { ApiError } from "../../errors/api-error.ts";
-import { newId, type Transaction } from "../database.ts";
-import { type OperationRow, operations, type WorkerRow, workers } from "../schema.ts";
+import type { Transaction } from "../database.ts";
+import { type OperationRow, type WorkerRow, workers } from "../schema.ts";
+import { beginOperation } from "./begin-operation.ts";
 import { cancelOperation } from "./end-operation.ts";
 import { readOperation } from "./read-operation.ts";
 
@@ -14,7 +16,6 @@ export interface WorkerOrder {
   readonly verb: WorkerVerb;
   /** A drain that does not wait until VMs can stay protected. */
   readonly force: boolean;
-  readonly requestId: string;
 }
 
 const WANTED: Readonly<Record<WorkerVerb, DesiredWorkerState>> = {
@@ -29,7 +30,7 @@ const WANTED: Readonly<Record<WorkerVerb, DesiredWorkerState>> = {
  *
  * @throws {ApiError} `invalid_state` for a worker that is fenced
  */
-export async function orderWorker(tx: Transaction, { workerId, verb, force, requestId }: WorkerOrder): Promise<OperationRow> {
+export async function orderWorker(tx: Transaction, { workerId, verb, force }: WorkerOrder): Promise<OperationRow> {
   const [locked] = await tx.db.select().from(workers).where(eq(workers.id, workerId)).for("update");
   const worker = locked as WorkerRow;
   if (worker.desiredState === "fenced" && (verb === "cordon" || verb === "drain")) {
@@ -48,30 +49,20 @@ export async function orderWorker(tx: Transaction, { workerId, verb, force, requ
   const desiredState = WANTED[verb];
   const state = workerStateAfterOrder(worker.state, desiredState, Number(rows[0]?.held));
   const lasts = verb === "drain" && Number(rows[0]?.held) > 0;
-  const operationId = newId("op");
+  const operation = await beginOperation(tx, { kind: `worker.${verb}`, workerId, done: !lasts });
+  const operationId = operation.id;
   await tx.db
     .update(workers)
     .set({ desiredState, state, drainForced: verb === "drain" && force, operationId: lasts ? operationId : null, updatedAt: sql`now()` })
     .where(eq(workers.id, workerId));
-  const [operation] = await tx.db
-    .insert(operations)
-    .values({
-      id: operationId,
-      project: "default",
-      kind: `worker.${verb}`,
-      workerId,
-      ...(lasts ? {} : { state: "succeeded", completedAt: sql`now()` }),
-    })
-    .returning();
-  const common = { actor: { type: "user" }, operationId, requestId } as const;
+  const common = { cause: USER_ACTION, operationId } as const;
   const about = { workerId, name: worker.name };
   if (state !== worker.state) {
-    tx.emit({ ...common, type: "worker.state.changed", cause: "user_action", data: { ...about, from: worker.state, state } });
+    tx.emit({ ...common, type: "worker.state.changed", data: { ...about, from: worker.state, state } });
   }
-  if (verb === "drain") tx.emit({ ...common, type: "worker.drain.started", cause: "user_action", data: { ...about, force } });
+  if (verb === "drain") tx.emit({ ...common, type: "worker.drain.started", data: { ...about, force } });
   if (verb === "drain" && !lasts) tx.emit({ ...common, type: "worker.drain.completed", data: about });
-  if (verb === "fence" && worker.desiredState !== "fenced")
-    tx.emit({ ...common, type: "worker.fenced", cause: "user_action", data: about });
+  if (verb === "fence" && worker.desiredState !== "fenced") tx.emit({ ...common, type: "worker.fenced", data: about });
   tx.emit({ ...common, type: "operation.updated", data: { kind: `worker.${verb}`, state: lasts ? "running" : "succeeded", workerId } });
-  return operation as OperationRow;
+  return operation;
 }

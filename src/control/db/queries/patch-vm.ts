@@ -1,5 +1,6 @@
 /** Changes a VM's name, labels and spec: under the row's lock, and only where something changes. */
 import { eq, sql } from "drizzle-orm";
+import { USER_ACTION } from "../../domain/events.ts";
 import { ApiError } from "../../errors/api-error.ts";
 import type { Transaction } from "../database.ts";
 import { type StoredVmSpec, type VmRow, vms } from "../schema.ts";
@@ -19,7 +20,7 @@ export interface VmChange {
  * @returns the row as it is afterwards; its generation counts changes of the spec, not of name and labels
  * @throws {ApiError} `name_taken`
  */
-export async function patchVm(tx: Transaction, vmId: string, requestId: string, decide: (vm: VmRow) => VmChange): Promise<VmRow> {
+export async function patchVm(tx: Transaction, vmId: string, decide: (vm: VmRow) => VmChange): Promise<VmRow> {
   const [locked] = await tx.db.select().from(vms).where(eq(vms.id, vmId)).for("update");
   const before = locked as VmRow;
   const { changed, ...change } = decide(before);
@@ -39,9 +40,7 @@ export async function patchVm(tx: Transaction, vmId: string, requestId: string, 
     type: "vm.spec.changed",
     vmId,
     term: after.term,
-    cause: "user_action",
-    actor: { type: "user" },
-    requestId,
+    cause: USER_ACTION,
     data: { generation: after.generation, changed, name: after.name, labels: after.labels, spec: after.spec },
   });
   return after;

@@ -47,7 +47,7 @@ export function placeReplica(database: Database, request: NewReplica): Promise<R
         channelSecret: randomBytes(32).toString("base64url"),
       })
       .returning();
-    if (role === "backup") tx.emit({ type: "vm.repair.started", vmId, data: { backup: id, worker: worker.name } });
+    if (role === "backup") tx.emit({ type: "vm.repair.started", vmId, cause: "backup_wanted", data: { backup: id, worker: worker.name } });
     return replica as ReplicaRow;
   });
 }

@@ -1,7 +1,8 @@
 /** Everything that the reconcile loop decides from, read in one go: VMs that are not deleted, their replicas, open failovers, workers. */
 import { eq, inArray, isNull, ne } from "drizzle-orm";
+import type { CallOrigin } from "../../../wire/control-messages.ts";
 import type { Queryable } from "../database.ts";
-import { type FailoverRow, failovers, type ReplicaRow, replicas, type VmRow, vms } from "../schema.ts";
+import { type FailoverRow, failovers, operations, type ReplicaRow, replicas, type VmRow, vms } from "../schema.ts";
 import { listWorkers, type WorkerUse } from "./list-workers.ts";
 
 export interface PlanFacts {
@@ -10,6 +11,8 @@ export interface PlanFacts {
   readonly replicas: readonly ReplicaRow[];
   readonly openFailovers: readonly FailoverRow[];
   readonly workers: readonly WorkerUse[];
+  /** By operation, of those that run on VMs: the calls that set them going. */
+  readonly origins: ReadonlyMap<string, CallOrigin>;
 }
 
 export async function readPlanFacts(db: Queryable): Promise<PlanFacts> {
@@ -22,7 +25,23 @@ export async function readPlanFacts(db: Queryable): Promise<PlanFacts> {
       .where(inArray(failovers.state, ["pending", "promoting"])),
     listWorkers(db),
   ]);
-  return { vms: vmRows, replicas: replicaRows, openFailovers: failoverRows, workers: workerRows };
+  const running = vmRows.flatMap(({ operationId }) => (operationId === null ? [] : [operationId]));
+  const origins = await readOrigins(db, running);
+  return { origins, vms: vmRows, replicas: replicaRows, openFailovers: failoverRows, workers: workerRows };
+}
+
+async function readOrigins(db: Queryable, ids: readonly string[]): Promise<ReadonlyMap<string, CallOrigin>> {
+  if (ids.length === 0) return new Map();
+  const { id, requestId, traceparent } = operations;
+  const rows = await db
+    .select({ id, requestId, traceparent })
+    .from(operations)
+    .where(inArray(id, [...ids]));
+  return new Map(
+    rows.flatMap((row) =>
+      row.requestId === null || row.traceparent === null ? [] : [[row.id, { requestId: row.requestId, traceparent: row.traceparent }]],
+    ),
+  );
 }
 
 /** One VM's row again, inside a transaction that is about to change it. */

@@ -11,6 +11,6 @@ export async function recordDivergence(database: Database, vm: VmRow, divergence
       .update(vms)
       .set({ divergence: { ...divergence, at: new Date().toISOString() } })
       .where(eq(vms.id, vm.id));
-    tx.emit({ type: "vm.divergence.detected", vmId: vm.id, term: vm.term, data: { ...divergence } });
+    tx.emit({ type: "vm.divergence.detected", vmId: vm.id, term: vm.term, cause: "divergence", data: { ...divergence } });
   });
 }

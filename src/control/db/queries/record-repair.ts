@@ -20,6 +20,6 @@ export function recordRepair(database: Database, vmId: string, figures: RepairFi
     const { rows } = await tx.db.execute(sql`
       SELECT FROM events WHERE vm_id = ${vmId} AND type = 'vm.repair.completed' AND data ->> 'backup' = ${figures.backup}`);
     if (vm === null || rows.length > 0) return;
-    tx.emit({ type: "vm.repair.completed", vmId, term: vm.term, data: { ...figures } });
+    tx.emit({ type: "vm.repair.completed", vmId, term: vm.term, cause: "backup_synced", data: { ...figures } });
   });
 }

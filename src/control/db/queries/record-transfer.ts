@@ -5,6 +5,6 @@ import type { VmRow } from "../schema.ts";
 
 export function recordTransfer(database: Database, vm: VmRow, transfer: TransferReport): Promise<void> {
   return database.transaction(async (tx) => {
-    tx.emit({ type: "vm.repair.progressed", vmId: vm.id, term: vm.term, data: { ...transfer } });
+    tx.emit({ type: "vm.repair.progressed", vmId: vm.id, term: vm.term, cause: "backup_wanted", data: { ...transfer } });
   });
 }

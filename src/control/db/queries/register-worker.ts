@@ -34,7 +34,12 @@ export function registerWorker(database: Database, hello: WorkerHello): Promise<
       .onConflictDoNothing({ target: workers.name })
       .returning();
     if (added !== undefined) {
-      tx.emit({ type: "worker.joined", actor: { type: "worker", id: added.id }, data: { name: hello.name, host: hello.host } });
+      tx.emit({
+        type: "worker.joined",
+        cause: "process_started",
+        actor: { type: "worker", id: added.id, name: hello.name },
+        data: { name: hello.name, host: hello.host },
+      });
       return added;
     }
     const [before] = await tx.db.select().from(workers).where(eq(workers.name, hello.name)).for("update");
@@ -63,7 +68,8 @@ export function registerWorker(database: Database, hello: WorkerHello): Promise<
     if (before.incarnation !== hello.incarnation || before.state === "unknown" || before.state === "lost") {
       tx.emit({
         type: "worker.joined",
-        actor: { type: "worker", id: before.id },
+        cause: before.incarnation === hello.incarnation ? "connection_restored" : "process_started",
+        actor: { type: "worker", id: before.id, name: hello.name },
         data: { name: hello.name, host: hello.host, restarted: before.incarnation !== hello.incarnation },
       });
     }

@@ -8,6 +8,7 @@
  *     worker.drain                    what is there stays; the worker is cordoned
  */
 import { eq, sql } from "drizzle-orm";
+import { USER_ACTION } from "../../domain/events.ts";
 import { workerStateAfterOrder } from "../../domain/worker-state.ts";
 import { ApiError } from "../../errors/api-error.ts";
 import type { Transaction } from "../database.ts";
@@ -19,7 +20,7 @@ import { readOperation } from "./read-operation.ts";
  * @returns the operation, cancelled
  * @throws {ApiError} `operation_not_found`; `invalid_state` for one that has ended, or cannot be taken back any more
  */
-export async function requestCancel(tx: Transaction, operationId: string, requestId: string): Promise<OperationRow> {
+export async function requestCancel(tx: Transaction, operationId: string): Promise<OperationRow> {
   const { vmId, workerId } = await readOperation(tx.db, operationId);
   // The row that it changes first, as everywhere: then the operation as it is.
   const [vm] = vmId === null ? [] : await tx.db.select().from(vms).where(eq(vms.id, vmId)).for("update");
@@ -31,9 +32,7 @@ export async function requestCancel(tx: Transaction, operationId: string, reques
     });
   }
   const taken =
-    vm !== undefined
-      ? await takeBackFromVm(tx, vm, operation, requestId)
-      : worker !== undefined && (await takeBackFromWorker(tx, worker, operation, requestId));
+    vm !== undefined ? await takeBackFromVm(tx, vm, operation) : worker !== undefined && (await takeBackFromWorker(tx, worker, operation));
   if (!taken) {
     throw new ApiError("invalid_state", `Cannot cancel the operation: what ${operation.kind} has set going cannot be taken back any more`, {
       details: { currentState: vm?.state ?? worker?.state },
@@ -44,25 +43,25 @@ export async function requestCancel(tx: Transaction, operationId: string, reques
   return cancelled as OperationRow;
 }
 
-async function takeBackFromVm(tx: Transaction, vm: VmRow, { id, kind }: OperationRow, requestId: string): Promise<boolean> {
+async function takeBackFromVm(tx: Transaction, vm: VmRow, { id, kind }: OperationRow): Promise<boolean> {
   switch (kind) {
     case "vm.create":
     case "vm.start":
     case "vm.reset":
       if (vm.state !== "provisioning" || vm.primaryReplica !== null) return false;
-      await want(tx, vm, { desiredState: "stopped", state: "stopping", stopGraceMs: 0 }, requestId);
+      await want(tx, vm, { desiredState: "stopped", state: "stopping", stopGraceMs: 0 });
       return true;
     case "vm.stop":
       if (vm.state !== "stopping" || vm.stopGraceMs === null || vm.stopGraceMs === 0) return false;
-      await want(tx, vm, { desiredState: "running", state: "resuming", stopGraceMs: null }, requestId);
+      await want(tx, vm, { desiredState: "running", state: "resuming", stopGraceMs: null });
       return true;
     case "vm.pause":
       if (vm.state !== "pausing") return false;
-      await want(tx, vm, { desiredState: "running", state: "resuming", stopGraceMs: null }, requestId);
+      await want(tx, vm, { desiredState: "running", state: "resuming", stopGraceMs: null });
       return true;
     case "vm.resume":
       if (vm.state !== "resuming") return false;
-      await want(tx, vm, { desiredState: "paused", state: "pausing", stopGraceMs: null }, requestId);
+      await want(tx, vm, { desiredState: "paused", state: "pausing", stopGraceMs: null });
       return true;
     case "vm.failover": {
       const { rowCount } = await tx.db.execute(sql`
@@ -74,12 +73,7 @@ async function takeBackFromVm(tx: Transaction, vm: VmRow, { id, kind }: Operatio
   }
 }
 
-async function want(
-  tx: Transaction,
-  vm: VmRow,
-  wanted: Pick<VmRow, "desiredState" | "state" | "stopGraceMs">,
-  requestId: string,
-): Promise<void> {
+async function want(tx: Transaction, vm: VmRow, wanted: Pick<VmRow, "desiredState" | "state" | "stopGraceMs">): Promise<void> {
   await tx.db
     .update(vms)
     .set({ ...wanted, stateReason: "cancelled", stateMessage: null, stateSince: sql`now()`, generation: sql`${vms.generation} + 1` })
@@ -88,22 +82,20 @@ async function want(
     type: "vm.state.changed",
     vmId: vm.id,
     term: vm.term,
-    cause: "user_action",
-    actor: { type: "user" },
+    cause: USER_ACTION,
     operationId: vm.operationId,
-    requestId,
     data: { from: vm.state, state: wanted.state, reason: "cancelled", message: null },
   });
 }
 
-async function takeBackFromWorker(tx: Transaction, worker: WorkerRow, { id, kind }: OperationRow, requestId: string): Promise<boolean> {
+async function takeBackFromWorker(tx: Transaction, worker: WorkerRow, { id, kind }: OperationRow): Promise<boolean> {
   if (kind !== "worker.drain" || worker.operationId !== id) return false;
   const state = workerStateAfterOrder(worker.state, "cordoned", 1);
   await tx.db
     .update(workers)
     .set({ desiredState: "cordoned", state, drainForced: false, operationId: null, updatedAt: sql`now()` })
     .where(eq(workers.id, worker.id));
-  const common = { actor: { type: "user" }, operationId: id, requestId, cause: "user_action" } as const;
+  const common = { operationId: id, cause: USER_ACTION } as const;
   const about = { workerId: worker.id, name: worker.name };
   tx.emit({ ...common, type: "worker.state.changed", data: { ...about, from: worker.state, state } });
   tx.emit({ ...common, type: "worker.drain.cancelled", data: about });

@@ -1,16 +1,17 @@
 /** Writes down that a user wants the backup to take over. The promotion itself is the arbiter's. */
 import { eq } from "drizzle-orm";
+import { USER_ACTION } from "../../domain/events.ts";
 import { hasGuest } from "../../domain/vm-state.ts";
 import { ApiError } from "../../errors/api-error.ts";
 import { newId, type Transaction } from "../database.ts";
-import { failovers, type OperationRow, operations, type VmRow, vms } from "../schema.ts";
+import { failovers, type OperationRow, type VmRow, vms } from "../schema.ts";
 import { sqlState } from "../unavailable.ts";
+import { beginOperation } from "./begin-operation.ts";
 
 export interface FailoverOrder {
   readonly vmId: string;
   readonly mode: "planned" | "test" | "forced";
   readonly expectedTerm: number | null;
-  readonly requestId: string;
   /** Synced backups whose worker can be told. */
   readonly reachable: (replicaId: string) => boolean;
 }
@@ -36,18 +37,15 @@ export async function requestFailover(tx: Transaction, order: FailoverOrder): Pr
       details: { currentState: current, allowedStates: ["protected"], ...(never ? { retryable: false } : { retryAfterMs: 1000 }) },
     });
   }
-  const operationId = newId("op");
-  const [operation] = await tx.db
-    .insert(operations)
-    .values({ id: operationId, project: "default", kind: "vm.failover", vmId: vm.id })
-    .returning();
+  const operation = await beginOperation(tx, { kind: "vm.failover", vmId: vm.id });
+  const operationId = operation.id;
   await tx.db
     .insert(failovers)
     .values({
       id: newId("fo"),
       vmId: vm.id,
       mode: order.mode,
-      cause: "user_action",
+      cause: USER_ACTION,
       state: "pending",
       fromReplica: vm.primaryReplica,
       toReplica: target,
@@ -62,10 +60,9 @@ export async function requestFailover(tx: Transaction, order: FailoverOrder): Pr
     type: "operation.updated",
     vmId: vm.id,
     term: vm.term,
-    actor: { type: "user" },
+    cause: USER_ACTION,
     operationId,
-    requestId: order.requestId,
     data: { kind: "vm.failover", state: "running", to: target },
   });
-  return operation as OperationRow;
+  return operation;
 }

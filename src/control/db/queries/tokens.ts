@@ -1,6 +1,7 @@
 /** API tokens: only their SHA-256 is kept. One that was revoked stays, so that what was done with it can be told. */
 import { createHash } from "node:crypto";
 import { and, desc, eq, isNull, type SQL, sql } from "drizzle-orm";
+import { USER_ACTION } from "../../domain/events.ts";
 import type { Scope } from "../../domain/scopes.ts";
 import { ApiError } from "../../errors/api-error.ts";
 import { newId, type Queryable, type Transaction } from "../database.ts";
@@ -15,7 +16,6 @@ export interface NewToken {
   readonly ttlSeconds: number | null;
   /** The token by which it is made. */
   readonly createdBy: string;
-  readonly requestId: string;
 }
 
 export function sha256Of(secret: string): string {
@@ -45,7 +45,7 @@ export async function registerToken(db: Queryable, name: string, secret: string)
 }
 
 export async function createToken(tx: Transaction, token: NewToken): Promise<TokenRow> {
-  const { ttlSeconds, requestId, ...rest } = token;
+  const { ttlSeconds, ...rest } = token;
   const [row] = await tx.db
     .insert(tokens)
     .values({
@@ -58,9 +58,7 @@ export async function createToken(tx: Transaction, token: NewToken): Promise<Tok
   const made = row as TokenRow;
   tx.emit({
     type: "token.created",
-    actor: { type: "user" },
-    requestId,
-    cause: "user_action",
+    cause: USER_ACTION,
     data: { tokenId: made.id, name: made.name, scopes: made.scopes, expiresAt: made.expiresAt?.toISOString() ?? null },
   });
   return made;
@@ -71,7 +69,7 @@ export async function createToken(tx: Transaction, token: NewToken): Promise<Tok
  *
  * @throws {ApiError} `token_not_found`
  */
-export async function revokeToken(tx: Transaction, id: string, requestId: string): Promise<TokenRow> {
+export async function revokeToken(tx: Transaction, id: string): Promise<TokenRow> {
   const [locked] = await tx.db.select().from(tokens).where(eq(tokens.id, id)).for("update");
   if (locked === undefined)
     throw new ApiError("token_not_found", `Cannot find the token "${id}": GET /v1/tokens lists those that there are`);
@@ -79,9 +77,7 @@ export async function revokeToken(tx: Transaction, id: string, requestId: string
   const [row] = await tx.db.update(tokens).set({ revokedAt: sql`now()` }).where(eq(tokens.id, id)).returning();
   tx.emit({
     type: "token.revoked",
-    actor: { type: "user" },
-    requestId,
-    cause: "user_action",
+    cause: USER_ACTION,
     data: { tokenId: id, name: locked.name },
   });
   return row as TokenRow;

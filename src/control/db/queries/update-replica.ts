@@ -51,5 +51,11 @@ function before(id: string) {
 
 function tellFailure(tx: Transaction, backup: string, reason: string | null, changed: Changed | undefined): void {
   if (changed?.joining !== true) return;
-  tx.emit({ type: "vm.repair.failed", vmId: changed.vm, term: BigInt(changed.term), cause: reason, data: { backup, reason } });
+  tx.emit({
+    type: "vm.repair.failed",
+    vmId: changed.vm,
+    term: BigInt(changed.term),
+    cause: reason ?? "replica_gone",
+    data: { backup, reason },
+  });
 }

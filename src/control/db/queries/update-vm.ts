@@ -1,5 +1,6 @@
 /** Writes a VM's state and protection with their events, and ends the operations that waited for them. */
 import { and, eq, sql } from "drizzle-orm";
+import { USER_ACTION } from "../../domain/events.ts";
 import { endOfOperation } from "../../domain/operations.ts";
 import type { Protection } from "../../domain/protection.ts";
 import type { VmStateChange } from "../../domain/vm-state.ts";
@@ -39,30 +40,32 @@ export async function setVmState(tx: Transaction, vm: VmRow, change: VmStateChan
     .returning({ id: vms.id });
   if (updated.length === 0) return false;
   const { term } = vm.state === "stopping" && change.state === "provisioning" ? await beginGuest(tx, vm) : vm;
+  // What is on its way goes on because somebody asked for it, or because the primary's worker says so.
+  const cause = change.reason ?? (vm.operationId === null ? "reported" : USER_ACTION);
   tx.emit({
     type: change.state === "deleted" ? "vm.deleted" : "vm.state.changed",
     vmId: vm.id,
     term,
-    cause: change.reason,
+    cause,
     operationId: vm.operationId,
     data: { from: vm.state, state: change.state, reason: change.reason, message: change.message },
   });
-  if (vm.operationId !== null) await endOperationOf(tx, vm, vm.operationId, change);
+  if (vm.operationId !== null) await endOperationOf(tx, vm, vm.operationId, change, cause);
   return true;
 }
 
 /** The operation that changes the VM has come to its aim, or cannot any more. */
-async function endOperationOf(tx: Transaction, vm: VmRow, operationId: string, change: VmStateChange): Promise<void> {
+async function endOperationOf(tx: Transaction, vm: VmRow, operationId: string, change: VmStateChange, cause: string): Promise<void> {
   const { kind } = await readOperation(tx.db, operationId);
   switch (endOfOperation(kind, change.state)) {
     case "succeeded":
-      await endOperation(tx, operationId, { state: "succeeded", result: null, error: null });
+      await endOperation(tx, operationId, { state: "succeeded", result: null, error: null }, cause);
       return;
     case "failed": {
       const error = new ApiError("invalid_state", change.message ?? `The VM is ${change.state}`, {
         details: { currentState: change.state },
       });
-      await endOperation(tx, operationId, { state: "failed", result: null, error: problemOf(error, `/v1/vms/${vm.id}`, null) });
+      await endOperation(tx, operationId, { state: "failed", result: null, error: problemOf(error, `/v1/vms/${vm.id}`, null) }, cause);
       return;
     }
     case null:
@@ -86,6 +89,13 @@ export async function giveUpPlace(tx: Transaction, vm: VmRow): Promise<boolean> 
   return (rowCount ?? 0) > 0;
 }
 
+/** Of protection that is as it shall be, and so has no reason. */
+const CAUSES: Partial<Record<Protection["state"], string>> = {
+  off: USER_ACTION,
+  inactive: "not_running",
+  protected: "backup_synced",
+};
+
 /** @returns false where the term has changed since the facts were read */
 export async function setProtection(tx: Transaction, vm: VmRow, protection: Protection): Promise<boolean> {
   const updated = await tx.db
@@ -94,6 +104,12 @@ export async function setProtection(tx: Transaction, vm: VmRow, protection: Prot
     .where(and(eq(vms.id, vm.id), eq(vms.term, vm.term), eq(vms.state, vm.state)))
     .returning({ id: vms.id });
   if (updated.length === 0) return false;
-  tx.emit({ type: "vm.protection.changed", vmId: vm.id, term: vm.term, cause: protection.reason, data: { ...protection } });
+  tx.emit({
+    type: "vm.protection.changed",
+    vmId: vm.id,
+    term: vm.term,
+    cause: protection.reason ?? CAUSES[protection.state] ?? "reported",
+    data: { ...protection },
+  });
   return true;
 }

@@ -1,0 +1,74 @@
+/** A call's request id and trace, from the caller to the log of the worker that its orders reach: a real process of a worker. */
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { type LogLine, WorkerProcess } from "../worker/worker-process.ts";
+import { ControlUnderTest, JOIN_TOKEN } from "./support/control-under-test.ts";
+import { TestPostgres } from "./support/database.ts";
+
+const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
+
+let postgres: TestPostgres;
+let control: ControlUnderTest;
+let worker: WorkerProcess;
+beforeAll(async () => {
+  postgres = await TestPostgres.start();
+  control = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
+  const url = `${control.internalUrl.replace("http", "ws")}/internal/v1/workers`;
+  worker = WorkerProcess.start("real", { url }, { UNDERSTUDY_JOIN_TOKEN: JOIN_TOKEN });
+  await worker.says(/joined the control plane/);
+});
+afterAll(async () => {
+  worker?.signal("SIGKILL");
+  await worker?.exited;
+  await control.close();
+  await postgres.stop();
+});
+
+/** Asks for a VM. @returns its id, and what the worker's log and ours say of the order that followed, and the answer's request id */
+async function create(name: string, headers: Record<string, string>) {
+  const { body, headers: answered } = await control.call<{ id: string }>(
+    "POST",
+    "/v1/vms",
+    { name, spec: { image: "debian", protection: { mode: "none" } } },
+    headers,
+  );
+  const order = await said(({ msg, vmId }) => msg === "order of a call: createReplica" && vmId === body.id);
+  const placed = control.log.find(({ msg, vmId }) => msg === "placing a primary" && vmId === body.id);
+  const call = control.log.find(
+    ({ msg, resource, requestId }) => msg === "call answered" && resource === "/v1/vms" && requestId === order.requestId,
+  );
+  return { vmId: body.id, order, placed, call, answered: answered.get("request-id") };
+}
+
+async function said(test: (line: LogLine) => boolean): Promise<LogLine> {
+  for (;;) {
+    const found = worker.log.find(test);
+    if (found !== undefined) return found;
+    await control.parts.feed.next(20);
+  }
+}
+
+test("a call is found in the worker's log by its request id and its trace, with VM and worker", async () => {
+  const { vmId, order, placed, call, answered } = await create("a", {
+    "request-id": "of-the-caller.1",
+    traceparent: `00-${TRACE}-00f067aa0ba902b7-01`,
+  });
+  expect(answered).toBe("of-the-caller.1");
+  const [row] = (await control.get<{ items: { id: string }[] }>("/v1/workers")).body.items;
+  expect(order).toMatchObject({ requestId: "of-the-caller.1", traceId: TRACE, vmId, workerId: row?.id, worker: "real" });
+  expect(placed).toMatchObject({ requestId: "of-the-caller.1", traceId: TRACE });
+  expect(call).toMatchObject({ traceId: TRACE, operation: "createVm", status: 201 });
+
+  await control.call("DELETE", `/v1/vms/${vmId}`, undefined, { "request-id": "of-the-delete" });
+  const dropped = await said(({ requestId }) => requestId === "of-the-delete");
+  expect(dropped).toMatchObject({ vmId, order: "dropReplica", traceId: expect.stringMatching(/^[0-9a-f]{32}$/) });
+  expect(dropped["traceId"]).not.toBe(TRACE);
+});
+
+test("malformed ones are replaced: nothing that a caller made up gets into a log", async () => {
+  const { order, answered } = await create("b", {
+    "request-id": 'x" , "level":60',
+    traceparent: `00-${"0".repeat(32)}-00f067aa0ba902b7-01`,
+  });
+  expect(answered).toMatch(/^req_[0-9A-Z]{26}$/);
+  expect(order).toMatchObject({ requestId: answered, traceId: expect.stringMatching(/^(?!0{32})[0-9a-f]{32}$/) });
+});
