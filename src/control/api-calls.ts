@@ -14,6 +14,9 @@ declare module "fastify" {
   }
 }
 
+/** Of a path that is longer nothing is found. */
+const RESOURCE_MAX = 500;
+
 /** Comes before authentication: a call that is refused there is written down too. */
 export function installApiCalls(app: FastifyInstance, audit: AuditTrail): void {
   app.decorateRequest("apiCall");
@@ -29,7 +32,7 @@ export function installApiCalls(app: FastifyInstance, audit: AuditTrail): void {
       method: String(method),
       route: pathTemplate(url),
       operation: schema?.operationId ?? "",
-      resource: request.url.split("?")[0] ?? "/",
+      resource: (request.url.split("?")[0] ?? "/").slice(0, RESOURCE_MAX),
       sourceAddress: request.ip,
       startedMs: performance.now(),
       token: null,

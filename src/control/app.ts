@@ -10,6 +10,7 @@ import { makeId } from "./domain/ids.ts";
 import { ApiError } from "./errors/api-error.ts";
 import { installProblems, refuseUnreadable, sendProblem, toApiError } from "./errors/problem.ts";
 import { describeRoutes, openApiText } from "./openapi.ts";
+import { installRateLimits } from "./rate-limits.ts";
 import { auditLogRoute } from "./routes/audit-log.ts";
 import { consoleRoute } from "./routes/console.ts";
 import { consoleCallRoutes } from "./routes/console-calls.ts";
@@ -84,6 +85,7 @@ export async function buildApp(control: ControlPlane): Promise<PublicApp> {
   await app.register(async (v1) => {
     installApiCalls(v1, control.audit);
     installAuthentication(v1, control.authenticator);
+    installRateLimits(v1, control.config);
     await v1.register(versionRoute());
     await v1.register(vmRoutes(control));
     await v1.register(vmPatchRoute(control));

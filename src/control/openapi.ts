@@ -41,7 +41,7 @@ type Json = Record<string, unknown>;
 
 /** Every route may answer with these. */
 const COMMON_ERRORS: readonly ErrorCode[] = ["bad_request", "internal_error", "shutting_down"];
-const AUTHENTICATED_ERRORS: readonly ErrorCode[] = ["unauthenticated", "token_expired", "arbiter_unavailable"];
+const AUTHENTICATED_ERRORS: readonly ErrorCode[] = ["unauthenticated", "token_expired", "rate_limited", "arbiter_unavailable"];
 
 const SCOPED_ERRORS: readonly ErrorCode[] = ["scope_missing"];
 const INPUT_ERRORS: readonly ErrorCode[] = ["validation_failed"];
@@ -68,7 +68,11 @@ export function describeRoutes(routes: readonly RouteOptions[]): Json {
     info: {
       title: "Understudy",
       version: SERVICE_VERSION,
-      description: "Fault-tolerant virtual machines: a guest that goes on at the same instruction when its worker dies.",
+      description:
+        "Fault-tolerant virtual machines: a guest that goes on at the same instruction when its worker dies.\n\n" +
+        "Answers to calls with a token have the headers `RateLimit-Policy` and `RateLimit` (IETF draft), by `token` and, for what changes a VM, by " +
+        "`vm_verb`; a call that is too much is refused as 429 `rate_limited` with `Retry-After`. `Request-Id` is given back, or made; " +
+        "`traceparent` is taken up.",
       license: { name: "Apache-2.0", identifier: "Apache-2.0" },
     },
     servers: [{ url: "/" }],

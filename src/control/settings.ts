@@ -26,6 +26,12 @@ export interface ControlSettings {
   readonly auditDelayMs: number;
   /** A call of a control plane that is gone, so long after it began, is completed without an answer. */
   readonly auditAbandonedMs: number;
+  /** Calls with one token: so many at once, and so many a second after that. */
+  readonly rateLimitBurst: number;
+  readonly rateLimitPerSecond: number;
+  /** The same verb on one VM. */
+  readonly verbRateLimitBurst: number;
+  readonly verbRateLimitPerSecond: number;
   readonly consoleWindowBytes: number;
   readonly consoleHeartbeatMs: number;
   readonly slowConsumerMs: number;
@@ -54,6 +60,10 @@ export const DEFAULT_SETTINGS: ControlSettings = {
   auditRetentionDays: 30,
   auditDelayMs: 100,
   auditAbandonedMs: 90_000,
+  rateLimitBurst: 5000,
+  rateLimitPerSecond: 500,
+  verbRateLimitBurst: 60,
+  verbRateLimitPerSecond: 2,
   consoleWindowBytes: 256 * 1024,
   consoleHeartbeatMs: 15_000,
   slowConsumerMs: 30_000,

@@ -202,6 +202,7 @@ export const ERROR_CLASSES: Readonly<Record<string, ApiErrorClass>> = {
   validation_failed: ValidationFailedError,
   upgrade_required: UpgradeRequiredError,
   quota_exceeded: QuotaExceededError,
+  rate_limited: RateLimitedError,
   internal_error: InternalError,
   arbiter_unavailable: ArbiterUnavailableError,
   image_store_error: ImageStoreError,

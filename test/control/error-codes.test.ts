@@ -99,6 +99,14 @@ const RAISED: Readonly<Record<ErrorCode, () => Promise<Refusal>>> = {
     await client.query("COMMIT");
     return refused("GET", "/v1/vms", undefined, headers);
   },
+  rate_limited: async () => {
+    const another = await anotherControl(undefined, { rateLimitBurst: 1, rateLimitPerSecond: 1 });
+    let refusal: Refusal;
+    do {
+      refusal = await refused("GET", "/v1/vms", undefined, {}, another);
+    } while (refusal.by === "http" && refusal.status === 200);
+    return refusal;
+  },
   scope_missing: async () => refused("POST", "/v1/vms", vm, (await tokenWith("vms:read")).headers),
   origin_not_allowed: () => refusedUpgrade("demo", "", { origin: "https://elsewhere.example" }),
   not_found: () => refused("GET", "/v1/cats"),

@@ -48,6 +48,7 @@ export const ERROR_TABLE = {
   validation_failed: kind(422, "The request is not valid"),
   idempotency_key_reused: kind(422, "The idempotency key belongs to another request"),
   quota_exceeded: kind(429, "There are as many as there may be"),
+  rate_limited: kind(429, "Asked too often", true),
   internal_error: kind(500, "Our fault"),
   arbiter_unavailable: kind(503, "The database does not answer", true),
   image_store_error: kind(503, "The image store cannot be read", true),

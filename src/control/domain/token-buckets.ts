@@ -1,0 +1,75 @@
+/**
+ * Token buckets by key: what is asked for too often waits. The clock is an argument.
+ *
+ *     full (burst tokens) --take--> one less --time--> perSecond more a second, up to full
+ *                             '-- none is left --> refused, with the time until there is one
+ *
+ * A bucket that is full again is forgotten: it is what a new one is.
+ */
+export interface BucketPolicy {
+  /** What may be asked for at once. */
+  readonly burst: number;
+  readonly perSecond: number;
+}
+
+export interface Taken {
+  readonly allowed: boolean;
+  /** Whole tokens that are left. */
+  readonly remaining: number;
+  /** Until the bucket is full again. */
+  readonly resetMs: number;
+  /** Until there is a token; 0 where one was given. */
+  readonly retryAfterMs: number;
+}
+
+interface Bucket {
+  /** Since when, if nothing had been taken meanwhile, it would be full. */
+  fullAtMs: number;
+}
+
+/** Beyond that many keys those that are full, and then the oldest, are forgotten: keys are made by callers. */
+const KEYS_MAX = 10_000;
+
+export class TokenBuckets {
+  readonly policy: BucketPolicy;
+  private readonly buckets = new Map<string, Bucket>();
+
+  constructor(policy: BucketPolicy) {
+    this.policy = policy;
+  }
+
+  take(key: string, nowMs: number): Taken {
+    const { burst, perSecond } = this.policy;
+    const tokenMs = 1000 / perSecond;
+    const capacityMs = burst * tokenMs;
+    const bucket = this.buckets.get(key) ?? { fullAtMs: nowMs };
+    const fullAtMs = Math.max(bucket.fullAtMs, nowMs) + tokenMs;
+    const overMs = fullAtMs - nowMs - capacityMs;
+    // Within a rounding error of a whole token.
+    const allowed = overMs <= tokenMs * 1e-6;
+    if (allowed) {
+      this.buckets.delete(key);
+      this.buckets.set(key, { fullAtMs });
+      if (this.buckets.size > KEYS_MAX) this.forget(nowMs);
+    }
+    const missingMs = (allowed ? fullAtMs : bucket.fullAtMs) - nowMs;
+    return {
+      allowed,
+      remaining: Math.max(0, Math.floor((capacityMs - missingMs) / tokenMs + 1e-6)),
+      resetMs: Math.max(0, missingMs),
+      retryAfterMs: allowed ? 0 : overMs,
+    };
+  }
+
+  get size(): number {
+    return this.buckets.size;
+  }
+
+  private forget(nowMs: number): void {
+    for (const [key, { fullAtMs }] of this.buckets) if (fullAtMs <= nowMs) this.buckets.delete(key);
+    for (const key of this.buckets.keys()) {
+      if (this.buckets.size <= KEYS_MAX) return;
+      this.buckets.delete(key);
+    }
+  }
+}
