@@ -30,6 +30,8 @@ import { addVmKill } from "./vm-kill.ts";
 import { addVmLogs } from "./vm-logs.ts";
 import { addVmLs } from "./vm-ls.ts";
 import { addVmPause } from "./vm-pause.ts";
+import { addVmProtection } from "./vm-protection.ts";
+import { addVmReplica } from "./vm-replica.ts";
 import { addVmReset } from "./vm-reset.ts";
 import { addVmResume } from "./vm-resume.ts";
 import { addVmRm } from "./vm-rm.ts";
@@ -83,6 +85,8 @@ function createProgram(shell: Shell): Command {
   addVmLogs(vm, shell);
   addVmFailover(vm, shell);
   addVmHistory(vm, shell);
+  addVmReplica(vm, shell);
+  addVmProtection(vm, shell);
   addVmStart(vm, shell);
   addVmStop(vm, shell);
   addVmKill(vm, shell);

@@ -7,6 +7,7 @@ import type { Shell } from "./shell.ts";
 
 interface Options {
   readonly mode: FailoverMode;
+  readonly to?: string;
   readonly timeout: number;
 }
 
@@ -28,11 +29,16 @@ export function addVmFailover(vm: Command, shell: Shell): void {
     .description("make the backup take over, and show the measured gap")
     .argument("<vm>", "id or name")
     .addOption(new Option("--mode <mode>", "why").choices(["planned", "test", "forced"]).default("test"))
+    .option("--to <replica>", "the backup that shall take over; any where it is left out")
     .option("--timeout <seconds>", "how long to wait for it", parseInteger(1, 86_400), 60)
     .addOption(outputOption())
     .action(async (name: string, options: Options, command: Command) => {
       const found = await connect(command, shell).vms.get(name, { signal: shell.signal });
-      const operation = await found.failover({ mode: options.mode, signal: shell.signal });
+      const operation = await found.failover({
+        mode: options.mode,
+        signal: shell.signal,
+        ...(options.to === undefined ? {} : { targetReplica: options.to }),
+      });
       const failover = await operation.result({ timeoutMs: options.timeout * 1000, signal: shell.signal });
       printOne(shell, formatOf(command), failover, FAILOVER_LISTING);
     });

@@ -20,6 +20,8 @@ import { failoverRoutes } from "./routes/failovers.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { metricsRoute } from "./routes/metrics.ts";
 import { operationRoutes } from "./routes/operations.ts";
+import { protectionRoutes } from "./routes/protection.ts";
+import { replicaVerbRoutes } from "./routes/replica-verbs.ts";
 import { documentRoute, healthRoutes, versionRoute } from "./routes/service.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { MERGE_PATCH, vmPatchRoute } from "./routes/vm-patch.ts";
@@ -92,6 +94,8 @@ export async function buildApp(control: ControlPlane): Promise<PublicApp> {
     await v1.register(vmVerbRoutes(control));
     await v1.register(vmWaitRoute(control));
     await v1.register(failoverRoutes(control));
+    await v1.register(replicaVerbRoutes(control));
+    await v1.register(protectionRoutes(control));
     await v1.register(consoleRoute(control));
     await v1.register(consoleCallRoutes(control));
     await v1.register(consoleSessionRoutes(control));

@@ -17,6 +17,8 @@ export interface ControlSettings {
   readonly fencingGraceMs: number;
   /** Of replicas: how long a peer may be silent. */
   readonly heartbeatTimeoutMs: number;
+  /** Virtual processors that a worker promises for each of its own: guests mostly wait. */
+  readonly vcpusPerCore: number;
   /** Of VMs that do not say `spec.protection.maxLagMs`. */
   readonly maxLagMs: number;
   readonly eventBookmarkMs: number;
@@ -54,6 +56,7 @@ export const DEFAULT_SETTINGS: ControlSettings = {
   repeatOrderMs: 2000,
   fencingGraceMs: 15_000,
   heartbeatTimeoutMs: 300,
+  vcpusPerCore: 64,
   maxLagMs: 2000,
   eventBookmarkMs: 15_000,
   eventRetentionDays: 30,

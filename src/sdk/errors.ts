@@ -132,6 +132,8 @@ export class ScopeMissingError extends PermissionError {}
 export class OriginNotAllowedError extends PermissionError {}
 export class ImageNotFoundError extends NotFoundError {}
 export class RouteNotFoundError extends NotFoundError {}
+export class ReplicaNotFoundError extends NotFoundError {}
+export class FailoverNotFoundError extends NotFoundError {}
 export class OperationNotFoundError extends NotFoundError {}
 export class ConsoleSessionNotFoundError extends NotFoundError {}
 export class TokenNotFoundError extends NotFoundError {}
@@ -160,6 +162,10 @@ export class QuotaExceededError extends RateLimitedError {}
 export class InternalError extends UnavailableError {}
 export class ArbiterUnavailableError extends UnavailableError {}
 export class ImageStoreError extends UnavailableError {}
+export class NoCapacityError extends UnavailableError {}
+export class AntiAffinityUnsatisfiableError extends UnavailableError {}
+export class EngineMismatchError extends UnavailableError {}
+export class NoBackupAvailableError extends UnavailableError {}
 export class ShuttingDownError extends UnavailableError {}
 export class WorkerTimeoutError extends UnavailableError {}
 
@@ -177,6 +183,8 @@ export const ERROR_CLASSES: Readonly<Record<string, ApiErrorClass>> = {
   origin_not_allowed: OriginNotAllowedError,
   image_not_found: ImageNotFoundError,
   not_found: RouteNotFoundError,
+  replica_not_found: ReplicaNotFoundError,
+  failover_not_found: FailoverNotFoundError,
   operation_not_found: OperationNotFoundError,
   console_session_not_found: ConsoleSessionNotFoundError,
   token_not_found: TokenNotFoundError,
@@ -206,6 +214,10 @@ export const ERROR_CLASSES: Readonly<Record<string, ApiErrorClass>> = {
   internal_error: InternalError,
   arbiter_unavailable: ArbiterUnavailableError,
   image_store_error: ImageStoreError,
+  no_capacity: NoCapacityError,
+  anti_affinity_unsatisfiable: AntiAffinityUnsatisfiableError,
+  engine_mismatch: EngineMismatchError,
+  no_backup_available: NoBackupAvailableError,
   shutting_down: ShuttingDownError,
   worker_timeout: WorkerTimeoutError,
 };

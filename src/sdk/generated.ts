@@ -461,6 +461,23 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/vms/{vm}/failovers/{failover}": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /** Get a failover of a VM */
+        get: operations["getFailover"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/vms/{vm}/kill": {
         parameters: {
             query?: never;
@@ -501,6 +518,46 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/vms/{vm}/protection/resume": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have backups again
+         * @description As many as before. The operation ends when they are synced.
+         */
+        post: operations["resumeProtection"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/vms/{vm}/protection/suspend": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Do without backups for a while
+         * @description They are dropped; `spec.protection.backups` stays as it is. The operation ends when the VM runs alone.
+         */
+        post: operations["suspendProtection"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/vms/{vm}/replicas": {
         parameters: {
             query?: never;
@@ -512,6 +569,66 @@ export interface paths {
         get: operations["listReplicas"];
         put?: never;
         post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/vms/{vm}/replicas/{replica}/kill": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * End a replica as if its process had died
+         * @description To see what happens then: nobody is told, a backup takes over from a primary by itself. A VM without another replica is failed.
+         */
+        post: operations["killReplica"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/vms/{vm}/replicas/{replica}/migrate": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Have a replica be on another worker
+         * @description Make before break: another backup is synced elsewhere before this one is dropped; a primary hands over to a backup. Refused where no other worker has room.
+         */
+        post: operations["migrateReplica"];
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/vms/{vm}/replicas/{replica}/restart": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        get?: never;
+        put?: never;
+        /**
+         * Drop a backup, and make another one in its place
+         * @description The VM is without it meanwhile. The operation ends when as many backups as are wanted are synced again.
+         */
+        post: operations["restartReplica"];
         delete?: never;
         options?: never;
         head?: never;
@@ -1006,7 +1123,7 @@ export interface components {
             force?: boolean;
         };
         /** @enum {string} */
-        ErrorCode: "arbiter_unavailable" | "bad_idempotency_key" | "bad_page_token" | "bad_request" | "console_session_not_found" | "console_writer_busy" | "etag_mismatch" | "event_cursor_expired" | "idempotency_in_progress" | "idempotency_key_reused" | "image_not_found" | "image_store_error" | "input_offset_gap" | "input_session_expired" | "internal_error" | "invalid_state" | "malformed_json" | "name_taken" | "not_found" | "not_protected" | "operation_in_progress" | "operation_not_found" | "origin_not_allowed" | "payload_too_large" | "quota_exceeded" | "rate_limited" | "scope_missing" | "shutting_down" | "term_mismatch" | "token_expired" | "token_not_found" | "unauthenticated" | "unsupported_media_type" | "upgrade_required" | "validation_failed" | "vm_deleted" | "vm_not_found" | "wait_target_unreachable" | "worker_not_drained" | "worker_not_found" | "worker_timeout";
+        ErrorCode: "anti_affinity_unsatisfiable" | "arbiter_unavailable" | "bad_idempotency_key" | "bad_page_token" | "bad_request" | "console_session_not_found" | "console_writer_busy" | "engine_mismatch" | "etag_mismatch" | "event_cursor_expired" | "failover_not_found" | "idempotency_in_progress" | "idempotency_key_reused" | "image_not_found" | "image_store_error" | "input_offset_gap" | "input_session_expired" | "internal_error" | "invalid_state" | "malformed_json" | "name_taken" | "no_backup_available" | "no_capacity" | "not_found" | "not_protected" | "operation_in_progress" | "operation_not_found" | "origin_not_allowed" | "payload_too_large" | "quota_exceeded" | "rate_limited" | "replica_not_found" | "scope_missing" | "shutting_down" | "term_mismatch" | "token_expired" | "token_not_found" | "unauthenticated" | "unsupported_media_type" | "upgrade_required" | "validation_failed" | "vm_deleted" | "vm_not_found" | "wait_target_unreachable" | "worker_not_drained" | "worker_not_found" | "worker_timeout";
         Event: {
             /** @description Who brought it about */
             actor: {
@@ -1073,6 +1190,8 @@ export interface components {
             expectedTerm?: number;
             /** @enum {string} */
             mode: "planned" | "test" | "forced";
+            /** @description The synced backup that shall take over; any where it is left out */
+            targetReplica?: string;
         };
         GapMs: {
             /** @description From suspicion to the arbiter's grant */
@@ -1121,6 +1240,11 @@ export interface components {
         ImageList: {
             items: components["schemas"]["Image"][];
         };
+        /** @default {} */
+        MigrateRequest: {
+            /** @description Id or name; wherever there is room where it is left out. Of a backup alone */
+            targetWorker?: string;
+        };
         Operation: {
             completedAt: string | null;
             /**
@@ -1131,7 +1255,7 @@ export interface components {
             error: components["schemas"]["Problem"] | null;
             id: string;
             /** @enum {string} */
-            kind: "vm.create" | "vm.delete" | "vm.failover" | "vm.start" | "vm.stop" | "vm.kill" | "vm.pause" | "vm.resume" | "vm.reset" | "worker.cordon" | "worker.uncordon" | "worker.drain" | "worker.fence";
+            kind: "vm.create" | "vm.delete" | "vm.failover" | "vm.start" | "vm.stop" | "vm.kill" | "vm.pause" | "vm.resume" | "vm.reset" | "vm.protection.suspend" | "vm.protection.resume" | "replica.restart" | "replica.migrate" | "replica.kill" | "worker.cordon" | "worker.uncordon" | "worker.drain" | "worker.fence";
             result: {
                 [key: string]: unknown;
             } | null;
@@ -1167,6 +1291,7 @@ export interface components {
                     backups?: number | null;
                     maxLagMs?: number | null;
                     mode?: ("lockstep" | "none") | null;
+                    suspended?: boolean | null;
                 } | null;
             };
         };
@@ -1245,7 +1370,7 @@ export interface components {
         /** @enum {string} */
         ReplicaState: "placing" | "syncing" | "live" | "promoting" | "draining" | "lost" | "fenced" | "stopped";
         /** @enum {string} */
-        Scope: "vms:read" | "vms:write" | "vms:delete" | "console:read" | "console:write" | "failover:write" | "workers:read" | "workers:write" | "images:read" | "events:read" | "audit:read" | "tokens:write" | "admin";
+        Scope: "vms:read" | "vms:write" | "vms:delete" | "console:read" | "console:write" | "failover:write" | "chaos:write" | "workers:read" | "workers:write" | "images:read" | "events:read" | "audit:read" | "tokens:write" | "admin";
         /** @default {} */
         StopRequest: {
             /** @description How long the guest may take to power itself off before it is ended; 30000 where it is left out */
@@ -1324,6 +1449,8 @@ export interface components {
                  * @enum {string}
                  */
                 mode: "lockstep" | "none";
+                /** @description No backup is kept for a while; how many are wanted afterwards stays */
+                suspended: boolean;
             };
         };
         VmSpecRequest: {
@@ -1348,6 +1475,8 @@ export interface components {
                  * @enum {string}
                  */
                 mode?: "lockstep" | "none";
+                /** @description No backup is kept for a while; how many are wanted afterwards stays */
+                suspended?: boolean;
             };
         };
         /** @enum {string} */
@@ -1380,7 +1509,7 @@ export interface components {
                 state: components["schemas"]["ProtectionState"];
                 /** @description Backups that would take over now; `protected` means at least one */
                 syncedBackups: number;
-                /** @description `spec.protection.backups`; `/wait?for=fully_protected` waits for all of them */
+                /** @description `spec.protection.backups`, or 0 while it is suspended; `/wait?for=fully_protected` waits for all of them */
                 wantedBackups: number;
             };
             replicas: components["schemas"]["Replica"][];
@@ -2069,7 +2198,7 @@ export interface operations {
     listOperations: {
         parameters: {
             query?: {
-                kind?: "vm.create" | "vm.delete" | "vm.failover" | "vm.start" | "vm.stop" | "vm.kill" | "vm.pause" | "vm.resume" | "vm.reset" | "worker.cordon" | "worker.uncordon" | "worker.drain" | "worker.fence";
+                kind?: "vm.create" | "vm.delete" | "vm.failover" | "vm.start" | "vm.stop" | "vm.kill" | "vm.pause" | "vm.resume" | "vm.reset" | "vm.protection.suspend" | "vm.protection.resume" | "replica.restart" | "replica.migrate" | "replica.kill" | "worker.cordon" | "worker.uncordon" | "worker.drain" | "worker.fence";
                 pageSize?: number;
                 pageToken?: string;
                 state?: components["schemas"]["OperationState"];
@@ -4943,7 +5072,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `vm_not_found`: No such VM */
+            /** @description `vm_not_found`: No such VM. `replica_not_found`: No such replica */
             404: {
                 headers: {
                     [name: string]: unknown;
@@ -4951,7 +5080,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "vm_not_found";
+                        code?: "vm_not_found" | "replica_not_found";
                     };
                 };
             };
@@ -5051,7 +5180,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer */
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer. `no_backup_available`: The backup cannot be reached */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -5059,7 +5188,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "shutting_down" | "arbiter_unavailable";
+                        code?: "shutting_down" | "arbiter_unavailable" | "no_backup_available";
                     };
                 };
             };
@@ -5134,6 +5263,127 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
                         code?: "vm_not_found";
+                    };
+                };
+            };
+            /** @description `validation_failed`: The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "validation_failed";
+                    };
+                };
+            };
+            /** @description `rate_limited`: Asked too often */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "rate_limited";
+                    };
+                };
+            };
+            /** @description `internal_error`: Our fault */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "internal_error";
+                    };
+                };
+            };
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "shutting_down" | "arbiter_unavailable";
+                    };
+                };
+            };
+        };
+    };
+    getFailover: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path: {
+                /** @description Id */
+                failover: string;
+                /** @description Id or name */
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Failover"];
+                };
+            };
+            /** @description `bad_request`: The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "bad_request";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "unauthenticated" | "token_expired";
+                    };
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "scope_missing";
+                    };
+                };
+            };
+            /** @description `vm_not_found`: No such VM. `failover_not_found`: No such failover */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "vm_not_found" | "failover_not_found";
                     };
                 };
             };
@@ -5565,6 +5815,384 @@ export interface operations {
             };
         };
     };
+    resumeProtection: {
+        parameters: {
+            query?: {
+                /** @description Seconds to wait for the operation's end */
+                wait?: number;
+            };
+            header?: {
+                /** @description A repeat with the same key and body gets the first answer; kept for 24 hours */
+                "idempotency-key"?: string;
+                /** @description ETag of the spec that the caller saw, such as "g1" */
+                "if-match"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    /** @description Path of the operation */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description `bad_request`: The request is not understood. `malformed_json`: The body is not JSON. `bad_idempotency_key`: The idempotency key is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "bad_request" | "malformed_json" | "bad_idempotency_key";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "unauthenticated" | "token_expired";
+                    };
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "scope_missing";
+                    };
+                };
+            };
+            /** @description `vm_not_found`: No such VM */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "vm_not_found";
+                    };
+                };
+            };
+            /** @description `invalid_state`: Operation not allowed in the current state. `operation_in_progress`: Another operation is in progress. `idempotency_in_progress`: The first request with this key still runs */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "invalid_state" | "operation_in_progress" | "idempotency_in_progress";
+                    };
+                };
+            };
+            /** @description `vm_deleted`: The VM was deleted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "vm_deleted";
+                    };
+                };
+            };
+            /** @description `etag_mismatch`: The VM has changed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "etag_mismatch";
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "payload_too_large";
+                    };
+                };
+            };
+            /** @description `unsupported_media_type`: The media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "unsupported_media_type";
+                    };
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `idempotency_key_reused`: The idempotency key belongs to another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "validation_failed" | "idempotency_key_reused";
+                    };
+                };
+            };
+            /** @description `rate_limited`: Asked too often */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "rate_limited";
+                    };
+                };
+            };
+            /** @description `internal_error`: Our fault */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "internal_error";
+                    };
+                };
+            };
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "shutting_down" | "arbiter_unavailable";
+                    };
+                };
+            };
+        };
+    };
+    suspendProtection: {
+        parameters: {
+            query?: {
+                /** @description Seconds to wait for the operation's end */
+                wait?: number;
+            };
+            header?: {
+                /** @description A repeat with the same key and body gets the first answer; kept for 24 hours */
+                "idempotency-key"?: string;
+                /** @description ETag of the spec that the caller saw, such as "g1" */
+                "if-match"?: string;
+            };
+            path: {
+                /** @description Id or name */
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    /** @description Path of the operation */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description `bad_request`: The request is not understood. `malformed_json`: The body is not JSON. `bad_idempotency_key`: The idempotency key is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "bad_request" | "malformed_json" | "bad_idempotency_key";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "unauthenticated" | "token_expired";
+                    };
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "scope_missing";
+                    };
+                };
+            };
+            /** @description `vm_not_found`: No such VM */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "vm_not_found";
+                    };
+                };
+            };
+            /** @description `invalid_state`: Operation not allowed in the current state. `operation_in_progress`: Another operation is in progress. `idempotency_in_progress`: The first request with this key still runs */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "invalid_state" | "operation_in_progress" | "idempotency_in_progress";
+                    };
+                };
+            };
+            /** @description `vm_deleted`: The VM was deleted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "vm_deleted";
+                    };
+                };
+            };
+            /** @description `etag_mismatch`: The VM has changed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "etag_mismatch";
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "payload_too_large";
+                    };
+                };
+            };
+            /** @description `unsupported_media_type`: The media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "unsupported_media_type";
+                    };
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `idempotency_key_reused`: The idempotency key belongs to another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "validation_failed" | "idempotency_key_reused";
+                    };
+                };
+            };
+            /** @description `rate_limited`: Asked too often */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "rate_limited";
+                    };
+                };
+            };
+            /** @description `internal_error`: Our fault */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "internal_error";
+                    };
+                };
+            };
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "shutting_down" | "arbiter_unavailable";
+                    };
+                };
+            };
+        };
+    };
     listReplicas: {
         parameters: {
             query?: never;
@@ -5655,6 +6283,583 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
                         code?: "validation_failed";
+                    };
+                };
+            };
+            /** @description `rate_limited`: Asked too often */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "rate_limited";
+                    };
+                };
+            };
+            /** @description `internal_error`: Our fault */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "internal_error";
+                    };
+                };
+            };
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "shutting_down" | "arbiter_unavailable";
+                    };
+                };
+            };
+        };
+    };
+    killReplica: {
+        parameters: {
+            query?: {
+                /** @description Seconds to wait for the operation's end */
+                wait?: number;
+            };
+            header?: {
+                /** @description A repeat with the same key and body gets the first answer; kept for 24 hours */
+                "idempotency-key"?: string;
+                /** @description ETag of the spec that the caller saw, such as "g1" */
+                "if-match"?: string;
+            };
+            path: {
+                /** @description Id */
+                replica: string;
+                /** @description Id or name */
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    /** @description Path of the operation */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description `bad_request`: The request is not understood. `malformed_json`: The body is not JSON. `bad_idempotency_key`: The idempotency key is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "bad_request" | "malformed_json" | "bad_idempotency_key";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "unauthenticated" | "token_expired";
+                    };
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "scope_missing";
+                    };
+                };
+            };
+            /** @description `vm_not_found`: No such VM. `replica_not_found`: No such replica */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "vm_not_found" | "replica_not_found";
+                    };
+                };
+            };
+            /** @description `invalid_state`: Operation not allowed in the current state. `idempotency_in_progress`: The first request with this key still runs */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "invalid_state" | "idempotency_in_progress";
+                    };
+                };
+            };
+            /** @description `vm_deleted`: The VM was deleted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "vm_deleted";
+                    };
+                };
+            };
+            /** @description `etag_mismatch`: The VM has changed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "etag_mismatch";
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "payload_too_large";
+                    };
+                };
+            };
+            /** @description `unsupported_media_type`: The media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "unsupported_media_type";
+                    };
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `idempotency_key_reused`: The idempotency key belongs to another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "validation_failed" | "idempotency_key_reused";
+                    };
+                };
+            };
+            /** @description `rate_limited`: Asked too often */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "rate_limited";
+                    };
+                };
+            };
+            /** @description `internal_error`: Our fault */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "internal_error";
+                    };
+                };
+            };
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "shutting_down" | "arbiter_unavailable";
+                    };
+                };
+            };
+        };
+    };
+    migrateReplica: {
+        parameters: {
+            query?: {
+                /** @description Seconds to wait for the operation's end */
+                wait?: number;
+            };
+            header?: {
+                /** @description A repeat with the same key and body gets the first answer; kept for 24 hours */
+                "idempotency-key"?: string;
+                /** @description ETag of the spec that the caller saw, such as "g1" */
+                "if-match"?: string;
+            };
+            path: {
+                /** @description Id */
+                replica: string;
+                /** @description Id or name */
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: {
+            content: {
+                "application/json": components["schemas"]["MigrateRequest"];
+            };
+        };
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    /** @description Path of the operation */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description `bad_request`: The request is not understood. `malformed_json`: The body is not JSON. `bad_idempotency_key`: The idempotency key is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "bad_request" | "malformed_json" | "bad_idempotency_key";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "unauthenticated" | "token_expired";
+                    };
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "scope_missing";
+                    };
+                };
+            };
+            /** @description `vm_not_found`: No such VM. `replica_not_found`: No such replica. `worker_not_found`: No such worker */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "vm_not_found" | "replica_not_found" | "worker_not_found";
+                    };
+                };
+            };
+            /** @description `invalid_state`: Operation not allowed in the current state. `operation_in_progress`: Another operation is in progress. `idempotency_in_progress`: The first request with this key still runs */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "invalid_state" | "operation_in_progress" | "idempotency_in_progress";
+                    };
+                };
+            };
+            /** @description `vm_deleted`: The VM was deleted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "vm_deleted";
+                    };
+                };
+            };
+            /** @description `etag_mismatch`: The VM has changed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "etag_mismatch";
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "payload_too_large";
+                    };
+                };
+            };
+            /** @description `unsupported_media_type`: The media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "unsupported_media_type";
+                    };
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `idempotency_key_reused`: The idempotency key belongs to another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "validation_failed" | "idempotency_key_reused";
+                    };
+                };
+            };
+            /** @description `rate_limited`: Asked too often */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "rate_limited";
+                    };
+                };
+            };
+            /** @description `internal_error`: Our fault */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "internal_error";
+                    };
+                };
+            };
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer. `no_capacity`: No worker has room. `anti_affinity_unsatisfiable`: Only workers that hold a replica of the VM have room. `engine_mismatch`: No worker with room runs the same build */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "shutting_down" | "arbiter_unavailable" | "no_capacity" | "anti_affinity_unsatisfiable" | "engine_mismatch";
+                    };
+                };
+            };
+        };
+    };
+    restartReplica: {
+        parameters: {
+            query?: {
+                /** @description Seconds to wait for the operation's end */
+                wait?: number;
+            };
+            header?: {
+                /** @description A repeat with the same key and body gets the first answer; kept for 24 hours */
+                "idempotency-key"?: string;
+                /** @description ETag of the spec that the caller saw, such as "g1" */
+                "if-match"?: string;
+            };
+            path: {
+                /** @description Id */
+                replica: string;
+                /** @description Id or name */
+                vm: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            202: {
+                headers: {
+                    /** @description Path of the operation */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Operation"];
+                };
+            };
+            /** @description `bad_request`: The request is not understood. `malformed_json`: The body is not JSON. `bad_idempotency_key`: The idempotency key is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "bad_request" | "malformed_json" | "bad_idempotency_key";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "unauthenticated" | "token_expired";
+                    };
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "scope_missing";
+                    };
+                };
+            };
+            /** @description `vm_not_found`: No such VM. `replica_not_found`: No such replica */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "vm_not_found" | "replica_not_found";
+                    };
+                };
+            };
+            /** @description `invalid_state`: Operation not allowed in the current state. `operation_in_progress`: Another operation is in progress. `idempotency_in_progress`: The first request with this key still runs */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "invalid_state" | "operation_in_progress" | "idempotency_in_progress";
+                    };
+                };
+            };
+            /** @description `vm_deleted`: The VM was deleted */
+            410: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "vm_deleted";
+                    };
+                };
+            };
+            /** @description `etag_mismatch`: The VM has changed */
+            412: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "etag_mismatch";
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "payload_too_large";
+                    };
+                };
+            };
+            /** @description `unsupported_media_type`: The media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "unsupported_media_type";
+                    };
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `idempotency_key_reused`: The idempotency key belongs to another request */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "validation_failed" | "idempotency_key_reused";
                     };
                 };
             };

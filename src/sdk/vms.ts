@@ -210,10 +210,16 @@ export class Vm {
     }
   }
 
-  /** Makes the backup take over. */
-  async failover(options: { readonly mode: FailoverMode; readonly expectedTerm?: number } & CallOptions): Promise<Operation<Failover>> {
-    const { mode, expectedTerm } = options;
-    const body = { mode, ...(expectedTerm === undefined ? {} : { expectedTerm }) };
+  /** Makes a backup take over: any that is synced, or the one that is named. */
+  async failover(
+    options: { readonly mode: FailoverMode; readonly expectedTerm?: number; readonly targetReplica?: string } & CallOptions,
+  ): Promise<Operation<Failover>> {
+    const { mode, expectedTerm, targetReplica } = options;
+    const body = {
+      mode,
+      ...(expectedTerm === undefined ? {} : { expectedTerm }),
+      ...(targetReplica === undefined ? {} : { targetReplica }),
+    };
     const operation = unwrap(
       await this.dependencies.raw.POST("/v1/vms/{vm}/failover", {
         params: { path: { vm: this.id }, header: idempotencyHeader(options) },
@@ -227,6 +233,43 @@ export class Vm {
   async replicas(call: { readonly signal?: AbortSignal } = {}): Promise<readonly Replica[]> {
     const answer = await this.dependencies.raw.GET("/v1/vms/{vm}/replicas", { params: { path: { vm: this.id } }, ...signalOf(call) });
     return unwrap(answer).items;
+  }
+
+  /** Drops a backup, and has another one made in its place. */
+  async restartReplica(replica: string, call: CallOptions = {}): Promise<Operation<void>> {
+    return this.operation(await this.dependencies.raw.POST("/v1/vms/{vm}/replicas/{replica}/restart", this.replicaVerb(replica, call)));
+  }
+
+  /**
+   * Has a replica be on another worker: make before break.
+   *
+   * @throws {NoCapacityError}, {AntiAffinityUnsatisfiableError}, {EngineMismatchError} where it could be on none
+   */
+  async migrateReplica(replica: string, options: { readonly targetWorker?: string } & CallOptions = {}): Promise<Operation<void>> {
+    const { targetWorker } = options;
+    const body = targetWorker === undefined ? {} : { targetWorker };
+    return this.operation(
+      await this.dependencies.raw.POST("/v1/vms/{vm}/replicas/{replica}/migrate", { ...this.replicaVerb(replica, options), body }),
+    );
+  }
+
+  /** Ends a replica as if its process had died; wants the scope chaos:write. */
+  async killReplica(replica: string, call: CallOptions = {}): Promise<Operation<void>> {
+    return this.operation(await this.dependencies.raw.POST("/v1/vms/{vm}/replicas/{replica}/kill", this.replicaVerb(replica, call)));
+  }
+
+  /** Does without backups until `resumeProtection`. */
+  async suspendProtection(call: CallOptions = {}): Promise<Operation<void>> {
+    return this.operation(await this.dependencies.raw.POST("/v1/vms/{vm}/protection/suspend", this.verb(call)));
+  }
+
+  async resumeProtection(call: CallOptions = {}): Promise<Operation<void>> {
+    return this.operation(await this.dependencies.raw.POST("/v1/vms/{vm}/protection/resume", this.verb(call)));
+  }
+
+  async getFailover(failover: string, call: { readonly signal?: AbortSignal } = {}): Promise<Failover> {
+    const path = { vm: this.id, failover };
+    return unwrap(await this.dependencies.raw.GET("/v1/vms/{vm}/failovers/{failover}", { params: { path }, ...signalOf(call) }));
   }
 
   /** Newest first, with measured gaps. */
@@ -277,6 +320,10 @@ export class Vm {
 
   private verb(call: CallOptions) {
     return { params: { path: { vm: this.id }, header: idempotencyHeader(call) }, ...signalOf(call) };
+  }
+
+  private replicaVerb(replica: string, call: CallOptions) {
+    return { params: { path: { vm: this.id, replica }, header: idempotencyHeader(call) }, ...signalOf(call) };
   }
 
   private operation(answer: Parameters<typeof unwrap<Schemas["Operation"]>>[0]): Operation<void> {

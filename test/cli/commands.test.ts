@@ -368,6 +368,23 @@ describe("other commands", () => {
   });
 });
 
+describe("vm replica and vm protection", () => {
+  const operation = (kind: string) => ({ id: "op_1", kind, state: "succeeded", vmId: "vm_1", workerId: null, result: null, error: null });
+  it("order what is asked for, and wait for its end", async () => {
+    const migrated = await against(
+      { "GET /v1/vms/demo": vm, "POST /v1/vms/vm_1/replicas/rep_2/migrate": operation("replica.migrate") },
+      ...["vm", "replica", "migrate", "demo", "rep_2", "--to", "worker-3"],
+    );
+    expect([migrated.code, migrated.stdout, migrated.stderr]).toEqual([0, "", "Done: migrate rep_2\n"]);
+    expect(migrated.api.asked.find(({ route }) => route.startsWith("POST"))?.body).toEqual({ targetWorker: "worker-3" });
+    const suspended = await against(
+      { "GET /v1/vms/demo": vm, "GET /v1/vms/vm_1": vm, "POST /v1/vms/vm_1/protection/suspend": operation("vm.protection.suspend") },
+      ...["vm", "protection", "suspend", "demo", "-o", "name"],
+    );
+    expect([suspended.code, suspended.stdout, suspended.stderr]).toEqual([0, "demo\n", "Suspended the protection of demo\n"]);
+  });
+});
+
 describe("exit codes", () => {
   it.each([
     [1, 500, "internal_error", "vm get demo"],

@@ -71,6 +71,17 @@ async function anotherControl(connection?: pg.PoolConfig, settings: Partial<Cont
   return another;
 }
 
+/** A protected VM on the only two workers, whose backup may be told to be elsewhere. */
+async function pair() {
+  const another = await anotherControl();
+  await another.join("one");
+  await another.join("two");
+  const { primaryId, backupId } = await another.protectedVm("pair");
+  const migrate = (targetWorker?: string) =>
+    refused("POST", `/v1/vms/pair/replicas/${backupId}/migrate`, targetWorker === undefined ? {} : { targetWorker }, {}, another);
+  return { another, primaryId, migrate };
+}
+
 async function inDatabase(sql: string, parameters: readonly unknown[] = []): Promise<pg.Client> {
   const client = new pg.Client(control.connection);
   await client.connect();
@@ -190,6 +201,23 @@ const RAISED: Readonly<Record<ErrorCode, () => Promise<Refusal>>> = {
     const another = await anotherControl(undefined, { consoleSessionsMax: 0 });
     await another.createVm("full", "none");
     return refusedUpgrade("full", "", {}, another);
+  },
+  replica_not_found: () => refused("POST", "/v1/vms/demo/replicas/rep_nobodys/restart"),
+  failover_not_found: () => refused("GET", "/v1/vms/demo/failovers/fo_nobodys"),
+  no_capacity: async () => {
+    const { another, migrate } = await pair();
+    await another.join("small", { memoryMiB: 64 });
+    return await migrate("small");
+  },
+  anti_affinity_unsatisfiable: async () => await (await pair()).migrate(),
+  engine_mismatch: async () => {
+    const { another, migrate } = await pair();
+    await another.join("other-build", { buildDigest: "c".repeat(64) });
+    return await migrate();
+  },
+  no_backup_available: async () => {
+    const { another, primaryId } = await pair();
+    return await refused("POST", "/v1/vms/pair/failover", { mode: "planned", targetReplica: primaryId }, {}, another);
   },
   internal_error: async () => {
     const another = await anotherControl();

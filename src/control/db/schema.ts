@@ -20,7 +20,13 @@ export interface StoredVmSpec {
   readonly machine: { readonly vcpus: number; readonly memoryMiB: number };
   readonly cmdline: string;
   /** `mode` is `none` where `backups` is 0. */
-  readonly protection: { readonly mode: "lockstep" | "none"; readonly backups: number; readonly maxLagMs: number };
+  readonly protection: {
+    readonly mode: "lockstep" | "none";
+    readonly backups: number;
+    readonly maxLagMs: number;
+    /** There are no backups for a while. Undefined, in rows of an older version: no. */
+    readonly suspended?: boolean;
+  };
 }
 
 /** `images.manifest`, as the image store wrote it. */
@@ -155,6 +161,11 @@ export const replicas = pgTable("replicas", {
   stateReason: text("state_reason"),
   memoryMiB: integer("memory_mib").notNull(),
   channelSecret: text("channel_secret").notNull(),
+  wanted: text("wanted").$type<"here" | "elsewhere" | "gone">().notNull().default("here"),
+  /** Where the one that takes its place shall be; null: wherever there is room. */
+  targetWorker: text("target_worker"),
+  /** The operation that waits for it to be gone. */
+  operationId: text("operation_id"),
   createdAt: time("created_at").notNull().defaultNow(),
   updatedAt: time("updated_at").notNull().defaultNow(),
   goneAt: time("gone_at"),

@@ -11,6 +11,11 @@ export const OPERATION_KINDS = [
   "vm.pause",
   "vm.resume",
   "vm.reset",
+  "vm.protection.suspend",
+  "vm.protection.resume",
+  "replica.restart",
+  "replica.migrate",
+  "replica.kill",
   "worker.cordon",
   "worker.uncordon",
   "worker.drain",
@@ -34,4 +39,40 @@ const AIMS: Partial<Record<OperationKind, VmState>> = {
 export function endOfOperation(kind: OperationKind, state: VmState): "succeeded" | "failed" | null {
   if (AIMS[kind] === state) return "succeeded";
   return state === "failed" || state === "stopped" ? "failed" : null;
+}
+
+/** Of operations on replicas and on protection: they end by what is so of the VM's replicas. */
+export const REDUNDANCY_KINDS = [
+  "vm.protection.suspend",
+  "vm.protection.resume",
+  "replica.restart",
+  "replica.migrate",
+  "replica.kill",
+] as const satisfies readonly OperationKind[];
+
+/** What tells whether an operation on replicas or protection has come to its end. */
+export interface RedundancyFacts {
+  /** The replica that it is about is there no more; true where it is about none. */
+  readonly replicaGone: boolean;
+  readonly hasGuest: boolean;
+  readonly synced: number;
+  readonly backupsWanted: number;
+}
+
+/** Whether such an operation is done; the others end with a state of their VM, or by themselves. */
+export function isRedundancyDone(kind: OperationKind, { replicaGone, hasGuest, synced, backupsWanted }: RedundancyFacts): boolean {
+  const complete = !hasGuest || synced >= backupsWanted;
+  switch (kind) {
+    case "replica.kill":
+      return replicaGone;
+    case "replica.restart":
+    case "replica.migrate":
+      return replicaGone && complete;
+    case "vm.protection.suspend":
+      return synced === 0;
+    case "vm.protection.resume":
+      return complete;
+    default:
+      return false;
+  }
 }

@@ -5,7 +5,9 @@
  *     placed, not reported  -> order it
  *     primary live          -> as many backups as are wanted: place, order and pair what lacks, drop what is too many
  *     other bound of lag    -> tell the replica
- *     worker is drained     -> a backup elsewhere first; then drop the one there, or hand over to the one elsewhere
+ *     worker is drained,
+ *     replica ordered away  -> a backup elsewhere first; then drop the one there, or hand over to the one elsewhere
+ *     replica ordered to go -> drop it; what follows is as if its process had died
  *     primary gone, backup  -> tell the backup to ask for promotion (it does so by itself, unless only we see it)
  *     replica broken        -> drop it, and write it off
  *     VM ended              -> drop every replica
@@ -40,7 +42,7 @@ export type VmStep =
   | { readonly kind: "pair"; readonly backup: string }
   | { readonly kind: "setMaxLag"; readonly replicaId: string }
   | { readonly kind: "promote"; readonly replicaId: string }
-  /** The primary's worker is drained: the backup takes over. `needsRoom`: only where the next backup has a place. */
+  /** The primary is to be elsewhere: the backup takes over. `needsRoom`: only where the next backup has a place. */
   | { readonly kind: "handOver"; readonly to: string; readonly needsRoom: boolean }
   | { readonly kind: "setPaused"; readonly replicaId: string; readonly paused: boolean }
   /** Its guest shall power itself off. */
@@ -66,6 +68,7 @@ export function planVm(vm: PlanFactsOfVm): readonly VmStep[] {
   for (const replica of vm.replicas) {
     if (replica === primary || synced.includes(replica)) steps.push(...planMember(vm, replica));
     else steps.push(...planOther(replica));
+    if (replica.unwanted) steps.push(...dropIfHeard(replica, "somebody has ordered it"));
     if (hasOtherMaxLag(vm, replica)) steps.push({ kind: "setMaxLag", replicaId: replica.id });
   }
   if (primary === null || primary.link === "lost" || primary.broken) {
@@ -155,12 +158,12 @@ function planBackups(vm: PlanFactsOfVm, primary: ReplicaFacts, synced: readonly 
   }
   const left = room === 0 || (vm.drainForced && !primary.leaving) ? leaving : [];
   for (const replica of [...candidates.filter((candidate) => candidate.leaving), ...left]) {
-    steps.push(...dropIfHeard(replica, "its worker is drained"));
+    steps.push(...dropIfHeard(replica, "another one has taken its place elsewhere"));
   }
   return steps;
 }
 
-/** The primary's worker is drained: one of the backups elsewhere takes over, as soon as there are enough of them. */
+/** The primary is to be elsewhere: one of the backups elsewhere takes over, as soon as there are enough of them. */
 function planHandOver(vm: PlanFactsOfVm, synced: readonly ReplicaFacts[]): readonly VmStep[] {
   const staying = synced.filter((replica) => !replica.leaving);
   const successor = staying.find((replica) => replica.link === "connected");
@@ -174,7 +177,10 @@ function hasOtherMaxLag(vm: PlanFactsOfVm, { link, broken, report }: ReplicaFact
 
 function isCandidate(replica: ReplicaFacts): boolean {
   return (
-    replica.role === "backup" && !replica.broken && (replica.state === "placing" || replica.state === "syncing" || replica.state === "live")
+    replica.role === "backup" &&
+    !replica.broken &&
+    !replica.unwanted &&
+    (replica.state === "placing" || replica.state === "syncing" || replica.state === "live")
   );
 }
 

@@ -2,12 +2,13 @@
  * Protection of a VM: whether another replica would take over now. One synced backup is enough for that, however many are
  * wanted; how many there are is said beside it (`syncedBackups` of `wantedBackups`).
  *
- *     off (0 backups)          inactive (the VM does not run)
+ *     off (0 backups)          inactive (the VM does not run)          suspended (no backup is wanted for a while)
  *     unprotected -> syncing -> protected -> failing_over -> unprotected
  *          ^------------'           '-> unprotected (the backup is gone)
  *
  * The arbiter's row (`synced`) says who may take over; links and reports say whether it still can.
  */
+import type { PlacementRefusal } from "./placement.ts";
 import type { ReplicaFacts } from "./replica-facts.ts";
 import { hasGuest, type VmState } from "./vm-state.ts";
 
@@ -40,8 +41,9 @@ export interface Protection {
 }
 
 export interface ProtectionFacts {
-  /** How many backups the spec asks for. */
+  /** How many backups the spec asks for, though it may be suspended. */
   readonly backups: number;
+  readonly suspended: boolean;
   readonly vmState: VmState;
   readonly current: Protection;
   readonly primaryReplica: string | null;
@@ -50,13 +52,14 @@ export interface ProtectionFacts {
   /** A promotion was granted or ordered, and the new primary has not reported that it is live. */
   readonly failoverOpen: boolean;
   /** Why the newest attempt to place a backup found nobody; null: it did not fail. */
-  readonly placementRefusal: "no_capacity" | "engine_mismatch" | null;
+  readonly placementRefusal: PlacementRefusal | null;
   /** True until workers have had the time to come back after a start of the control plane. */
   readonly booting: boolean;
 }
 
 export function protectionOf(vm: ProtectionFacts): Protection {
   if (vm.backups === 0) return { state: "off", reason: null };
+  if (vm.suspended) return { state: "suspended", reason: "user_action" };
   if (!hasGuest(vm.vmState)) return { state: "inactive", reason: null };
   const primary = vm.replicas.find((replica) => replica.id === vm.primaryReplica) ?? null;
   const synced = vm.replicas.filter((replica) => vm.synced.includes(replica.id) && replica.state !== "lost" && !replica.broken);
@@ -73,8 +76,16 @@ export function protectionOf(vm: ProtectionFacts): Protection {
     (replica) => replica.id !== vm.primaryReplica && replica.role === "backup" && !replica.broken && isOnItsWay(replica.state),
   );
   if (candidate !== undefined && candidate.link === "connected") return { state: "syncing", reason: vm.current.reason ?? "initializing" };
-  if (vm.placementRefusal !== null) return { state: "unprotected", reason: vm.placementRefusal };
+  if (vm.placementRefusal !== null) {
+    // A worker that may not be used, because a replica is there, has no room for this VM.
+    return { state: "unprotected", reason: vm.placementRefusal === "engine_mismatch" ? "engine_mismatch" : "no_capacity" };
+  }
   return { state: "unprotected", reason: vm.current.reason ?? "initializing" };
+}
+
+/** How many backups a VM is to have now. */
+export function backupsWanted({ backups, suspended }: { readonly backups: number; readonly suspended?: boolean | undefined }): number {
+  return suspended === true ? 0 : backups;
 }
 
 export interface WantedProtection {

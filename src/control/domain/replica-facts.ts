@@ -32,8 +32,10 @@ export interface ReplicaFacts {
   readonly awayForMs: number;
   /** Its worker is fenced: nothing will be heard of it any more. */
   readonly cutOff: boolean;
-  /** Its worker is being drained. */
+  /** Another one shall take its place before it is dropped: its worker is being drained, or it is to be elsewhere. */
   readonly leaving: boolean;
+  /** It shall be dropped now. */
+  readonly unwanted: boolean;
   readonly report: ReportFacts | null;
   /** Its worker has answered again for so short a time that it may still find out by itself that it is fenced. */
   readonly fencingGrace: boolean;

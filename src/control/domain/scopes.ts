@@ -6,6 +6,7 @@ export const SCOPES = [
   "console:read",
   "console:write",
   "failover:write",
+  "chaos:write",
   "workers:read",
   "workers:write",
   "images:read",

@@ -89,7 +89,11 @@ export function whyUnreachable(target: WaitTarget | ConditionTarget, vm: WaitFac
     case "fully_protected":
       if (isSettled(vm.state)) return `the VM is ${vm.state}`;
       if (vm.desiredState === "stopped") return "it is to be stopped";
-      return vm.wantedBackups === 0 ? "spec.protection.backups is 0" : null;
+      return vm.wantedBackups === 0
+        ? vm.protection === "suspended"
+          ? "its protection is suspended"
+          : "spec.protection.backups is 0"
+        : null;
   }
 }
 

@@ -1,6 +1,7 @@
 /** A VM's conditions, in Kubernetes' shape: what of it holds, with the reason, always all of them and in one order. */
 import type { LoadedReplica } from "../db/queries/read-vm.ts";
 import type { StoredDivergence, VmRow } from "../db/schema.ts";
+import { backupsWanted } from "../domain/protection.ts";
 import type { ConditionType } from "../domain/wait-target.ts";
 import type { Vm } from "../schemas/vm.ts";
 
@@ -9,7 +10,7 @@ type Condition = Vm["status"]["conditions"][number];
 export function conditionsOf(vm: VmRow, replicas: readonly LoadedReplica[], arbiterUnavailable: boolean, lagMs: number): Condition[] {
   const isProtected = vm.protectionState === "protected";
   const synced = vm.synced.length;
-  const wanted = vm.spec.protection.backups;
+  const wanted = backupsWanted(vm.spec.protection);
   const condition = (type: ConditionType, holds: boolean, reason: string, message: string, since: Date): Condition => ({
     type,
     status: holds ? "True" : "False",
@@ -93,7 +94,7 @@ function divergedCondition(
   vm: VmRow,
   { replicaId, at, expected, actual, lastEqualInstant, pages, pageCount }: StoredDivergence,
 ): Condition {
-  const rebuilt = vm.synced.length >= vm.spec.protection.backups && !vm.synced.includes(replicaId);
+  const rebuilt = vm.synced.length >= backupsWanted(vm.spec.protection) && !vm.synced.includes(replicaId);
   const where = pages.map(({ page }) => page).join(", ");
   const differing = pageCount === 0 ? "they stopped at different instants" : `${pageCount} pages differ, first ${where}`;
   return {

@@ -1,6 +1,7 @@
 /** A VM as the public contract shows it: its rows, and on them what the workers report now. */
 import type { LoadedReplica, LoadedVm } from "../db/queries/read-vm.ts";
 import type { VmRow } from "../db/schema.ts";
+import { backupsWanted } from "../domain/protection.ts";
 import type { Replica, Vm } from "../schemas/vm.ts";
 import { conditionsOf } from "./conditions.ts";
 import { presentFailover } from "./failover.ts";
@@ -22,7 +23,7 @@ export function presentVm({ vm, replicas, lastFailover }: LoadedVm, live: LiveVi
       machine: { ...vm.spec.machine },
       cmdline: vm.spec.cmdline,
       desiredState: vm.desiredState,
-      protection: { ...vm.spec.protection },
+      protection: { ...vm.spec.protection, suspended: vm.spec.protection.suspended === true },
     },
     status: {
       state: vm.state,
@@ -34,7 +35,7 @@ export function presentVm({ vm, replicas, lastFailover }: LoadedVm, live: LiveVi
         state: vm.protectionState,
         reason: vm.protectionReason,
         syncedBackups: vm.synced.length,
-        wantedBackups: vm.spec.protection.backups,
+        wantedBackups: backupsWanted(vm.spec.protection),
         lagInstructions: primary?.lagInstructions ?? "0",
         lagMs: lagMsOf(vm, live),
         logBytesPerSecond: vm.primaryReplica === null ? 0 : live.logBytesPerSecond(vm.primaryReplica),

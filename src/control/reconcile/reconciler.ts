@@ -9,6 +9,7 @@
  */
 import type { CallOrigin, ControlMessage, ReplicaReport } from "../../wire/control-messages.ts";
 import { completeDrain } from "../db/queries/complete-drain.ts";
+import { endOperation } from "../db/queries/end-operation.ts";
 import { handOver } from "../db/queries/hand-over.ts";
 import { readImage } from "../db/queries/images.ts";
 import { endGrace } from "../db/queries/order-vm.ts";
@@ -23,15 +24,18 @@ import { markReplicaGone, setReplicaState } from "../db/queries/update-replica.t
 import { giveUpPlace, setProtection, setVmState } from "../db/queries/update-vm.ts";
 import type { FailoverRow, ReplicaRow, VmRow, WorkerRow } from "../db/schema.ts";
 import { isDatabaseUnavailable } from "../db/unavailable.ts";
-import { type Placement, place } from "../domain/placement.ts";
+import { USER_ACTION } from "../domain/events.ts";
+import { isRedundancyDone } from "../domain/operations.ts";
+import type { Placement, PlacementRefusal } from "../domain/placement.ts";
 import { planVm, type VmStep } from "../domain/plan-vm.ts";
-import { protectionOf } from "../domain/protection.ts";
+import { backupsWanted, protectionOf } from "../domain/protection.ts";
 import { isBroken, type ReplicaFacts } from "../domain/replica-facts.ts";
 import { traceIdOf } from "../domain/trace-context.ts";
 import { nextMilestone, type TransferMilestone } from "../domain/transfer-milestone.ts";
 import { ALL_LOST, hasGuest, isEnding, isSettled, nextVmState } from "../domain/vm-state.ts";
 import { workerStateOf } from "../domain/worker-state.ts";
 import type { WorkerLink } from "../workers/worker-link.ts";
+import { chooseWorker } from "./choose-worker.ts";
 import { FirstSeen } from "./first-seen.ts";
 import { followFailover } from "./follow-failover.ts";
 import type { ReconcilerOptions } from "./options.ts";
@@ -54,7 +58,7 @@ export class Reconciler {
   private readonly promotions = new Set<Promise<unknown>>();
   private trimmedAtMs = Number.NEGATIVE_INFINITY;
   /** Why nobody could be found for a VM's next replica; in memory, as it is found out again at every pass. */
-  private readonly refusals = new Map<string, "no_capacity" | "engine_mismatch">();
+  private readonly refusals = new Map<string, PlacementRefusal>();
   private readonly backoff = new Map<string, { untilMs: number; delayMs: number }>();
   private readonly seen = new FirstSeen();
   private divergencesRecorded = 0;
@@ -259,7 +263,7 @@ export class Reconciler {
       state: vm.state,
       desiredState: vm.desiredState,
       stopGraceMs: vm.stopGraceMs,
-      backups: vm.spec.protection.backups,
+      backups: backupsWanted(vm.spec.protection),
       maxLagMs: vm.spec.protection.maxLagMs,
       primaryReplica: vm.primaryReplica,
       synced: vm.synced,
@@ -268,7 +272,7 @@ export class Reconciler {
       vmLostMs: settings.vmLostMs,
       drainForced: facts.workers.some(({ worker }) => worker.drainForced && rows.some((row) => row.workerId === worker.id)),
     });
-    if (vm.synced.length >= vm.spec.protection.backups) this.backoff.delete(vm.id);
+    if (vm.synced.length >= backupsWanted(vm.spec.protection)) this.backoff.delete(vm.id);
     for (const step of steps) await this.perform(facts, vm, rows, step, nowMs);
 
     const primary = vm.primaryReplica === null ? null : workers.lastReport(vm.primaryReplica);
@@ -303,9 +307,22 @@ export class Reconciler {
       await this.noteRepair(vm, primary);
       await this.noteDivergence(vm, primary);
     }
-    const wanted = vm.spec.protection.backups;
+    await this.endOperations(facts, vm);
+    const wanted = backupsWanted(vm.spec.protection);
     const waiting = hasGuest(vm.state) && (vm.synced.length !== wanted || (wanted > 0 && vm.protectionState !== "protected"));
     return open === null && !waiting && (isSettled(vm.state) ? rows.length === 0 : vm.state === "running" || vm.state === "paused");
+  }
+
+  /** Operations on replicas and on protection end when what they aim at is so. */
+  private async endOperations(facts: PlanFacts, vm: VmRow): Promise<void> {
+    for (const { id, kind, vmId, replicaGone } of facts.openOperations) {
+      if (vmId !== vm.id) continue;
+      const wanted = backupsWanted(vm.spec.protection);
+      const done = isRedundancyDone(kind, { replicaGone, hasGuest: hasGuest(vm.state), synced: vm.synced.length, backupsWanted: wanted });
+      if (!done) continue;
+      await this.options.database.transaction((tx) => endOperation(tx, id, { state: "succeeded", result: null, error: null }, USER_ACTION));
+      this.options.log.info({ vmId, operationId: id, kind }, "operation done");
+    }
   }
 
   /** A guest that was told to power itself off, and has not within its grace, is ended. */
@@ -344,7 +361,8 @@ export class Reconciler {
       link,
       awayForMs: fenced ? Number.POSITIVE_INFINITY : workers.awayForMs(row.workerId),
       cutOff: fenced,
-      leaving: worker?.desiredState === "drained",
+      leaving: worker?.desiredState === "drained" || row.wanted === "elsewhere",
+      unwanted: row.wanted === "gone",
       fencingGrace:
         held !== null &&
         Math.min(performance.now() - held.responsiveSinceMs, this.seen.ageMs(`${row.id} ${row.updatedAt.getTime()}`, performance.now())) <
@@ -414,9 +432,12 @@ export class Reconciler {
         }
         return;
       case "handOver": {
-        if (step.needsRoom && this.choose(facts, vm, rows).kind === "refused") return;
-        const begun = await database.transaction((tx) => handOver(tx, vm, step.to));
-        if (begun) log.info({ vmId: vm.id, to: step.to }, "the primary's worker is drained: the backup shall take over");
+        // Its next backup may be where it is now, unless that worker is being emptied.
+        const primary = rows.find(({ id }) => id === vm.primaryReplica);
+        const drained = facts.workers.some(({ worker }) => worker.id === primary?.workerId && worker.desiredState === "drained");
+        if (step.needsRoom && drained && this.choose(facts, vm, rows).kind === "refused") return;
+        const begun = await database.transaction((tx) => handOver(tx, vm, step.to, drained ? "draining" : "user_action"));
+        if (begun) log.info({ vmId: vm.id, to: step.to, drained }, "the primary is to be elsewhere: the backup shall take over");
         this.again = this.again || begun;
         return;
       }
@@ -468,8 +489,9 @@ export class Reconciler {
     }
     this.refusals.delete(vm.id);
     const { synced } = vm;
-    const { memoryMiB } = vm.spec.machine;
-    const replica = await placeReplica(database, { vmId: vm.id, workerId: decision.worker.id, role, memoryMiB, synced });
+    const { vcpusPerCore } = this.options.settings;
+    const wanted = { vmId: vm.id, workerId: decision.worker.id, role, ...vm.spec.machine, vcpusPerCore, synced };
+    const replica = await placeReplica(database, wanted);
     // Another pass orders it; where the memory went to somebody else meanwhile, another pass chooses again.
     if (replica !== null)
       log.info({ vmId: vm.id, replicaId: replica.id, worker: decision.worker.name }, `${role} is promised to ${decision.worker.name}`);
@@ -477,34 +499,8 @@ export class Reconciler {
   }
 
   private choose(facts: PlanFacts, vm: VmRow, rows: readonly ReplicaRow[]): Placement {
-    const { workers } = this.options;
-    const primary = rows.find((row) => row.id === vm.primaryReplica);
-    return place(
-      {
-        memoryMiB: vm.spec.machine.memoryMiB,
-        taken: rows.map((row) => row.workerId),
-        buildDigest: primary === undefined ? null : (workers.link(primary.workerId)?.hello.buildDigest ?? null),
-      },
-      facts.workers.map(({ worker, promisedMiB, replicas }) => ({
-        id: worker.id,
-        name: worker.name,
-        host: worker.host,
-        ready:
-          worker.desiredState === "ready" &&
-          workers.linkState(worker.id, worker.incarnation) === "connected" &&
-          !this.holdsUnknown(facts, worker.id),
-        buildDigest: worker.buildDigest,
-        memoryMiB: worker.memoryMiB,
-        promisedMiB,
-        replicas,
-      })),
-    );
-  }
-
-  /** Memory that a worker has not given back is not promised again, though no table speaks of it. */
-  private holdsUnknown(facts: PlanFacts, workerId: string): boolean {
-    const known = new Set(facts.replicas.map((replica) => replica.id));
-    return [...(this.options.workers.link(workerId)?.reports.keys() ?? [])].some((replicaId) => !known.has(replicaId));
+    const moving = rows.find(({ wanted, targetWorker }) => wanted === "elsewhere" && targetWorker !== null);
+    return chooseWorker(this.options, facts, vm, rows, moving?.targetWorker ?? null);
   }
 
   private slowDown(vmId: string, nowMs: number): void {
@@ -516,6 +512,7 @@ export class Reconciler {
     const { database, workers } = this.options;
     const protection = protectionOf({
       backups: vm.spec.protection.backups,
+      suspended: vm.spec.protection.suspended === true,
       vmState: vm.state,
       current: { state: vm.protectionState, reason: vm.protectionReason },
       primaryReplica: vm.primaryReplica,

@@ -2,12 +2,12 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import { Type } from "typebox";
 import type { ControlPlane } from "../control-plane.ts";
-import { listFailovers } from "../db/queries/list-failovers.ts";
+import { listFailovers, readFailover } from "../db/queries/list-failovers.ts";
 import { readLivingVm, readVmRow } from "../db/queries/read-vm.ts";
 import { requestFailover } from "../db/queries/request-failover.ts";
 import { presentFailover } from "../presenters/failover.ts";
 import { Operation } from "../schemas/operation.ts";
-import { FailoverList, FailoverRequest } from "../schemas/vm.ts";
+import { Failover, FailoverList, FailoverRequest } from "../schemas/vm.ts";
 import { checkEtag } from "./etag.ts";
 import { answerWithOperation, OPERATION_CALL_ERRORS } from "./operation-call.ts";
 import { readPageToken, writePageToken } from "./page-token.ts";
@@ -37,6 +37,8 @@ export const failoverRoutes =
           "vm_not_found",
           "vm_deleted",
           "not_protected",
+          "replica_not_found",
+          "no_backup_available",
           "term_mismatch",
           "operation_in_progress",
           "etag_mismatch",
@@ -51,6 +53,7 @@ export const failoverRoutes =
             vmId: vm.id,
             mode: request.body.mode,
             expectedTerm: request.body.expectedTerm ?? null,
+            targetReplica: request.body.targetReplica ?? null,
             reachable: (replicaId) => control.workers.isReachable(replicaId),
           }),
         );
@@ -75,6 +78,27 @@ export const failoverRoutes =
         const vm = await readVmRow(control.database.db, request.params.vm);
         const page = await listFailovers(control.database.db, vm.id, readPageToken(pageToken), pageSize);
         return { items: page.items.map(presentFailover), nextPageToken: writePageToken(page.next) };
+      },
+    });
+
+    app.route({
+      method: "GET",
+      url: "/v1/vms/:vm/failovers/:failover",
+      schema: {
+        operationId: "getFailover",
+        scope: "vms:read",
+        summary: "Get a failover of a VM",
+        tags,
+        params: Type.Object({
+          ...VmPath.properties,
+          failover: Type.String({ minLength: 1, maxLength: 80, description: "Id", examples: ["fo_01KJM6Y00B1C2D3E4F5G6H7J8K"] }),
+        }),
+        response: { 200: Failover },
+        errors: ["vm_not_found", "failover_not_found"],
+      },
+      handler: async (request) => {
+        const vm = await readVmRow(control.database.db, request.params.vm);
+        return presentFailover(await readFailover(control.database.db, vm.id, request.params.failover));
       },
     });
   };

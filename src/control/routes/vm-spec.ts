@@ -28,6 +28,10 @@ export function fillSpec(spec: VmSpecRequest, image: ImageRow, defaultMaxLagMs: 
     image: `${image.name}@${image.digest}`,
     machine: { vcpus: spec.machine?.vcpus ?? 1, memoryMiB },
     cmdline: spec.cmdline ?? cmdline,
-    protection: { ...protection, maxLagMs: spec.protection?.maxLagMs ?? defaultMaxLagMs },
+    protection: {
+      ...protection,
+      maxLagMs: spec.protection?.maxLagMs ?? defaultMaxLagMs,
+      suspended: spec.protection?.suspended ?? false,
+    },
   };
 }

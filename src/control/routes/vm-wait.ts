@@ -3,6 +3,7 @@ import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import { Type } from "typebox";
 import type { ControlPlane } from "../control-plane.ts";
 import { loadVm, readVmRow } from "../db/queries/read-vm.ts";
+import { backupsWanted } from "../domain/protection.ts";
 import {
   CONDITION_STATUSES,
   CONDITION_TYPES,
@@ -64,7 +65,7 @@ export const vmWaitRoute =
             conditions: new Map(found.status.conditions.map(({ type, status }) => [type, status])),
             protection: vm.protectionState,
             syncedBackups: vm.synced.length,
-            wantedBackups: vm.spec.protection.backups,
+            wantedBackups: backupsWanted(vm.spec.protection),
           };
           const reached = isReached(target, facts);
           const unreachable = whyUnreachable(target, facts);

@@ -17,6 +17,8 @@ const MaxLagMs = Type.Integer({
     "for it. The service's default, 2000 unless it was set, where it is left out",
 });
 
+const Suspended = Type.Boolean({ description: "No backup is kept for a while; how many are wanted afterwards stays" });
+
 const Image = Type.String({ minLength: 1, maxLength: 200, description: "Id, name, or name@sha256:… of an image" });
 const Vcpus = Type.Integer({ minimum: 1, maximum: 1, description: "1, which is the default" });
 const MemoryMiB = Type.Integer({
@@ -35,7 +37,12 @@ const VmSpecRequest = Type.Object(
     cmdline: Type.Optional(Cmdline),
     protection: Type.Optional(
       Type.Object(
-        { mode: Type.Optional(ProtectionMode), backups: Type.Optional(Backups), maxLagMs: Type.Optional(MaxLagMs) },
+        {
+          mode: Type.Optional(ProtectionMode),
+          backups: Type.Optional(Backups),
+          maxLagMs: Type.Optional(MaxLagMs),
+          suspended: Type.Optional(Suspended),
+        },
         { additionalProperties: false, description: "1 backup where it is left out; what is left out of it follows from the rest" },
       ),
     ),
@@ -72,6 +79,7 @@ export const PatchVmRequest = Type.Object(
                   mode: Type.Optional(orNull(ProtectionMode)),
                   backups: Type.Optional(orNull(Backups)),
                   maxLagMs: Type.Optional(orNull(MaxLagMs)),
+                  suspended: Type.Optional(orNull(Suspended)),
                 },
                 whole,
               ),
@@ -94,7 +102,7 @@ const VmSpec = Type.Object(
     desiredState: words(DESIRED_VM_STATES, {
       description: "Changed by the verbs start, stop, kill, pause, resume and reset, and by DELETE",
     }),
-    protection: Type.Object({ mode: ProtectionMode, backups: Backups, maxLagMs: Type.Integer() }),
+    protection: Type.Object({ mode: ProtectionMode, backups: Backups, maxLagMs: Type.Integer(), suspended: Suspended }),
   },
   { $id: "VmSpec" },
 );
@@ -206,7 +214,9 @@ const VmStatus = Type.Object(
       state: ProtectionState,
       reason: orNull(ProtectionReason),
       syncedBackups: Type.Integer({ description: "Backups that would take over now; `protected` means at least one" }),
-      wantedBackups: Type.Integer({ description: "`spec.protection.backups`; `/wait?for=fully_protected` waits for all of them" }),
+      wantedBackups: Type.Integer({
+        description: "`spec.protection.backups`, or 0 while it is suspended; `/wait?for=fully_protected` waits for all of them",
+      }),
       lagInstructions: U64,
       lagMs: Type.Number({
         description:
@@ -251,9 +261,26 @@ export const FailoverRequest = Type.Object(
   {
     mode: words(["planned", "test", "forced"] as const),
     expectedTerm: Type.Optional(Type.Integer({ minimum: 1 })),
+    targetReplica: Type.Optional(
+      Type.String({ minLength: 1, maxLength: 80, description: "The synced backup that shall take over; any where it is left out" }),
+    ),
   },
   { $id: "FailoverRequest", additionalProperties: false },
 );
+
+export const MigrateRequest = Type.Object(
+  {
+    targetWorker: Type.Optional(
+      Type.String({
+        minLength: 1,
+        maxLength: 80,
+        description: "Id or name; wherever there is room where it is left out. Of a backup alone",
+      }),
+    ),
+  },
+  { $id: "MigrateRequest", additionalProperties: false, default: {} },
+);
+export type MigrateRequest = Static<typeof MigrateRequest>;
 
 export const STOP_GRACE_MS = 30_000;
 

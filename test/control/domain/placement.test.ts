@@ -7,10 +7,13 @@ function worker(name: string, more: Partial<PlacementWorker> = {}): PlacementWor
     id: `wrk_${name}`,
     name,
     host: "host",
+    zone: null,
     ready: true,
     buildDigest: "build",
     memoryMiB: 1024,
     promisedMiB: 0,
+    vcpus: 16,
+    promisedVcpus: 0,
     replicas: 0,
     ...more,
   };
@@ -21,8 +24,9 @@ function check(
   wanted: string,
   taken: readonly string[] = [],
   buildDigest: string | null = null,
+  only: string | null = null,
 ): void {
-  const decision = place({ memoryMiB: 128, taken: taken.map((name) => `wrk_${name}`), buildDigest }, workers);
+  const decision = place({ memoryMiB: 128, vcpus: 1, taken: taken.map((name) => `wrk_${name}`), buildDigest, only }, workers);
   expect(decision.kind === "placed" ? decision.worker.name : decision.reason).toBe(wanted);
 }
 
@@ -32,10 +36,31 @@ describe("a replica is placed", () => {
   test("by name, with all else equal", () => check([worker("b"), worker("a")], "a"));
   test("never beside another replica of its VM", () => {
     check([worker("a"), worker("b", { promisedMiB: 512 })], "b", ["a"]);
-    check([worker("a")], "no_capacity", ["a"]);
+    check([worker("a")], "anti_affinity_unsatisfiable", ["a"]);
+    check([worker("a"), worker("b", { promisedMiB: 1000 })], "anti_affinity_unsatisfiable", ["a"]);
+    check([worker("a", { promisedMiB: 1000 })], "no_capacity", ["a"]);
   });
   test("on another host, where there is one", () =>
     check([worker("a"), worker("b"), worker("c", { host: "other", promisedMiB: 512 })], "c", ["a"]));
+  test("in another zone before on another host, where there is one", () => {
+    const here = worker("a", { zone: "north" });
+    check([here, worker("b", { zone: "north", host: "other" }), worker("c", { zone: "south", promisedMiB: 512 })], "c", ["a"]);
+    check([here, worker("b", { zone: "north", host: "other", promisedMiB: 512 }), worker("c", { zone: "north" })], "b", ["a"]);
+  });
+  test("where what is scarcer, memory or processors, leaves most", () => {
+    check([worker("a", { promisedVcpus: 12 }), worker("b", { promisedMiB: 512, promisedVcpus: 2 })], "b");
+    check([worker("a", { promisedVcpus: 4 }), worker("b", { promisedMiB: 512, promisedVcpus: 2 })], "a");
+    check([worker("a", { memoryMiB: 4096, promisedMiB: 2048 }), worker("b")], "b");
+  });
+  test("only where a processor is left for it", () => {
+    check([worker("a", { promisedVcpus: 16 })], "no_capacity");
+    check([worker("a", { promisedVcpus: 15 })], "a");
+  });
+  test("on the one worker that was asked for, or not at all", () => {
+    check([worker("a"), worker("b", { promisedMiB: 512 })], "b", [], null, "wrk_b");
+    check([worker("a"), worker("b", { promisedMiB: 1000 })], "no_capacity", [], null, "wrk_b");
+    check([worker("a"), worker("b")], "anti_affinity_unsatisfiable", ["b"], null, "wrk_b");
+  });
   test("only where its memory fits, promises counted", () => {
     check([worker("a", { promisedMiB: 897 })], "no_capacity");
     check([worker("a", { promisedMiB: 896 })], "a");

@@ -31,6 +31,7 @@ function replica(id: string, more: Partial<ReplicaFacts> = {}): ReplicaFacts {
     awayForMs: 0,
     cutOff: false,
     leaving: false,
+    unwanted: false,
     fencingGrace: false,
     ...more,
     report: said,
@@ -134,6 +135,7 @@ describe("the next state", () => {
 describe("protection", () => {
   const facts: ProtectionFacts = {
     backups: 1,
+    suspended: false,
     vmState: "running",
     current: { state: "unprotected", reason: "initializing" },
     primaryReplica: "p",
@@ -147,6 +149,11 @@ describe("protection", () => {
     expect(protectionOf({ ...facts, ...change })).toEqual({ state, reason });
 
   test("is off where it is not wanted", () => check({ backups: 0 }, "off", null));
+  test("is suspended where that was asked for, whatever the VM does", () => {
+    check({ suspended: true, synced: ["b"], replicas: [P, B] }, "suspended", "user_action");
+    check({ suspended: true, vmState: "stopped" }, "suspended", "user_action");
+    check({ suspended: true, backups: 0 }, "off", null);
+  });
   test("is inactive while the VM does not run", () => {
     for (const vmState of VM_STATES.filter((state) => !hasGuest(state))) check({ vmState }, "inactive", null);
   });
@@ -322,6 +329,11 @@ describe("what is to be done", () => {
     check({ synced: ["b"], replicas: [P, leaving, waiting] }, ["pair c"]);
     check({ synced: ["b", "c"], replicas: [P, leaving, replica("c")] }, ["drop b"]);
     check({ synced: ["b"], replicas: [P, leaving], drainForced: true }, ["place backup", "drop b"]);
+  });
+  test("for a replica that was ordered to go: drop it, and go on as if it had died", () => {
+    check({ synced: ["b"], replicas: [P, replica("b", { unwanted: true })] }, ["drop b"]);
+    check({ replicas: [P, replica("b", { unwanted: true, state: "lost" })] }, ["drop b", "drop b", "place backup"]);
+    check({ synced: ["b"], replicas: [replica("p", { unwanted: true }), B] }, ["drop p"]);
   });
   test("for replicas with another bound of lag than is wanted: tell them, those that can be told", () => {
     const bounded = (id: string, role: "primary" | "backup", maxMs: number, facts: Partial<ReplicaFacts> = {}) =>

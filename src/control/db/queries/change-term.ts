@@ -6,7 +6,7 @@
  */
 import { eq, inArray, sql } from "drizzle-orm";
 import { assert } from "../../../base/assert.ts";
-import { type Protection, type ProtectionReason, reasonOfSolo } from "../../domain/protection.ts";
+import { backupsWanted, type Protection, type ProtectionReason, reasonOfSolo } from "../../domain/protection.ts";
 import { decideTermChange, type TermChange } from "../../domain/term-change.ts";
 import { isEnding } from "../../domain/vm-state.ts";
 import { type Database, newId, type Queryable, type Transaction } from "../database.ts";
@@ -55,7 +55,7 @@ async function compareAndSet(db: Queryable, vm: VmRow, change: TermChange): Prom
     change.kind === "promote"
       ? sql`
         UPDATE vms SET term = term + 1, primary_replica = ${by}, primary_since_term = term + 1, synced = '{}',
-          transition_kind = ${kind}, transition_by = ${by}, transition_replica = ${replica}
+          console_settled = false, transition_kind = ${kind}, transition_by = ${by}, transition_replica = ${replica}
         WHERE id = ${vm.id} AND term = ${vm.term}
         RETURNING term`
       : sql`
@@ -167,13 +167,15 @@ async function recordPromotion(
 async function recordSolo(tx: Transaction, change: TermChange & { kind: "goSolo" }, vm: VmRow, term: bigint): Promise<void> {
   const left = vm.synced.filter((id) => id !== change.lost);
   // One that was too many was dropped by us: nothing has happened to it.
-  const wasSurplus = left.length >= vm.spec.protection.backups;
+  const { suspended } = vm.spec.protection;
+  const wanted = backupsWanted(vm.spec.protection);
+  const wasSurplus = left.length >= wanted;
   const reason = wasSurplus ? "user_action" : reasonOfSolo(change.reason);
   await tx.db
     .update(replicas)
     .set({ state: "lost", stateReason: reason, updatedAt: sql`now()` })
     .where(inArray(replicas.id, [change.lost]));
-  const state = left.length > 0 ? "protected" : vm.spec.protection.backups === 0 ? "off" : "unprotected";
+  const state = left.length > 0 ? "protected" : suspended === true ? "suspended" : wanted === 0 ? "off" : "unprotected";
   const protection = { state, reason: state === "unprotected" ? reason : null } as const;
   await writeProtection(tx, change.vmId, protection);
   tx.emit({
@@ -181,7 +183,7 @@ async function recordSolo(tx: Transaction, change: TermChange & { kind: "goSolo"
     vmId: change.vmId,
     term,
     cause: reason,
-    data: { ...protection, lost: change.lost, syncedBackups: left.length, wantedBackups: vm.spec.protection.backups },
+    data: { ...protection, lost: change.lost, syncedBackups: left.length, wantedBackups: wanted },
   });
 }
 
@@ -190,12 +192,13 @@ async function recordBackup(tx: Transaction, change: TermChange & { kind: "addBa
   const protection = { state: "protected", reason: null } as const;
   await writeProtection(tx, change.vmId, protection);
   const syncedBackups = vm.synced.length + 1;
+  const wanted = backupsWanted(vm.spec.protection);
   tx.emit({
     type: "vm.protection.changed",
     vmId: change.vmId,
     term,
     cause: "backup_synced",
-    data: { ...protection, backup: change.backup, syncedBackups, wantedBackups: vm.spec.protection.backups },
+    data: { ...protection, backup: change.backup, syncedBackups, wantedBackups: wanted },
   });
 }
 

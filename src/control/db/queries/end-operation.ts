@@ -26,6 +26,8 @@ export async function endOperation(tx: Transaction, id: string, end: OperationEn
 
 /** The operation's object is taken away by another call. Its error says so, as every operation that did not succeed has one. */
 export async function cancelOperation(tx: Transaction, id: string): Promise<void> {
+  // What was to be elsewhere may stay.
+  await tx.db.execute(sql`UPDATE replicas SET wanted = 'here', target_worker = NULL WHERE operation_id = ${id} AND wanted = 'elsewhere'`);
   const error = new ApiError("invalid_state", "Cannot complete the operation: it was cancelled", {
     details: { currentState: "cancelled" },
   });

@@ -1,5 +1,6 @@
-/** The failovers of a VM, newest first. Those that never got the arbiter's grant are not history. */
+/** The failovers of a VM, newest first, or one of them. Those that never got the arbiter's grant are not history. */
 import { and, desc, eq, isNotNull, lt, or, type SQL, sql } from "drizzle-orm";
+import { ApiError } from "../../errors/api-error.ts";
 import type { Queryable } from "../database.ts";
 import { type FailoverRow, failovers } from "../schema.ts";
 
@@ -28,4 +29,15 @@ export async function listFailovers(
     items: page.map(({ failover }) => failover),
     next: rows.length > pageSize && last !== undefined ? { createdAt: last.cursor, id: last.failover.id } : null,
   };
+}
+
+/** @throws {ApiError} `failover_not_found` */
+export async function readFailover(db: Queryable, vmId: string, id: string): Promise<FailoverRow> {
+  const [row] = await db
+    .select()
+    .from(failovers)
+    .where(and(eq(failovers.vmId, vmId), eq(failovers.id, id)));
+  if (row === undefined)
+    throw new ApiError("failover_not_found", `Cannot find the failover "${id}": GET /v1/vms/${vmId}/failovers lists those that there were`);
+  return row;
 }

@@ -1,4 +1,4 @@
-/** Workers with the memory that is promised on each. */
+/** Workers with the memory and the processors that are promised on each. */
 import { and, asc, eq, or, sql } from "drizzle-orm";
 import type { LabelRequirement } from "../../domain/label-selector.ts";
 import { ApiError } from "../../errors/api-error.ts";
@@ -9,28 +9,37 @@ import { labelConditions } from "./label-conditions.ts";
 export interface WorkerUse {
   readonly worker: WorkerRow;
   readonly promisedMiB: number;
+  readonly promisedVcpus: number;
   readonly replicas: number;
 }
 
 const promised = sql<string>`(SELECT coalesce(sum(memory_mib), 0) FROM replicas WHERE worker_id = workers.id AND gone_at IS NULL)`;
+const promisedVcpus = sql<string>`(
+  SELECT coalesce(sum((v.spec->'machine'->>'vcpus')::integer), 0) FROM replicas r JOIN vms v ON v.id = r.vm_id
+  WHERE r.worker_id = workers.id AND r.gone_at IS NULL)`;
 const held = sql<string>`(SELECT count(*) FROM replicas WHERE worker_id = workers.id AND gone_at IS NULL)`;
 
 export async function listWorkers(db: Queryable, selector: readonly LabelRequirement[] = []): Promise<WorkerUse[]> {
   const rows = await db
-    .select({ worker: workers, promised, held })
+    .select({ worker: workers, promised, promisedVcpus, held })
     .from(workers)
     .where(and(...labelConditions(workers.labels, selector)))
     .orderBy(asc(workers.name));
-  return rows.map((row) => ({ worker: row.worker, promisedMiB: Number(row.promised), replicas: Number(row.held) }));
+  return rows.map(toUse);
 }
 
 /** @throws {ApiError} `worker_not_found` */
 export async function readWorker(db: Queryable, ref: string): Promise<WorkerUse> {
   const [row] = await db
-    .select({ worker: workers, promised, held })
+    .select({ worker: workers, promised, promisedVcpus, held })
     .from(workers)
     .where(or(eq(workers.id, ref), eq(workers.name, ref)));
   if (row === undefined)
     throw new ApiError("worker_not_found", `Cannot find the worker "${ref}": GET /v1/workers lists those that have joined`);
-  return { worker: row.worker, promisedMiB: Number(row.promised), replicas: Number(row.held) };
+  return toUse(row);
+}
+
+function toUse(row: { worker: WorkerRow; promised: string; promisedVcpus: string; held: string }): WorkerUse {
+  const { worker, promised: memory, promisedVcpus: vcpus, held: replicas } = row;
+  return { worker, promisedMiB: Number(memory), promisedVcpus: Number(vcpus), replicas: Number(replicas) };
 }

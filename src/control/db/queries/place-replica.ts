@@ -1,5 +1,5 @@
 /**
- * Promises a worker's memory to a new replica: under the worker's row lock, so that it is never promised twice.
+ * Promises a worker's memory and processors to a new replica: under the worker's row lock, so that they are never promised twice.
  * The VM's first replica becomes its primary, in the term that the VM was created with.
  */
 import { randomBytes } from "node:crypto";
@@ -12,6 +12,9 @@ export interface NewReplica {
   readonly workerId: string;
   readonly role: "primary" | "backup";
   readonly memoryMiB: number;
+  readonly vcpus: number;
+  /** Virtual processors that a worker may promise for each of its own. */
+  readonly vcpusPerCore: number;
   /** The VM's synced backups when this one was found to be lacking. */
   readonly synced: readonly string[];
 }
@@ -19,13 +22,15 @@ export interface NewReplica {
 /** @returns null where the memory is taken, or the VM no longer wants this replica */
 export function placeReplica(database: Database, request: NewReplica): Promise<ReplicaRow | null> {
   return database.transaction(async (tx) => {
-    const { vmId, workerId, role, memoryMiB, synced } = request;
+    const { vmId, workerId, role, memoryMiB, vcpus, vcpusPerCore, synced } = request;
     const [worker] = await tx.db.select().from(workers).where(eq(workers.id, workerId)).for("update");
     if (worker === undefined || worker.state !== "ready") return null;
-    const { rows } = await tx.db.execute<{ promised: string }>(
-      sql`SELECT coalesce(sum(memory_mib), 0) AS promised FROM replicas WHERE worker_id = ${workerId} AND gone_at IS NULL`,
-    );
-    if (worker.memoryMiB - Number(rows[0]?.promised) < memoryMiB) return null;
+    const { rows } = await tx.db.execute<{ memory: string; vcpus: string }>(sql`
+      SELECT coalesce(sum(r.memory_mib), 0) AS memory, coalesce(sum((v.spec->'machine'->>'vcpus')::integer), 0) AS vcpus
+      FROM replicas r JOIN vms v ON v.id = r.vm_id WHERE r.worker_id = ${workerId} AND r.gone_at IS NULL`);
+    const [promised] = rows;
+    if (worker.memoryMiB - Number(promised?.memory) < memoryMiB) return null;
+    if (worker.cores * vcpusPerCore - Number(promised?.vcpus) < vcpus) return null;
     const id = newId("rep");
     const wanted =
       role === "primary"

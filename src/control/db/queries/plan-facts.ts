@@ -1,6 +1,7 @@
 /** Everything that the reconcile loop decides from, read in one go: VMs that are not deleted, their replicas, open failovers, workers. */
-import { eq, inArray, isNull, ne } from "drizzle-orm";
+import { and, eq, inArray, isNull, ne, sql } from "drizzle-orm";
 import type { CallOrigin } from "../../../wire/control-messages.ts";
+import { type OperationKind, REDUNDANCY_KINDS } from "../../domain/operations.ts";
 import type { Queryable } from "../database.ts";
 import { type FailoverRow, failovers, operations, type ReplicaRow, replicas, type VmRow, vms } from "../schema.ts";
 import { listWorkers, type WorkerUse } from "./list-workers.ts";
@@ -13,10 +14,17 @@ export interface PlanFacts {
   readonly workers: readonly WorkerUse[];
   /** By operation, of those that run on VMs: the calls that set them going. */
   readonly origins: ReadonlyMap<string, CallOrigin>;
+  /** Operations on replicas and protection that run. `replicaGone`: the replica that it is about is there no more, or it is about none. */
+  readonly openOperations: readonly {
+    readonly id: string;
+    readonly kind: OperationKind;
+    readonly vmId: string | null;
+    readonly replicaGone: boolean;
+  }[];
 }
 
 export async function readPlanFacts(db: Queryable): Promise<PlanFacts> {
-  const [vmRows, replicaRows, failoverRows, workerRows] = await Promise.all([
+  const [vmRows, replicaRows, failoverRows, workerRows, openOperations] = await Promise.all([
     db.select().from(vms).where(ne(vms.state, "deleted")),
     db.select().from(replicas).where(isNull(replicas.goneAt)),
     db
@@ -24,10 +32,20 @@ export async function readPlanFacts(db: Queryable): Promise<PlanFacts> {
       .from(failovers)
       .where(inArray(failovers.state, ["pending", "promoting"])),
     listWorkers(db),
+    db
+      .select({
+        id: operations.id,
+        kind: operations.kind,
+        vmId: operations.vmId,
+        replicaGone: sql<boolean>`${replicas.id} IS NULL OR ${replicas.goneAt} IS NOT NULL OR ${replicas.state} IN ('lost', 'fenced', 'stopped')`,
+      })
+      .from(operations)
+      .leftJoin(replicas, eq(replicas.operationId, operations.id))
+      .where(and(inArray(operations.state, ["pending", "running"]), inArray(operations.kind, [...REDUNDANCY_KINDS]))),
   ]);
   const running = vmRows.flatMap(({ operationId }) => (operationId === null ? [] : [operationId]));
   const origins = await readOrigins(db, running);
-  return { origins, vms: vmRows, replicas: replicaRows, openFailovers: failoverRows, workers: workerRows };
+  return { origins, vms: vmRows, replicas: replicaRows, openFailovers: failoverRows, workers: workerRows, openOperations };
 }
 
 async function readOrigins(db: Queryable, ids: readonly string[]): Promise<ReadonlyMap<string, CallOrigin>> {

@@ -5,6 +5,7 @@
  *     vm.stop                         while its guest is waited for: it shall run on
  *     vm.pause, vm.resume             before it is done: the other
  *     vm.failover                     before it is decided: it is given up
+ *     replica.migrate                 before it is done: the replica stays
  *     worker.drain                    what is there stays; the worker is cordoned
  */
 import { eq, sql } from "drizzle-orm";
@@ -68,6 +69,9 @@ async function takeBackFromVm(tx: Transaction, vm: VmRow, { id, kind }: Operatio
         UPDATE failovers SET state = 'failed', completed_at = now() WHERE operation_id = ${id} AND state = 'pending'`);
       return (rowCount ?? 0) > 0;
     }
+    // The replica stays: that is written with the operation's end.
+    case "replica.migrate":
+      return true;
     default:
       return false;
   }

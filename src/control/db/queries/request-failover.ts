@@ -1,10 +1,10 @@
 /** Writes down that a user wants the backup to take over. The promotion itself is the arbiter's. */
-import { eq } from "drizzle-orm";
+import { and, eq, isNull } from "drizzle-orm";
 import { USER_ACTION } from "../../domain/events.ts";
 import { hasGuest } from "../../domain/vm-state.ts";
 import { ApiError } from "../../errors/api-error.ts";
 import { newId, type Transaction } from "../database.ts";
-import { failovers, type OperationRow, type VmRow, vms } from "../schema.ts";
+import { failovers, type OperationRow, replicas, type VmRow, vms } from "../schema.ts";
 import { sqlState } from "../unavailable.ts";
 import { beginOperation } from "./begin-operation.ts";
 
@@ -12,11 +12,13 @@ export interface FailoverOrder {
   readonly vmId: string;
   readonly mode: "planned" | "test" | "forced";
   readonly expectedTerm: number | null;
+  /** Synced backup that shall take over; null: any. */
+  readonly targetReplica: string | null;
   /** Synced backups whose worker can be told. */
   readonly reachable: (replicaId: string) => boolean;
 }
 
-/** @throws {ApiError} `term_mismatch`, `not_protected`, `operation_in_progress` */
+/** @throws {ApiError} `term_mismatch`, `not_protected`, `replica_not_found`, `no_backup_available`, `operation_in_progress` */
 export async function requestFailover(tx: Transaction, order: FailoverOrder): Promise<OperationRow> {
   const [row] = await tx.db.select().from(vms).where(eq(vms.id, order.vmId)).for("update");
   const vm = row as VmRow;
@@ -25,8 +27,15 @@ export async function requestFailover(tx: Transaction, order: FailoverOrder): Pr
       details: { currentTerm: Number(vm.term) },
     });
   }
-  const target = vm.synced.find((replica) => order.reachable(replica));
   const runs = hasGuest(vm.state);
+  const able = order.targetReplica === null ? vm.synced : vm.synced.filter((replica) => replica === order.targetReplica);
+  if (runs && vm.synced.length > 0 && able.length === 0) await refuseTarget(tx, vm, order.targetReplica);
+  const target = able.find((replica) => order.reachable(replica));
+  if (runs && able.length > 0 && target === undefined) {
+    throw new ApiError("no_backup_available", "Cannot fail over: the worker of the backup cannot be reached", {
+      details: { currentState: vm.protectionState, retryAfterMs: 1000 },
+    });
+  }
   if (!runs || target === undefined) {
     const current = runs ? vm.protectionState : vm.state;
     const what = runs ? `its protection is "${current}"` : `the VM is ${current}`;
@@ -65,4 +74,21 @@ export async function requestFailover(tx: Transaction, order: FailoverOrder): Pr
     data: { kind: "vm.failover", state: "running", to: target },
   });
   return operation;
+}
+
+/** @throws {ApiError} `replica_not_found`; `no_backup_available` for a replica that is no synced backup */
+async function refuseTarget(tx: Transaction, vm: VmRow, targetReplica: string | null): Promise<never> {
+  const [row] = await tx.db
+    .select()
+    .from(replicas)
+    .where(and(eq(replicas.vmId, vm.id), eq(replicas.id, targetReplica ?? ""), isNull(replicas.goneAt)));
+  if (row === undefined)
+    throw new ApiError("replica_not_found", `Cannot fail over to "${targetReplica}": the VM has no such replica, see its status.replicas`);
+  throw new ApiError(
+    "no_backup_available",
+    `Cannot fail over to "${targetReplica}": it is no synced backup, those are ${vm.synced.join(", ")}`,
+    {
+      details: { retryable: row.id !== vm.primaryReplica },
+    },
+  );
 }
