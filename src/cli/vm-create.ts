@@ -16,6 +16,7 @@ interface Options {
   readonly protection?: "lockstep" | "none";
   readonly backups?: number;
   readonly maxLag?: number;
+  readonly restart?: "never" | "on_failure" | "always";
   readonly label: Readonly<Record<string, string>>;
   readonly wait?: WaitTarget;
   readonly timeout: number;
@@ -31,6 +32,13 @@ export function addVmCreate(vm: Command, shell: Shell): void {
     .option("--cmdline <text>", "kernel command line instead of the image's")
     .addOption(new Option("--protection <mode>", "lockstep: with backups; none: alone").choices(["lockstep", "none"]))
     .option("--backups <number>", "backups that execute the same instructions, 0 to 3; 1 where it is left out", parseInteger(0, 3))
+    .addOption(
+      new Option("--restart <policy>", "never, on_failure (all replicas lost, panic), always (its guest ended itself, too)").choices([
+        "never",
+        "on_failure",
+        "always",
+      ]),
+    )
     .option("--max-lag <ms>", "how far a backup may trail before it is dropped, 250 to 60000", parseInteger(250, 60_000))
     .option("--label <key=value>", "label, may be repeated", parseLabel, {})
     .addOption(new Option("--wait <target>", "wait until the VM is there").choices(["running", "protected", "fully_protected"]))
@@ -45,6 +53,7 @@ export function addVmCreate(vm: Command, shell: Shell): void {
           image: options.image,
           ...(options.memory === undefined ? {} : { machine: { memoryMiB: options.memory } }),
           ...(options.cmdline === undefined ? {} : { cmdline: options.cmdline }),
+          ...(options.restart === undefined ? {} : { restartPolicy: options.restart }),
           protection: {
             ...(options.protection === undefined ? {} : { mode: options.protection }),
             ...(options.backups === undefined ? {} : { backups: options.backups }),

@@ -16,6 +16,7 @@ interface Options {
   readonly protection?: "lockstep" | "none";
   readonly backups?: number;
   readonly maxLag?: number;
+  readonly restart?: "never" | "on_failure" | "always";
   readonly label: Readonly<Record<string, string>>;
   readonly removeLabel: readonly string[];
   readonly ifGeneration?: number;
@@ -32,6 +33,13 @@ export function addVmUpdate(vm: Command, shell: Shell): void {
     .option("--remove-label <key>", "take a label away, may be repeated", (key: string, keys: readonly string[]) => [...keys, key], [])
     .addOption(new Option("--protection <mode>", "lockstep: with backups; none: alone").choices(["lockstep", "none"]))
     .option("--backups <number>", "backups that execute the same instructions, 0 to 3", parseInteger(0, 3))
+    .addOption(
+      new Option("--restart <policy>", "never, on_failure (all replicas lost, panic), always (its guest ended itself, too)").choices([
+        "never",
+        "on_failure",
+        "always",
+      ]),
+    )
     .option("--max-lag <ms>", "how far a backup may trail before it is dropped, 250 to 60000", parseInteger(250, 60_000))
     .option("--image <image>", "another image, of a VM that is stopped")
     .option("--memory <MiB>", "memory of the guest, of a VM that is stopped", parseInteger(1, 1 << 20))
@@ -63,6 +71,7 @@ function patchOf(options: Options, named: boolean): VmPatch {
     ...(options.image === undefined ? {} : { image: options.image }),
     ...(options.memory === undefined ? {} : { machine: { memoryMiB: options.memory } }),
     ...(options.cmdline === undefined ? {} : { cmdline: options.cmdline }),
+    ...(options.restart === undefined ? {} : { restartPolicy: options.restart }),
     ...(Object.keys(protection).length === 0 ? {} : { protection }),
   };
   return {

@@ -11,6 +11,11 @@ export interface ControlSettings {
   readonly tickMs: number;
   /** The guest's first sign of life must come within this. */
   readonly startDeadlineMs: number;
+  /** Before a VM is started again as its restart policy says, the first time; it doubles up to the second. */
+  readonly restartBackoffMs: number;
+  readonly restartBackoffMaxMs: number;
+  /** A guest that ran for so long was none that fails at once. */
+  readonly restartForgetMs: number;
   /** An order to a worker is repeated after this, while its report does not show the effect. */
   readonly repeatOrderMs: number;
   /** A fenced former primary has so long to say so before it is told to go. */
@@ -53,6 +58,9 @@ export const DEFAULT_SETTINGS: ControlSettings = {
   workerPingMs: 500,
   tickMs: 250,
   startDeadlineMs: 60_000,
+  restartBackoffMs: 1000,
+  restartBackoffMaxMs: 60_000,
+  restartForgetMs: 600_000,
   repeatOrderMs: 2000,
   fencingGraceMs: 15_000,
   heartbeatTimeoutMs: 300,

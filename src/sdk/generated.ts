@@ -1293,6 +1293,7 @@ export interface components {
                     mode?: ("lockstep" | "none") | null;
                     suspended?: boolean | null;
                 } | null;
+                restartPolicy?: ("never" | "on_failure" | "always") | null;
             };
         };
         PatchWorkerRequest: {
@@ -1452,6 +1453,11 @@ export interface components {
                 /** @description No backup is kept for a while; how many are wanted afterwards stays */
                 suspended: boolean;
             };
+            /**
+             * @description never, which is the default; on_failure: started again where it is failed or its guest panicked; always: where its guest ended itself in any way, too. Its guest begins anew. One that fails again soon is left for longer each time, up to a minute
+             * @enum {string}
+             */
+            restartPolicy: "never" | "on_failure" | "always";
         };
         VmSpecRequest: {
             /** @description Kernel command line; the image's own where it is left out */
@@ -1478,6 +1484,11 @@ export interface components {
                 /** @description No backup is kept for a while; how many are wanted afterwards stays */
                 suspended?: boolean;
             };
+            /**
+             * @description never, which is the default; on_failure: started again where it is failed or its guest panicked; always: where its guest ended itself in any way, too. Its guest begins anew. One that fails again soon is left for longer each time, up to a minute
+             * @enum {string}
+             */
+            restartPolicy?: "never" | "on_failure" | "always";
         };
         /** @enum {string} */
         VmState: "provisioning" | "starting" | "running" | "pausing" | "paused" | "resuming" | "stopping" | "stopped" | "deleting" | "deleted" | "failed";
@@ -1513,6 +1524,8 @@ export interface components {
                 wantedBackups: number;
             };
             replicas: components["schemas"]["Replica"][];
+            /** @description How often it was started again by its restart policy, since somebody started it or a guest of it ran for ten minutes */
+            restarts: number;
             state: components["schemas"]["VmState"];
             stateMessage: string | null;
             stateReason: string | null;

@@ -277,3 +277,31 @@ describe("a verb", () => {
     });
   });
 });
+
+describe("a VM with a restart policy", () => {
+  test("is started again where all its replicas were lost, on whoever is there, and its console goes on", async () => {
+    await start({ ...IMPATIENT, restartBackoffMs: 1, restartBackoffMaxMs: 2 });
+    const one = await control.join("one");
+    const spec = { image: "debian", protection: { mode: "none" }, restartPolicy: "on_failure" };
+    const { body: made } = await control.call<Vm>("POST", "/v1/vms", { name: "again", spec });
+    await control.waitFor("again", "running");
+    one.write(made.id, "first guest");
+    const socket = await control.attach("again", { from: "start" });
+    await socket.output("first guest");
+    one.kill();
+    const two = await control.join("two");
+    await two.order("createReplica", ({ vmId }) => vmId === made.id);
+    const after = await control.waitFor("again", "running");
+    expect(after.status.restarts).toBe(1);
+    expect(BigInt(after.status.console.start)).toBeGreaterThanOrEqual(11n);
+    const { body } = await control.get<{ items: { cause: string; data: { state: string; after?: string } }[] }>(
+      `/v1/vms/${made.id}/events?types=vm.state.changed&after=0`,
+    );
+    const states = body.items.map(({ cause, data }) => [data.state, cause]);
+    expect(states).toContainEqual(["failed", "all_replicas_lost"]);
+    expect(states).toContainEqual(["provisioning", "restart_policy"]);
+    // Whoever stops it means it.
+    await control.call("POST", "/v1/vms/again/kill?wait=30");
+    expect((await control.waitFor("again", "stopped")).status.stateReason).toBe("killed");
+  });
+});

@@ -7,6 +7,7 @@ import type { Actor, EventType } from "../domain/events.ts";
 import type { OperationKind } from "../domain/operations.ts";
 import type { ProtectionReason, ProtectionState } from "../domain/protection.ts";
 import type { ReplicaFacts } from "../domain/replica-facts.ts";
+import type { RestartPolicy } from "../domain/restart-policy.ts";
 import type { Scope } from "../domain/scopes.ts";
 import type { DesiredVmState, VmState } from "../domain/vm-state.ts";
 import type { DesiredWorkerState, WorkerState } from "../domain/worker-state.ts";
@@ -27,6 +28,8 @@ export interface StoredVmSpec {
     /** There are no backups for a while. Undefined, in rows of an older version: no. */
     readonly suspended?: boolean;
   };
+  /** Undefined, in rows of an older version: never. */
+  readonly restartPolicy?: RestartPolicy;
 }
 
 /** `images.manifest`, as the image store wrote it. */
@@ -138,6 +141,8 @@ export const vms = pgTable("vms", {
   consoleSettled: boolean("console_settled").notNull().default(false),
   /** While stopping: how long the guest is waited for; 0: it is ended now. */
   stopGraceMs: integer("stop_grace_ms"),
+  /** How often it was started again by its restart policy, since somebody started it or a guest of it ran for long. */
+  restarts: integer("restarts").notNull().default(0),
   divergence: jsonb("divergence").$type<StoredDivergence>(),
   operationId: text("operation_id"),
   deleteOperationId: text("delete_operation_id"),

@@ -32,6 +32,8 @@ export interface WaitFacts {
   readonly protection: ProtectionState;
   readonly syncedBackups: number;
   readonly wantedBackups: number;
+  /** It is started again by its restart policy. */
+  readonly comesBack: boolean;
   /** An operation changes the VM now. */
   readonly inOperation: boolean;
   readonly conditions: ReadonlyMap<string, ConditionStatus>;
@@ -65,8 +67,8 @@ export function isReached(target: WaitTarget | ConditionTarget, vm: WaitFacts): 
 }
 
 /** Nothing is on its way: no operation, no state that leads to another, no backup that is being made. */
-function isAtRest({ state, protection, inOperation }: WaitFacts): boolean {
-  if (inOperation) return false;
+function isAtRest({ state, protection, inOperation, comesBack }: WaitFacts): boolean {
+  if (inOperation || comesBack) return false;
   if (isSettled(state)) return state !== "deleting";
   return (state === "running" || state === "paused") && (protection === "off" || protection === "suspended" || protection === "protected");
 }
@@ -76,6 +78,7 @@ export function whyUnreachable(target: WaitTarget | ConditionTarget, vm: WaitFac
   if (isReached(target, vm) || target === "deleted" || target === "settled") return null;
   if (vm.state === "deleting" || vm.state === "deleted") return `the VM is ${vm.state}`;
   if (typeof target !== "string") return whyConditionUnreachable(target, vm);
+  if (vm.comesBack) return null;
   if (vm.state === "failed") return "the VM is failed";
   switch (target) {
     case "stopped":

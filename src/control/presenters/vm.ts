@@ -24,11 +24,13 @@ export function presentVm({ vm, replicas, lastFailover }: LoadedVm, live: LiveVi
       cmdline: vm.spec.cmdline,
       desiredState: vm.desiredState,
       protection: { ...vm.spec.protection, suspended: vm.spec.protection.suspended === true },
+      restartPolicy: vm.spec.restartPolicy ?? "never",
     },
     status: {
       state: vm.state,
       stateReason: vm.stateReason,
       stateMessage: vm.stateMessage,
+      restarts: vm.restarts,
       term: Number(vm.term),
       instant: largest(vm.instant, primary?.instant).toString(),
       protection: {

@@ -18,6 +18,7 @@ import { type PlanFacts, readPlanFacts } from "../db/queries/plan-facts.ts";
 import { recordDivergence } from "../db/queries/record-divergence.ts";
 import { recordRepair } from "../db/queries/record-repair.ts";
 import { recordTransfer } from "../db/queries/record-transfer.ts";
+import { restartVm } from "../db/queries/restart-vm.ts";
 import { setWorkerState } from "../db/queries/set-worker-state.ts";
 import { trimHistory } from "../db/queries/trim-history.ts";
 import { markReplicaGone, setReplicaState } from "../db/queries/update-replica.ts";
@@ -30,6 +31,7 @@ import type { Placement, PlacementRefusal } from "../domain/placement.ts";
 import { planVm, type VmStep } from "../domain/plan-vm.ts";
 import { backupsWanted, protectionOf } from "../domain/protection.ts";
 import { isBroken, type ReplicaFacts } from "../domain/replica-facts.ts";
+import { isToRestart, restartDelayMs } from "../domain/restart-policy.ts";
 import { traceIdOf } from "../domain/trace-context.ts";
 import { nextMilestone, type TransferMilestone } from "../domain/transfer-milestone.ts";
 import { ALL_LOST, hasGuest, isEnding, isSettled, nextVmState } from "../domain/vm-state.ts";
@@ -301,6 +303,10 @@ export class Reconciler {
       return false;
     }
     if (await this.hasWaitedEnough(vm, nowMs)) return false;
+    if (isToRestart({ ...vm, policy: vm.spec.restartPolicy ?? "never" })) {
+      if (rows.length === 0) await this.restart(vm, nowMs);
+      return false;
+    }
     if (vm.state !== "deleting") await this.updateProtection(vm, replicas, open);
     if (primary !== null) {
       await this.noteTransfer(vm, primary);
@@ -311,6 +317,19 @@ export class Reconciler {
     const wanted = backupsWanted(vm.spec.protection);
     const waiting = hasGuest(vm.state) && (vm.synced.length !== wanted || (wanted > 0 && vm.protectionState !== "protected"));
     return open === null && !waiting && (isSettled(vm.state) ? rows.length === 0 : vm.state === "running" || vm.state === "paused");
+  }
+
+  /** Nothing is left of a guest that is over, and its VM shall have another one. */
+  private async restart(vm: VmRow, nowMs: number): Promise<void> {
+    const { database, settings, log } = this.options;
+    const ranForMs = vm.stateSince.getTime() - vm.guestBeganAt.getTime();
+    const restarts = ranForMs > settings.restartForgetMs ? 0 : vm.restarts;
+    const delayMs = restartDelayMs(restarts, { firstMs: settings.restartBackoffMs, maxMs: settings.restartBackoffMaxMs });
+    if (this.seen.ageMs(`${vm.id} over ${vm.stateSince.getTime()}`, nowMs) < delayMs) return;
+    const restarted = await database.transaction((tx) => restartVm(tx, vm, restarts));
+    if (restarted)
+      log.warn({ vmId: vm.id, after: vm.stateReason, restarts: restarts + 1 }, "the VM is started again, as its restart policy says");
+    this.again = this.again || restarted;
   }
 
   /** Operations on replicas and on protection end when what they aim at is so. */

@@ -33,5 +33,6 @@ export function fillSpec(spec: VmSpecRequest, image: ImageRow, defaultMaxLagMs: 
       maxLagMs: spec.protection?.maxLagMs ?? defaultMaxLagMs,
       suspended: spec.protection?.suspended ?? false,
     },
+    restartPolicy: spec.restartPolicy ?? "never",
   };
 }

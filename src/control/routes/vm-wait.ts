@@ -4,6 +4,7 @@ import { Type } from "typebox";
 import type { ControlPlane } from "../control-plane.ts";
 import { loadVm, readVmRow } from "../db/queries/read-vm.ts";
 import { backupsWanted } from "../domain/protection.ts";
+import { isToRestart } from "../domain/restart-policy.ts";
 import {
   CONDITION_STATUSES,
   CONDITION_TYPES,
@@ -61,6 +62,7 @@ export const vmWaitRoute =
           const facts = {
             state: vm.state,
             desiredState: vm.desiredState,
+            comesBack: isToRestart({ ...vm, policy: vm.spec.restartPolicy ?? "never" }),
             inOperation: vm.operationId !== null,
             conditions: new Map(found.status.conditions.map(({ type, status }) => [type, status])),
             protection: vm.protectionState,

@@ -103,11 +103,13 @@ const vm: Vm = {
     cmdline: "console=ttyS0 panic=-1 reboot=panic_warm",
     desiredState: "running",
     protection: { mode: "lockstep", backups: 1, maxLagMs: 2000, suspended: false },
+    restartPolicy: "on_failure",
   },
   status: {
     state: "running",
     stateReason: null,
     stateMessage: null,
+    restarts: 0,
     term: 3,
     instant: "9120334021",
     protection: {

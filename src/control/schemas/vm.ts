@@ -2,6 +2,7 @@
 import { type Static, Type } from "typebox";
 import { MAXIMUM_MEMORY_MIB, MINIMUM_MEMORY_MIB } from "../domain/machine-limits.ts";
 import { BACKUPS_MAX, MAX_LAG_MS_MAX, MAX_LAG_MS_MIN, PROTECTION_REASONS, PROTECTION_STATES } from "../domain/protection.ts";
+import { RESTART_POLICIES } from "../domain/restart-policy.ts";
 import { DESIRED_VM_STATES, VM_STATES } from "../domain/vm-state.ts";
 import { Labels, LabelsPatch, Name, orNull, Term, Timestamp, U64, words } from "./scalars.ts";
 
@@ -18,6 +19,12 @@ const MaxLagMs = Type.Integer({
 });
 
 const Suspended = Type.Boolean({ description: "No backup is kept for a while; how many are wanted afterwards stays" });
+
+const RestartPolicyWord = words(RESTART_POLICIES, {
+  description:
+    "never, which is the default; on_failure: started again where it is failed or its guest panicked; always: where its guest ended itself in " +
+    "any way, too. Its guest begins anew. One that fails again soon is left for longer each time, up to a minute",
+});
 
 const Image = Type.String({ minLength: 1, maxLength: 200, description: "Id, name, or name@sha256:… of an image" });
 const Vcpus = Type.Integer({ minimum: 1, maximum: 1, description: "1, which is the default" });
@@ -46,6 +53,7 @@ const VmSpecRequest = Type.Object(
         { additionalProperties: false, description: "1 backup where it is left out; what is left out of it follows from the rest" },
       ),
     ),
+    restartPolicy: Type.Optional(RestartPolicyWord),
   },
   { $id: "VmSpecRequest", additionalProperties: false },
 );
@@ -72,6 +80,7 @@ export const PatchVmRequest = Type.Object(
             orNull(Type.Object({ vcpus: Type.Optional(orNull(Vcpus)), memoryMiB: Type.Optional(orNull(MemoryMiB)) }, whole)),
           ),
           cmdline: Type.Optional(orNull(Cmdline)),
+          restartPolicy: Type.Optional(orNull(RestartPolicyWord)),
           protection: Type.Optional(
             orNull(
               Type.Object(
@@ -103,6 +112,7 @@ const VmSpec = Type.Object(
       description: "Changed by the verbs start, stop, kill, pause, resume and reset, and by DELETE",
     }),
     protection: Type.Object({ mode: ProtectionMode, backups: Backups, maxLagMs: Type.Integer(), suspended: Suspended }),
+    restartPolicy: RestartPolicyWord,
   },
   { $id: "VmSpec" },
 );
@@ -208,6 +218,9 @@ const VmStatus = Type.Object(
       }),
     ),
     stateMessage: orNull(Type.String()),
+    restarts: Type.Integer({
+      description: "How often it was started again by its restart policy, since somebody started it or a guest of it ran for ten minutes",
+    }),
     term: Term,
     instant: U64,
     protection: Type.Object({

@@ -482,6 +482,7 @@ describe("a wait", () => {
     protection: "unprotected",
     syncedBackups: 0,
     wantedBackups: 1,
+    comesBack: false,
     inOperation: false,
     conditions: new Map([["Ready", "True"]]),
   };

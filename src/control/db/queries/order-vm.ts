@@ -71,6 +71,7 @@ export async function orderVm(tx: Transaction, order: VmOrder, check: (vm: VmRow
         stateSince: sql`now()`,
         stopGraceMs,
         operationId,
+        restarts: 0,
         ...(desiredState === vm.desiredState ? {} : { generation: sql`${vms.generation} + 1` }),
       })
       .where(eq(vms.id, vmId));
