@@ -6,7 +6,7 @@
  */
 import { spawn } from "node:child_process";
 import { once } from "node:events";
-import { existsSync, mkdirSync, readdirSync, renameSync, statSync } from "node:fs";
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { build } from "esbuild";
@@ -81,6 +81,48 @@ async function buildBundles(force) {
   return true;
 }
 
+/**
+ * The SDK as others install it: two entries that share their classes, and their types. `ws` and Node's own modules stay outside, and are
+ * asked for in Node alone; what else it needs is inside.
+ */
+async function buildSdk(force) {
+  const folder = join(dist, "sdk");
+  if (!force && !isOlder(join(folder, "index.mjs"), newest(src))) return false;
+  const beside = join(dist, `sdk.${process.pid}`);
+  const compiler = spawn(
+    process.execPath,
+    [join(root, "node_modules", "ts7", "bin", "tsc"), "-p", "src/sdk/tsconfig.json", "--outDir", join(beside, "types")],
+    { cwd: root, stdio: ["ignore", 2, "inherit"] },
+  );
+  const ended = once(compiler, "close");
+  await build({
+    absWorkingDir: root,
+    entryPoints: { index: "src/sdk/index.ts", testing: "src/sdk/testing/index.ts" },
+    outdir: beside,
+    outExtension: { ".js": ".mjs" },
+    bundle: true,
+    splitting: true,
+    chunkNames: "shared-[hash]",
+    platform: "neutral",
+    mainFields: ["module", "main"],
+    external: ["ws", "node:*"],
+    target: "es2022",
+    format: "esm",
+    logLevel: "warning",
+  });
+  const [status] = await ended;
+  if (status !== 0) throw new Error(`Cannot write the types of the SDK: the compiler ended with status ${status}`);
+  // Declarations name their neighbours as sources do; who installs them has no sources.
+  for (const entry of readdirSync(join(beside, "types"), { withFileTypes: true, recursive: true })) {
+    if (!entry.isFile()) continue;
+    const file = join(entry.parentPath ?? entry.path, entry.name);
+    writeFileSync(file, readFileSync(file, "utf8").replaceAll(/((?:from|import\()\s*"\.[^"]*)\.ts"/g, '$1.js"'));
+  }
+  rmSync(folder, { recursive: true, force: true });
+  renameSync(beside, folder);
+  return true;
+}
+
 if (process.argv[1] === fileURLToPath(import.meta.url)) {
   const force = process.argv.includes("--force");
   mkdirSync(dist, { recursive: true });
@@ -88,6 +130,7 @@ if (process.argv[1] === fileURLToPath(import.meta.url)) {
     buildMachine("machine", null, force),
     ...(process.argv.includes("--tests") ? [buildMachine("machine-tiny-tlb", "tinyTlb", force)] : []),
     buildBundles(force),
+    buildSdk(force),
   ]);
   process.stderr.write(built.includes(true) ? "understudy: built dist/\n" : "understudy: dist/ is up to date\n");
 }

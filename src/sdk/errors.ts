@@ -14,6 +14,7 @@
  * A code that this build does not know becomes its family's class, by status: new codes do not break callers.
  */
 import { UnderstudyError } from "../base/errors.ts";
+import type { components } from "./generated.ts";
 import { isRetryableStatus } from "./retry.ts";
 
 export { UnderstudyError };
@@ -172,7 +173,7 @@ export class WorkerTimeoutError extends UnavailableError {}
 type ApiErrorClass = new (problem: Problem, requestId?: string | null) => ApiError;
 
 /** The table that `code` is looked up in. */
-export const ERROR_CLASSES: Readonly<Record<string, ApiErrorClass>> = {
+export const ERROR_CLASSES: Readonly<Record<components["schemas"]["ErrorCode"], ApiErrorClass>> = {
   bad_idempotency_key: BadIdempotencyKeyError,
   bad_page_token: BadPageTokenError,
   bad_request: BadRequestError,
@@ -251,7 +252,7 @@ export function isProblem(value: unknown): value is Problem {
 }
 
 export function errorFromProblem(problem: Problem, requestId: string | null = null): ApiError {
-  const known = Object.hasOwn(ERROR_CLASSES, problem.code) ? ERROR_CLASSES[problem.code] : undefined;
+  const known = Object.hasOwn(ERROR_CLASSES, problem.code) ? ERROR_CLASSES[problem.code as components["schemas"]["ErrorCode"]] : undefined;
   return new (known ?? familyOf(problem.status))(problem, requestId);
 }
 

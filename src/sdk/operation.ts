@@ -8,11 +8,16 @@ export type OperationResource = Schemas["Operation"];
 
 /** Longest wait that the service takes in one call, seconds. */
 const LONG_POLL_SECONDS = 60;
+/** Where somebody wants to see how it goes. */
+const PROGRESS_POLL_SECONDS = 1;
+
+type ProgressListener = (operation: OperationResource) => void;
 
 export class Operation<Result> {
   private readonly raw: RawClient;
   private latest: OperationResource;
   private readonly read: (operation: OperationResource) => Result;
+  private readonly listeners = new Set<ProgressListener>();
 
   constructor(raw: RawClient, resource: OperationResource, read: (operation: OperationResource) => Result) {
     this.raw = raw;
@@ -27,6 +32,17 @@ export class Operation<Result> {
   /** As of the last answer. */
   get resource(): OperationResource {
     return this.latest;
+  }
+
+  /**
+   * Calls `listener` with the operation as it is, when it has changed; the last time at its end. There is progress while `result()`
+   * waits, which then asks about once a second.
+   *
+   * @returns what takes the listener off again
+   */
+  on(_event: "progress", listener: ProgressListener): () => void {
+    this.listeners.add(listener);
+    return () => void this.listeners.delete(listener);
   }
 
   /**
@@ -49,7 +65,9 @@ export class Operation<Result> {
       }
       const leftMs = deadline - performance.now();
       if (leftMs <= 0) throw new WaitTimeoutError(`the end of operation ${this.id}`, timeoutMs, `it is ${this.latest.state}`);
-      const wait = Math.min(LONG_POLL_SECONDS, Math.ceil(leftMs / 1000));
+      const longest = this.listeners.size === 0 ? LONG_POLL_SECONDS : PROGRESS_POLL_SECONDS;
+      const wait = Math.min(longest, Math.ceil(leftMs / 1000));
+      const before = this.latest;
       this.latest = unwrap(
         await this.raw.GET("/v1/operations/{operation}", {
           params: { path: { operation: this.id }, query: { wait } },
@@ -57,6 +75,8 @@ export class Operation<Result> {
           ...(options.signal === undefined ? {} : { signal: options.signal }),
         }),
       );
+      const changed = before.state !== this.latest.state || before.updatedAt !== this.latest.updatedAt;
+      if (changed) for (const listener of [...this.listeners]) listener(this.latest);
     }
   }
 }

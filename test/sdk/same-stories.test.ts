@@ -1,0 +1,264 @@
+/**
+ * The fake service of `understudy/sdk/testing` and a real control plane, with a real Postgres, told the same stories by the SDK: what
+ * users' tests see is what they meet.
+ */
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
+import {
+  BadPageTokenError,
+  EtagMismatchError,
+  IdempotencyKeyReusedError,
+  ImageNotFoundError,
+  InvalidStateError,
+  NameTakenError,
+  NotProtectedError,
+  OperationNotFoundError,
+  type OperationResource,
+  TermMismatchError,
+  UnauthenticatedError,
+  Understudy,
+  ValidationFailedError,
+  VmDeletedError,
+  VmNotFoundError,
+  WaitTargetUnreachableError,
+} from "../../src/sdk/index.ts";
+import { FakeUnderstudy } from "../../src/sdk/testing/index.ts";
+import { ControlUnderTest, TOKEN } from "../control/support/control-under-test.ts";
+import { TestPostgres } from "../control/support/database.ts";
+import type { ScriptedWorker } from "../control/support/scripted-worker.ts";
+
+/** A service, and what its guests do. */
+interface Stage {
+  readonly url: string;
+  readonly token: string;
+  guestWrites(vmId: string, text: string): void;
+  guestRead(vmId: string): string;
+  /** The backup knows the VM's term: its primary has told it. */
+  paired(vmId: string, term: number): void;
+  close(): Promise<void>;
+}
+
+let postgres: TestPostgres;
+beforeAll(async () => {
+  postgres = await TestPostgres.start();
+});
+afterAll(() => postgres.stop());
+
+async function realStage(): Promise<Stage> {
+  const control = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
+  await control.join("worker-1");
+  await control.join("worker-2");
+  /** The worker of the VM's primary: of the newest, after a failover. */
+  const holder = (vmId: string) => {
+    const termOn = (worker: ScriptedWorker) =>
+      Math.max(
+        0,
+        ...[...worker.reports.values()].filter((each) => each.vmId === vmId && each.role === "primary").map(({ term }) => Number(term)),
+      );
+    return control.workers.toSorted((a, b) => termOn(b) - termOn(a))[0];
+  };
+  return {
+    url: control.url,
+    token: TOKEN,
+    guestWrites: (vmId, text) => holder(vmId)?.write(vmId, text),
+    guestRead: (vmId) => control.guests.get(vmId)?.input ?? "",
+    paired: (vmId, term) => {
+      for (const worker of control.workers)
+        for (const { replicaId, vmId: of, role } of worker.reports.values())
+          if (of === vmId && role === "backup") worker.report(replicaId, { state: "live", term: String(term) });
+    },
+    close: () => control.close(),
+  };
+}
+
+async function fakeStage(): Promise<Stage> {
+  const fake = await FakeUnderstudy.start();
+  return {
+    url: fake.url,
+    token: fake.token,
+    guestWrites: (vmId, text) => fake.vm(vmId).write(text),
+    guestRead: (vmId) => fake.vm(vmId).input,
+    paired: () => undefined,
+    close: () => fake.close(),
+  };
+}
+
+describe.each([
+  ["a real control plane", realStage],
+  ["the fake service", fakeStage],
+])("%s", (_name, open) => {
+  let stage: Stage;
+  let client: Understudy;
+  beforeEach(async () => {
+    stage = await open();
+    client = new Understudy({ url: stage.url, token: stage.token });
+  });
+  afterEach(() => stage.close());
+
+  it("creates a VM that comes to be protected, lists it, and deletes it for good", async () => {
+    const vm = await client.vms.create({ name: "web", image: "debian", labels: { tier: "front" } });
+    expect([vm.status.state, vm.resource.generation, vm.resource.labels]).toEqual(["provisioning", 1, { tier: "front" }]);
+    await vm.waitFor("protected");
+    expect([vm.status.state, vm.status.replicas.map(({ role, state }) => [role, state])]).toEqual([
+      "running",
+      [
+        ["primary", "live"],
+        ["backup", "live"],
+      ],
+    ]);
+    expect((await client.vms.get("web")).id).toBe(vm.id);
+    expect((await client.vms.list({ labelSelector: "tier=front" }).all()).map(({ name }) => name)).toEqual(["web"]);
+    expect(await client.vms.list({ labelSelector: "tier!=front" }).all()).toEqual([]);
+    await (await vm.delete()).result();
+    await expect(client.vms.get(vm.id)).rejects.toBeInstanceOf(VmDeletedError);
+    await expect(client.vms.get("web")).rejects.toBeInstanceOf(VmNotFoundError);
+  });
+
+  it("pages through a list", async () => {
+    for (const name of ["a", "b", "c", "d", "e"]) await client.vms.create({ name, image: "debian", protection: { mode: "none" } });
+    const list = client.vms.list({ pageSize: 2 });
+    expect((await list.all()).map(({ name }) => name)).toEqual(["a", "b", "c", "d", "e"]);
+    const first = await list.page();
+    expect(first.items.map(({ name }) => name)).toEqual(["a", "b"]);
+    expect((await list.page(first.nextPageToken)).items.map(({ name }) => name)).toEqual(["c", "d"]);
+    await expect(list.page("elsewhere")).rejects.toBeInstanceOf(BadPageTokenError);
+  });
+
+  it("does a call with one idempotency key once", async () => {
+    const options = { name: "once", image: "debian" };
+    const [first, second] = [
+      await client.vms.create(options, { idempotencyKey: "k" }),
+      await client.vms.create(options, { idempotencyKey: "k" }),
+    ];
+    expect(second.id).toBe(first.id);
+    await expect(client.vms.create({ ...options, name: "twice" }, { idempotencyKey: "k" })).rejects.toBeInstanceOf(
+      IdempotencyKeyReusedError,
+    );
+    expect(await client.vms.list().all()).toHaveLength(1);
+  });
+
+  it("fails over when it is told to, tells of progress, and goes on with the console", async () => {
+    const vm = await client.vms.create({ name: "web", image: "debian" });
+    await vm.waitFor("protected");
+    const console = await vm.console.attach({ mode: "write", from: "start" });
+    stage.guestWrites(vm.id, "login: ");
+    const text = async (wanted: string) => {
+      let read = "";
+      while (!read.includes(wanted)) read += new TextDecoder().decode((await console.next()).value?.data);
+      return read;
+    };
+    expect(await text("login: ")).toBe("login: ");
+    expect(await console.write("root\n")).toEqual({ durability: "replicated", inputNext: 5n });
+    expect(stage.guestRead(vm.id)).toBe("root\n");
+    const { term } = vm.status;
+    stage.paired(vm.id, term);
+    const seen: OperationResource["state"][] = [];
+    const operation = await vm.failover({ mode: "planned", expectedTerm: term });
+    const off = operation.on("progress", ({ state }) => void seen.push(state));
+    const failover = await operation.result();
+    off();
+    expect(failover).toMatchObject({ state: "completed", mode: "planned", vmId: vm.id, operationId: operation.id });
+    expect(failover.term).toBeGreaterThan(term);
+    expect(seen.at(-1)).toBe("succeeded");
+    expect((await vm.failovers().all()).map(({ id }) => id)).toEqual([failover.id]);
+    stage.guestWrites(vm.id, "still there");
+    expect(await text("still there")).toBe("still there");
+    await console.write("exit\n");
+    expect(stage.guestRead(vm.id)).toBe("root\nexit\n");
+    console.close();
+    await expect(vm.failover({ mode: "planned", expectedTerm: 999 })).rejects.toBeInstanceOf(TermMismatchError);
+  });
+
+  it("pauses, resumes, stops and starts", async () => {
+    const vm = await client.vms.create({ name: "web", image: "debian", protection: { mode: "none" } });
+    await vm.waitFor("running");
+    await (await vm.pause()).result();
+    expect((await vm.refresh()).status.state).toBe("paused");
+    await (await vm.resume()).result();
+    await (await vm.kill()).result();
+    expect([(await vm.refresh()).status.state, vm.status.stateReason]).toEqual(["stopped", "killed"]);
+    await expect(vm.resume()).rejects.toBeInstanceOf(InvalidStateError);
+    await (await vm.start()).result();
+    expect((await vm.refresh()).status.state).toBe("running");
+    const kinds = (await client.operations.list({ vm: vm.id }).all()).map(({ kind }) => kind);
+    expect(kinds.slice(0, 2)).toEqual(["vm.start", "vm.kill"]);
+    await expect(client.operations.get("op_nothing")).rejects.toBeInstanceOf(OperationNotFoundError);
+  });
+
+  it("tells what happened, to who asks and to who watches", async () => {
+    const watching = new AbortController();
+    const seen: string[] = [];
+    const watched = (async () => {
+      for await (const event of client.events.watch({ types: ["vm.*"], after: 0n, signal: watching.signal })) {
+        seen.push(event.type);
+        if (event.type === "vm.deleted") return;
+      }
+    })();
+    const vm = await client.vms.create({ name: "web", image: "debian", protection: { mode: "none" } });
+    await vm.waitFor("running");
+    await (await vm.delete()).result();
+    await watched;
+    expect(seen[0]).toBe("vm.created");
+    expect(seen).toContain("vm.state.changed");
+    const held: string[] = [];
+    for await (const { type, vmId } of client.events.list({ types: ["vm.created", "vm.deleted"] })) if (vmId === vm.id) held.push(type);
+    expect(held).toEqual(["vm.created", "vm.deleted"]);
+  });
+
+  it("refuses what is wrong with the same errors", async () => {
+    const vm = await client.vms.create({ name: "web", image: "debian", protection: { mode: "none" } });
+    await vm.waitFor("running");
+    const wrong: readonly [() => Promise<unknown>, new (...of: never[]) => Error][] = [
+      [() => client.vms.create({ name: "web", image: "debian" }), NameTakenError],
+      [() => client.vms.create({ image: "plan9" }), ImageNotFoundError],
+      [() => client.vms.create({ name: "Not A Label", image: "debian" }), ValidationFailedError],
+      [() => client.vms.create({ image: "debian", machine: { memoryMiB: 8 } }), ValidationFailedError],
+      [() => client.vms.get("nobody"), VmNotFoundError],
+      [() => vm.waitFor("protected"), WaitTargetUnreachableError],
+      [() => vm.failover({ mode: "test" }), NotProtectedError],
+      [() => vm.update({ labels: { a: "b" } }, { ifGeneration: 9 }), EtagMismatchError],
+      [() => new Understudy({ url: stage.url, token: "another" }).vms.list().all(), UnauthenticatedError],
+      [() => client.vms.get("nobody").then((found) => found.console.attach()), VmNotFoundError],
+    ];
+    for (const [call, type] of wrong) await expect(call()).rejects.toBeInstanceOf(type);
+    expect(await vm.update({ labels: { a: "b" } }, { ifGeneration: 1 })).toMatchObject({ labels: { a: "b" }, generation: 1 });
+  });
+});
+
+describe("the fake service alone", () => {
+  it("refuses when a test wants it to, and the client tries again", async () => {
+    const fake = await FakeUnderstudy.start();
+    const client = new Understudy({ url: fake.url, token: fake.token, backoff: { baseMs: 1, capMs: 2 } });
+    fake.refuse({ status: 503, code: "arbiter_unavailable", retryable: true }, 2);
+    const vm = await client.vms.create({ name: "web", image: "debian" });
+    expect(vm.name).toBe("web");
+    const posts = fake.requests.filter(({ method }) => method === "POST");
+    expect(posts).toHaveLength(3);
+    expect(new Set(posts.map(({ headers }) => headers["idempotency-key"])).size).toBe(1);
+    await fake.close();
+  });
+
+  it("loses a worker under a console, cuts the connection, and forgets events, where a test says so", async () => {
+    const fake = await FakeUnderstudy.start();
+    const client = new Understudy({ url: fake.url, token: fake.token, backoff: { baseMs: 1, capMs: 2 } });
+    const vm = await client.vms.create({ name: "web", image: "debian" });
+    await vm.waitFor("protected");
+    const console = await vm.console.attach({ mode: "write" });
+    const terms: (string | null)[] = [];
+    console.on("term", ({ cause }) => void terms.push(cause));
+    fake.vm("web").write("before ");
+    fake.vm("web").failOver();
+    fake.vm("web").cutConsoles();
+    fake.vm("web").write("after");
+    let read = "";
+    while (!read.endsWith("after")) read += new TextDecoder().decode((await console.next()).value?.data);
+    expect(read).toBe("before after");
+    await console.write("typed");
+    expect(fake.vm("web").input).toBe("typed");
+    expect(terms).toEqual(["worker_lost"]);
+    console.close();
+    fake.forgetEvents();
+    const { value } = await client.events.watch({ after: 0n })[Symbol.asyncIterator]().next();
+    expect(value?.type).toBe("resync");
+    await fake.close();
+  });
+});
