@@ -2,7 +2,15 @@
  * Who makes WebAssembly modules of guest code: at once, or on another thread. Its answers may come at any time, or never, for the
  * guest cannot tell.
  */
-import { type Host, type MachineAddresses, type RegionShape, type RegionSource, translateModule } from "../jit/index.ts";
+import {
+  type Host,
+  type MachineAddresses,
+  type PageSource,
+  type RegionShape,
+  type RegionSource,
+  regionSources,
+  translateModule,
+} from "../jit/index.ts";
 import { thisHost } from "./host.ts";
 
 /** Regions, all from one module. */
@@ -25,8 +33,8 @@ export interface CompiledRegion {
 }
 
 export interface RegionCompiler {
-  /** Asks for regions to be made. */
-  request(sources: readonly RegionSource[], machine: MachineAddresses): void;
+  /** Asks for regions to be made of pages. */
+  request(pages: readonly PageSource[], machine: MachineAddresses): void;
   /** Asks for a region that runs much to be compiled for speed. */
   optimise(region: CompiledRegion, machine: MachineAddresses): void;
   /** Asks for the regions that are known already of pages with these hashes (`hashPage`). */
@@ -127,7 +135,9 @@ export class ImmediateCompiler implements RegionCompiler {
 
   constructor(private readonly host: Host = thisHost()) {}
 
-  request(sources: readonly RegionSource[], machine: MachineAddresses): void {
+  request(pages: readonly PageSource[], machine: MachineAddresses): void {
+    const sources = pages.flatMap(regionSources);
+    if (sources.length === 0) return;
     this.answer(compileRegions(sources, machine, this.nextId, this.host));
     this.nextId += sources.length;
   }

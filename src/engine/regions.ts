@@ -5,7 +5,7 @@
  *
  * None of it is state: whether, when and in which order regions are installed is never seen by the guest.
  */
-import { type MACHINE_FUNCTIONS, type MachineAddresses, NO_ENTRY, partition, type RegionSource } from "../jit/index.ts";
+import { type MACHINE_FUNCTIONS, type MachineAddresses, NO_ENTRY, type PageSource } from "../jit/index.ts";
 import type { MachineAbi } from "./machine-abi.ts";
 import { type CompiledRegion, hashPage, PAGE_BYTES, type RegionCompiler } from "./region-compiler.ts";
 
@@ -17,7 +17,7 @@ export interface RegionOptions {
   readonly threshold?: number;
   /** So many times that translated code, or a trap, comes to a place without a region make it worth one. */
   readonly landings?: number;
-  /** Instructions that a region retires before it is compiled for speed. */
+  /** Instructions that a region retires, for each that it was made from, before it is compiled for speed. */
   readonly optimiseAfter?: number;
   /** Regions installed at once; the oldest make room. At most what the machine numbers. */
   readonly maximum?: number;
@@ -32,6 +32,7 @@ export interface RegionStatistics {
   readonly translated: number;
   /** Of the installed ones, those that had been compiled before: for this machine, or for another one of the same compiler. */
   readonly shared: number;
+  /** Pages whose regions were asked for. */
   readonly requested: number;
   /** Answers that were of no use: the page had changed meanwhile, or was not decoded any more. */
   readonly late: number;
@@ -51,8 +52,8 @@ const THRESHOLD = 32;
 const LANDINGS = 512;
 /** Looks within which they count, some 50 M instructions: a timer interrupts a loop anywhere, and each entry makes it slower. */
 const LANDINGS_LOOKS = 512;
-/** Compiling for speed takes some 20 us an instruction, on another thread, and makes a region up to twice as fast. */
-const OPTIMISE_AFTER = 5_000_000;
+/** Compiling for speed takes some 100 us an instruction, on another thread, and what runs much twice as fast: measured, less costs as much as more. */
+const OPTIMISE_AFTER = 8_000;
 /** In one look, some 50 us each: a guest may have the same code in thousands of pages, and its thread has others to answer meanwhile. */
 const INSTALLATIONS_MAX = 16;
 /** Looks between two at how much each region has run. */
@@ -204,7 +205,7 @@ export class Regions {
     let most = this.optimiseAfter;
     for (const [number, held] of this.numbers) {
       if (held.optimising) return;
-      const heat = this.heat[number] ?? 0;
+      const heat = (this.heat[number] ?? 0) / held.region.shape.instructions;
       if (held.region.optimised || heat < most || this.owners[number] === 0) continue;
       most = heat;
       hottest = held;
@@ -244,26 +245,22 @@ export class Regions {
   }
 
   private request(): void {
-    const sources: RegionSource[] = [];
+    const pages: PageSource[] = [];
     const delta = this.commonAddend();
     for (const [page, seeds] of [...this.wanted].slice(0, BATCH_MAX)) {
       this.wanted.delete(page);
       const bytes = this.pageBytes(page).slice();
       const { executed, entries } = this.decoded(page, seeds);
-      const entered = new Set(entries);
       const hash = this.note(page, bytes);
       const before = this.askedOfPage.get(page);
       const times = before?.hash === hash ? before.times + 1 : 1;
       if (this.askedOfPage.size >= COUNTED_MAX) this.askedOfPage.clear();
       this.askedOfPage.set(page, { hash, times });
       // Who comes back for more of a page takes all of it that was executed, rather than one function after the other.
-      for (const part of partition(bytes, executed, [...seeds, ...entries.slice(0, ENTRIES_MAX)], times > 1)) {
-        if (part.seeds.some((seed) => !entered.has(seed))) sources.push({ page: bytes, ...part, delta });
-      }
+      pages.push({ page: bytes, executed, seeds, entries: entries.slice(0, ENTRIES_MAX), delta, all: times > 1 });
     }
-    if (sources.length === 0) return;
-    this.requested += sources.length;
-    this.compiler.request(sources, this.addresses);
+    this.requested += pages.length;
+    this.compiler.request(pages, this.addresses);
   }
 
   /** The addend of at least half of what the read TLB holds for the present mode; null: none has so many. */

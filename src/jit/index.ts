@@ -1,5 +1,5 @@
 /** The room's door. */
 export { type Host, multiplyAddProbe, roundsOnce } from "./fused-multiply-add.ts";
 export { MACHINE_FUNCTIONS, type MachineAddresses } from "./machine-interface.ts";
-export { type Part, partition } from "./partition.ts";
+export { type PageSource, partition, regionSources } from "./partition.ts";
 export { NO_ENTRY, type RegionShape, type RegionSource, translateModule } from "./translate.ts";

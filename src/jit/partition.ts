@@ -6,8 +6,25 @@
  * The cuts are by address, at the places that the fewest jumps and falls cross: between functions, where there are some.
  */
 import { type Block, findBlocks, PAGE_BYTES, REGION_INSTRUCTIONS_MAX, successors } from "./control-flow.ts";
+import type { RegionSource } from "./translate.ts";
 
-export interface Part {
+/** A page of guest code that regions are asked of. */
+export interface PageSource extends RegionSource {
+  /** Offsets at which it is entered in regions that there are: they are entries of the new ones too, but no reason to make one. */
+  readonly entries: readonly number[];
+  /** Take also what was executed and is not led to from seeds, as functions are that other pages call. */
+  readonly all: boolean;
+}
+
+/** The regions that become of a page: those that can be entered where the ones before could not. */
+export function regionSources({ page, executed, seeds, entries, delta, all }: PageSource): readonly RegionSource[] {
+  const entered = new Set(entries);
+  return partition(page, executed, [...seeds, ...entries], all)
+    .filter((part) => part.seeds.some((seed) => !entered.has(seed)))
+    .map((part) => ({ page, ...part, delta }));
+}
+
+interface Part {
   /** As `RegionSource.executed`, 0 outside of the part. */
   readonly executed: Uint8Array;
   /** Where it is to be entered: seeds, where calls lead and come back, and what other parts lead to. */

@@ -1,11 +1,11 @@
 /** What an engine thread and the compile thread say to each other, over a port of their own. */
 import type { MessagePort } from "node:worker_threads";
 import type { CompiledRegion, CompiledRegions } from "../engine/region-compiler.ts";
-import type { MachineAddresses, RegionSource } from "../jit/index.ts";
+import type { MachineAddresses, PageSource } from "../jit/index.ts";
 import type { RegionShare } from "./region-account.ts";
 
 export type CompileQuestion =
-  | { readonly kind: "request"; readonly sources: readonly RegionSource[]; readonly machine: MachineAddresses }
+  | { readonly kind: "request"; readonly pages: readonly PageSource[]; readonly machine: MachineAddresses }
   | { readonly kind: "optimise"; readonly region: CompiledRegion; readonly machine: MachineAddresses }
   | { readonly kind: "lookUp"; readonly hashes: readonly number[] };
 

@@ -19,7 +19,7 @@ import {
   hashPage,
   RegionLibrary,
 } from "../engine/region-compiler.ts";
-import { MACHINE_FUNCTIONS, type MachineAddresses, type RegionSource } from "../jit/index.ts";
+import { MACHINE_FUNCTIONS, type MachineAddresses, type RegionSource, regionSources } from "../jit/index.ts";
 import type { CompileAnswer, CompileConnection, CompileQuestion, CompileThreadData } from "./compile-messages.ts";
 
 /** 64 KiB pages that hold whatever address a region has in it. */
@@ -29,8 +29,9 @@ const SCRATCH_PAGES = 16;
 setFlagsFromString("--experimental-wasm-branch-hinting");
 // Multiply-add as one instruction, which V8 has by itself from Node 22 on.
 if (!hasRelaxedSimd()) setFlagsFromString("--experimental-wasm-relaxed-simd");
-// After so much V8 optimises by itself: not before what runs much was asked for.
-setFlagsFromString("--wasm-tiering-budget=2000000000");
+// V8 would optimise by itself what is left often, by many threads at once, whatever that costs and whether it runs much or not. The
+// machine's own module was made before this, so that it goes on to be optimised so.
+setFlagsFromString("--no-wasm-tier-up");
 
 const { libraryRegions, libraryMaximum } = workerData as CompileThreadData;
 const library = new RegionLibrary(libraryMaximum);
@@ -47,8 +48,8 @@ parentPort.on("message", ({ port }: CompileConnection) => port.on("message", (qu
 function answer(port: MessagePort, question: CompileQuestion): void {
   switch (question.kind) {
     case "request": {
-      const unknown = question.sources.filter((source) => !offerKnown(port, source));
       const startedMs = performance.now();
+      const unknown = question.pages.flatMap(regionSources).filter((source) => !offerKnown(port, source));
       const compiled = compileRegions(unknown, question.machine, nextId);
       nextId += unknown.length;
       callEach(compiled);
@@ -92,10 +93,10 @@ function optimised(region: CompiledRegion, machine: MachineAddresses): CompiledR
     .find(({ regions }) => regions.some(({ id, optimised }) => optimised && id === region.id));
   if (known !== undefined) return known;
   const compiled = compileAgain(region, machine);
-  // V8's flags are the process's: what another thread calls first meanwhile is optimised as well. The first of them turns off the others.
+  // V8's flags are the process's: what another thread calls first meanwhile is optimised as well.
   setFlagsFromString("--no-liftoff");
   callEach(compiled);
-  for (const flag of ["--liftoff", "--wasm-tier-up", "--wasm-dynamic-tiering"]) setFlagsFromString(flag);
+  setFlagsFromString("--liftoff");
   keep(compiled);
   return compiled;
 }

@@ -1,7 +1,7 @@
 /** Asks the compile thread, and looks for its answers between two runs of the guest: nothing here waits. */
 import { type MessagePort, receiveMessageOnPort } from "node:worker_threads";
 import type { CompiledRegion, CompiledRegions, RegionCompiler } from "../engine/region-compiler.ts";
-import type { MachineAddresses, RegionSource } from "../jit/index.ts";
+import type { MachineAddresses, PageSource } from "../jit/index.ts";
 import type { CompileAnswer, CompileLine, CompileQuestion } from "./compile-messages.ts";
 import { holdRegions } from "./region-account.ts";
 
@@ -16,9 +16,9 @@ export class RemoteCompiler implements RegionCompiler {
     this.port = line.port;
   }
 
-  request(sources: readonly RegionSource[], machine: MachineAddresses): void {
+  request(pages: readonly PageSource[], machine: MachineAddresses): void {
     this.outstanding++;
-    this.port.postMessage({ kind: "request", sources, machine } satisfies CompileQuestion);
+    this.port.postMessage({ kind: "request", pages, machine } satisfies CompileQuestion);
   }
 
   optimise(region: CompiledRegion, machine: MachineAddresses): void {

@@ -24,6 +24,7 @@ import { memory } from "./memory.ts";
 import { np } from "./np.ts";
 import { outputLatency } from "./output-latency.ts";
 import { repair } from "./repair.ts";
+import { runAsWorker } from "./run-as-worker.ts";
 
 /** What a name on the command line runs; a bench may print figures of several names, measured in one run. */
 const BENCHES: Readonly<Record<string, (workloads: readonly string[], options: BenchOptions) => AsyncIterable<Figure>>> = {
@@ -53,6 +54,8 @@ const GROUPS: Readonly<Record<string, readonly string[]>> = {
 };
 /** `engine:guest:gzip` is that workload alone. */
 const WORKLOAD = /^(engine:guest):(.+)$/;
+
+await runAsWorker();
 
 const { values, positionals: names } = parseArgs({
   allowPositionals: true,

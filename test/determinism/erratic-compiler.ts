@@ -12,7 +12,7 @@ import {
   type RegionCompiler,
   RegionLibrary,
 } from "../../src/engine/region-compiler.ts";
-import type { MachineAddresses, RegionSource } from "../../src/jit/index.ts";
+import { type MachineAddresses, type PageSource, regionSources } from "../../src/jit/index.ts";
 
 /** Held answers stay for so many looks, on average; how many is drawn anew at each. */
 const PATIENCE_MAX = 16;
@@ -38,7 +38,8 @@ export class ErraticCompiler implements RegionCompiler {
 
   constructor(private readonly prng: Prng) {}
 
-  request(sources: readonly RegionSource[], machine: MachineAddresses): void {
+  request(pages: readonly PageSource[], machine: MachineAddresses): void {
+    const sources = pages.flatMap(regionSources);
     const compiled = compileRegions(sources, machine, this.nextId);
     this.nextId += sources.length;
     this.library.add(compiled);

@@ -53,7 +53,7 @@ function erraticSampling(prng: Prng): Omit<RegionOptions, "compiler"> {
     sampleInterval: prng.between(1, 200),
     threshold: prng.between(1, 4),
     maximum: prng.between(1, 1 << prng.between(0, 10)),
-    optimiseAfter: prng.between(1, 2000),
+    optimiseAfter: prng.between(1, 40),
     landings: prng.between(0, 3),
   };
 }

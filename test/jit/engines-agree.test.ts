@@ -59,7 +59,7 @@ describe("translated code", () => {
         threshold: 1,
         landings: seed % 5 === 0 ? 1 : 512,
         maximum: 1 + (seed % 40),
-        optimiseAfter: 20,
+        optimiseAfter: 1,
       };
       const { story, vm } = tell(program, seed, regions);
       expect(story, `seed ${seed}`).toEqual(interpreted.story);

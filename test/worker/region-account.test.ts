@@ -48,7 +48,7 @@ test("a live module takes no more memory mappings than the account counts for it
   for (let index = 0; index < modules; index++) {
     // As many instructions as a region may have.
     const page = pageOf([...Array.from({ length: 480 }, () => ADDI + index * 2 ** 20), RETURN]);
-    compiler.request([{ page, executed, seeds: [0], delta: null }], machine);
+    compiler.request([{ page, executed, seeds: [0], entries: [], delta: null, all: false }], machine);
     const compiled = compiler.take();
     if (compiled === null) throw new Error("the compiler answers at once");
     const instance = new WebAssembly.Instance(compiled.module, imports);

@@ -14,6 +14,7 @@ import { InstanceLock, isRunning, startTimeOf } from "./instance-lock.ts";
 import { addressText, assertFree, type ListenAddress, urlOf } from "./ports.ts";
 import { type Program, programOf } from "./programs.ts";
 import { Service, type ServiceExit } from "./service.ts";
+import { WORKER_ALLOCATOR } from "./worker-allocator.ts";
 
 /** States of a worker that has joined and is heard of, whatever is wanted of it. */
 const JOINED: ReadonlySet<string> = new Set(["ready", "cordoned", "draining", "drained"]);
@@ -106,9 +107,7 @@ export class Cluster {
         logFile: directory.logFile(name),
         env: {
           ...shared,
-          // Large buffers of a state transfer go back to the system when they are freed.
-          MALLOC_MMAP_THRESHOLD_: "65536",
-          MALLOC_TRIM_THRESHOLD_: "65536",
+          ...WORKER_ALLOCATOR,
           UNDERSTUDY_CONTROL_URL: controlUrl,
           UNDERSTUDY_WORKER_NAME: name,
           UNDERSTUDY_LOGGING_LISTEN: "127.0.0.1:0",
