@@ -4,8 +4,8 @@
  * What it made it keeps by the content of the guest's pages: the second VM of an image, a backup and a replica that comes later
  * find it ready. V8 compiles a function when it is called first; so every function is called here, once, on a memory that is
  * nobody's, and leaves at once because it has no instruction to spend. The code belongs to the process, the replicas' threads only
- * instantiate. What then turns out to run much they ask for again, and it is compiled for speed: by V8's optimising compiler, whose
- * own measure of what is worth that (returns, not instructions) would begin with much that is not and leave long loops for long.
+ * instantiate. What then turns out to run much they ask for again, and it is compiled for speed, by V8's optimising compiler, unless
+ * V8 is left to do that by itself (v8-flags.ts).
  */
 import { setFlagsFromString } from "node:v8";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
@@ -21,6 +21,7 @@ import {
 } from "../engine/region-compiler.ts";
 import { MACHINE_FUNCTIONS, type MachineAddresses, type RegionSource, regionSources } from "../jit/index.ts";
 import type { CompileAnswer, CompileConnection, CompileQuestion, CompileThreadData } from "./compile-messages.ts";
+import { OPTIMISES_BY_ITSELF } from "./v8-flags.ts";
 
 /** 64 KiB pages that hold whatever address a region has in it. */
 const SCRATCH_PAGES = 16;
@@ -29,9 +30,7 @@ const SCRATCH_PAGES = 16;
 setFlagsFromString("--experimental-wasm-branch-hinting");
 // Multiply-add as one instruction, which V8 has by itself from Node 22 on.
 if (!hasRelaxedSimd()) setFlagsFromString("--experimental-wasm-relaxed-simd");
-// V8 would optimise by itself what is left often, by many threads at once, whatever that costs and whether it runs much or not. The
-// machine's own module was made before this, so that it goes on to be optimised so.
-setFlagsFromString("--no-wasm-tier-up");
+if (!OPTIMISES_BY_ITSELF) setFlagsFromString("--no-wasm-tier-up");
 
 const { libraryRegions, libraryMaximum } = workerData as CompileThreadData;
 const library = new RegionLibrary(libraryMaximum);

@@ -4,6 +4,7 @@ import type { CompiledRegion, CompiledRegions, RegionCompiler } from "../engine/
 import type { MachineAddresses, PageSource } from "../jit/index.ts";
 import type { CompileAnswer, CompileLine, CompileQuestion } from "./compile-messages.ts";
 import { holdRegions } from "./region-account.ts";
+import { OPTIMISES_BY_ITSELF } from "./v8-flags.ts";
 
 export class RemoteCompiler implements RegionCompiler {
   outstanding = 0;
@@ -22,7 +23,7 @@ export class RemoteCompiler implements RegionCompiler {
   }
 
   optimise(region: CompiledRegion, machine: MachineAddresses): void {
-    this.port.postMessage({ kind: "optimise", region, machine } satisfies CompileQuestion);
+    if (!OPTIMISES_BY_ITSELF) this.port.postMessage({ kind: "optimise", region, machine } satisfies CompileQuestion);
   }
 
   lookUp(hashes: readonly number[]): void {
