@@ -72,6 +72,8 @@ export class Backup {
   /** State that has arrived and is not applied. */
   private readonly pages: Uint8Array[] = [];
   private stateHash: bigint | null = null;
+  /** The newest instant at which both states were found equal. */
+  private verified: { readonly instant: bigint; readonly stateHash: bigint } | null = null;
   private sessions = new InputSessions();
   private inputRoom = 0;
   private entropyWanted = 0;
@@ -340,6 +342,7 @@ export class Backup {
       this.fail("state_mismatch", this.point.epoch, stateHash);
       return;
     }
+    this.verified = { instant: this.point.instant, stateHash };
     this.sessions = new InputSessions(hashed.inputSessions);
     this.inputRoom = hashed.inputRoom;
     this.entropyWanted = hashed.entropyWanted;
@@ -389,6 +392,7 @@ export class Backup {
       waiting: ended.reason === "wfi",
       consoleEnd: ended.consoleEnd,
     };
+    if (record.stateHash !== null) this.verified = { instant: record.endInstant, stateHash: record.stateHash };
     this.inputRoom = ended.inputRoom;
     this.entropyWanted = ended.entropyWanted;
     this.applied = record.epoch;
@@ -487,6 +491,7 @@ export class Backup {
     assert(this.phase === "promoting" && this.primary === null, "only a backup that was cut off is promoted");
     assert(this.promotion !== null && granted != null, "only the arbiter promotes");
     assert(this.log.length === 0 && this.engine.idle, "the log is drained before promotion");
+    assert(this.verified !== null, "a backup is verified before it follows");
     const { heardUs, askedUs } = this.promotion;
     return {
       time: this.clock.now(this.point.time, nowUs),
@@ -507,6 +512,7 @@ export class Backup {
           promoteUs: nowUs - granted.atUs,
           instant: this.point.instant,
           consoleEnd: this.point.consoleEnd,
+          verified: this.verified,
         },
       },
     };

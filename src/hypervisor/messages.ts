@@ -288,6 +288,8 @@ export interface ReplicaStatus {
     readonly promoteUs: number;
     readonly instant: bigint;
     readonly consoleEnd: bigint;
+    /** The newest instant, at or before `instant`, at which its state hash was found equal to the old primary's. */
+    readonly verified: { readonly instant: bigint; readonly stateHash: bigint };
   } | null;
   /** The newest divergence this primary was told of. */
   readonly divergence: {

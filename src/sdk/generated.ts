@@ -1177,6 +1177,14 @@ export interface components {
             startedAt: string;
             /** @enum {string} */
             state: "pending" | "promoting" | "completed" | "failed";
+            stateHash: {
+                /** @description Unsigned 64-bit number as a decimal string */
+                instant: string;
+                /** @description The states of both primaries were equal there: a backup whose state differs is never promoted */
+                match: boolean;
+                /** @description 16 hexadecimal digits */
+                value: string;
+            } | null;
             term: number | null;
             /** @description Replica that takes over */
             to: string;
@@ -1196,10 +1204,13 @@ export interface components {
         GapMs: {
             /** @description From suspicion to the arbiter's grant */
             arbitrate: number;
+            client: number | null;
             /** @description From the old primary's last word to suspicion */
             detect: number;
+            firstOutput: number | null;
             /** @description From the grant to the first instruction as primary */
             promote: number;
+            /** @description From the old primary's last word to the first instruction as primary */
             total: number;
         };
         Health: {

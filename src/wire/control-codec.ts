@@ -136,7 +136,17 @@ const replicaReport = object({
   guestHalt: nullable(oneOf("poweroff", "reboot", "panic")),
   haltReason: nullable(string),
   message: nullable(string),
-  promotion: nullable(object({ detectMs: number, arbitrateMs: number, promoteMs: number, instant: u64, consoleEnd: u64 })),
+  promotion: nullable(
+    object({
+      detectMs: number,
+      arbitrateMs: number,
+      promoteMs: number,
+      instant: u64,
+      consoleEnd: u64,
+      firstOutputMs: optional(nullable(number)),
+      verified: optional(object({ instant: u64, stateHash: string })),
+    }),
+  ),
   divergence: nullable(
     object({
       replicaId: string,

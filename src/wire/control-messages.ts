@@ -101,6 +101,10 @@ export interface ReplicaReport {
     readonly promoteMs: number;
     readonly instant: U64String;
     readonly consoleEnd: U64String;
+    /** From live to the first byte that its guest wrote afterwards; null: it has not yet. A worker of an older version does not say. */
+    readonly firstOutputMs?: number | null;
+    /** The newest instant at which its state hash, 16 hexadecimal digits, was found equal to the old primary's. */
+    readonly verified?: { readonly instant: U64String; readonly stateHash: string };
   } | null;
   readonly divergence: DivergenceReport | null;
   readonly logBytes: U64String;

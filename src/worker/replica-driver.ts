@@ -82,6 +82,9 @@ export class ReplicaDriver {
   private lastRole: ReplicaStatus["role"];
   private logBytesOfClosed = 0;
   private lastReleaseAt: Date | null = null;
+  /** When it was promoted, and how long after that its guest wrote something. */
+  private liveUs: number | null = null;
+  private firstOutputMs: number | null = null;
   private translation: TranslationStatistics | null = null;
   /** The epoch that runs as primary, for the recorder. */
   private recording: Extract<Effect, { kind: "runEpoch" }> | null = null;
@@ -122,6 +125,7 @@ export class ReplicaDriver {
       consoleOldest: this.history.oldest,
       consoleReleased: this.history.released,
       logBytes: BigInt(this.logBytesOfClosed + [...this.channels.values()].reduce((sum, channel) => sum + channel.bytesSent, 0)),
+      firstOutputMs: this.firstOutputMs,
       lastPairing: this.pairing.last,
       translation: this.translation,
     });
@@ -297,6 +301,7 @@ export class ReplicaDriver {
       case "releaseOutput":
         this.history.release(effect.upTo);
         this.lastReleaseAt = new Date();
+        this.noteFirstOutput(effect.upTo);
         events.onConsoleChanged();
         return;
       case "acknowledgeInput":
@@ -371,6 +376,14 @@ export class ReplicaDriver {
     }
   }
 
+  /** What a promoted replica lets out at once is what its old primary may have let out: its own output comes after that. */
+  private noteFirstOutput(upTo: bigint): void {
+    const { promotion } = this.core.status();
+    if (promotion === null || this.liveUs === null || this.firstOutputMs !== null || upTo <= promotion.consoleEnd) return;
+    this.firstOutputMs = (this.options.nowUs() - this.liveUs) / 1000;
+    this.options.events.onReportChanged();
+  }
+
   /** Before the core hears of the epoch: what it sends must be on disk by then. */
   private record({ endInstant, stateHash }: Extract<EngineAnswer, { kind: "epochEnded" }>): void {
     if (this.recording === null) return;
@@ -409,6 +422,7 @@ export class ReplicaDriver {
     this.options.events.onReportChanged();
     if (role !== this.lastRole) {
       this.lastRole = role;
+      this.liveUs = this.options.nowUs();
       this.options.events.onConsoleChanged();
     }
   }

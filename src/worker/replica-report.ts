@@ -52,6 +52,8 @@ interface ReplicaObservations {
   readonly consoleOldest: bigint;
   readonly consoleReleased: bigint;
   readonly logBytes: bigint;
+  /** From live to the first byte that the guest of a promoted replica wrote afterwards; null: none yet. */
+  readonly firstOutputMs: number | null;
   readonly lastPairing: PairingMeasurement | null;
   /** Null: nothing has run yet, or the guest is interpreted. */
   readonly translation: TranslationStatistics | null;
@@ -90,6 +92,8 @@ export function replicaReport(status: ReplicaStatus, seen: ReplicaObservations):
       promoteMs: promotion.promoteUs / 1000,
       instant: promotion.instant.toString(),
       consoleEnd: promotion.consoleEnd.toString(),
+      firstOutputMs: seen.firstOutputMs,
+      verified: { instant: promotion.verified.instant.toString(), stateHash: hex(promotion.verified.stateHash) },
     },
     divergence: divergence && {
       replicaId: divergence.replicaId,

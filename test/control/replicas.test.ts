@@ -180,6 +180,28 @@ describe("a failover", () => {
     expect((await control.get<Refusal>("/v1/vms/demo/failovers/fo_nobody")).body.code).toBe("failover_not_found");
   });
 
+  test("is told of by phase, up to the guest's first output and to what a viewer saw, with the hash by which both were equal", async () => {
+    const viewer = await control.attach("demo", { from: "start" });
+    primary.write(vm.id, "before");
+    await viewer.output("before");
+    await control.kill(primary);
+    await backup.promote(backupId);
+    await viewer.message("term");
+    backup.write(vm.id, " after");
+    await viewer.output("before after");
+    const { promotion } = backup.primaryOf(vm.id);
+    backup.report(backupId, { promotion: promotion && { ...promotion, firstOutputMs: 12.34 } });
+    const told = await control.vmThat("demo", ({ status }) => {
+      const gap = status.lastFailover?.gapMs;
+      return gap?.client != null && gap.firstOutput !== null;
+    });
+    expect(told.status.lastFailover).toMatchObject({
+      gapMs: { detect: 3, arbitrate: 2, promote: 1, total: 6, firstOutput: 12.3 },
+      stateHash: { match: true, instant: "900", value: "0123456789abcdef" },
+    });
+    expect(told.status.lastFailover?.gapMs?.client).toBeGreaterThan(0);
+  });
+
   test("to a backup whose worker cannot be reached is refused, and may be tried again", async () => {
     backup.kill();
     for (let refused = ""; refused !== "no_backup_available"; ) {

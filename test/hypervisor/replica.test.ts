@@ -119,6 +119,13 @@ test("a promoted replica says how long detection, arbitration and promotion took
     state: "live",
     term: 4n,
     synced: [],
-    promotion: { detectUs: 300_001, arbitrateUs: 3000, promoteUs: 4000, instant: 2000n, consoleEnd: 8n },
+    promotion: {
+      detectUs: 300_001,
+      arbitrateUs: 3000,
+      promoteUs: 4000,
+      instant: 2000n,
+      consoleEnd: 8n,
+      verified: { instant: 1000n, stateHash: 9n },
+    },
   });
 });

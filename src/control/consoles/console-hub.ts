@@ -10,6 +10,7 @@ import type { AuditTrail } from "../audit-trail.ts";
 import { type Database, newId } from "../db/database.ts";
 import type { Presence } from "../db/presence.ts";
 import { inputSessionExpired, openInputSession } from "../db/queries/console-input-sessions.ts";
+import { recordClientGap } from "../db/queries/end-failover.ts";
 import type { ConsoleSessionRow, VmRow } from "../db/schema.ts";
 import type { EventDraft } from "../domain/events.ts";
 import { hasGuest, type VmState } from "../domain/vm-state.ts";
@@ -213,6 +214,11 @@ export class ConsoleHub {
         return this.lastSubscription;
       },
       onWriterChanged: (id, writer, { sessionId, identity }) => this.writers.record(id, writer, { sessionId, tokenId: identity.tokenId }),
+      onSilenceEnded: (replicaId, silentMs) => {
+        recordClientGap(this.options.database.db, replicaId, Math.round(silentMs * 10) / 10).catch((error: unknown) =>
+          log.debug({ vmId, replicaId, silentMs, err: error }, "what a viewer saw of a failover could not be recorded"),
+        );
+      },
       onWriteRequested: (about, client, inputSession) => void this.grant(about, client, inputSession ?? randomUUID()),
     });
     this.consoles.set(vmId, console);

@@ -39,6 +39,8 @@ export interface VmConsoleOptions {
     writer: { readonly sessionId: string; readonly inputSession: string } | null,
     by: ConsoleClient,
   ) => void;
+  /** Those who are attached had no output for so long over the promotion of this replica. */
+  readonly onSilenceEnded: (replicaId: string, silentMs: number) => void;
   /** A client asks for the right to write; `inputSession` null: in whichever session. */
   readonly onWriteRequested: (console: VmConsole, client: ConsoleClient, inputSession: string | null) => void;
 }
@@ -74,6 +76,9 @@ export class VmConsole {
   private lastPrimary: string | null = null;
   private writerClient: ConsoleClient | null = null;
   private endReason: string | null = null;
+  private lastOutputMs: number | null = null;
+  /** Nothing has come since the console followed this new primary. */
+  private silence: { readonly replicaId: string; readonly sinceMs: number } | null = null;
   private term: number;
   /** The end of the output as workers told it: bytes up to there are on their way. */
   private toldEnd: bigint;
@@ -155,6 +160,10 @@ export class VmConsole {
 
   output({ offset, bytes }: Extract<ControlConsoleFrame, { type: "output" }>): void {
     if (!this.window.append(offset, bytes)) return;
+    const nowMs = performance.now();
+    if (this.silence !== null && this.clients.size > 0) this.options.onSilenceEnded(this.silence.replicaId, nowMs - this.silence.sinceMs);
+    this.silence = null;
+    this.lastOutputMs = nowMs;
     for (const client of this.clients) client.pump();
     this.window.trim(this.slowestReader());
     this.wake();
@@ -367,6 +376,7 @@ export class VmConsole {
         { vmId: this.vmId, replicaId: current.replicaId, outOffset: this.window.end.toString() },
         "console follows the new primary",
       );
+      if (this.lastOutputMs !== null) this.silence = { replicaId: current.replicaId, sinceMs: this.lastOutputMs };
       for (const client of this.clients) {
         client.tell({
           type: "term",

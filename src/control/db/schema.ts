@@ -209,6 +209,13 @@ export const failovers = pgTable("failovers", {
   gapMs: jsonb("gap_ms").$type<StoredGapMs>(),
   instant: instant("instant"),
   consoleEnd: instant("console_end"),
+  /** From live to the first byte that the guest wrote afterwards; null: it has not written since. */
+  firstOutputMs: doublePrecision("first_output_ms"),
+  /** The longest silence that somebody who was attached to the console had; null: nobody was, or there was no output. */
+  clientMs: doublePrecision("client_ms"),
+  /** The newest instant at which the new primary's state was found equal to the old one's. */
+  verifiedInstant: instant("verified_instant"),
+  stateHash: text("state_hash"),
   operationId: text("operation_id"),
   startedAt: time("started_at").notNull().defaultNow(),
   completedAt: time("completed_at"),

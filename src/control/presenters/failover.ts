@@ -12,7 +12,11 @@ export function presentFailover(row: FailoverRow): Failover {
     from: row.fromReplica,
     to: row.toReplica,
     term: row.term === null ? null : Number(row.term),
-    gapMs: row.gapMs,
+    gapMs: row.gapMs && { ...row.gapMs, firstOutput: row.firstOutputMs, client: row.clientMs },
+    stateHash:
+      row.verifiedInstant === null || row.stateHash === null
+        ? null
+        : { match: true, instant: row.verifiedInstant.toString(), value: row.stateHash },
     instant: row.instant?.toString() ?? null,
     consoleEnd: row.consoleEnd?.toString() ?? null,
     operationId: row.operationId,

@@ -4,8 +4,8 @@
  *     pending (ordered by a user) --promote granted--> promoting --new primary live--> completed
  *        '-- the backup is gone, or too long --> failed <-- the new primary is gone --'
  */
-import type { CallOrigin } from "../../wire/control-messages.ts";
-import { abandonFailover, completeFailover } from "../db/queries/end-failover.ts";
+import type { CallOrigin, ReplicaReport } from "../../wire/control-messages.ts";
+import { abandonFailover, completeFailover, recordFirstOutput } from "../db/queries/end-failover.ts";
 import type { FailoverRow, VmRow } from "../db/schema.ts";
 import type { ReplicaFacts } from "../domain/replica-facts.ts";
 import { hasGuest } from "../domain/vm-state.ts";
@@ -40,7 +40,7 @@ export async function followFailover(
   }
   const report = workers.holderOf(failover.toReplica)?.report;
   if (report?.role !== "primary" || report.state === "promoting" || report.promotion === null) return;
-  const { detectMs, arbitrateMs, promoteMs, instant, consoleEnd } = report.promotion;
+  const { detectMs, arbitrateMs, promoteMs, instant, consoleEnd, firstOutputMs = null, verified } = report.promotion;
   const gapMs = {
     detect: toTenths(detectMs),
     arbitrate: toTenths(arbitrateMs),
@@ -52,9 +52,23 @@ export async function followFailover(
   // The promotion may have been asked for before we saw the worker's channel close.
   const cause = failover.mode !== null ? failover.cause : formerHeard ? "connection_lost" : "worker_lost";
   await database.transaction((tx) =>
-    completeFailover(tx, failover, { gapMs, instant: BigInt(instant), consoleEnd: BigInt(consoleEnd), cause }),
+    completeFailover(tx, failover, {
+      gapMs,
+      instant: BigInt(instant),
+      consoleEnd: BigInt(consoleEnd),
+      firstOutputMs: firstOutputMs === null ? null : toTenths(firstOutputMs),
+      verified: verified === undefined ? null : { ...verified, instant: BigInt(verified.instant) },
+      cause,
+    }),
   );
   log.info({ vmId: vm.id, failoverId: failover.id, cause, gapMs, instant, term: failover.term?.toString() }, "failover completed");
+}
+
+/** @returns false where there is nothing to be noted yet */
+export async function noteFirstOutput({ database }: ReconcilerOptions, { replicaId, promotion }: ReplicaReport): Promise<boolean> {
+  if (promotion?.firstOutputMs == null) return false;
+  await recordFirstOutput(database.db, replicaId, toTenths(promotion.firstOutputMs));
+  return true;
 }
 
 /** Milliseconds to a tenth: what is finer is noise of the measurement. */

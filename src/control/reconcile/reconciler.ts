@@ -39,7 +39,7 @@ import { workerStateOf } from "../domain/worker-state.ts";
 import type { WorkerLink } from "../workers/worker-link.ts";
 import { chooseWorker } from "./choose-worker.ts";
 import { FirstSeen } from "./first-seen.ts";
-import { followFailover } from "./follow-failover.ts";
+import { followFailover, noteFirstOutput } from "./follow-failover.ts";
 import type { ReconcilerOptions } from "./options.ts";
 import { replicaSpecOf } from "./replica-spec.ts";
 
@@ -64,6 +64,8 @@ export class Reconciler {
   private readonly backoff = new Map<string, { untilMs: number; delayMs: number }>();
   private readonly seen = new FirstSeen();
   private divergencesRecorded = 0;
+  /** Promoted replicas whose guest's first output is written down already. */
+  private readonly firstOutputs = new Set<string>();
   /** Backups whose pairing is written down already. */
   private readonly repairs = new Set<string>();
   /** What was written down last of the transfer that a VM's primary makes. */
@@ -312,6 +314,9 @@ export class Reconciler {
       await this.noteTransfer(vm, primary);
       await this.noteRepair(vm, primary);
       await this.noteDivergence(vm, primary);
+      // Its failover is complete: what comes later is added to that.
+      if (open === null && !this.firstOutputs.has(primary.replicaId) && (await noteFirstOutput(this.options, primary)))
+        this.firstOutputs.add(primary.replicaId);
     }
     await this.endOperations(facts, vm);
     const wanted = backupsWanted(vm.spec.protection);

@@ -169,7 +169,17 @@ const GapMs = Type.Object(
     detect: Type.Number({ description: "From the old primary's last word to suspicion" }),
     arbitrate: Type.Number({ description: "From suspicion to the arbiter's grant" }),
     promote: Type.Number({ description: "From the grant to the first instruction as primary" }),
-    total: Type.Number(),
+    total: Type.Number({ description: "From the old primary's last word to the first instruction as primary" }),
+    firstOutput: orNull(
+      Type.Number({ description: "From there to the first byte that the guest wrote afterwards; null where it has not written since" }),
+    ),
+    client: orNull(
+      Type.Number({
+        description:
+          "The longest silence that somebody attached to the console had over it, the guest's own silence included; null where nobody was, or " +
+          "nothing has come since",
+      }),
+    ),
   },
   { $id: "GapMs" },
 );
@@ -185,6 +195,18 @@ export const Failover = Type.Object(
     to: Type.String({ description: "Replica that takes over" }),
     term: orNull(Type.Integer({ description: "The VM's term that the promotion began" })),
     gapMs: orNull(GapMs),
+    stateHash: orNull(
+      Type.Object(
+        {
+          match: Type.Boolean({
+            description: "The states of both primaries were equal there: a backup whose state differs is never promoted",
+          }),
+          instant: U64,
+          value: Type.String({ description: "16 hexadecimal digits" }),
+        },
+        { description: "The newest comparison of whole states before it; null where it is not completed" },
+      ),
+    ),
     instant: orNull(U64),
     consoleEnd: orNull(U64),
     operationId: orNull(Type.String()),

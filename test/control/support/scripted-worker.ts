@@ -166,7 +166,14 @@ export class ScriptedWorker {
     const report = this.reports.get(replicaId) as Mutable<ReplicaReport>;
     const answer = await this.ask(report.vmId, replicaId, { kind: "promote", term: report.term });
     if (answer.outcome === "granted") {
-      const promotion = { detectMs: 3, arbitrateMs: 2, promoteMs: 1, instant: report.instant, consoleEnd: this.end(report).toString() };
+      const promotion = {
+        detectMs: 3,
+        arbitrateMs: 2,
+        promoteMs: 1,
+        instant: report.instant,
+        consoleEnd: this.end(report).toString(),
+        verified: { instant: "900", stateHash: "0123456789abcdef" },
+      };
       this.report(replicaId, {
         role: "primary",
         state: "live",

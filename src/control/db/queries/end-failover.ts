@@ -1,9 +1,9 @@
 /** A failover is over: the new primary is live, or the replica that was to take over cannot. */
-import { and, eq, sql } from "drizzle-orm";
+import { and, eq, isNotNull, sql } from "drizzle-orm";
 import { ApiError } from "../../errors/api-error.ts";
 import { problemOf } from "../../errors/problem.ts";
 import { presentFailover } from "../../presenters/failover.ts";
-import type { Transaction } from "../database.ts";
+import type { Queryable, Transaction } from "../database.ts";
 import { type FailoverRow, failovers, replicas, type StoredGapMs } from "../schema.ts";
 import { endOperation } from "./end-operation.ts";
 
@@ -11,6 +11,8 @@ export interface FailoverFigures {
   readonly gapMs: StoredGapMs;
   readonly instant: bigint;
   readonly consoleEnd: bigint;
+  readonly firstOutputMs: number | null;
+  readonly verified: { readonly instant: bigint; readonly stateHash: string } | null;
   readonly cause: FailoverRow["cause"];
 }
 
@@ -27,6 +29,9 @@ export async function completeFailover(tx: Transaction, failover: FailoverRow, f
       gapMs: figures.gapMs,
       instant: figures.instant,
       consoleEnd: figures.consoleEnd,
+      firstOutputMs: figures.firstOutputMs,
+      verifiedInstant: figures.verified?.instant ?? null,
+      stateHash: figures.verified?.stateHash ?? null,
       completedAt: sql`now()`,
     })
     .where(and(eq(failovers.id, failover.id), eq(failovers.state, "promoting")))
@@ -47,6 +52,23 @@ export async function completeFailover(tx: Transaction, failover: FailoverRow, f
   if (row.operationId !== null) {
     await endOperation(tx, row.operationId, { state: "succeeded", result: presentFailover(row), error: null }, row.cause);
   }
+}
+
+/** The guest of a promoted replica has written for the first time. */
+export async function recordFirstOutput(db: Queryable, toReplica: string, firstOutputMs: number): Promise<void> {
+  await db
+    .update(failovers)
+    .set({ firstOutputMs })
+    .where(and(eq(failovers.toReplica, toReplica), isNotNull(failovers.term)));
+}
+
+/** Somebody who is attached had no output for so long over the promotion of this replica. */
+export async function recordClientGap(db: Queryable, toReplica: string, clientMs: number): Promise<void> {
+  const longest = sql`greatest(${failovers.clientMs}, ${clientMs}::double precision)`;
+  await db
+    .update(failovers)
+    .set({ clientMs: longest })
+    .where(and(eq(failovers.toReplica, toReplica), isNotNull(failovers.term)));
 }
 
 export async function abandonFailover(tx: Transaction, failover: FailoverRow, why: string): Promise<void> {
