@@ -1062,7 +1062,7 @@ export interface components {
              * @enum {string}
              */
             mode: "read" | "write";
-            /** @description Unsigned 64-bit number as a decimal string */
+            /** @description Everything below has been sent to it, within the credit that it gave */
             position: string;
             /** @enum {string} */
             subprotocol: "understudy.console.v1" | "understudy.console.raw";

@@ -89,11 +89,6 @@ export class ConsoleClient {
     return this.cursor;
   }
 
-  /** Everything below has been consumed by the client, as far as it says so. */
-  get consumed(): bigint {
-    return this.acked;
-  }
-
   get subprotocol(): ConsoleFraming["subprotocol"] {
     return this.options.framing.subprotocol;
   }

@@ -41,7 +41,7 @@ export class ConsoleSessions {
       mode,
       subprotocol: client.subprotocol,
       inputSession: client.input?.id ?? null,
-      position: client.consumed,
+      position: client.position,
       attachedAt: client.attachedAt,
     };
     this.inTurn(client.sessionId, "attached", () => recordAttached(database, session));
@@ -72,7 +72,7 @@ export class ConsoleSessions {
     return rows.flatMap((row): readonly ConsoleSessionRow[] => {
       if (row.controlPlane !== presence.instance) return present.has(row.controlPlane) ? [row] : [];
       const client = own.get(row.id);
-      return client === undefined ? [] : [{ ...row, position: client.consumed, inputSession: client.input?.id ?? null }];
+      return client === undefined ? [] : [{ ...row, position: client.position, inputSession: client.input?.id ?? null }];
     });
   }
 
@@ -83,7 +83,7 @@ export class ConsoleSessions {
     const uses = [];
     for (const console of consoles) {
       for (const client of console.attached) {
-        positions.push({ id: client.sessionId, position: client.consumed, inputSession: client.input?.id ?? null });
+        positions.push({ id: client.sessionId, position: client.position, inputSession: client.input?.id ?? null });
       }
       for (const { id, inputNext } of console.inputSessions) uses.push({ vmId: console.vmId, id, inputNext });
     }

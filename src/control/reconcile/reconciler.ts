@@ -318,7 +318,7 @@ export class Reconciler {
       if (open === null && !this.firstOutputs.has(primary.replicaId) && (await noteFirstOutput(this.options, primary)))
         this.firstOutputs.add(primary.replicaId);
     }
-    await this.endOperations(facts, vm);
+    await this.endOperations(facts, vm, replicas);
     const wanted = backupsWanted(vm.spec.protection);
     const waiting = hasGuest(vm.state) && (vm.synced.length !== wanted || (wanted > 0 && vm.protectionState !== "protected"));
     return open === null && !waiting && (isSettled(vm.state) ? rows.length === 0 : vm.state === "running" || vm.state === "paused");
@@ -338,11 +338,13 @@ export class Reconciler {
   }
 
   /** Operations on replicas and on protection end when what they aim at is so. */
-  private async endOperations(facts: PlanFacts, vm: VmRow): Promise<void> {
+  private async endOperations(facts: PlanFacts, vm: VmRow, replicas: readonly ReplicaFacts[]): Promise<void> {
+    // One that has gone may be in the set until its primary has let it go.
+    const synced = replicas.filter(({ id, state, unwanted }) => vm.synced.includes(id) && state !== "lost" && !unwanted).length;
     for (const { id, kind, vmId, replicaGone } of facts.openOperations) {
       if (vmId !== vm.id) continue;
       const wanted = backupsWanted(vm.spec.protection);
-      const done = isRedundancyDone(kind, { replicaGone, hasGuest: hasGuest(vm.state), synced: vm.synced.length, backupsWanted: wanted });
+      const done = isRedundancyDone(kind, { replicaGone, hasGuest: hasGuest(vm.state), synced, backupsWanted: wanted });
       if (!done) continue;
       await this.options.database.transaction((tx) => endOperation(tx, id, { state: "succeeded", result: null, error: null }, USER_ACTION));
       this.options.log.info({ vmId, operationId: id, kind }, "operation done");

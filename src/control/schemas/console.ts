@@ -136,7 +136,7 @@ export const ConsoleSession = Type.Object(
     subprotocol: words(CONSOLE_SUBPROTOCOLS),
     inputSession: orNull(Type.String()),
     tokenId: Type.String({ description: "Token by which it attached" }),
-    position: U64,
+    position: { ...U64, description: "Everything below has been sent to it, within the credit that it gave" },
     lagBytes: Type.Integer({ description: "How far it is behind the end of the output, when it was last looked at" }),
     attachedAt: Timestamp,
   },
