@@ -20,6 +20,7 @@ const COLUMNS: readonly Column<AuditEntry>[] = [
   { title: "STATUS", value: ({ status }) => status?.toString() ?? "-" },
   { title: "CODE", value: ({ code }) => code ?? "" },
   { title: "REQUEST", value: ({ requestId }) => requestId },
+  { title: "TOOK", value: ({ durationMs }) => (durationMs === null ? "-" : `${durationMs} ms`), wide: true },
 ];
 
 export function addAuditLs(audit: Command, shell: Shell): void {
@@ -38,7 +39,7 @@ export function addAuditLs(audit: Command, shell: Shell): void {
         signal: shell.signal,
       };
       const found: AuditEntry[] = [];
-      for await (const entry of connect(command, shell).audit.list(range)) {
+      for await (const entry of (await connect(command, shell)).audit.list(range)) {
         found.push(entry);
         if (found.length === limit) break;
       }

@@ -1,10 +1,12 @@
 /** From the options that every command has to a client of the service. */
 import type { Command } from "commander";
 import { Understudy } from "../sdk/index.ts";
+import { contextNamed } from "./contexts.ts";
 import type { Format } from "./output.ts";
 import type { Shell } from "./shell.ts";
 
-interface GlobalOptions {
+export interface GlobalOptions {
+  readonly context?: string;
   readonly url?: string;
   readonly token?: string;
   readonly tokenFile?: string;
@@ -12,20 +14,25 @@ interface GlobalOptions {
 
 export function addConnectionOptions(program: Command): void {
   program
+    .option("--context <name>", 'a service that "understudy context" knows (UNDERSTUDY_CONTEXT, default the current one)')
     .option("--url <url>", "the API's address (UNDERSTUDY_API_URL, default http://127.0.0.1:8080)")
     .option("--token <token>", "the API's token (UNDERSTUDY_TOKEN)")
     .option("--token-file <file>", "a file that holds the token (UNDERSTUDY_TOKEN_FILE, default .understudy/token)");
 }
 
-export function connect(command: Command, shell: Shell): Understudy {
-  const options = command.optsWithGlobals<GlobalOptions>();
-  const url = options.url ?? shell.env.UNDERSTUDY_API_URL;
-  const token = options.token ?? (options.tokenFile === undefined ? shell.env.UNDERSTUDY_TOKEN : undefined);
-  const tokenFile = options.tokenFile ?? shell.env.UNDERSTUDY_TOKEN_FILE;
+/** A flag goes over the environment, that over the context, that over the default. */
+export async function connect(command: Command, shell: Shell): Promise<Understudy> {
+  const flags = command.optsWithGlobals<GlobalOptions>();
+  const context = await contextNamed(shell, flags.context);
+  const { UNDERSTUDY_API_URL, UNDERSTUDY_TOKEN, UNDERSTUDY_TOKEN_FILE } = shell.env;
+  // Of a token and a file that has one, those of the first place that names either.
+  const places = [flags, { token: UNDERSTUDY_TOKEN || undefined, tokenFile: UNDERSTUDY_TOKEN_FILE || undefined }, context];
+  const { token, tokenFile } = places.find((place) => place.token !== undefined || place.tokenFile !== undefined) ?? {};
+  const url = flags.url ?? (UNDERSTUDY_API_URL || context.url);
   return new Understudy({
     ...(url === undefined || url === "" ? {} : { url }),
     ...(token === undefined || token === "" ? {} : { token }),
-    ...(tokenFile === undefined || tokenFile === "" ? {} : { tokenFile }),
+    ...(token !== undefined || tokenFile === undefined || tokenFile === "" ? {} : { tokenFile }),
   });
 }
 

@@ -29,7 +29,7 @@ export function addEvents(program: Command, shell: Shell): void {
     .option("--after <seq>", "only what came behind this sequence number (default: with -f from now, else from the oldest)")
     .addOption(outputOption())
     .action(async (options: Options, command: Command) => {
-      const client = connect(command, shell);
+      const client = await connect(command, shell);
       const format = formatOf(command);
       const filters = {
         types: options.type,

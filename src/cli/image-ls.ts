@@ -14,6 +14,7 @@ const IMAGE_LISTING = {
     { title: "INITRAMFS", value: (image: Image) => mebibytes(image.initramfs.sizeBytes) },
     { title: "LEAST MEMORY", value: (image: Image) => `${image.minMemoryMiB} MiB` },
     { title: "AGE", value: (image: Image) => age(image.createdAt, Date.now()) },
+    { title: "COMMAND LINE", value: (image: Image) => image.cmdline, wide: true },
   ],
   json: (image: Image) => image,
   name: (image: Image) => image.name,
@@ -25,7 +26,7 @@ export function addImageLs(image: Command, shell: Shell): void {
     .description("list the images that the service has")
     .addOption(outputOption())
     .action(async (_options: unknown, command: Command) => {
-      printList(shell, formatOf(command), await connect(command, shell).images.list({ signal: shell.signal }), IMAGE_LISTING);
+      printList(shell, formatOf(command), await (await connect(command, shell)).images.list({ signal: shell.signal }), IMAGE_LISTING);
     });
 }
 

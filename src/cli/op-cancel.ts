@@ -11,7 +11,7 @@ export function addOpCancel(op: Command, shell: Shell): void {
     .argument("<operation>", "id")
     .addOption(outputOption())
     .action(async (id: string, _options: unknown, command: Command) => {
-      const cancelled = await connect(command, shell).operations.cancel(id, { signal: shell.signal });
+      const cancelled = await (await connect(command, shell)).operations.cancel(id, { signal: shell.signal });
       printOne(shell, formatOf(command), cancelled, OPERATION_LISTING);
     });
 }

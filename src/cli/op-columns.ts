@@ -9,6 +9,8 @@ const COLUMNS: readonly Column<OperationResource>[] = [
   { title: "OF", value: ({ vmId, workerId }) => vmId ?? workerId ?? "-" },
   { title: "ERROR", value: ({ error }) => error?.code ?? "-" },
   { title: "AGE", value: ({ createdAt }) => age(createdAt, Date.now()) },
+  { title: "COMPLETED", value: ({ completedAt }) => completedAt ?? "-", wide: true },
+  { title: "SAYS", value: ({ error }) => error?.detail ?? "-", wide: true },
 ];
 
 export const OPERATION_LISTING = {

@@ -11,7 +11,7 @@ export function addOpGet(op: Command, shell: Shell): void {
     .argument("<operation>", "id")
     .addOption(outputOption())
     .action(async (id: string, _options: unknown, command: Command) => {
-      const { resource } = await connect(command, shell).operations.get(id, { signal: shell.signal });
+      const { resource } = await (await connect(command, shell)).operations.get(id, { signal: shell.signal });
       printOne(shell, formatOf(command), resource, OPERATION_LISTING);
     });
 }

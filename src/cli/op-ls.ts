@@ -32,7 +32,7 @@ export function addOpLs(op: Command, shell: Shell): void {
         signal: shell.signal,
       };
       const found: OperationResource[] = [];
-      for await (const operation of connect(command, shell).operations.list(wanted)) {
+      for await (const operation of (await connect(command, shell)).operations.list(wanted)) {
         found.push(operation);
         if (found.length === limit) break;
       }

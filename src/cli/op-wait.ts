@@ -12,7 +12,7 @@ export function addOpWait(op: Command, shell: Shell): void {
     .option("--timeout <seconds>", "how long to wait", parseInteger(0, 86_400), 60)
     .addOption(outputOption())
     .action(async (id: string, options: { readonly timeout: number }, command: Command) => {
-      const operation = await connect(command, shell).operations.get(id, { signal: shell.signal });
+      const operation = await (await connect(command, shell)).operations.get(id, { signal: shell.signal });
       await operation.result({ timeoutMs: options.timeout * 1000, signal: shell.signal });
       printOne(shell, formatOf(command), operation.resource, OPERATION_LISTING);
     });

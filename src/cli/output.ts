@@ -2,15 +2,17 @@
 import { InvalidArgumentError, Option } from "commander";
 import { print, type Shell } from "./shell.ts";
 
-export type Format = "table" | "json" | "name";
+export type Format = "table" | "wide" | "json" | "name";
 
 export interface Column<T> {
   readonly title: string;
   readonly value: (item: T) => string;
+  /** Only with `-o wide`. */
+  readonly wide?: boolean;
 }
 
 export function outputOption(): Option {
-  return new Option("-o, --output <format>", "how results are printed").choices(["table", "json", "name"]).default("table");
+  return new Option("-o, --output <format>", "how results are printed").choices(["table", "wide", "json", "name"]).default("table");
 }
 
 interface Listing<T> {
@@ -28,8 +30,15 @@ export function printList<T>(shell: Shell, format: Format, items: readonly T[], 
     case "name":
       for (const item of items) print(shell, listing.name(item));
       return;
-    case "table":
+    case "wide":
       for (const line of tableLines(items, listing.columns)) print(shell, line);
+      return;
+    case "table":
+      for (const line of tableLines(
+        items,
+        listing.columns.filter(({ wide }) => wide !== true),
+      ))
+        print(shell, line);
   }
 }
 
@@ -50,6 +59,12 @@ function tableLines<T>(items: readonly T[], columns: readonly Column<T>[]): stri
       .join("  ")
       .trimEnd(),
   );
+}
+
+/** `tier=front,env=prod`, or `-`. */
+export function labelText(labels: Readonly<Record<string, string>>): string {
+  const pairs = Object.entries(labels).map(([key, value]) => `${key}=${value}`);
+  return pairs.length === 0 ? "-" : pairs.join(",");
 }
 
 /** "3s", "5m", "2h", "4d": how long ago. */

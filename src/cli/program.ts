@@ -1,10 +1,14 @@
 /** The command line: every command of `understudy`, and how a run of one ends. */
 import { Command } from "commander";
+import { addApi } from "./api.ts";
 import { addAuditLs } from "./audit-ls.ts";
 import { CLI_VERSION } from "./cli-version.ts";
+import { addCompletion } from "./completion.ts";
 import { addConnectionOptions } from "./connection.ts";
+import { addContext } from "./context.ts";
 import { addDemo } from "./demo/demo.ts";
 import { addEvents } from "./events.ts";
+import { addExamples } from "./examples.ts";
 import { endingOf } from "./exit-code.ts";
 import { addImageLs } from "./image-ls.ts";
 import { addImagePull } from "./image-pull.ts";
@@ -15,7 +19,6 @@ import { addOpLs } from "./op-ls.ts";
 import { addOpWait } from "./op-wait.ts";
 import { addSetup } from "./setup.ts";
 import { note, type Shell } from "./shell.ts";
-
 import { addTokenCreate } from "./token-create.ts";
 import { addTokenLs } from "./token-ls.ts";
 import { addTokenRevoke } from "./token-revoke.ts";
@@ -43,6 +46,7 @@ import { addWhoami } from "./whoami.ts";
 import { addWorkerCordon } from "./worker-cordon.ts";
 import { addWorkerDrain } from "./worker-drain.ts";
 import { addWorkerFence } from "./worker-fence.ts";
+import { addWorkerGet } from "./worker-get.ts";
 import { addWorkerLs } from "./worker-ls.ts";
 import { addWorkerRm } from "./worker-rm.ts";
 import { addWorkerUncordon } from "./worker-uncordon.ts";
@@ -63,7 +67,7 @@ export async function run(arguments_: readonly string[], shell: Shell): Promise<
   }
 }
 
-function createProgram(shell: Shell): Command {
+export function createProgram(shell: Shell): Command {
   const program = new Command("understudy");
   program
     .description("Fault-tolerant virtual machines: a guest that goes on at the same instruction when its host process dies")
@@ -96,6 +100,7 @@ function createProgram(shell: Shell): Command {
   addVmRm(vm, shell);
   const worker = program.command("worker").description("processes that run replicas");
   addWorkerLs(worker, shell);
+  addWorkerGet(worker, shell);
   addWorkerCordon(worker, shell);
   addWorkerUncordon(worker, shell);
   addWorkerDrain(worker, shell);
@@ -119,6 +124,10 @@ function createProgram(shell: Shell): Command {
   const machine = program.command("machine").description("the virtual machine by itself, without the service");
   addMachineRun(machine, shell);
   addEvents(program, shell);
+  addApi(program, shell);
+  addContext(program, shell);
+  addCompletion(program, shell);
   addVersion(program, shell);
+  addExamples(program);
   return program;
 }

@@ -8,6 +8,7 @@ const COLUMNS: readonly Column<Token>[] = [
   { title: "SCOPES", value: ({ scopes }) => scopes.join(",") },
   { title: "EXPIRES", value: ({ expiresAt }) => expiresAt ?? "never" },
   { title: "AGE", value: ({ createdAt }) => age(createdAt, Date.now()) },
+  { title: "MADE BY", value: ({ createdBy }) => createdBy ?? "-", wide: true },
 ];
 
 export const TOKEN_LISTING = { columns: COLUMNS, json: (token: Token) => token, name: (token: Token) => token.id };

@@ -25,7 +25,7 @@ export function addTokenCreate(token: Command, shell: Shell): void {
     .addOption(outputOption())
     .action(async (name: string, options: Options, command: Command) => {
       const { scope, ttl } = options;
-      const created = await connect(command, shell).tokens.create(
+      const created = await (await connect(command, shell)).tokens.create(
         { name, scopes: scope as readonly Scope[], ...(ttl === undefined ? {} : { ttlSeconds: ttl }) },
         { signal: shell.signal },
       );

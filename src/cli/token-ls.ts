@@ -11,6 +11,6 @@ export function addTokenLs(token: Command, shell: Shell): void {
     .description("list tokens that were not revoked, newest first")
     .addOption(outputOption())
     .action(async (_options: unknown, command: Command) => {
-      printList(shell, formatOf(command), await connect(command, shell).tokens.list({ signal: shell.signal }).all(), TOKEN_LISTING);
+      printList(shell, formatOf(command), await (await connect(command, shell)).tokens.list({ signal: shell.signal }).all(), TOKEN_LISTING);
     });
 }

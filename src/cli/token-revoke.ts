@@ -12,7 +12,7 @@ export function addTokenRevoke(token: Command, shell: Shell): void {
     .argument("<id>", "id of the token")
     .addOption(outputOption())
     .action(async (id: string, _options: unknown, command: Command) => {
-      const revoked = await connect(command, shell).tokens.revoke(id, { signal: shell.signal });
+      const revoked = await (await connect(command, shell)).tokens.revoke(id, { signal: shell.signal });
       note(shell, `Revoked ${revoked.name}`);
       printOne(shell, formatOf(command), revoked, TOKEN_LISTING);
     });

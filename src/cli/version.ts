@@ -11,7 +11,7 @@ export function addVersion(program: Command, shell: Shell): void {
     .description("show the version of this program, and of the service if it answers")
     .action(async (_options: unknown, command: Command) => {
       print(shell, `understudy ${CLI_VERSION}`);
-      const client = connect(command, shell);
+      const client = await connect(command, shell);
       try {
         print(shell, `service    ${(await client.version()).version} at ${client.url}`);
       } catch (error) {

@@ -1,6 +1,6 @@
 /** How VMs look in a table. */
 import type { VmResource } from "../sdk/index.ts";
-import { age, type Column } from "./output.ts";
+import { age, type Column, labelText } from "./output.ts";
 import { transferText } from "./vm-progress.ts";
 
 export const VM_LISTING = {
@@ -20,6 +20,11 @@ function vmColumns(): readonly Column<VmResource>[] {
     { title: "TERM", value: (vm) => String(vm.status.term) },
     { title: "MEMORY", value: (vm) => `${vm.spec.machine.memoryMiB} MiB` },
     { title: "AGE", value: (vm) => age(vm.createdAt, Date.now()) },
+    { title: "IMAGE", value: (vm) => vm.spec.image.split("@")[0] ?? "-", wide: true },
+    { title: "INSTANT", value: (vm) => vm.status.instant, wide: true },
+    { title: "LAG", value: (vm) => `${vm.status.protection.lagMs} ms`, wide: true },
+    { title: "CONSOLE", value: (vm) => `${vm.status.console.end} B`, wide: true },
+    { title: "LABELS", value: (vm) => labelText(vm.labels), wide: true },
   ];
 }
 

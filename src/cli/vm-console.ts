@@ -41,7 +41,7 @@ export function addVmConsole(vm: Command, shell: Shell): void {
       QUIET_SECONDS,
     )
     .action(async (name: string, options: Options, command: Command) => {
-      const found = await connect(command, shell).vms.get(name, { signal: shell.signal });
+      const found = await (await connect(command, shell)).vms.get(name, { signal: shell.signal });
       const console = await found.console.attach({
         mode: options.readOnly === true ? "read" : "write",
         from: options.from,

@@ -46,7 +46,7 @@ export function addVmCreate(vm: Command, shell: Shell): void {
     .addOption(outputOption())
     .action(async (argument: string | undefined, options: Options, command: Command) => {
       const name = argument ?? options.name;
-      const created = await connect(command, shell).vms.create(
+      const created = await (await connect(command, shell)).vms.create(
         {
           ...(name === undefined ? {} : { name }),
           ...(Object.keys(options.label).length === 0 ? {} : { labels: options.label }),

@@ -19,6 +19,10 @@ export const FAILOVER_LISTING = {
     { title: "TERM", value: (failover: Failover) => String(failover.term ?? "-") },
     { title: "INSTANT", value: (failover: Failover) => failover.instant ?? "-" },
     { title: "GAP", value: (failover: Failover) => (failover.gapMs === null ? "-" : `${failover.gapMs.total.toFixed(1)} ms`) },
+    { title: "FROM", value: (failover: Failover) => failover.from ?? "-", wide: true },
+    { title: "TO", value: (failover: Failover) => failover.to, wide: true },
+    { title: "CONSOLE", value: (failover: Failover) => failover.consoleEnd ?? "-", wide: true },
+    { title: "STARTED", value: (failover: Failover) => failover.startedAt, wide: true },
   ],
   json: (failover: Failover) => failover,
   name: (failover: Failover) => failover.id,
@@ -33,7 +37,7 @@ export function addVmFailover(vm: Command, shell: Shell): void {
     .option("--timeout <seconds>", "how long to wait for it", parseInteger(1, 86_400), 60)
     .addOption(outputOption())
     .action(async (name: string, options: Options, command: Command) => {
-      const found = await connect(command, shell).vms.get(name, { signal: shell.signal });
+      const found = await (await connect(command, shell)).vms.get(name, { signal: shell.signal });
       const operation = await found.failover({
         mode: options.mode,
         signal: shell.signal,

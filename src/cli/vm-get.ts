@@ -11,7 +11,7 @@ export function addVmGet(vm: Command, shell: Shell): void {
     .argument("<vm>", "id or name")
     .addOption(outputOption())
     .action(async (name: string, _options: unknown, command: Command) => {
-      const found = await connect(command, shell).vms.get(name, { signal: shell.signal });
+      const found = await (await connect(command, shell)).vms.get(name, { signal: shell.signal });
       printOne(shell, formatOf(command), found.resource, VM_LISTING);
     });
 }

@@ -11,7 +11,7 @@ export function addVmHistory(vm: Command, shell: Shell): void {
     .argument("<vm>", "id or name")
     .addOption(outputOption())
     .action(async (name: string, _options: unknown, command: Command) => {
-      const found = await connect(command, shell).vms.get(name, { signal: shell.signal });
+      const found = await (await connect(command, shell)).vms.get(name, { signal: shell.signal });
       printList(shell, formatOf(command), await found.failovers({ signal: shell.signal }).all(), FAILOVER_LISTING);
     });
 }

@@ -18,7 +18,7 @@ export function addVmLogs(vm: Command, shell: Shell): void {
     .option("-f, --follow", "go on with what the guest writes next, over failovers, until Ctrl-C or the guest's end")
     .option("--from <where>", "start, end, tail:BYTES, or an offset", parseFrom, "start" as From)
     .action(async (name: string, { follow, from }: Options, command: Command) => {
-      const { console } = await connect(command, shell).vms.get(name, { signal: shell.signal });
+      const { console } = await (await connect(command, shell)).vms.get(name, { signal: shell.signal });
       const missing = (requested: bigint, resumedAt: bigint) =>
         note(shell, `[understudy: output ${requested} to ${resumedAt} is no longer held]`);
       if (follow !== true) {

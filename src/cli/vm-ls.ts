@@ -28,7 +28,7 @@ export function addVmLs(vm: Command, shell: Shell): void {
         ...(zone === undefined ? {} : { zone }),
         signal: shell.signal,
       };
-      const vms = await connect(command, shell).vms.list(wanted).all();
+      const vms = await (await connect(command, shell)).vms.list(wanted).all();
       printList(
         shell,
         formatOf(command),

@@ -12,6 +12,9 @@ const REPLICA_LISTING = {
     { title: "STATE", value: (replica: Replica) => replica.state },
     { title: "WORKER", value: (replica: Replica) => replica.workerName },
     { title: "INSTANT", value: (replica: Replica) => replica.appliedInstant },
+    { title: "ZONE", value: (replica: Replica) => replica.zone ?? "-", wide: true },
+    { title: "BUILD", value: (replica: Replica) => replica.engine.buildDigest.slice(0, 12), wide: true },
+    { title: "REASON", value: (replica: Replica) => replica.stateReason ?? "-", wide: true },
   ],
   json: (replica: Replica) => replica,
   name: (replica: Replica) => replica.id,
@@ -31,7 +34,7 @@ export function addVmReplica(vm: Command, shell: Shell): void {
     .argument("<vm>", "id or name")
     .addOption(outputOption())
     .action(async (name: string, _options: unknown, command: Command) => {
-      const found = await connect(command, shell).vms.get(name, { signal: shell.signal });
+      const found = await (await connect(command, shell)).vms.get(name, { signal: shell.signal });
       printList(shell, formatOf(command), await found.replicas({ signal: shell.signal }), REPLICA_LISTING);
     });
   const verb = (
@@ -47,7 +50,7 @@ export function addVmReplica(vm: Command, shell: Shell): void {
       .option("--no-wait", "return at once; the operation goes on")
       .option("--timeout <seconds>", "how long to wait for the end; the operation goes on after it", parseInteger(1, 86_400), 300)
       .action(async (name: string, id: string, options: VerbOptions, command: Command) => {
-        const found = await connect(command, shell).vms.get(name, { signal: shell.signal });
+        const found = await (await connect(command, shell)).vms.get(name, { signal: shell.signal });
         const operation = await order(found, id, options);
         if (options.wait) await operation.result({ timeoutMs: options.timeout * 1000, signal: shell.signal });
         note(shell, options.wait ? `Done: ${verbName} ${id}` : `Operation ${operation.id} goes on`);

@@ -10,7 +10,7 @@ export function addVmRm(vm: Command, shell: Shell): void {
     .argument("<vm>", "id or name")
     .option("--timeout <seconds>", "how long to wait for the end", parseInteger(1, 86_400), 60)
     .action(async (name: string, options: { readonly timeout: number }, command: Command) => {
-      const operation = await connect(command, shell).vms.delete(name, { signal: shell.signal });
+      const operation = await (await connect(command, shell)).vms.delete(name, { signal: shell.signal });
       await operation.result({ timeoutMs: options.timeout * 1000, signal: shell.signal });
       print(shell, operation.resource.vmId ?? name);
       note(shell, `Deleted ${name}`);

@@ -50,7 +50,7 @@ export function addVmUpdate(vm: Command, shell: Shell): void {
     .action(async (name: string, options: Options, command: Command) => {
       const patch = patchOf(options, command.getOptionValueSource("name") === "cli");
       if (Object.keys(patch).length === 0) throw new UsageError("Cannot update: no option says what to change");
-      const found = await connect(command, shell).vms.get(name, { signal: shell.signal });
+      const found = await (await connect(command, shell)).vms.get(name, { signal: shell.signal });
       const updated = await found.update(patch, {
         ...(options.ifGeneration === undefined ? {} : { ifGeneration: options.ifGeneration }),
         dryRun: options.dryRun ?? false,

@@ -31,7 +31,7 @@ export function addVmVerb<Options>(vm: Command, shell: Shell, verb: VmVerb<Optio
     .option("--timeout <seconds>", "how long to wait for the end; the operation goes on after it", parseInteger(1, 86_400), verb.timeout)
     .addOption(outputOption())
     .action(async (name: string, options: Options & WaitOptions, command: Command) => {
-      const found = await connect(command, shell).vms.get(name, { signal: shell.signal });
+      const found = await (await connect(command, shell)).vms.get(name, { signal: shell.signal });
       const operation = await verb.order(found, options, { signal: shell.signal });
       if (options.wait) {
         await operation.result({ timeoutMs: options.timeout * 1000, signal: shell.signal });

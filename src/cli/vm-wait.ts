@@ -22,7 +22,7 @@ export function addVmWait(vm: Command, shell: Shell): void {
     .option("--timeout <seconds>", "how long to wait", parseInteger(0, 86_400), 60)
     .addOption(outputOption())
     .action(async (name: string, options: Options, command: Command) => {
-      const found = await connect(command, shell).vms.get(name, { signal: shell.signal });
+      const found = await (await connect(command, shell)).vms.get(name, { signal: shell.signal });
       await waitShown(shell, found, options.for, options.timeout * 1000);
       printOne(shell, formatOf(command), found.resource, VM_LISTING);
     });

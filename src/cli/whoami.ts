@@ -11,7 +11,7 @@ export function addWhoami(program: Command, shell: Shell): void {
     .description("show the token that is used, with what it may do")
     .addOption(outputOption())
     .action(async (_options: unknown, command: Command) => {
-      const { token } = await connect(command, shell).whoami({ signal: shell.signal });
+      const { token } = await (await connect(command, shell)).whoami({ signal: shell.signal });
       printOne(shell, formatOf(command), token, TOKEN_LISTING);
     });
 }

@@ -1,6 +1,6 @@
 /** How workers look in a table. */
 import type { Worker } from "../sdk/index.ts";
-import { age } from "./output.ts";
+import { age, labelText } from "./output.ts";
 
 export const WORKER_LISTING = {
   columns: [
@@ -15,6 +15,12 @@ export const WORKER_LISTING = {
       title: "SEEN",
       value: (worker: Worker) => (worker.status.lastHeartbeatAt === null ? "-" : age(worker.status.lastHeartbeatAt, Date.now())),
     },
+    { title: "WANTED", value: (worker: Worker) => worker.spec.desiredState, wide: true },
+    { title: "ZONE", value: (worker: Worker) => worker.status.zone ?? "-", wide: true },
+    { title: "CORES", value: (worker: Worker) => String(worker.status.cores), wide: true },
+    { title: "BUILD", value: (worker: Worker) => worker.status.engine.buildDigest.slice(0, 12), wide: true },
+    { title: "NODE", value: (worker: Worker) => worker.status.nodeVersion, wide: true },
+    { title: "LABELS", value: (worker: Worker) => labelText(worker.labels), wide: true },
   ],
   json: (worker: Worker) => worker,
   name: (worker: Worker) => worker.name,

@@ -12,7 +12,7 @@ export function addWorkerCordon(worker: Command, shell: Shell): void {
     .argument("<worker>", "id or name")
     .addOption(outputOption())
     .action(async (name: string, _options: unknown, command: Command) => {
-      const { workers } = connect(command, shell);
+      const { workers } = await connect(command, shell);
       await workers.cordon(name, { signal: shell.signal });
       note(shell, `Cordoned ${name}`);
       printOne(shell, formatOf(command), await workers.get(name, { signal: shell.signal }), WORKER_LISTING);

@@ -21,7 +21,7 @@ export function addWorkerDrain(worker: Command, shell: Shell): void {
     .option("--timeout <seconds>", "how long to wait for the end; the drain goes on after it", parseInteger(1, 86_400), 600)
     .addOption(outputOption())
     .action(async (name: string, options: Options, command: Command) => {
-      const { workers } = connect(command, shell);
+      const { workers } = await connect(command, shell);
       const operation = await workers.drain(name, { force: options.force ?? false, signal: shell.signal });
       if (options.wait) {
         note(shell, `Draining ${name}, operation ${operation.id}`);

@@ -12,7 +12,7 @@ export function addWorkerFence(worker: Command, shell: Shell): void {
     .argument("<worker>", "id or name")
     .addOption(outputOption())
     .action(async (name: string, _options: unknown, command: Command) => {
-      const { workers } = connect(command, shell);
+      const { workers } = await connect(command, shell);
       await workers.fence(name, { signal: shell.signal });
       note(shell, `Fenced ${name}`);
       printOne(shell, formatOf(command), await workers.get(name, { signal: shell.signal }), WORKER_LISTING);

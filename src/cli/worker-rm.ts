@@ -9,7 +9,7 @@ export function addWorkerRm(worker: Command, shell: Shell): void {
     .description("forget a worker that holds nothing and whose process is gone")
     .argument("<worker>", "id or name")
     .action(async (name: string, _options: unknown, command: Command) => {
-      const forgotten = await connect(command, shell).workers.delete(name, { signal: shell.signal });
+      const forgotten = await (await connect(command, shell)).workers.delete(name, { signal: shell.signal });
       print(shell, forgotten.id);
       note(shell, `Forgot ${name}`);
     });

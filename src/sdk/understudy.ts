@@ -41,12 +41,13 @@ export class Understudy {
   readonly tokens: Tokens;
   readonly audit: Audit;
   readonly events: Events;
+  private readonly transport: Transport;
 
   constructor(options: UnderstudyOptions = {}) {
     this.url = (options.url ?? environmentVariable("UNDERSTUDY_API_URL") ?? DEFAULT_API_URL).replace(/\/+$/, "");
     const backoff = options.backoff ?? { baseMs: 100, capMs: 5_000 };
     const token = tokenSource(options);
-    const transport = new Transport({
+    this.transport = new Transport({
       url: this.url,
       token,
       requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
@@ -54,14 +55,24 @@ export class Understudy {
       backoff,
       fetch: options.fetch ?? ((request) => fetch(request)),
     });
-    this.raw = createRawClient(transport);
+    this.raw = createRawClient(this.transport);
     this.vms = new Vms({ raw: this.raw, console: { url: this.url, token, open: openSocket, backoff: { baseMs: 50, capMs: 2_000 } } });
     this.workers = new Workers(this.raw);
     this.images = new Images(this.raw);
     this.operations = new Operations(this.raw);
     this.tokens = new Tokens(this.raw);
     this.audit = new Audit(this.raw);
-    this.events = new Events(transport, backoff);
+    this.events = new Events(this.transport, backoff);
+  }
+
+  /**
+   * A call of any route, with the client's token, retries and idempotency key.
+   *
+   * @param path from the API's base URL on, such as `/v1/vms`
+   * @returns the answer, whatever its status
+   */
+  fetch(path: string, init: RequestInit = {}): Promise<Response> {
+    return this.transport.send(new Request(`${this.url}${path}`, init));
   }
 
   /** The token that this client shows, with what it may do. */

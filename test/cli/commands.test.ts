@@ -435,7 +435,7 @@ describe("exit codes", () => {
     [["vm", "frob"], "unknown command 'frob'"],
     [["vm"], "Usage: understudy vm"],
     [["vm", "get"], "missing required argument 'vm'"],
-    [["vm", "ls", "-o", "yaml"], "Allowed choices are table, json, name"],
+    [["vm", "ls", "-o", "yaml"], "Allowed choices are table, wide, json, name"],
     [["vm", "update", "demo"], "no option says what to change"],
     [["vm", "create", "--memory", "lots"], "an integer from 1"],
     [["vm", "create", "--label", "novalue"], "It is key=value"],
