@@ -112,7 +112,8 @@ export class FakeVm {
     status.term += 1;
     const failover: Schemas["Failover"] = {
       ...{ id: `fo_${this.id.slice(3)}${status.term}`, vmId: this.id, mode, cause, state: "completed", from, to, term: status.term },
-      gapMs: { detect: 0, arbitrate: 1, promote: 1, total: 2 },
+      gapMs: { detect: 0, arbitrate: 1, promote: 1, total: 2, firstOutput: null, client: null },
+      stateHash: { match: true, instant: status.instant, value: "0".repeat(16) },
       instant: status.instant,
       consoleEnd: status.console.end,
       operationId,
