@@ -22,7 +22,7 @@ import type { GuestHalt } from "../engine/epoch.ts";
 import type { PageChanges } from "../engine/page-hashes.ts";
 import { Arbitration } from "./arbitration.ts";
 import { EngineGate } from "./engine-gate.ts";
-import { EpochPacing, LAG_WORTH_TELLING } from "./epoch-pacing.ts";
+import { EpochPacing, LAG_WORTH_TELLING, LOG_WORTH_TELLING } from "./epoch-pacing.ts";
 import { FaultDetector } from "./fault-detector.ts";
 import { JOINING_PATIENCE } from "./followers.ts";
 import { GuestClockEstimate } from "./guest-clock.ts";
@@ -398,7 +398,9 @@ export class Backup {
     this.applied = record.epoch;
     this.executionDelay.observe(nowUs - receivedUs);
     this.guestHalt = ended.halt;
-    if (this.log.length === 0 && this.receivedInstant - this.toldInstant > LAG_WORTH_TELLING) this.acknowledge();
+    if (this.receivedInstant - this.toldInstant > LAG_WORTH_TELLING && (this.log.length === 0 || this.log.length >= LOG_WORTH_TELLING)) {
+      this.acknowledge();
+    }
     this.proceed(nowUs);
   }
 

@@ -28,8 +28,11 @@ const RATE_MAX = Math.floor((CLOCK_RATE_INSTRUCTIONS * 16) / 100);
 /** `CLOCK_RATE_INSTRUCTIONS` * 10,000 ticks per millisecond, less 1/16: guest time should not pass the next sample. */
 const RATE_TIMES_SPEED = (CLOCK_RATE_INSTRUCTIONS / 16) * 15 * 10_000;
 
-/** Execution of a backup may trail by so much. */
-const LAG_MS = 100;
+/**
+ * Execution of a backup may trail by so much. It is an epoch or two behind at best. More would not make a guest faster that
+ * computes all the time, since a backup of the same speed never catches up again; it would only have the more to do before it takes over.
+ */
+const LAG_MS = 20;
 const LAG_MIN_INSTRUCTIONS = 1_000_000n;
 
 export class EpochPacing {
@@ -65,3 +68,5 @@ export class EpochPacing {
 
 /** A backup whose last ack showed it further behind than this tells as soon as it has caught up: below every `lagLimit`. */
 export const LAG_WORTH_TELLING = LAG_MIN_INSTRUCTIONS / 2n;
+/** One with so many records still to execute tells after each, so that a primary that waits for it goes on before it has nothing left to do. */
+export const LOG_WORTH_TELLING = 2;
