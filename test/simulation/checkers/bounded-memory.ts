@@ -5,10 +5,10 @@
 import { Violation } from "./violation.ts";
 
 /**
- * The primary waits for a backup that trails by 20 ms of its own execution (EpochPacing). It looks at the end of an epoch, and what
- * it knows of the backup is older than what is true: so this is all, but for an epoch and the jitter of measured speeds.
+ * The primary waits for a backup that trails by 20 ms of its own execution (EpochPacing). It looks at the end of an epoch, what it knows
+ * of the backup is older than what is true, and a newcomer it lets be until it hears, over a link that may be slow, that its state is verified.
  */
-const LAG_MS = 35;
+const LAG_MS = 115;
 const UNRELEASED_BYTES = 64 * 1024;
 
 export class BoundedMemory {
