@@ -1,7 +1,9 @@
-/** What the process is told: flags over environment over defaults. Secrets are kept out of what is printed. */
+/** What the process is told: flags over environment over file over defaults. Secrets are kept out of what is printed. */
+import { readFileSync } from "node:fs";
 import { resolve } from "node:path";
-import { parseArgs } from "node:util";
+import { parse } from "smol-toml";
 import { UnderstudyError } from "../base/errors.ts";
+import { layeredSettings, type SettingNames } from "../base/layered-settings.ts";
 import { type ControlSettings, DEFAULT_SETTINGS } from "./settings.ts";
 
 export interface ListenAddress {
@@ -25,17 +27,6 @@ export interface Configuration {
   readonly settings: Partial<ControlSettings>;
 }
 
-const FLAGS = {
-  "database-url": "DATABASE_URL",
-  "data-dir": "UNDERSTUDY_DATA_DIR",
-  listen: "UNDERSTUDY_LISTEN",
-  "internal-listen": "UNDERSTUDY_INTERNAL_LISTEN",
-  "image-store": "UNDERSTUDY_IMAGE_STORE",
-  "join-token-file": "UNDERSTUDY_JOIN_TOKEN_FILE",
-  "token-file": "UNDERSTUDY_TOKEN_FILE",
-  "log-level": "UNDERSTUDY_LOG_LEVEL",
-} as const;
-
 /** Durations and sizes that may be set, as `UNDERSTUDY_<NAME>`. */
 const NUMBERS: Readonly<Record<string, Exclude<keyof ControlSettings, "allowedOrigins">>> = {
   UNDERSTUDY_WORKER_LOST_MS: "workerLostMs",
@@ -51,23 +42,42 @@ const NUMBERS: Readonly<Record<string, Exclude<keyof ControlSettings, "allowedOr
   UNDERSTUDY_VERB_RATE_LIMIT_PER_SECOND: "verbRateLimitPerSecond",
 };
 
-/** @throws {UnderstudyError} `bad_setting` naming the flag or variable */
+const NAMES = {
+  plain: [
+    "UNDERSTUDY_DATA_DIR",
+    "UNDERSTUDY_LISTEN",
+    "UNDERSTUDY_INTERNAL_LISTEN",
+    "UNDERSTUDY_IMAGE_STORE",
+    "UNDERSTUDY_JOIN_TOKEN_FILE",
+    "UNDERSTUDY_TOKEN_FILE",
+    "UNDERSTUDY_LOG_LEVEL",
+    "UNDERSTUDY_ALLOWED_ORIGINS",
+    "DATABASE_URL",
+    ...Object.keys(NUMBERS),
+  ],
+  secret: ["UNDERSTUDY_TOKEN", "UNDERSTUDY_JOIN_TOKEN"],
+} as const satisfies SettingNames;
+
+/**
+ * Flags over environment over a TOML file (`--config`, UNDERSTUDY_CONFIG_FILE) over defaults.
+ *
+ * @throws {UnderstudyError} `bad_setting` naming the flag, key or variable
+ */
 export function readConfiguration(argv: readonly string[], env: NodeJS.ProcessEnv): Configuration {
-  const flags = readFlags(argv);
-  const value = (name: keyof typeof FLAGS): string | undefined => flags[name] ?? (env[FLAGS[name]] || undefined);
-  const dataDir = resolve(value("data-dir") ?? ".understudy");
+  const told = layeredSettings(NAMES, argv, env, (path) => parse(readFileSync(path, "utf8")));
+  const dataDir = resolve(told["UNDERSTUDY_DATA_DIR"] ?? ".understudy");
   return {
-    databaseUrl: readDatabaseUrl(value("database-url")),
+    databaseUrl: readDatabaseUrl(told["DATABASE_URL"]),
     dataDir,
-    listen: readAddress("UNDERSTUDY_LISTEN", value("listen") ?? "127.0.0.1:8080"),
-    internalListen: readAddress("UNDERSTUDY_INTERNAL_LISTEN", value("internal-listen") ?? "127.0.0.1:8081"),
-    imageStore: resolve(value("image-store") ?? `${dataDir}/images`),
-    joinToken: env["UNDERSTUDY_JOIN_TOKEN"] || null,
-    joinTokenFile: resolve(value("join-token-file") ?? `${dataDir}/join-token`),
-    token: env["UNDERSTUDY_TOKEN"] || null,
-    tokenFile: resolve(value("token-file") ?? `${dataDir}/token`),
-    logLevel: value("log-level") ?? "info",
-    settings: { ...readNumbers(env), ...readOrigins(env["UNDERSTUDY_ALLOWED_ORIGINS"]) },
+    listen: readAddress("UNDERSTUDY_LISTEN", told["UNDERSTUDY_LISTEN"] ?? "127.0.0.1:8080"),
+    internalListen: readAddress("UNDERSTUDY_INTERNAL_LISTEN", told["UNDERSTUDY_INTERNAL_LISTEN"] ?? "127.0.0.1:8081"),
+    imageStore: resolve(told["UNDERSTUDY_IMAGE_STORE"] ?? `${dataDir}/images`),
+    joinToken: told["UNDERSTUDY_JOIN_TOKEN"] ?? null,
+    joinTokenFile: resolve(told["UNDERSTUDY_JOIN_TOKEN_FILE"] ?? `${dataDir}/join-token`),
+    token: told["UNDERSTUDY_TOKEN"] ?? null,
+    tokenFile: resolve(told["UNDERSTUDY_TOKEN_FILE"] ?? `${dataDir}/token`),
+    logLevel: told["UNDERSTUDY_LOG_LEVEL"] ?? "info",
+    settings: { ...readNumbers(told), ...readOrigins(told["UNDERSTUDY_ALLOWED_ORIGINS"]) },
   };
 }
 
@@ -83,19 +93,6 @@ export function maskedConfiguration(configuration: Configuration): Record<string
   };
 }
 
-function readFlags(argv: readonly string[]): Partial<Record<keyof typeof FLAGS, string>> {
-  try {
-    const options = Object.fromEntries(Object.keys(FLAGS).map((name) => [name, { type: "string" as const }]));
-    return parseArgs({ args: [...argv], options, allowPositionals: false }).values as Partial<Record<keyof typeof FLAGS, string>>;
-  } catch (cause) {
-    throw new UnderstudyError(
-      "bad_setting",
-      `Cannot read the flags: ${(cause as Error).message}. There are --${Object.keys(FLAGS).join(", --")}`,
-      { cause },
-    );
-  }
-}
-
 function readDatabaseUrl(text: string | undefined): string | null {
   if (text === undefined) return null;
   if (URL.canParse(text) && /^postgres(ql)?:$/.test(new URL(text).protocol)) return text;
@@ -109,10 +106,10 @@ function readAddress(name: string, text: string): ListenAddress {
   return { host: match[1] ?? (match[2] || "0.0.0.0"), port };
 }
 
-function readNumbers(env: NodeJS.ProcessEnv): Partial<ControlSettings> {
+function readNumbers(told: Readonly<Record<string, string | undefined>>): Partial<ControlSettings> {
   const settings: Partial<Record<Exclude<keyof ControlSettings, "allowedOrigins">, number>> = {};
   for (const [name, setting] of Object.entries(NUMBERS)) {
-    const text = env[name];
+    const text = told[name];
     if (text === undefined || text === "") continue;
     if (!/^[1-9][0-9]{0,8}$/.test(text))
       throw new UnderstudyError("bad_setting", `Cannot use ${name}: it is "${text}", wanted is a positive integer`);

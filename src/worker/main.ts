@@ -1,11 +1,11 @@
-/** Entry of the worker process: environment in, one Worker, signals, exit code. */
+/** Entry of the worker process: flags and environment in, one Worker, signals, exit code. */
 import { version } from "../../package.json";
 import { UnderstudyError } from "../base/errors.ts";
 import { ImageStore } from "../images/store.ts";
 import { GuestImages } from "./guest-images.ts";
 import { createWorkerLog, type WorkerLog } from "./log.ts";
 import { loadMachineModule } from "./machine-module.ts";
-import { readSettings } from "./settings.ts";
+import { maskedSettings, readSettings } from "./settings.ts";
 import { Worker } from "./worker.ts";
 
 let log: WorkerLog = createWorkerLog(process.env.UNDERSTUDY_WORKER_NAME ?? "worker");
@@ -21,8 +21,9 @@ process.on("uncaughtException", (error) => die(error, "worker failed"));
 process.on("unhandledRejection", (reason) => die(reason, "worker failed"));
 
 try {
-  const settings = readSettings(process.env);
+  const settings = readSettings(process.argv.slice(2), process.env);
   log = createWorkerLog(settings.name, settings.logLevel);
+  log.info({ configuration: maskedSettings(settings) }, "effective configuration");
   const store = new ImageStore(settings.imageStore);
   await store.init();
   const worker = new Worker({

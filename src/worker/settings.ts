@@ -1,8 +1,10 @@
-/** What a worker is told by its environment. */
+/** What a worker is told: flags over environment over file over defaults. Secrets are kept out of what is printed. */
 import { readFileSync } from "node:fs";
 import { hostname, totalmem } from "node:os";
 import { join } from "node:path";
+import { parse } from "smol-toml";
 import { UnderstudyError } from "../base/errors.ts";
+import { layeredSettings, type SettingNames } from "../base/layered-settings.ts";
 import type { NetworkAddress } from "../wire/control-messages.ts";
 import type { FlippedBit } from "./engine-commands.ts";
 
@@ -39,8 +41,34 @@ const ENGINE_STALL_MS = 10_000;
 
 const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
-/** @throws {UnderstudyError} `bad_setting` naming the variable */
-export function readSettings(env: NodeJS.ProcessEnv): WorkerSettings {
+const NAMES = {
+  plain: [
+    "UNDERSTUDY_CONTROL_DISCOVERY",
+    "UNDERSTUDY_CONTROL_URL",
+    "UNDERSTUDY_DATA_DIR",
+    "UNDERSTUDY_ENGINE",
+    "UNDERSTUDY_ENGINE_STALL_MS",
+    "UNDERSTUDY_IMAGE_STORE",
+    "UNDERSTUDY_JOIN_TOKEN_FILE",
+    "UNDERSTUDY_LOGGING_ADVERTISE",
+    "UNDERSTUDY_LOGGING_LISTEN",
+    "UNDERSTUDY_LOG_LEVEL",
+    "UNDERSTUDY_RECORD_DIR",
+    "UNDERSTUDY_TEST_FLIP_BITS",
+    "UNDERSTUDY_WORKER_MEMORY_MIB",
+    "UNDERSTUDY_WORKER_NAME",
+    "UNDERSTUDY_ZONE",
+  ],
+  secret: ["UNDERSTUDY_JOIN_TOKEN"],
+} as const satisfies SettingNames;
+
+/**
+ * Flags over environment over a TOML file (`--config`, UNDERSTUDY_CONFIG_FILE) over defaults.
+ *
+ * @throws {UnderstudyError} `bad_setting` naming the flag, key or variable
+ */
+export function readSettings(argv: readonly string[], environment: NodeJS.ProcessEnv): WorkerSettings {
+  const env = layeredSettings(NAMES, argv, environment, (path) => parse(readFileSync(path, "utf8")));
   const name =
     env.UNDERSTUDY_WORKER_NAME ??
     hostname()
@@ -72,6 +100,11 @@ export function readSettings(env: NodeJS.ProcessEnv): WorkerSettings {
   };
 }
 
+/** The same, fit to be printed. */
+export function maskedSettings(settings: WorkerSettings): Record<string, unknown> {
+  return { ...settings, controlUrls: settings.controlUrls.map(({ href }) => href), joinToken: "***" };
+}
+
 function controlUrls(value: string | undefined): readonly [URL, ...URL[]] {
   const [first, ...others] = (value ?? "").split(",").map((text) => {
     const url = URL.canParse(text.trim()) ? new URL(text.trim()) : null;
@@ -91,7 +124,7 @@ function discovery(value: string | undefined): boolean {
   return true;
 }
 
-function joinToken(env: NodeJS.ProcessEnv): string {
+function joinToken(env: Readonly<Record<string, string | undefined>>): string {
   const file = env.UNDERSTUDY_JOIN_TOKEN_FILE;
   if (env.UNDERSTUDY_JOIN_TOKEN) return env.UNDERSTUDY_JOIN_TOKEN;
   if (!file) throw badSetting("UNDERSTUDY_JOIN_TOKEN", undefined, "the control plane's join token, or UNDERSTUDY_JOIN_TOKEN_FILE");

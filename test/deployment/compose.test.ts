@@ -72,7 +72,7 @@ describe("docker-compose.yml", () => {
   it("gives every worker a name and an address of its own, and settings that a worker accepts", () => {
     const workers = services.filter(([, { command }]) => command?.[0] === "dist/worker.mjs");
     for (const [name, { environment = {} }] of workers) {
-      const settings = readSettings({ ...environment, UNDERSTUDY_JOIN_TOKEN: "from-the-file" });
+      const settings = readSettings([], { ...environment, UNDERSTUDY_JOIN_TOKEN: "from-the-file" });
       expect(settings).toMatchObject({ name, loggingAdvertise: name, loggingListen: { host: "0.0.0.0", port: 9000 } });
       expect(settings.controlUrls.map(({ href }) => href)).toEqual(["ws://control-plane:8081/internal/v1/workers"]);
     }

@@ -103,7 +103,7 @@ describe("deploy/kubernetes", () => {
   });
 
   it("gives workers settings that they accept, and every control plane's address", () => {
-    const settings = readSettings(environmentOf(containerOf(workers)));
+    const settings = readSettings([], environmentOf(containerOf(workers)));
     expect(settings).toMatchObject({ discoverControl: true, loggingListen: { host: "0.0.0.0", port: 9000 }, memoryMiB: 3072 });
     const [url] = settings.controlUrls;
     expect(named("Service", url.hostname).spec).toMatchObject({ clusterIP: "None", publishNotReadyAddresses: true });

@@ -3,7 +3,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, describe, expect, test } from "vitest";
 import { UnderstudyError } from "../../src/base/errors.ts";
-import { readSettings } from "../../src/worker/settings.ts";
+import { maskedSettings, readSettings } from "../../src/worker/settings.ts";
 
 const folder = mkdtempSync(join(tmpdir(), "understudy-settings-"));
 afterAll(() => rmSync(folder, { recursive: true }));
@@ -17,7 +17,7 @@ const enough = {
 
 describe("a worker's settings", () => {
   test("what is not set has a default", () => {
-    const settings = readSettings(enough);
+    const settings = readSettings([], enough);
     expect(settings).toMatchObject({
       joinToken: "secret",
       name: "worker-1",
@@ -31,19 +31,28 @@ describe("a worker's settings", () => {
     expect(settings.memoryMiB).toBeGreaterThan(0);
   });
 
+  test("flags go over the environment, that over a file; the join token is printed by none of them", () => {
+    const file = join(folder, "worker.toml");
+    writeFileSync(file, 'zone = "of-the-file"\nengine = "interpreter"\nworker-name = "of-the-file"\nworker-memory-mib = 512\n');
+    const settings = readSettings(["--config", file, "--zone", "of-the-flag"], enough);
+    expect(settings).toMatchObject({ zone: "of-the-flag", engine: "interpreter", name: "worker-1", memoryMiB: 512 });
+    expect(JSON.stringify(maskedSettings(settings))).not.toContain('"secret"');
+    expect(() => readSettings(["--join-token", "shown-to-everybody"], enough)).toThrow(/there is no --join-token/);
+  });
+
   test("the join token may be in a file, and the image store below the data folder", () => {
     const file = join(folder, "token");
     writeFileSync(file, "from-a-file\n");
     const { UNDERSTUDY_JOIN_TOKEN: _token, UNDERSTUDY_IMAGE_STORE: _store, ...rest } = enough;
-    const settings = readSettings({ ...rest, UNDERSTUDY_JOIN_TOKEN_FILE: file, UNDERSTUDY_DATA_DIR: "/srv/u" });
+    const settings = readSettings([], { ...rest, UNDERSTUDY_JOIN_TOKEN_FILE: file, UNDERSTUDY_DATA_DIR: "/srv/u" });
     expect(settings).toMatchObject({ joinToken: "from-a-file", imageStore: "/srv/u/images" });
   });
 
   test("a worker that listens everywhere is dialled by its host name, or as it is told", () => {
-    const settings = readSettings({ ...enough, UNDERSTUDY_LOGGING_LISTEN: "0.0.0.0:7000" });
+    const settings = readSettings([], { ...enough, UNDERSTUDY_LOGGING_LISTEN: "0.0.0.0:7000" });
     expect(settings.loggingListen).toEqual({ host: "0.0.0.0", port: 7000 });
     expect(settings.loggingAdvertise).toBe(settings.host);
-    const told = readSettings({ ...enough, UNDERSTUDY_LOGGING_LISTEN: "[::]:7000", UNDERSTUDY_LOGGING_ADVERTISE: "10.0.0.7" });
+    const told = readSettings([], { ...enough, UNDERSTUDY_LOGGING_LISTEN: "[::]:7000", UNDERSTUDY_LOGGING_ADVERTISE: "10.0.0.7" });
     expect(told).toMatchObject({ loggingListen: { host: "::", port: 7000 }, loggingAdvertise: "10.0.0.7" });
   });
 
@@ -67,7 +76,7 @@ describe("a worker's settings", () => {
     test(`is refused with a sentence that says what to do: ${says.source}`, () => {
       let error: unknown = null;
       try {
-        readSettings(env);
+        readSettings([], env);
       } catch (thrown) {
         error = thrown;
       }
