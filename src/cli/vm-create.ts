@@ -19,6 +19,7 @@ interface Options {
   readonly restart?: "never" | "on_failure" | "always";
   readonly label: Readonly<Record<string, string>>;
   readonly wait?: WaitTarget;
+  readonly dryRun?: boolean;
   readonly timeout: number;
 }
 
@@ -41,27 +42,35 @@ export function addVmCreate(vm: Command, shell: Shell): void {
     )
     .option("--max-lag <ms>", "how far a backup may trail before it is dropped, 250 to 60000", parseInteger(250, 60_000))
     .option("--label <key=value>", "label, may be repeated", parseLabel, {})
+    .option("--dry-run", "check, and show where its replicas would be placed now; make nothing")
     .addOption(new Option("--wait <target>", "wait until the VM is there").choices(["running", "protected", "fully_protected"]))
     .option("--timeout <seconds>", "how long to wait", parseInteger(1, 86_400), 120)
     .addOption(outputOption())
     .action(async (argument: string | undefined, options: Options, command: Command) => {
       const name = argument ?? options.name;
-      const created = await (await connect(command, shell)).vms.create(
-        {
-          ...(name === undefined ? {} : { name }),
-          ...(Object.keys(options.label).length === 0 ? {} : { labels: options.label }),
-          image: options.image,
-          ...(options.memory === undefined ? {} : { machine: { memoryMiB: options.memory } }),
-          ...(options.cmdline === undefined ? {} : { cmdline: options.cmdline }),
-          ...(options.restart === undefined ? {} : { restartPolicy: options.restart }),
-          protection: {
-            ...(options.protection === undefined ? {} : { mode: options.protection }),
-            ...(options.backups === undefined ? {} : { backups: options.backups }),
-            ...(options.maxLag === undefined ? {} : { maxLagMs: options.maxLag }),
-          },
+      const wanted = {
+        ...(name === undefined ? {} : { name }),
+        ...(Object.keys(options.label).length === 0 ? {} : { labels: options.label }),
+        image: options.image,
+        ...(options.memory === undefined ? {} : { machine: { memoryMiB: options.memory } }),
+        ...(options.cmdline === undefined ? {} : { cmdline: options.cmdline }),
+        ...(options.restart === undefined ? {} : { restartPolicy: options.restart }),
+        protection: {
+          ...(options.protection === undefined ? {} : { mode: options.protection }),
+          ...(options.backups === undefined ? {} : { backups: options.backups }),
+          ...(options.maxLag === undefined ? {} : { maxLagMs: options.maxLag }),
         },
-        { signal: shell.signal },
-      );
+      };
+      const { vms } = await connect(command, shell);
+      if (options.dryRun === true) {
+        const preview = await vms.preview(wanted, { signal: shell.signal });
+        const { stateMessage, protection } = preview.status;
+        const lack = stateMessage ?? (protection.reason === null ? null : `A backup has no place: ${protection.reason}`);
+        note(shell, `Would create ${name ?? "a VM"}; nothing was made${lack === null ? "" : `. ${lack}`}`);
+        printOne(shell, formatOf(command), preview, VM_LISTING);
+        return;
+      }
+      const created = await vms.create(wanted, { signal: shell.signal });
       const { id } = created;
       if (options.wait === undefined) {
         note(

@@ -1,7 +1,7 @@
-/** Knows every call from its first byte to its answer, for the audit log; what it says of a call goes into its transactions and events. */
+/** Knows every call from its first byte to its answer, for the audit log and the metrics; what it says of a call goes into its transactions and events. */
 import { randomBytes } from "node:crypto";
 import type { FastifyInstance, FastifyRequest } from "fastify";
-import type { AuditTrail } from "./audit-trail.ts";
+import type { ControlPlane } from "./control-plane.ts";
 import type { ApiCall } from "./domain/api-call.ts";
 import { makeId } from "./domain/ids.ts";
 import { continueTrace, traceIdOf } from "./domain/trace-context.ts";
@@ -14,11 +14,13 @@ declare module "fastify" {
   }
 }
 
+type CallRecords = Pick<ControlPlane, "audit" | "activity">;
+
 /** Of a path that is longer nothing is found. */
 const RESOURCE_MAX = 500;
 
 /** Comes before authentication: a call that is refused there is written down too. */
-export function installApiCalls(app: FastifyInstance, audit: AuditTrail): void {
+export function installApiCalls(app: FastifyInstance, control: CallRecords): void {
   app.decorateRequest("apiCall");
   app.decorateRequest("audited", false);
   app.addHook("onRequest", async (request, reply) => {
@@ -38,17 +40,21 @@ export function installApiCalls(app: FastifyInstance, audit: AuditTrail): void {
       token: null,
     };
     // Comes after the end of the answer, and where the caller went away before it.
-    reply.raw.once("close", () => completeCall(audit, request, reply.raw.writableFinished ? reply.statusCode : null));
+    reply.raw.once("close", () => {
+      const status = reply.raw.writableFinished ? reply.statusCode : null;
+      completeCall(control, request, status, reply.getHeader("idempotency-replayed") === "true");
+    });
   });
 }
 
 /** For a call whose answer is a stream: it counts as answered when that begins. */
-export function completeCall(audit: AuditTrail, request: FastifyRequest, status: number | null): void {
+export function completeCall({ audit, activity }: CallRecords, request: FastifyRequest, status: number | null, replayed = false): void {
   if (request.audited) return;
   request.audited = true;
   const durationMs = performance.now() - request.apiCall.startedMs;
-  const { method, operation, resource, token } = request.apiCall;
+  const { method, route, operation, resource, token } = request.apiCall;
   const { problemCode: code } = request;
+  activity.answered({ method, route, status, durationMs, replayed });
   audit.complete(request.apiCall, { status, code, durationMs });
   const level = method === "GET" || method === "HEAD" ? "debug" : "info";
   request.log[level]({ operation, resource, tokenId: token?.id, status, code, durationMs }, "call answered");

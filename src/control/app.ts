@@ -85,7 +85,7 @@ export async function buildApp(control: ControlPlane): Promise<PublicApp> {
   await app.register(healthRoutes(control));
   await app.register(documentRoute(document));
   await app.register(async (v1) => {
-    installApiCalls(v1, control.audit);
+    installApiCalls(v1, control);
     installAuthentication(v1, control.authenticator);
     installRateLimits(v1, control.config);
     await v1.register(versionRoute());

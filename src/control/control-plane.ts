@@ -7,6 +7,7 @@ import type { Database } from "./db/database.ts";
 import type { EventFeed } from "./db/event-feed.ts";
 import type { Presence } from "./db/presence.ts";
 import type { ImageCatalogue } from "./image-catalogue.ts";
+import type { Activity } from "./metrics/activity.ts";
 import type { LiveView } from "./presenters/live-view.ts";
 import type { Reconciler } from "./reconcile/reconciler.ts";
 import type { ControlSettings } from "./settings.ts";
@@ -20,6 +21,7 @@ export interface ControlPlane {
   readonly images: ImageCatalogue;
   readonly authenticator: Authenticator;
   readonly audit: AuditTrail;
+  readonly activity: Activity;
   readonly workers: WorkerRegistry;
   /** Runs on the leader alone. */
   readonly reconciler: Reconciler;

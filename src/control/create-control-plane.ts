@@ -11,6 +11,7 @@ import { ForeignEvents } from "./db/foreign-events.ts";
 import { Presence } from "./db/presence.ts";
 import { beginAuditEntry } from "./db/queries/audit-log.ts";
 import { ImageCatalogue } from "./image-catalogue.ts";
+import { Activity } from "./metrics/activity.ts";
 import { Reconciler } from "./reconcile/reconciler.ts";
 import { type ControlSettings, DEFAULT_SETTINGS } from "./settings.ts";
 import { WorkerRegistry } from "./workers/worker-registry.ts";
@@ -42,16 +43,19 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
     onIdleError: (error) => log.debug({ err: error }, "an idle database connection broke"),
     beginAuditEntry: (db, call) => beginAuditEntry(db, call, presence.instance),
   });
+  const activity = new Activity();
+  database.onCommitted((events) => activity.committed(events));
   const feed = new EventFeed(database);
   const workers = new WorkerRegistry(config);
   const presence = new Presence(database);
   const audit = new AuditTrail({ database, presence, settings: config, log });
-  const consoles = new ConsoleHub({ database, presence, workers, audit, settings: config, log });
+  const consoles = new ConsoleHub({ database, presence, workers, audit, activity, settings: config, log });
   const reconciler = new Reconciler({
     database,
     workers,
     settings: config,
     log,
+    activity,
     leads: () => presence.isLeader,
     drainConsole: (vmId) => consoles.drained(vmId),
   });
@@ -66,6 +70,7 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
   });
   presence.on("deposed", () => {
     log.warn({ instance: presence.instance }, "this control plane does not reconcile any more, until it is elected again");
+    activity.deposed();
     void reconciler.stop();
   });
   const stopping = new AbortController();
@@ -77,6 +82,7 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
     images: new ImageCatalogue(database, options.imageStore),
     authenticator: new Authenticator(database),
     audit,
+    activity,
     workers,
     consoles,
     reconciler,

@@ -1,6 +1,6 @@
 /** The typed openapi-fetch client over our transport, and what turns its answers into values or typed errors. */
 import createClient from "openapi-fetch";
-import { errorFromAnswer } from "./errors.ts";
+import { errorFromAnswer, ProtocolError } from "./errors.ts";
 import type { components, paths } from "./generated.ts";
 import type { Transport } from "./transport.ts";
 
@@ -15,6 +15,13 @@ interface Answer<T> {
   readonly data?: T;
   readonly error?: unknown;
   readonly response: Response;
+}
+
+/** Of a call that sets an operation going; the other answer is that of a dry run, which was not asked for. */
+export function unwrapOperation(answer: Answer<Schemas["Operation"] | Schemas["Vm"]>): Schemas["Operation"] {
+  const value = unwrap(answer);
+  if ("kind" in value) return value;
+  throw new ProtocolError("Cannot follow the operation: the answer is that of a dry run");
 }
 
 /** @throws {ClientError} the class of the problem's code */

@@ -253,7 +253,7 @@ export interface paths {
         put?: never;
         /**
          * Create a VM
-         * @description The VM is there at once, in `provisioning`; `/wait` says when it runs and when it is protected.
+         * @description The VM is there at once, in `provisioning`; `/wait` says when it runs and when it is protected. With `dryRun` the answer has the replicas where they would be placed now, with ids that are good for nothing; where one has no place, `status.stateReason` (of the primary) or `status.protection.reason` (of a backup) says why: `no_capacity` or `engine_mismatch`.
          */
         post: operations["createVm"];
         delete?: never;
@@ -1158,7 +1158,7 @@ export interface components {
             nextAfter: string;
         };
         /** @enum {string} */
-        EventType: "vm.created" | "vm.deleted" | "vm.state.changed" | "vm.spec.changed" | "vm.protection.changed" | "vm.failover.started" | "vm.failover.completed" | "vm.failover.refused" | "vm.repair.started" | "vm.repair.progressed" | "vm.repair.completed" | "vm.repair.failed" | "vm.divergence.detected" | "vm.console.writer.changed" | "vm.console.attached" | "vm.console.detached" | "worker.joined" | "worker.state.changed" | "worker.drain.started" | "worker.drain.completed" | "worker.drain.cancelled" | "worker.fenced" | "worker.deleted" | "image.created" | "operation.updated" | "token.created" | "token.revoked" | "bookmark";
+        EventType: "vm.created" | "vm.deleted" | "vm.state.changed" | "vm.spec.changed" | "vm.protection.changed" | "vm.failover.started" | "vm.failover.completed" | "vm.failover.failed" | "vm.failover.refused" | "vm.repair.started" | "vm.repair.progressed" | "vm.repair.completed" | "vm.repair.failed" | "vm.divergence.detected" | "vm.console.writer.changed" | "vm.console.attached" | "vm.console.detached" | "worker.joined" | "worker.state.changed" | "worker.drain.started" | "worker.drain.completed" | "worker.drain.cancelled" | "worker.fenced" | "worker.deleted" | "image.created" | "operation.updated" | "token.created" | "token.revoked" | "bookmark";
         Failover: {
             /** @enum {string} */
             cause: "worker_lost" | "connection_lost" | "user_action" | "draining";
@@ -1678,9 +1678,9 @@ export interface operations {
                 };
                 content: {
                     /**
-                     * @example # HELP understudy_divergences_total Backups that were found to differ from their primary.
-                     *     # TYPE understudy_divergences_total counter
-                     *     understudy_divergences_total 0
+                     * @example # HELP understudy_divergence_total Backups that were ejected because their state differed, as far as this control plane has recorded them
+                     *     # TYPE understudy_divergence_total counter
+                     *     understudy_divergence_total 0
                      */
                     "text/plain": string;
                 };
@@ -3237,7 +3237,10 @@ export interface operations {
     };
     createVm: {
         parameters: {
-            query?: never;
+            query?: {
+                /** @description Check, and answer 200 with the VM as it would be then; nothing is written, no key is used up */
+                dryRun?: boolean;
+            };
             header?: {
                 /** @description A repeat with the same key and body gets the first answer; kept for 24 hours */
                 "idempotency-key"?: string;
@@ -3251,6 +3254,21 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description Generation of its spec */
+                    ETag?: string;
+                    /** @description Path of the VM */
+                    Location?: string;
+                    /** @description The operation that brings it up */
+                    "Operation-Id"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Vm"];
+                };
+            };
             /** @description Done */
             201: {
                 headers: {
@@ -3536,6 +3554,8 @@ export interface operations {
     deleteVm: {
         parameters: {
             query?: {
+                /** @description Check, and answer 200 with the VM as it would be then; nothing is written, no key is used up */
+                dryRun?: boolean;
                 /** @description Seconds to wait for the operation's end */
                 wait?: number;
             };
@@ -3551,13 +3571,54 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
-            /** @description Done */
+            /** @description The operation of the first call; with `dryRun` the VM as it would be */
             200: {
                 headers: {
                     [name: string]: unknown;
                 };
                 content: {
-                    "application/json": components["schemas"]["Operation"];
+                    /**
+                     * @example {
+                     *       "id": "op_01KJM6Z1Y2X3W4V5T6S7R8Q9P0",
+                     *       "kind": "vm.failover",
+                     *       "state": "succeeded",
+                     *       "vmId": "vm_01KJM5Q2W0E8Y6T4R2Q0N8M6K4",
+                     *       "workerId": null,
+                     *       "result": {
+                     *         "id": "fo_01KJM6Z1Z9Y8X7W6V5T4S3R2Q1",
+                     *         "vmId": "vm_01KJM5Q2W0E8Y6T4R2Q0N8M6K4",
+                     *         "mode": "test",
+                     *         "cause": "user_action",
+                     *         "state": "completed",
+                     *         "from": "rep_01KJM5Q4M0P8Q6R4S2T0V8W6X4",
+                     *         "to": "rep_01KJM5Q2ZC9A7B5C3D1E0F8G6H",
+                     *         "term": 3,
+                     *         "gapMs": {
+                     *           "detect": 0,
+                     *           "arbitrate": 3.1,
+                     *           "promote": 1.4,
+                     *           "total": 4.5,
+                     *           "firstOutput": 0.8,
+                     *           "client": 22.4
+                     *         },
+                     *         "stateHash": {
+                     *           "match": true,
+                     *           "instant": "9118000000",
+                     *           "value": "5c0ffee5c0ffee00"
+                     *         },
+                     *         "instant": "8120334021",
+                     *         "consoleEnd": "20481",
+                     *         "operationId": "op_01KJM6Z1Y2X3W4V5T6S7R8Q9P0",
+                     *         "startedAt": "2026-03-01T09:10:00.000Z",
+                     *         "completedAt": "2026-03-01T09:10:00.031Z"
+                     *       },
+                     *       "error": null,
+                     *       "createdAt": "2026-03-01T09:10:00.000Z",
+                     *       "updatedAt": "2026-03-01T09:10:00.031Z",
+                     *       "completedAt": "2026-03-01T09:10:00.031Z"
+                     *     }
+                     */
+                    "application/json": components["schemas"]["Operation"] | components["schemas"]["Vm"];
                 };
             };
             /** @description Done */
@@ -3706,7 +3767,7 @@ export interface operations {
     updateVm: {
         parameters: {
             query?: {
-                /** @description Check and answer as if it were done; change nothing */
+                /** @description Check, and answer 200 with the VM as it would be then; nothing is written, no key is used up */
                 dryRun?: boolean;
             };
             header?: {
@@ -5028,6 +5089,8 @@ export interface operations {
     failOverVm: {
         parameters: {
             query?: {
+                /** @description Check, and answer 200 with the VM as it would be then; nothing is written, no key is used up */
+                dryRun?: boolean;
                 /** @description Seconds to wait for the operation's end */
                 wait?: number;
             };
@@ -5049,6 +5112,17 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description Path of the operation */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Vm"];
+                };
+            };
             /** @description Done */
             202: {
                 headers: {
@@ -5464,6 +5538,8 @@ export interface operations {
     killVm: {
         parameters: {
             query?: {
+                /** @description Check, and answer 200 with the VM as it would be then; nothing is written, no key is used up */
+                dryRun?: boolean;
                 /** @description Seconds to wait for the operation's end */
                 wait?: number;
             };
@@ -5481,6 +5557,17 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description Path of the operation */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Vm"];
+                };
+            };
             /** @description Done */
             202: {
                 headers: {
@@ -5653,6 +5740,8 @@ export interface operations {
     pauseVm: {
         parameters: {
             query?: {
+                /** @description Check, and answer 200 with the VM as it would be then; nothing is written, no key is used up */
+                dryRun?: boolean;
                 /** @description Seconds to wait for the operation's end */
                 wait?: number;
             };
@@ -5670,6 +5759,17 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description Path of the operation */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Vm"];
+                };
+            };
             /** @description Done */
             202: {
                 headers: {
@@ -5842,6 +5942,8 @@ export interface operations {
     resumeProtection: {
         parameters: {
             query?: {
+                /** @description Check, and answer 200 with the VM as it would be then; nothing is written, no key is used up */
+                dryRun?: boolean;
                 /** @description Seconds to wait for the operation's end */
                 wait?: number;
             };
@@ -5859,6 +5961,17 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description Path of the operation */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Vm"];
+                };
+            };
             /** @description Done */
             202: {
                 headers: {
@@ -6031,6 +6144,8 @@ export interface operations {
     suspendProtection: {
         parameters: {
             query?: {
+                /** @description Check, and answer 200 with the VM as it would be then; nothing is written, no key is used up */
+                dryRun?: boolean;
                 /** @description Seconds to wait for the operation's end */
                 wait?: number;
             };
@@ -6048,6 +6163,17 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description Path of the operation */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Vm"];
+                };
+            };
             /** @description Done */
             202: {
                 headers: {
@@ -6351,6 +6477,8 @@ export interface operations {
     killReplica: {
         parameters: {
             query?: {
+                /** @description Check, and answer 200 with the VM as it would be then; nothing is written, no key is used up */
+                dryRun?: boolean;
                 /** @description Seconds to wait for the operation's end */
                 wait?: number;
             };
@@ -6370,6 +6498,17 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description Path of the operation */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Vm"];
+                };
+            };
             /** @description Done */
             202: {
                 headers: {
@@ -6542,6 +6681,8 @@ export interface operations {
     migrateReplica: {
         parameters: {
             query?: {
+                /** @description Check, and answer 200 with the VM as it would be then; nothing is written, no key is used up */
+                dryRun?: boolean;
                 /** @description Seconds to wait for the operation's end */
                 wait?: number;
             };
@@ -6565,6 +6706,17 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description Path of the operation */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Vm"];
+                };
+            };
             /** @description Done */
             202: {
                 headers: {
@@ -6737,6 +6889,8 @@ export interface operations {
     restartReplica: {
         parameters: {
             query?: {
+                /** @description Check, and answer 200 with the VM as it would be then; nothing is written, no key is used up */
+                dryRun?: boolean;
                 /** @description Seconds to wait for the operation's end */
                 wait?: number;
             };
@@ -6756,6 +6910,17 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description Path of the operation */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Vm"];
+                };
+            };
             /** @description Done */
             202: {
                 headers: {
@@ -6928,6 +7093,8 @@ export interface operations {
     resetVm: {
         parameters: {
             query?: {
+                /** @description Check, and answer 200 with the VM as it would be then; nothing is written, no key is used up */
+                dryRun?: boolean;
                 /** @description Seconds to wait for the operation's end */
                 wait?: number;
             };
@@ -6945,6 +7112,17 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description Path of the operation */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Vm"];
+                };
+            };
             /** @description Done */
             202: {
                 headers: {
@@ -7117,6 +7295,8 @@ export interface operations {
     resumeVm: {
         parameters: {
             query?: {
+                /** @description Check, and answer 200 with the VM as it would be then; nothing is written, no key is used up */
+                dryRun?: boolean;
                 /** @description Seconds to wait for the operation's end */
                 wait?: number;
             };
@@ -7134,6 +7314,17 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description Path of the operation */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Vm"];
+                };
+            };
             /** @description Done */
             202: {
                 headers: {
@@ -7306,6 +7497,8 @@ export interface operations {
     startVm: {
         parameters: {
             query?: {
+                /** @description Check, and answer 200 with the VM as it would be then; nothing is written, no key is used up */
+                dryRun?: boolean;
                 /** @description Seconds to wait for the operation's end */
                 wait?: number;
             };
@@ -7323,6 +7516,17 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description Path of the operation */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Vm"];
+                };
+            };
             /** @description Done */
             202: {
                 headers: {
@@ -7495,6 +7699,8 @@ export interface operations {
     stopVm: {
         parameters: {
             query?: {
+                /** @description Check, and answer 200 with the VM as it would be then; nothing is written, no key is used up */
+                dryRun?: boolean;
                 /** @description Seconds to wait for the operation's end */
                 wait?: number;
             };
@@ -7516,6 +7722,17 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description Path of the operation */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Vm"];
+                };
+            };
             /** @description Done */
             202: {
                 headers: {

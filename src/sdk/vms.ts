@@ -1,6 +1,6 @@
 /** The VMs of a service: create, get, list, delete; and one VM, a snapshot that is brought up to date with `refresh()`. */
 import type { RawClient, Schemas } from "./client.ts";
-import { unwrap } from "./client.ts";
+import { unwrap, unwrapOperation } from "./client.ts";
 import type { ConsoleDependencies } from "./console-stream.ts";
 import { WaitTimeoutError } from "./errors.ts";
 import { Operation, type OperationResource } from "./operation.ts";
@@ -88,11 +88,14 @@ export class Vms {
 
   /** The VM is there when this resolves, not yet running: `waitFor` says when it is. */
   async create(options: CreateVmOptions, call: CallOptions = {}): Promise<Vm> {
-    const { name, labels, ...spec } = options;
-    const body = { ...(name === undefined ? {} : { name }), ...(labels === undefined ? {} : { labels }), spec };
-    return this.toVm(
-      unwrap(await this.dependencies.raw.POST("/v1/vms", { body, params: { header: idempotencyHeader(call) }, ...signalOf(call) })),
-    );
+    const params = { header: idempotencyHeader(call) };
+    return this.toVm(unwrap(await this.dependencies.raw.POST("/v1/vms", { body: createBody(options), params, ...signalOf(call) })));
+  }
+
+  /** Checks what `create` would be asked for, and makes nothing: the VM as it would be, with its replicas where they would be placed now. */
+  async preview(options: CreateVmOptions, call: { readonly signal?: AbortSignal } = {}): Promise<VmResource> {
+    const params = { query: { dryRun: true } };
+    return unwrap(await this.dependencies.raw.POST("/v1/vms", { body: createBody(options), params, ...signalOf(call) }));
   }
 
   /** @param vm id or name */
@@ -111,7 +114,7 @@ export class Vms {
 
   /** Ends the VM at once, for good, also where its workers are gone. */
   async delete(vm: string, call: { readonly signal?: AbortSignal } = {}): Promise<Operation<void>> {
-    const operation = unwrap(await this.dependencies.raw.DELETE("/v1/vms/{vm}", { params: { path: { vm } }, ...signalOf(call) }));
+    const operation = unwrapOperation(await this.dependencies.raw.DELETE("/v1/vms/{vm}", { params: { path: { vm } }, ...signalOf(call) }));
     return new Operation(this.dependencies.raw, operation, () => undefined);
   }
 
@@ -220,7 +223,7 @@ export class Vm {
       ...(expectedTerm === undefined ? {} : { expectedTerm }),
       ...(targetReplica === undefined ? {} : { targetReplica }),
     };
-    const operation = unwrap(
+    const operation = unwrapOperation(
       await this.dependencies.raw.POST("/v1/vms/{vm}/failover", {
         params: { path: { vm: this.id }, header: idempotencyHeader(options) },
         body,
@@ -314,7 +317,9 @@ export class Vm {
   }
 
   async delete(call: { readonly signal?: AbortSignal } = {}): Promise<Operation<void>> {
-    const operation = unwrap(await this.dependencies.raw.DELETE("/v1/vms/{vm}", { params: { path: { vm: this.id } }, ...signalOf(call) }));
+    const operation = unwrapOperation(
+      await this.dependencies.raw.DELETE("/v1/vms/{vm}", { params: { path: { vm: this.id } }, ...signalOf(call) }),
+    );
     return new Operation(this.dependencies.raw, operation, () => undefined);
   }
 
@@ -326,8 +331,8 @@ export class Vm {
     return { params: { path: { vm: this.id, replica }, header: idempotencyHeader(call) }, ...signalOf(call) };
   }
 
-  private operation(answer: Parameters<typeof unwrap<Schemas["Operation"]>>[0]): Operation<void> {
-    return new Operation(this.dependencies.raw, unwrap(answer), () => undefined);
+  private operation(answer: Parameters<typeof unwrapOperation>[0]): Operation<void> {
+    return new Operation(this.dependencies.raw, unwrapOperation(answer), () => undefined);
   }
 }
 
@@ -338,6 +343,10 @@ function readFailover(operation: OperationResource): Failover {
 
 function idempotencyHeader(call: CallOptions): { readonly "idempotency-key"?: string } {
   return call.idempotencyKey === undefined ? {} : { "idempotency-key": call.idempotencyKey };
+}
+
+function createBody({ name, labels, ...spec }: CreateVmOptions) {
+  return { ...(name === undefined ? {} : { name }), ...(labels === undefined ? {} : { labels }), spec };
 }
 
 function signalOf(call: { readonly signal?: AbortSignal }): { readonly signal?: AbortSignal } {

@@ -90,6 +90,23 @@ describe("audit ls", () => {
 });
 
 describe("vm create", () => {
+  it("with --dry-run makes nothing, and says what would lack", async () => {
+    const { status } = vm as { readonly status: object };
+    const protection = { state: "inactive", reason: "no_capacity", syncedBackups: 0, wantedBackups: 1, lagMs: 0 };
+    const preview = { ...vm, status: { ...status, protection } };
+    const { code, stdout, stderr, api } = await against(
+      { "POST /v1/vms?dryRun=true": preview },
+      "vm",
+      "create",
+      "demo",
+      "--dry-run",
+      "-o",
+      "name",
+    );
+    expect([code, stdout, api.asked[0]?.route]).toEqual([0, "demo\n", "POST /v1/vms?dryRun=true"]);
+    expect(stderr).toContain("nothing was made. A backup has no place: no_capacity");
+  });
+
   it("sends what the options say, and says what to do next on stderr", async () => {
     const { code, stdout, stderr, api } = await against(
       { "POST /v1/vms": vm },

@@ -43,7 +43,7 @@ async function attached(): Promise<{ client: ConsoleClient; near: WebSocket; far
     slowConsumerMs: 600_000,
     heartbeatMs: 600_000,
   };
-  const client = new ConsoleClient(near, options, { onInput: () => {}, onMessage: () => {}, onClosed: () => {} });
+  const client = new ConsoleClient(near, options, { onGap: () => {}, onInput: () => {}, onMessage: () => {}, onClosed: () => {} });
   return { client, near, far };
 }
 

@@ -3,6 +3,8 @@ import { once } from "node:events";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { DelayHistogram } from "../../src/base/delay-histogram.ts";
 import { exposition } from "../../src/control/metrics/exposition.ts";
+import type { Event } from "../../src/control/schemas/event.ts";
+import type { Vm } from "../../src/control/schemas/vm.ts";
 import type { TranslationReport } from "../../src/wire/control-messages.ts";
 import { ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
 import { TestPostgres } from "./support/database.ts";
@@ -102,6 +104,103 @@ describe("GET /metrics", () => {
     }
     expect(lines.some((line) => line.startsWith(`understudy_backup_lag_seconds{${ofPrimary}`))).toBe(false);
   });
+
+  test("has VMs by state, failovers with their gaps, repairs, time without a backup, and calls by route and status", async () => {
+    const before = await scrape();
+    const { vm, primary, backup, backupId } = await control.protectedVm("lost");
+    await control.join("three");
+    await control.kill(primary);
+    await backup.promote(backupId);
+    await control.vmThat(vm.id, ({ status }) => status.protection.state === "protected" && status.term > vm.status.term + 1);
+    const { body: events } = await control.get<{ items: Event[] }>(
+      "/v1/events?types=vm.failover.completed,vm.repair.completed&pageSize=1000",
+    );
+    const failovers = events.items.filter(({ type }) => type === "vm.failover.completed");
+    const repairs = events.items.filter(({ type }) => type === "vm.repair.completed");
+    await control.get("/v1/vms/nobody");
+    const body = { name: "again", spec: { image: "debian", protection: { backups: 0 } } };
+    for (let i = 0; i < 3; i++) await control.call("POST", "/v1/vms", body, { "idempotency-key": "again" });
+    await control.waitFor("again", "running");
+    const after = await scrape();
+    const grown = (name: string, labels = "") => sampleOf(after, name, labels) - sampleOf(before, name, labels);
+    const { body: list } = await control.get<{ items: Vm[] }>("/v1/vms?protection=protected");
+    expect(sampleOf(after, "vms", '{state="running",protection="protected"}')).toBe(list.items.length);
+    expect(sampleOf(after, "vms", '{state="running",protection="off"}')).toBe(1);
+    expect(failovers.length).toBeGreaterThan(0);
+    expect(grown("failovers_total", '{cause="worker_lost",mode="none",result="completed"}')).toBe(failovers.length);
+    for (const phase of ["detect", "arbitrate", "promote", "total"]) {
+      expect(grown("failover_gap_seconds_count", `{phase="${phase}"}`), phase).toBe(failovers.length);
+    }
+    expect(sampleOf(after, "repair_duration_seconds_count")).toBe(repairs.length);
+    expect(sampleOf(after, "repair_duration_seconds_sum")).toBeCloseTo(repairs.length * 0.09);
+    expect(after.some((line) => /^understudy_time_unprotected_seconds_total\{reason="\w+"\} [0-9.e-]+$/.test(line))).toBe(true);
+    expect(grown("http_request_duration_seconds_count", '{method="GET",route="/v1/vms/{vm}",code="404"}')).toBe(1);
+    expect(grown("http_request_duration_seconds_count", '{method="POST",route="/v1/vms",code="201"}')).toBe(4);
+    expect(grown("idempotent_replays_total")).toBe(2);
+    expect(grown("divergence_total")).toBe(0);
+  });
+
+  test("has who is at consoles, what they have not consumed, what was trimmed, and how long input and events take", async () => {
+    const { vm, primary } = await control.protectedVm("watched");
+    const before = await scrape();
+    const stream = await fetch(`${control.url}/v1/vms/${vm.id}/events`, {
+      headers: { authorization: `Bearer ${TOKEN}`, accept: "text/event-stream" },
+    });
+    const reader = (stream.body as ReadableStream<Uint8Array>).getReader();
+    await reader.read();
+    await control.call("PATCH", `/v1/vms/${vm.id}`, { labels: { a: "b" } });
+    const writer = await control.attach("watched", { mode: "write", from: "start" });
+    const idle = await control.attach("watched", { from: "start" }, false);
+    writer.type("hello\n");
+    await writer.message("ack");
+    primary.write(vm.id, "x".repeat(1000));
+    await idle.until(() => idle.text.length === 1000);
+    const during = await scrape();
+    expect([sampleOf(during, "console_clients", '{mode="read"}'), sampleOf(during, "console_clients", '{mode="write"}')]).toEqual([1, 1]);
+    expect(sampleOf(during, "console_unacked_bytes")).toBeGreaterThanOrEqual(1000);
+    expect(sampleOf(during, "input_ack_seconds_count") - sampleOf(before, "input_ack_seconds_count")).toBe(1);
+    expect(sampleOf(during, "events_lag_seconds_count") - sampleOf(before, "events_lag_seconds_count")).toBeGreaterThan(0);
+    expect(sampleOf(during, "console_gap_total")).toBe(0);
+    await reader.cancel();
+  });
+
+  test("has every family of the contract", async () => {
+    const families = (await scrape()).flatMap((line) => /^# TYPE understudy_(\w+) /.exec(line)?.[1] ?? []);
+    expect(families).toEqual(
+      expect.arrayContaining([
+        "vms",
+        "backup_lag_seconds",
+        "backup_lag_instructions",
+        "replication_log_bytes_total",
+        "output_commit_delay_seconds",
+        "failovers_total",
+        "failover_gap_seconds",
+        "time_unprotected_seconds_total",
+        "repair_duration_seconds",
+        "divergence_total",
+        "console_clients",
+        "console_unacked_bytes",
+        "console_gap_total",
+        "input_ack_seconds",
+        "events_lag_seconds",
+        "http_request_duration_seconds",
+        "idempotent_replays_total",
+      ]),
+    );
+    expect(new Set(families).size).toBe(families.length);
+  });
+
+  async function scrape(): Promise<string[]> {
+    const answer = await fetch(`${control.url}/metrics`, { headers: { authorization: `Bearer ${TOKEN}` } });
+    expect(answer.status).toBe(200);
+    return (await answer.text()).split("\n");
+  }
+
+  /** 0 for a sample that is not there: nothing has been counted yet. */
+  function sampleOf(lines: readonly string[], name: string, labels = ""): number {
+    const start = `understudy_${name}${labels} `;
+    return Number(lines.find((line) => line.startsWith(start))?.slice(start.length) ?? 0);
+  }
 
   test("wants a token, since it names VMs", async () => {
     expect((await fetch(`${control.url}/metrics`)).status).toBe(401);

@@ -1,6 +1,7 @@
 /** Operations: listed page by page, waited for, taken back, and kept for 30 days. */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import { trimHistory } from "../../src/control/db/queries/trim-history.ts";
+import type { Event } from "../../src/control/schemas/event.ts";
 import type { Operation } from "../../src/control/schemas/operation.ts";
 import type { Problem } from "../../src/control/schemas/problem.ts";
 import type { Vm } from "../../src/control/schemas/vm.ts";
@@ -131,6 +132,8 @@ describe("cancel", () => {
     const { body } = await control.get<Vm>("/v1/vms/a");
     expect(body.status).toMatchObject({ term: vm.status.term, operationId: null });
     expect(body.status.replicas.find(({ role }) => role === "primary")?.id).toBe(primaryId);
+    const { body: events } = await control.get<{ items: Event[] }>("/v1/events?types=vm.failover.failed");
+    expect(events.items).toMatchObject([{ cause: "user_action", operationId: failover.id, data: { mode: "test", from: primaryId } }]);
     backup.resume();
   });
 

@@ -69,6 +69,7 @@ export function attach(hub: ConsoleHub, prepared: PreparedAttachment, socket: We
     },
     {
       onInput: (sender, offset, bytes) => console.input(sender, offset, bytes),
+      onGap: () => hub.activity.consoleGap(),
       onMessage: (sender, message) => console.clientSaid(sender, message),
       onClosed: (gone, why) => {
         console.remove(gone);

@@ -43,6 +43,8 @@ export interface ConsoleClientOptions {
 export interface ConsoleClientEvents {
   /** Bytes of the guest's input; `offset` null: at the end of what was typed before. */
   onInput(client: ConsoleClient, offset: bigint | null, bytes: Uint8Array): void;
+  /** Output that it came for is no longer held. */
+  onGap(): void;
   onMessage(client: ConsoleClient, message: ConsoleClientMessage): void;
   onClosed(client: ConsoleClient, why: { readonly code: number; readonly reason: string }): void;
 }
@@ -89,6 +91,11 @@ export class ConsoleClient {
     return this.cursor;
   }
 
+  /** Sent, and not consumed by the client yet, as far as it says so. */
+  get unackedBytes(): number {
+    return Number(this.cursor - this.acked);
+  }
+
   get subprotocol(): ConsoleFraming["subprotocol"] {
     return this.options.framing.subprotocol;
   }
@@ -133,6 +140,7 @@ export class ConsoleClient {
     if (this.source === null || this.socket.readyState !== this.socket.OPEN) return;
     const { window, term } = this.source;
     if (this.cursor < window.oldest) {
+      this.events.onGap();
       this.tell({ type: "gap", requested: this.cursor.toString(), resumedAt: window.oldest.toString(), reason: "trimmed" });
       // A connection that has no words for a gap ends here.
       if (this.socket.readyState !== this.socket.OPEN) return;

@@ -15,6 +15,7 @@ import type { ConsoleSessionRow, VmRow } from "../db/schema.ts";
 import type { EventDraft } from "../domain/events.ts";
 import { hasGuest, type VmState } from "../domain/vm-state.ts";
 import { ApiError } from "../errors/api-error.ts";
+import type { Activity } from "../metrics/activity.ts";
 import type { ControlSettings } from "../settings.ts";
 import type { WorkerLink } from "../workers/worker-link.ts";
 import type { WorkerRegistry } from "../workers/worker-registry.ts";
@@ -38,6 +39,7 @@ export interface ConsoleHubOptions {
   readonly presence: Pick<Presence, "instance" | "present">;
   readonly workers: WorkerRegistry;
   readonly audit: Pick<AuditTrail, "complete">;
+  readonly activity: Pick<Activity, "consoleGap" | "inputAcknowledged" | "failoverGap">;
   readonly settings: ControlSettings;
   readonly log: FastifyBaseLogger;
 }
@@ -88,6 +90,15 @@ export class ConsoleHub {
   committedElsewhere(events: readonly EventDraft[]): void {
     this.tell(events);
     for (const { type, vmId } of events) if (type === "vm.console.writer.changed" && vmId != null) this.writers.changed(vmId);
+  }
+
+  /** Consoles that are open here. */
+  get all(): Iterable<VmConsole> {
+    return this.consoles.values();
+  }
+
+  get activity(): ConsoleHubOptions["activity"] {
+    return this.options.activity;
   }
 
   get settings(): ControlSettings {
@@ -215,10 +226,12 @@ export class ConsoleHub {
       },
       onWriterChanged: (id, writer, { sessionId, identity }) => this.writers.record(id, writer, { sessionId, tokenId: identity.tokenId }),
       onSilenceEnded: (replicaId, silentMs) => {
+        this.options.activity.failoverGap("client", silentMs);
         recordClientGap(this.options.database.db, replicaId, Math.round(silentMs * 10) / 10).catch((error: unknown) =>
           log.debug({ vmId, replicaId, silentMs, err: error }, "what a viewer saw of a failover could not be recorded"),
         );
       },
+      onInputAcknowledged: (delayMs) => this.options.activity.inputAcknowledged(delayMs),
       onWriteRequested: (about, client, inputSession) => void this.grant(about, client, inputSession ?? randomUUID()),
     });
     this.consoles.set(vmId, console);

@@ -10,6 +10,7 @@
  * has. `unknown` until a primary has said where the session stands.
  */
 import { CONSOLE_PAYLOAD_MAX } from "../../wire/console-frames.ts";
+import { AckDelays } from "./ack-delays.ts";
 
 /** The primary's own buffer is small: more in flight would only be refused. */
 const IN_FLIGHT_MAX = 16 * 1024;
@@ -24,6 +25,7 @@ export type AcceptVerdict =
 
 export class InputSession {
   readonly id: string;
+  readonly ackDelays = new AckDelays();
   /** The machine does not know it any more: nothing that is still to come will be acknowledged. */
   expired = false;
   private chunks: Uint8Array[] = [];

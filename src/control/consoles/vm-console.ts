@@ -41,6 +41,7 @@ export interface VmConsoleOptions {
   ) => void;
   /** Those who are attached had no output for so long over the promotion of this replica. */
   readonly onSilenceEnded: (replicaId: string, silentMs: number) => void;
+  readonly onInputAcknowledged: (delayMs: number) => void;
   /** A client asks for the right to write; `inputSession` null: in whichever session. */
   readonly onWriteRequested: (console: VmConsole, client: ConsoleClient, inputSession: string | null) => void;
 }
@@ -276,6 +277,7 @@ export class VmConsole {
   /** Types in a session, whoever has the right to write. */
   type(session: InputSession, offset: bigint, bytes: Uint8Array): AcceptVerdict {
     const verdict = session.accept(offset, bytes);
+    if (verdict.kind === "accepted") session.ackDelays.received(session.inputEnd, performance.now());
     this.forwardInput(session);
     return verdict;
   }
@@ -414,7 +416,9 @@ export class VmConsole {
 
   private inputAcknowledged(message: Extract<ConsoleMessage, { type: "consoleInputAck" }>): void {
     const session = this.sessions.get(message.inputSession);
-    if (session === undefined || !session.acknowledge(BigInt(message.inputNext), message.durability)) return;
+    const inputNext = BigInt(message.inputNext);
+    if (session === undefined || !session.acknowledge(inputNext, message.durability)) return;
+    for (const delayMs of session.ackDelays.acknowledged(inputNext, performance.now())) this.options.onInputAcknowledged(delayMs);
     this.acknowledgeToClients(session);
     this.forwardInput(session);
     this.wake();

@@ -131,6 +131,21 @@ export class Database {
     }
   }
 
+  /** What `work` would do and return: it is done, with every check and lock of its own, and undone. Its events are not written. */
+  async preview<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    const undone: { readonly result: T }[] = [];
+    const undo = new Error("this was a preview");
+    try {
+      await this.transaction(async (tx) => {
+        undone.push({ result: await work(tx) });
+        throw undo;
+      });
+    } catch (error) {
+      if (error !== undo) throw error;
+    }
+    return (undone[0] as { readonly result: T }).result;
+  }
+
   /** @returns what is wrong, or null if the database answers */
   async ping(): Promise<string | null> {
     try {

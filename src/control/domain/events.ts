@@ -7,6 +7,7 @@ export const EVENT_TYPES = [
   "vm.protection.changed",
   "vm.failover.started",
   "vm.failover.completed",
+  "vm.failover.failed",
   "vm.failover.refused",
   "vm.repair.started",
   "vm.repair.progressed",

@@ -33,6 +33,13 @@ export interface PlacementRequest {
 
 export type PlacementRefusal = "no_capacity" | "anti_affinity_unsatisfiable" | "engine_mismatch";
 
+/** In words. */
+export const REFUSAL_MESSAGES: Readonly<Record<PlacementRefusal, string>> = {
+  no_capacity: "no worker that is ready, besides those of its other replicas, has room for it",
+  anti_affinity_unsatisfiable: "whoever has room for it holds a replica of the VM already",
+  engine_mismatch: "no worker with room runs the build of the machine that its primary runs",
+};
+
 export type Placement =
   | { readonly kind: "placed"; readonly worker: PlacementWorker }
   | { readonly kind: "refused"; readonly reason: PlacementRefusal };

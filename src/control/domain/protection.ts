@@ -77,10 +77,14 @@ export function protectionOf(vm: ProtectionFacts): Protection {
   );
   if (candidate !== undefined && candidate.link === "connected") return { state: "syncing", reason: vm.current.reason ?? "initializing" };
   if (vm.placementRefusal !== null) {
-    // A worker that may not be used, because a replica is there, has no room for this VM.
-    return { state: "unprotected", reason: vm.placementRefusal === "engine_mismatch" ? "engine_mismatch" : "no_capacity" };
+    return { state: "unprotected", reason: reasonOfRefusal(vm.placementRefusal) };
   }
   return { state: "unprotected", reason: vm.current.reason ?? "initializing" };
+}
+
+/** A worker that may not be used, because a replica is there, has no room for this VM. */
+export function reasonOfRefusal(refusal: PlacementRefusal): ProtectionReason {
+  return refusal === "engine_mismatch" ? "engine_mismatch" : "no_capacity";
 }
 
 /** How many backups a VM is to have now. */

@@ -1,19 +1,15 @@
 /**
- * Lag, log and divergence: how far backups are behind, what the logging channels have carried, how long outputs waited for it.
+ * Lag and log: how far backups are behind, what the logging channels have carried, how long outputs waited for it.
  *
  * Gauges are as old as the newest report, a second at most. Histograms count since the replica had its role.
  */
-import { DELAY_BOUNDS_US, type DelayCounts } from "../../base/delay-histogram.ts";
+import type { DelayCounts } from "../../base/delay-histogram.ts";
 import type { ReplicaReport } from "../../wire/control-messages.ts";
-import type { MetricFamily, MetricSample } from "./exposition.ts";
+import type { MetricFamily } from "./exposition.ts";
+import { histogramSamples } from "./histogram-samples.ts";
 import { labelsOf, type ReportedReplica } from "./reported-replica.ts";
 
-/** What this control plane has recorded since it started. */
-export interface RecordedCounts {
-  readonly divergences: number;
-}
-
-export function replicationMetrics(replicas: readonly ReportedReplica[], recorded: RecordedCounts): readonly MetricFamily[] {
+export function replicationMetrics(replicas: readonly ReportedReplica[]): readonly MetricFamily[] {
   const family = (
     name: string,
     type: "gauge" | "counter",
@@ -68,21 +64,5 @@ export function replicationMetrics(replicas: readonly ReportedReplica[], recorde
       "How long output of a protected VM waited for acks, from its epoch's record to its release",
       ({ lag }) => lag?.outputCommitDelay,
     ),
-    {
-      name: "divergence_total",
-      type: "counter",
-      help: "Backups that were ejected because their state differed, as far as this control plane has recorded them",
-      samples: [{ labels: {}, value: recorded.divergences }],
-    },
   ];
-}
-
-/** Buckets are cumulative here, and in seconds. */
-function histogramSamples(labels: Readonly<Record<string, string>>, { counts, sumUs }: DelayCounts): MetricSample[] {
-  let count = 0;
-  const buckets = [...DELAY_BOUNDS_US.map((us) => String(us / 1e6)), "+Inf"].map((le, bucket): MetricSample => {
-    count += counts[bucket] ?? 0;
-    return { suffix: "_bucket", labels: { ...labels, le }, value: count };
-  });
-  return [...buckets, { suffix: "_sum", labels, value: sumUs / 1e6 }, { suffix: "_count", labels, value: count }];
 }

@@ -5,7 +5,7 @@ import { type Placement, place } from "../domain/placement.ts";
 import type { ControlSettings } from "../settings.ts";
 import type { WorkerRegistry } from "../workers/worker-registry.ts";
 
-interface ChoiceOptions {
+export interface ChoiceOptions {
   readonly workers: WorkerRegistry;
   readonly settings: Pick<ControlSettings, "vcpusPerCore">;
 }

@@ -25,7 +25,11 @@ export async function followFailover(
   const dead = target === undefined || target.state === "lost" || target.broken;
   if (failover.state === "pending") {
     if (dead || openForMs > PENDING_LIMIT_MS || !vm.synced.includes(failover.toReplica) || !hasGuest(vm.state)) {
-      await database.transaction((tx) => abandonFailover(tx, failover, dead ? "the backup is gone" : "the backup did not take over"));
+      await database.transaction((tx) =>
+        dead
+          ? abandonFailover(tx, failover, "backup_lost", "the backup is gone")
+          : abandonFailover(tx, failover, "not_taken_up", "the backup did not take over"),
+      );
       return;
     }
     const link = workers.link(target.workerId);
@@ -35,7 +39,7 @@ export async function followFailover(
     return;
   }
   if (dead) {
-    await database.transaction((tx) => abandonFailover(tx, failover, "the new primary is gone"));
+    await database.transaction((tx) => abandonFailover(tx, failover, "primary_lost", "the new primary is gone"));
     return;
   }
   const report = workers.holderOf(failover.toReplica)?.report;
@@ -65,9 +69,13 @@ export async function followFailover(
 }
 
 /** @returns false where there is nothing to be noted yet */
-export async function noteFirstOutput({ database }: ReconcilerOptions, { replicaId, promotion }: ReplicaReport): Promise<boolean> {
+export async function noteFirstOutput(
+  { database, activity }: ReconcilerOptions,
+  { replicaId, promotion }: ReplicaReport,
+): Promise<boolean> {
   if (promotion?.firstOutputMs == null) return false;
-  await recordFirstOutput(database.db, replicaId, toTenths(promotion.firstOutputMs));
+  const first = await recordFirstOutput(database.db, replicaId, toTenths(promotion.firstOutputMs));
+  if (first) activity.failoverGap("first_output", promotion.firstOutputMs);
   return true;
 }
 

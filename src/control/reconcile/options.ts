@@ -1,6 +1,7 @@
 /** What the loop works with. */
 import type { FastifyBaseLogger } from "fastify";
 import type { Database } from "../db/database.ts";
+import type { Activity } from "../metrics/activity.ts";
 import type { ControlSettings } from "../settings.ts";
 import type { WorkerRegistry } from "../workers/worker-registry.ts";
 
@@ -9,6 +10,7 @@ export interface ReconcilerOptions {
   readonly workers: WorkerRegistry;
   readonly settings: ControlSettings;
   readonly log: FastifyBaseLogger;
+  readonly activity: Pick<Activity, "looked" | "failoverGap">;
   /** One of the control planes on a database reconciles. */
   readonly leads: () => boolean;
   /** Takes over what the guest of a VM that ended wrote last; true when that is done. */

@@ -63,7 +63,6 @@ export class Reconciler {
   private readonly refusals = new Map<string, PlacementRefusal>();
   private readonly backoff = new Map<string, { untilMs: number; delayMs: number }>();
   private readonly seen = new FirstSeen();
-  private divergencesRecorded = 0;
   /** Promoted replicas whose guest's first output is written down already. */
   private readonly firstOutputs = new Set<string>();
   /** Backups whose pairing is written down already. */
@@ -90,11 +89,6 @@ export class Reconciler {
       if (significant) this.kick();
     });
     database.onCommitted(() => this.kick());
-  }
-
-  /** Divergences that were recorded here since this control plane started. */
-  get divergences(): number {
-    return this.divergencesRecorded;
   }
 
   start(): void {
@@ -176,6 +170,7 @@ export class Reconciler {
     const facts = await readPlanFacts(database.db);
     let settled = await this.updateWorkers(facts);
     const nowMs = performance.now();
+    this.options.activity.looked(facts.vms, nowMs);
     settled = this.dropUnknown(facts, nowMs) && settled;
     for (const vm of facts.vms) settled = (await this.reconcileVm(facts, vm, nowMs)) && settled;
     workers.forgetReports(new Set(facts.replicas.map((replica) => replica.id)));
@@ -574,7 +569,6 @@ export class Reconciler {
     if (divergence === null || (vm.divergence?.replicaId === divergence.replicaId && vm.divergence.epoch === divergence.epoch)) return;
     this.options.log.error({ vmId: vm.id, divergence }, "a backup's state differed from its primary's: it was ejected");
     await recordDivergence(this.options.database, vm, divergence);
-    this.divergencesRecorded++;
   }
 }
 

@@ -129,10 +129,10 @@ export const consoleRoute =
         if (attachment instanceof ApiError) {
           const { code, reason } = closeOf(attachment);
           request.problemCode = attachment.code;
-          completeCall(control.audit, request, attachment.status);
+          completeCall(control, request, attachment.status);
           socket.close(code, reason.slice(0, 120));
         } else {
-          completeCall(control.audit, request, 101);
+          completeCall(control, request, 101);
           attach(control.consoles, attachment as PreparedAttachment, socket);
         }
       },

@@ -111,7 +111,7 @@ async function answer(control: ControlPlane, request: FastifyRequest, reply: Fas
     );
   }
   if (String(request.headers.accept ?? "").includes("text/event-stream")) {
-    await stream(control, request, reply, filter, given ?? newest);
+    await stream(control, request, reply, filter, { from: given ?? newest, caughtUpAt: newest });
     return reply;
   }
   const rows = await readEvents(control.database.db, filter, given ?? oldest - 1n, pageSize);
@@ -126,7 +126,7 @@ async function stream(
   request: FastifyRequest,
   reply: FastifyReply,
   filter: EventFilter,
-  from: bigint,
+  { from, caughtUpAt }: { readonly from: bigint; readonly caughtUpAt: bigint },
 ): Promise<void> {
   const { raw } = reply;
   reply.hijack();
@@ -142,7 +142,7 @@ async function stream(
     "x-accel-buffering": "no",
     "request-id": request.id,
   });
-  completeCall(control.audit, request, 200);
+  completeCall(control, request, 200);
   let cursor = from;
   const write = (seq: bigint, type: string, data: unknown): void => {
     raw.write(`id: ${seq}\nevent: ${type}\ndata: ${JSON.stringify(data)}\n\n`);
@@ -167,6 +167,8 @@ async function stream(
     }
     for (const row of rows) {
       cursor = row.seq;
+      // What had happened before is not late.
+      if (row.seq > caughtUpAt) control.activity.eventSent(Date.now() - row.time.getTime());
       write(row.seq, row.type, presentEvent(row));
     }
     if (rows.length > 0) quietSince = performance.now();

@@ -2,7 +2,10 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import { Type } from "typebox";
 import type { ControlPlane } from "../control-plane.ts";
+import { countVms } from "../db/queries/count-vms.ts";
+import { isDatabaseUnavailable } from "../db/unavailable.ts";
 import { EXPOSITION_MEDIA, exposition } from "../metrics/exposition.ts";
+import { presentMetrics } from "../metrics/present-metrics.ts";
 import { replicationMetrics } from "../metrics/replication-metrics.ts";
 import { translatorMetrics } from "../metrics/translator-metrics.ts";
 
@@ -24,8 +27,16 @@ export const metricsRoute =
           .all()
           .flatMap(({ worker, reports }) => [...reports.values()].map((report) => ({ workerId: worker.id, report })));
         reply.type(EXPOSITION_MEDIA);
-        const { divergences } = control.reconciler;
-        return exposition([...replicationMetrics(replicas, { divergences }), ...translatorMetrics(replicas)]);
+        const vms = await countVms(control.database.db).catch((error: unknown) => {
+          if (isDatabaseUnavailable(error)) return null;
+          throw error;
+        });
+        return exposition([
+          ...presentMetrics(vms, control.consoles.all),
+          ...control.activity.families(),
+          ...replicationMetrics(replicas),
+          ...translatorMetrics(replicas),
+        ]);
       },
     });
   };

@@ -8,6 +8,7 @@ import type { OperationRow } from "../db/schema.ts";
 import type { ErrorCode } from "../errors/error-codes.ts";
 import { presentOperation } from "../presenters/operation.ts";
 import type { Operation } from "../schemas/operation.ts";
+import { afterOperation, answerWithPreview } from "./dry-run.ts";
 import { readIdempotencyKey } from "./idempotency-key.ts";
 import { IdempotencyHeader } from "./parameters.ts";
 import { waitForOperation } from "./wait-for-operation.ts";
@@ -26,6 +27,8 @@ export const OPERATION_CALL_ERRORS = [
 
 /**
  * @param route method and path with the ids of what it is about: a key is good for one of them
+ * With `?dryRun=true`, where the route takes that, 200 and the VM as it would be.
+ *
  * @param work in the transaction that also writes the idempotency record
  */
 export async function answerWithOperation(
@@ -35,6 +38,8 @@ export async function answerWithOperation(
   route: string,
   work: (tx: Transaction) => Promise<OperationRow>,
 ): Promise<FastifyReply> {
+  const { wait = 0, dryRun = false } = request.query as { readonly wait?: number; readonly dryRun?: boolean };
+  if (dryRun) return answerWithPreview(control, reply, (tx) => afterOperation(tx, () => work(tx)));
   const key = readIdempotencyKey(request.headers["idempotency-key"] as string | undefined);
   const call = { apiCall: request.apiCall, route, key, body: request.body ?? null };
   const answer = await runIdempotently(control.database, call, async (tx) => {
@@ -43,7 +48,6 @@ export async function answerWithOperation(
   });
   control.reconciler.kick();
   if (answer.replayed) reply.header("Idempotency-Replayed", "true");
-  const { wait = 0 } = request.query as { readonly wait?: number };
   const operation = await waitForOperation(control, (answer.body as Operation).id, wait, request.signal);
   return reply.code(202).headers(answer.headers).send(presentOperation(operation));
 }

@@ -10,6 +10,15 @@ export const WaitQuery = {
   wait: Type.Optional(Type.Integer({ minimum: 0, maximum: 60, description: "Seconds to wait for the operation's end" })),
 };
 
+export const DryRunQuery = {
+  dryRun: Type.Optional(
+    Type.Boolean({
+      default: false,
+      description: "Check, and answer 200 with the VM as it would be then; nothing is written, no key is used up",
+    }),
+  ),
+};
+
 export const PageQuery = {
   pageSize: Type.Optional(Type.Integer({ minimum: 1, maximum: 1000, default: 50 })),
   pageToken: Type.Optional(Type.String({ maxLength: 300 })),

@@ -5,9 +5,10 @@ import type { ControlPlane } from "../control-plane.ts";
 import { orderProtection } from "../db/queries/order-protection.ts";
 import { readLivingVm } from "../db/queries/read-vm.ts";
 import { Operation } from "../schemas/operation.ts";
+import { Vm } from "../schemas/vm.ts";
 import { checkEtag } from "./etag.ts";
 import { answerWithOperation, OPERATION_CALL_ERRORS } from "./operation-call.ts";
-import { IdempotencyHeader, IfMatchHeader, VmPath, WaitQuery } from "./parameters.ts";
+import { DryRunQuery, IdempotencyHeader, IfMatchHeader, VmPath, WaitQuery } from "./parameters.ts";
 
 const VERBS = [
   {
@@ -36,9 +37,9 @@ export const protectionRoutes =
           tags: ["vms"],
           scope: "vms:write",
           params: VmPath,
-          querystring: Type.Object(WaitQuery, { additionalProperties: false }),
+          querystring: Type.Object({ ...WaitQuery, ...DryRunQuery }, { additionalProperties: false }),
           headers: Type.Object({ ...IdempotencyHeader, ...IfMatchHeader }),
-          response: { 202: Operation },
+          response: { 200: Vm, 202: Operation },
           answerHeaders: { Location: "Path of the operation" },
           errors: ["vm_not_found", "vm_deleted", "invalid_state", "operation_in_progress", "etag_mismatch", ...OPERATION_CALL_ERRORS],
         },

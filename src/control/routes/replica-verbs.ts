@@ -7,15 +7,15 @@ import { orderReplica } from "../db/queries/order-replica.ts";
 import { readPlanFacts } from "../db/queries/plan-facts.ts";
 import { readLivingVm } from "../db/queries/read-vm.ts";
 import type { VmRow } from "../db/schema.ts";
-import type { PlacementRefusal } from "../domain/placement.ts";
+import { REFUSAL_MESSAGES } from "../domain/placement.ts";
 import type { ReplicaVerb } from "../domain/replica-verb.ts";
 import { ApiError } from "../errors/api-error.ts";
 import { chooseWorker } from "../reconcile/choose-worker.ts";
 import { Operation } from "../schemas/operation.ts";
-import { MigrateRequest } from "../schemas/vm.ts";
+import { MigrateRequest, Vm } from "../schemas/vm.ts";
 import { checkEtag } from "./etag.ts";
 import { answerWithOperation, OPERATION_CALL_ERRORS } from "./operation-call.ts";
-import { IdempotencyHeader, IfMatchHeader, VmPath, WaitQuery } from "./parameters.ts";
+import { DryRunQuery, IdempotencyHeader, IfMatchHeader, VmPath, WaitQuery } from "./parameters.ts";
 
 interface Verb {
   readonly verb: ReplicaVerb;
@@ -48,12 +48,6 @@ const VERBS: readonly Verb[] = [
   },
 ];
 
-const REFUSALS: Readonly<Record<PlacementRefusal, string>> = {
-  no_capacity: "no other worker that is ready has room for it",
-  anti_affinity_unsatisfiable: "whoever has room for it holds a replica of the VM already",
-  engine_mismatch: "no worker with room runs the build of the machine that its primary runs",
-};
-
 export const replicaVerbRoutes =
   (control: ControlPlane): FastifyPluginAsyncTypebox =>
   async (app) => {
@@ -63,7 +57,9 @@ export const replicaVerbRoutes =
       const rows = facts.replicas.filter((row) => row.vmId === vm.id);
       const choice = chooseWorker({ workers: control.workers, settings: control.config }, facts, vm, rows, only);
       if (choice.kind === "placed") return;
-      throw new ApiError(choice.reason, `Cannot migrate the replica: ${REFUSALS[choice.reason]}`, { details: { retryAfterMs: 5000 } });
+      throw new ApiError(choice.reason, `Cannot migrate the replica: ${REFUSAL_MESSAGES[choice.reason]}`, {
+        details: { retryAfterMs: 5000 },
+      });
     };
 
     for (const { verb, ...described } of VERBS) {
@@ -78,10 +74,10 @@ export const replicaVerbRoutes =
             ...VmPath.properties,
             replica: Type.String({ minLength: 1, maxLength: 80, description: "Id", examples: ["rep_01KJM6Y00B1C2D3E4F5G6H7J8K"] }),
           }),
-          querystring: Type.Object(WaitQuery, { additionalProperties: false }),
+          querystring: Type.Object({ ...WaitQuery, ...DryRunQuery }, { additionalProperties: false }),
           headers: Type.Object({ ...IdempotencyHeader, ...IfMatchHeader }),
           ...(verb === "migrate" ? { body: MigrateRequest } : {}),
-          response: { 202: Operation },
+          response: { 200: Vm, 202: Operation },
           answerHeaders: { Location: "Path of the operation" },
           errors: [
             "vm_not_found",

@@ -2,6 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import { Type } from "typebox";
 import type { ControlPlane } from "../control-plane.ts";
+import type { Transaction } from "../db/database.ts";
 import { type ImageRow, readImage } from "../db/queries/images.ts";
 import { patchVm, type VmChange } from "../db/queries/patch-vm.ts";
 import { loadVm, readLivingVm } from "../db/queries/read-vm.ts";
@@ -12,8 +13,9 @@ import { fixedIn, STATES_WITHOUT_GUEST } from "../domain/spec-change.ts";
 import { ApiError } from "../errors/api-error.ts";
 import { presentVm } from "../presenters/vm.ts";
 import { PatchVmRequest, Vm, type VmSpecRequest } from "../schemas/vm.ts";
+import { answerWithPreview } from "./dry-run.ts";
 import { checkEtag, etagOf } from "./etag.ts";
-import { IfMatchHeader, VmPath } from "./parameters.ts";
+import { DryRunQuery, IfMatchHeader, VmPath } from "./parameters.ts";
 import { fillSpec } from "./vm-spec.ts";
 
 export const MERGE_PATCH = "application/merge-patch+json";
@@ -33,10 +35,7 @@ export const vmPatchRoute =
           "The generation, and with it the ETag, counts changes of the spec.",
         tags: ["vms"],
         params: VmPath,
-        querystring: Type.Object(
-          { dryRun: Type.Optional(Type.Boolean({ default: false, description: "Check and answer as if it were done; change nothing" })) },
-          { additionalProperties: false },
-        ),
+        querystring: Type.Object(DryRunQuery, { additionalProperties: false }),
         headers: Type.Object(IfMatchHeader),
         body: PatchVmRequest,
         bodyMedia: [MERGE_PATCH, "application/json"],
@@ -65,13 +64,9 @@ export const vmPatchRoute =
           checkEtag(request.headers["if-match"], vm);
           return decideChange(vm, body, given ?? (own as ImageRow), control.config.maxLagMs);
         };
-        if (query.dryRun === true) {
-          const { changed, ...change } = decide(before.vm);
-          const generation = before.vm.generation + Number(changed.some((pointer) => pointer.startsWith("/spec/")));
-          const vm = { ...before.vm, ...change, generation };
-          return reply.header("ETag", etagOf(vm)).send(presentVm({ ...before, vm }, control.live));
-        }
-        const vm = await control.database.transaction((tx) => patchVm(tx, before.vm.id, decide), request.apiCall);
+        const patch = (tx: Transaction) => patchVm(tx, before.vm.id, decide);
+        if (query.dryRun === true) return answerWithPreview(control, reply, async (tx) => loadVm(tx.db, await patch(tx)));
+        const vm = await control.database.transaction(patch, request.apiCall);
         control.reconciler.kick();
         return reply.header("ETag", etagOf(vm)).send(presentVm(await loadVm(control.database.db, vm), control.live));
       },

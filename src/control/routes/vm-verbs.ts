@@ -6,10 +6,10 @@ import { orderVm } from "../db/queries/order-vm.ts";
 import { readLivingVm } from "../db/queries/read-vm.ts";
 import type { VmVerb } from "../domain/vm-verb.ts";
 import { Operation } from "../schemas/operation.ts";
-import { STOP_GRACE_MS, StopRequest } from "../schemas/vm.ts";
+import { STOP_GRACE_MS, StopRequest, Vm } from "../schemas/vm.ts";
 import { checkEtag } from "./etag.ts";
 import { answerWithOperation, OPERATION_CALL_ERRORS } from "./operation-call.ts";
-import { IdempotencyHeader, IfMatchHeader, VmPath, WaitQuery } from "./parameters.ts";
+import { DryRunQuery, IdempotencyHeader, IfMatchHeader, VmPath, WaitQuery } from "./parameters.ts";
 
 interface Verb {
   readonly verb: VmVerb;
@@ -67,10 +67,10 @@ export const vmVerbRoutes =
           tags: ["vms"],
           scope: "vms:write",
           params: VmPath,
-          querystring: Type.Object(WaitQuery, { additionalProperties: false }),
+          querystring: Type.Object({ ...WaitQuery, ...DryRunQuery }, { additionalProperties: false }),
           headers: Type.Object({ ...IdempotencyHeader, ...IfMatchHeader }),
           ...(verb === "stop" ? { body: StopRequest } : {}),
-          response: { 202: Operation },
+          response: { 200: Vm, 202: Operation },
           answerHeaders: { Location: "Path of the operation" },
           errors: [
             "vm_not_found",

@@ -2,6 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import { Type } from "typebox";
 import type { ControlPlane } from "../control-plane.ts";
+import type { Transaction } from "../db/database.ts";
 import { createVm } from "../db/queries/create-vm.ts";
 import { deleteVm } from "../db/queries/delete-vm.ts";
 import { runIdempotently } from "../db/queries/idempotency.ts";
@@ -10,13 +11,16 @@ import { readWorker } from "../db/queries/list-workers.ts";
 import { readLivingVm, readVmRow } from "../db/queries/read-vm.ts";
 import { presentOperation } from "../presenters/operation.ts";
 import { presentReplica, presentVm } from "../presenters/vm.ts";
+import { previewPlacement } from "../reconcile/preview-placement.ts";
+import { EXAMPLES } from "../schemas/examples.ts";
 import { Operation } from "../schemas/operation.ts";
 import { CreateVmRequest, ReplicaList, Vm, VmList } from "../schemas/vm.ts";
+import { afterOperation, answerWithPreview } from "./dry-run.ts";
 import { checkEtag, etagOf } from "./etag.ts";
 import { readIdempotencyKey } from "./idempotency-key.ts";
 import { LabelSelectorQuery, readLabelSelector } from "./label-selector.ts";
 import { readPageToken, writePageToken } from "./page-token.ts";
-import { IdempotencyHeader, IfMatchHeader, PageQuery, VmPath, WaitQuery } from "./parameters.ts";
+import { DryRunQuery, IdempotencyHeader, IfMatchHeader, PageQuery, VmPath, WaitQuery } from "./parameters.ts";
 import { fillSpec } from "./vm-spec.ts";
 import { waitForOperation } from "./wait-for-operation.ts";
 
@@ -32,11 +36,15 @@ export const vmRoutes =
         operationId: "createVm",
         scope: "vms:write",
         summary: "Create a VM",
-        description: "The VM is there at once, in `provisioning`; `/wait` says when it runs and when it is protected.",
+        description:
+          "The VM is there at once, in `provisioning`; `/wait` says when it runs and when it is protected. With `dryRun` the answer has the replicas " +
+          "where they would be placed now, with ids that are good for nothing; where one has no place, `status.stateReason` (of the primary) or " +
+          "`status.protection.reason` (of a backup) says why: `no_capacity` or `engine_mismatch`.",
         tags,
+        querystring: Type.Object(DryRunQuery, { additionalProperties: false }),
         headers: Type.Object(IdempotencyHeader),
         body: CreateVmRequest,
-        response: { 201: Vm },
+        response: { 200: Vm, 201: Vm },
         answerHeaders: { Location: "Path of the VM", "Operation-Id": "The operation that brings it up", ETag: "Generation of its spec" },
         errors: [
           "malformed_json",
@@ -55,6 +63,11 @@ export const vmRoutes =
         const { name, labels, spec } = request.body;
         const image = await control.images.resolve(spec.image);
         const stored = fillSpec(spec, image, control.config.maxLagMs);
+        const create = (tx: Transaction) => createVm(tx, { name: name ?? null, labels: labels ?? {}, imageId: image.id, spec: stored });
+        if (request.query.dryRun === true) {
+          const options = { workers: control.workers, settings: control.config };
+          return answerWithPreview(control, reply, async (tx) => previewPlacement(options, tx, await create(tx)));
+        }
         const call = {
           apiCall: request.apiCall,
           route: "POST /v1/vms",
@@ -62,12 +75,7 @@ export const vmRoutes =
           body: request.body,
         };
         const answer = await runIdempotently(control.database, call, async (tx) => {
-          const row = await createVm(tx, {
-            name: name ?? null,
-            labels: labels ?? {},
-            imageId: image.id,
-            spec: stored,
-          });
+          const row = await create(tx);
           return {
             status: 201,
             headers: { location: `/v1/vms/${row.id}`, "operation-id": row.operationId ?? "", etag: etagOf(row) },
@@ -154,17 +162,23 @@ export const vmRoutes =
         description: "At once, also where its workers are gone. A second call answers 200 with the operation of the first.",
         tags,
         params: VmPath,
-        querystring: Type.Object(WaitQuery, { additionalProperties: false }),
+        querystring: Type.Object({ ...WaitQuery, ...DryRunQuery }, { additionalProperties: false }),
         headers: Type.Object(IfMatchHeader),
-        response: { 200: Operation, 202: Operation },
+        response: {
+          200: Type.Union([Operation, Vm], {
+            description: "The operation of the first call; with `dryRun` the VM as it would be",
+            examples: [EXAMPLES.Operation],
+          }),
+          202: Operation,
+        },
         errors: ["vm_not_found", "etag_mismatch", "validation_failed"],
       },
       handler: async (request, reply) => {
         const row = await readVmRow(control.database.db, request.params.vm);
-        const { operation, first } = await control.database.transaction(
-          (tx) => deleteVm(tx, row.id, (vm) => checkEtag(request.headers["if-match"], vm)),
-          request.apiCall,
-        );
+        const remove = (tx: Transaction) => deleteVm(tx, row.id, (vm) => checkEtag(request.headers["if-match"], vm));
+        if (request.query.dryRun === true)
+          return answerWithPreview(control, reply, (tx) => afterOperation(tx, async () => (await remove(tx)).operation));
+        const { operation, first } = await control.database.transaction(remove, request.apiCall);
         control.reconciler.kick();
         const ended = await waitForOperation(control, operation.id, request.query.wait ?? 0, request.signal);
         return reply.code(first ? 202 : 200).send(presentOperation(ended));

@@ -302,6 +302,6 @@ export const MEDIA_EXAMPLES: Readonly<Record<string, string>> = {
   "text/event-stream": `id: ${event.seq}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`,
   "application/octet-stream": "Welcome to Debian GNU/Linux\r\n# ",
   "text/plain":
-    "# HELP understudy_divergences_total Backups that were found to differ from their primary.\n" +
-    "# TYPE understudy_divergences_total counter\nunderstudy_divergences_total 0\n",
+    "# HELP understudy_divergence_total Backups that were ejected because their state differed, as far as this control plane has recorded them\n" +
+    "# TYPE understudy_divergence_total counter\nunderstudy_divergence_total 0\n",
 };

@@ -11,6 +11,7 @@ import { decideTermChange, type TermChange } from "../../domain/term-change.ts";
 import { isEnding } from "../../domain/vm-state.ts";
 import { type Database, newId, type Queryable, type Transaction } from "../database.ts";
 import { type FailoverRow, replicas, type VmRow, vms } from "../schema.ts";
+import { tellFailed } from "./end-failover.ts";
 
 export interface TermChangeAnswer {
   readonly outcome: "granted" | "refused";
@@ -115,6 +116,17 @@ async function recordRefusal(tx: Transaction, change: TermChange, vm: VmRow): Pr
   });
 }
 
+/** A failover that this promotion is, or that it leaves without an object. */
+type RecordedPromotion = {
+  readonly id: string;
+  readonly cause: FailoverRow["cause"] | null;
+  readonly operation_id: string | null;
+  readonly given_up: boolean;
+  readonly mode: FailoverRow["mode"];
+  readonly from_replica: string | null;
+  readonly to_replica: string | null;
+};
+
 async function recordPromotion(
   tx: Transaction,
   { vmId, asker }: TermChange,
@@ -124,7 +136,7 @@ async function recordPromotion(
 ): Promise<void> {
   // Whoever else was a member holds a state of an older term: of no use to the new primary. A failover that a user asked for
   // waits here; one that was meant for another replica has lost its object. All of it is one statement: the guest stands still.
-  const { rows } = await tx.db.execute<{ id: string; cause: FailoverRow["cause"] | null; operation_id: string | null }>(sql`
+  const { rows } = await tx.db.execute<RecordedPromotion>(sql`
     WITH others AS (
       UPDATE replicas SET role = 'backup', state = 'lost', state_reason = 'superseded', updated_at = now()
       WHERE vm_id = ${vmId} AND id <> ${asker} AND gone_at IS NULL AND state <> 'lost'
@@ -137,7 +149,7 @@ async function recordPromotion(
     ), pointless AS (
       UPDATE failovers SET state = 'failed', completed_at = now()
       WHERE vm_id = ${vmId} AND state IN ('pending', 'promoting') AND NOT (state = 'pending' AND to_replica = ${asker})
-      RETURNING id
+      RETURNING id, mode, from_replica, to_replica, operation_id
     ), unasked AS (
       -- Looks at the pointless ones, so that they are ended before this one begins.
       INSERT INTO failovers (id, vm_id, cause, state, from_replica, to_replica, term)
@@ -149,8 +161,14 @@ async function recordPromotion(
         protection_reason = coalesce((SELECT cause FROM planned), ${cause}::text)
       WHERE id = ${vmId}
     )
-    SELECT id, cause, operation_id FROM planned UNION ALL SELECT id, NULL, NULL FROM unasked`);
-  const [failover] = rows;
+    SELECT id, cause, operation_id, false AS given_up, NULL AS mode, NULL AS from_replica, NULL AS to_replica FROM planned
+    UNION ALL SELECT id, NULL, NULL, false, NULL, NULL, NULL FROM unasked
+    UNION ALL SELECT id, NULL, operation_id, true, mode, from_replica, to_replica FROM pointless`);
+  const failover = rows.find(({ given_up }) => !given_up);
+  for (const { id, mode, from_replica, to_replica, operation_id } of rows.filter(({ given_up }) => given_up)) {
+    const lost = { id, vmId, mode, fromReplica: from_replica, toReplica: to_replica ?? "", operationId: operation_id };
+    await tellFailed(tx, lost, "superseded", "another replica took over");
+  }
   assert(failover !== undefined, "a promotion is a failover");
   const reason: ProtectionReason = failover.cause ?? cause;
   tx.emit({

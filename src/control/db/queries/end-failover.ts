@@ -1,5 +1,5 @@
 /** A failover is over: the new primary is live, or the replica that was to take over cannot. */
-import { and, eq, isNotNull, sql } from "drizzle-orm";
+import { and, eq, isNotNull, isNull, sql } from "drizzle-orm";
 import { ApiError } from "../../errors/api-error.ts";
 import { problemOf } from "../../errors/problem.ts";
 import { presentFailover } from "../../presenters/failover.ts";
@@ -47,19 +47,27 @@ export async function completeFailover(tx: Transaction, failover: FailoverRow, f
     term: row.term,
     cause: row.cause,
     operationId: row.operationId,
-    data: { failoverId: row.id, from: row.fromReplica, to: row.toReplica, gapMs: figures.gapMs, instant: figures.instant.toString() },
+    data: {
+      failoverId: row.id,
+      mode: row.mode,
+      from: row.fromReplica,
+      to: row.toReplica,
+      gapMs: figures.gapMs,
+      instant: figures.instant.toString(),
+    },
   });
   if (row.operationId !== null) {
     await endOperation(tx, row.operationId, { state: "succeeded", result: presentFailover(row), error: null }, row.cause);
   }
 }
 
-/** The guest of a promoted replica has written for the first time. */
-export async function recordFirstOutput(db: Queryable, toReplica: string, firstOutputMs: number): Promise<void> {
-  await db
+/** The guest of a promoted replica has written for the first time. @returns false where that is written down already */
+export async function recordFirstOutput(db: Queryable, toReplica: string, firstOutputMs: number): Promise<boolean> {
+  const { rowCount } = await db
     .update(failovers)
     .set({ firstOutputMs })
-    .where(and(eq(failovers.toReplica, toReplica), isNotNull(failovers.term)));
+    .where(and(eq(failovers.toReplica, toReplica), isNotNull(failovers.term), isNull(failovers.firstOutputMs)));
+  return (rowCount ?? 0) > 0;
 }
 
 /** Somebody who is attached had no output for so long over the promotion of this replica. */
@@ -71,19 +79,32 @@ export async function recordClientGap(db: Queryable, toReplica: string, clientMs
     .where(and(eq(failovers.toReplica, toReplica), isNotNull(failovers.term)));
 }
 
-export async function abandonFailover(tx: Transaction, failover: FailoverRow, why: string): Promise<void> {
+/** @param cause code, `why` in words */
+export async function abandonFailover(tx: Transaction, failover: FailoverRow, cause: string, why: string): Promise<void> {
   await tx.db.execute(sql`SELECT FROM vms WHERE id = ${failover.vmId} FOR UPDATE`);
   const [row] = await tx.db
     .update(failovers)
     .set({ state: "failed", completedAt: sql`now()` })
     .where(and(eq(failovers.id, failover.id), eq(failovers.state, failover.state)))
     .returning();
-  if (row?.operationId == null) return;
+  if (row !== undefined) await tellFailed(tx, row, cause, why);
+}
+
+/** Says that a failover has failed, and ends its operation. */
+export async function tellFailed(
+  tx: Transaction,
+  row: Pick<FailoverRow, "id" | "vmId" | "mode" | "fromReplica" | "toReplica" | "operationId">,
+  cause: string,
+  why: string,
+): Promise<void> {
+  tx.emit({
+    type: "vm.failover.failed",
+    vmId: row.vmId,
+    cause,
+    operationId: row.operationId,
+    data: { failoverId: row.id, mode: row.mode, from: row.fromReplica, to: row.toReplica },
+  });
+  if (row.operationId === null) return;
   const error = new ApiError("not_protected", `Cannot fail over: ${why}`);
-  await endOperation(
-    tx,
-    row.operationId,
-    { state: "failed", result: null, error: problemOf(error, `/v1/vms/${row.vmId}`, null) },
-    error.code,
-  );
+  await endOperation(tx, row.operationId, { state: "failed", result: null, error: problemOf(error, `/v1/vms/${row.vmId}`, null) }, cause);
 }

@@ -26,7 +26,7 @@ export interface PlanFacts {
 export async function readPlanFacts(db: Queryable): Promise<PlanFacts> {
   const [vmRows, replicaRows, failoverRows, workerRows, openOperations] = await Promise.all([
     db.select().from(vms).where(ne(vms.state, "deleted")),
-    db.select().from(replicas).where(isNull(replicas.goneAt)),
+    readHeldReplicas(db),
     db
       .select()
       .from(failovers)
@@ -60,6 +60,11 @@ async function readOrigins(db: Queryable, ids: readonly string[]): Promise<Reado
       row.requestId === null || row.traceparent === null ? [] : [[row.id, { requestId: row.requestId, traceparent: row.traceparent }]],
     ),
   );
+}
+
+/** Those that may still hold memory. */
+export async function readHeldReplicas(db: Queryable): Promise<readonly ReplicaRow[]> {
+  return await db.select().from(replicas).where(isNull(replicas.goneAt));
 }
 
 /** One VM's row again, inside a transaction that is about to change it. */

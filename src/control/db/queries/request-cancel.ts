@@ -8,12 +8,13 @@
  *     replica.migrate                 before it is done: the replica stays
  *     worker.drain                    what is there stays; the worker is cordoned
  */
-import { eq, sql } from "drizzle-orm";
+import { and, eq, sql } from "drizzle-orm";
 import { USER_ACTION } from "../../domain/events.ts";
 import { workerStateAfterOrder } from "../../domain/worker-state.ts";
 import { ApiError } from "../../errors/api-error.ts";
 import type { Transaction } from "../database.ts";
-import { type OperationRow, operations, type VmRow, vms, type WorkerRow, workers } from "../schema.ts";
+import { failovers, type OperationRow, operations, type VmRow, vms, type WorkerRow, workers } from "../schema.ts";
+import { tellFailed } from "./end-failover.ts";
 import { cancelOperation } from "./end-operation.ts";
 import { readOperation } from "./read-operation.ts";
 
@@ -65,9 +66,15 @@ async function takeBackFromVm(tx: Transaction, vm: VmRow, { id, kind }: Operatio
       await want(tx, vm, { desiredState: "paused", state: "pausing", stopGraceMs: null });
       return true;
     case "vm.failover": {
-      const { rowCount } = await tx.db.execute(sql`
-        UPDATE failovers SET state = 'failed', completed_at = now() WHERE operation_id = ${id} AND state = 'pending'`);
-      return (rowCount ?? 0) > 0;
+      const [failover] = await tx.db
+        .update(failovers)
+        .set({ state: "failed", completedAt: sql`now()` })
+        .where(and(eq(failovers.operationId, id), eq(failovers.state, "pending")))
+        .returning();
+      if (failover === undefined) return false;
+      await cancelOperation(tx, id);
+      await tellFailed(tx, failover, USER_ACTION, "it was cancelled");
+      return true;
     }
     // The replica stays: that is written with the operation's end.
     case "replica.migrate":
