@@ -17,6 +17,7 @@ const DEBIAN_PACKAGES = [
   { name: "debian-archive-keyring", file: "/usr/share/keyrings/debian-archive-keyring.gpg", use: "checking its signature" },
   { name: "gpgv", file: "/usr/bin/gpgv", use: "checking its signature" },
   { name: "opensbi", file: "/usr/lib/riscv64-linux-gnu/opensbi/generic/fw_dynamic.bin", use: "booting it in the guest", optional: true },
+  { name: "postgresql-15", file: "/usr/lib/postgresql/15/bin/initdb", use: "testing on an older Postgres, too", optional: true },
   { name: "qemu-system-misc", file: "/usr/bin/qemu-system-riscv64", use: "comparing the machine with QEMU", optional: true },
   { name: "iproute2", file: "/usr/sbin/ip", use: "cutting the network between processes", optional: true },
   { name: "gcc", file: "/usr/bin/gcc", use: "compiling what cuts networks and makes hosts fail", optional: true },

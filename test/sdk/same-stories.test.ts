@@ -1,5 +1,5 @@
 /**
- * The fake service of `understudy/sdk/testing` and a real control plane, with a real Postgres, told the same stories by the SDK: what
+ * The fake service of `understudy/sdk/testing` and a real control plane, with a real Postgres of two major versions, told the same stories by the SDK: what
  * users' tests see is what they meet.
  */
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
@@ -23,7 +23,7 @@ import {
 } from "../../src/sdk/index.ts";
 import { FakeUnderstudy } from "../../src/sdk/testing/index.ts";
 import { ControlUnderTest, TOKEN } from "../control/support/control-under-test.ts";
-import { TestPostgres } from "../control/support/database.ts";
+import { POSTGRES_VERSIONS, type PostgresVersion, TestPostgres } from "../control/support/database.ts";
 import type { ScriptedWorker } from "../control/support/scripted-worker.ts";
 
 /** A service, and what its guests do. */
@@ -37,13 +37,16 @@ interface Stage {
   close(): Promise<void>;
 }
 
-let postgres: TestPostgres;
+const servers = new Map<PostgresVersion, TestPostgres>();
 beforeAll(async () => {
-  postgres = await TestPostgres.start();
+  for (const version of POSTGRES_VERSIONS) servers.set(version, await TestPostgres.start(version));
 });
-afterAll(() => postgres.stop());
+afterAll(async () => {
+  for (const server of servers.values()) await server.stop();
+});
 
-async function realStage(): Promise<Stage> {
+async function realStage(version: PostgresVersion): Promise<Stage> {
+  const postgres = servers.get(version) as TestPostgres;
   const control = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
   await control.join("worker-1");
   await control.join("worker-2");
@@ -83,8 +86,8 @@ async function fakeStage(): Promise<Stage> {
 }
 
 describe.each([
-  ["a real control plane", realStage],
-  ["the fake service", fakeStage],
+  ...POSTGRES_VERSIONS.map((version) => [`a control plane on ${version.name}`, () => realStage(version)] as const),
+  ["the fake service", fakeStage] as const,
 ])("%s", (_name, open) => {
   let stage: Stage;
   let client: Understudy;

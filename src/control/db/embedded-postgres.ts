@@ -48,6 +48,8 @@ export interface EmbeddedPostgresOptions {
   /** False: no fsync, so that only a crash of the whole machine loses something; for tests. */
   readonly durable?: boolean;
   readonly maxConnections?: number;
+  /** Folder with `bin/postgres` and `bin/initdb` of another build, such as a distribution's. Default: those of the npm package. */
+  readonly binaries?: string;
 }
 
 interface Layout {
@@ -91,7 +93,7 @@ export class EmbeddedPostgres extends EventEmitter<{ exited: [string]; ready: []
     const layout = prepareLayout(resolve(options.directory));
     claim(layout);
     try {
-      const binaries = prepareBinaries(layout);
+      const binaries = options.binaries ?? prepareBinaries(layout);
       const running = await liveServer(layout);
       const server = new EmbeddedPostgres(layout, binaries, options, running);
       if (running === null) {

@@ -1,5 +1,6 @@
 /** A real Postgres for one test file, and a fresh copy of a migrated database for each test. */
 import { randomBytes } from "node:crypto";
+import { existsSync } from "node:fs";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -11,6 +12,22 @@ import { migrate } from "../../../src/control/db/migrate.ts";
 
 export const MIGRATIONS = fileURLToPath(new URL("../../../migrations", import.meta.url));
 
+/** The oldest that is tested, as Debian 12 has it. */
+const DEBIAN_BINARIES = "/usr/lib/postgresql/15";
+
+export interface PostgresVersion {
+  readonly name: string;
+  readonly major: number;
+  /** Null: those of the npm package. */
+  readonly binaries: string | null;
+}
+
+/** Those that are here: the embedded one always, the other where apt could install it. */
+export const POSTGRES_VERSIONS: readonly PostgresVersion[] = [
+  { name: "Postgres 18", major: 18, binaries: null },
+  ...(existsSync(`${DEBIAN_BINARIES}/bin/initdb`) ? [{ name: "Postgres 15", major: 15, binaries: DEBIAN_BINARIES }] : []),
+];
+
 export class TestPostgres {
   readonly server: EmbeddedPostgres;
   private readonly folder: string;
@@ -21,11 +38,16 @@ export class TestPostgres {
   }
 
   /** With the schema of this build in its own database, which is the template of all others. */
-  static async start(): Promise<TestPostgres> {
+  static async start({ binaries }: Pick<PostgresVersion, "binaries"> = { binaries: null }): Promise<TestPostgres> {
     const folder = await mkdtemp(join(tmpdir(), "understudy-control-test-"));
     // The server's user must get there, when the tests run as root.
     await chmod(folder, 0o755);
-    const server = await EmbeddedPostgres.start({ directory: join(folder, "postgres"), durable: false, maxConnections: 100 });
+    const server = await EmbeddedPostgres.start({
+      directory: join(folder, "postgres"),
+      durable: false,
+      maxConnections: 100,
+      ...(binaries === null ? {} : { binaries }),
+    });
     const template = new Database({ connection: server.connection });
     await migrate(template, MIGRATIONS);
     await template.close();
