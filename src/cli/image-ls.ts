@@ -9,6 +9,7 @@ const IMAGE_LISTING = {
   columns: [
     { title: "NAME", value: (image: Image) => image.name },
     { title: "ID", value: (image: Image) => image.id },
+    { title: "ALIASES", value: (image: Image) => (image.aliases.length === 0 ? "-" : image.aliases.join(",")) },
     { title: "DIGEST", value: (image: Image) => image.digest.slice(0, "sha256:".length + 12) },
     { title: "KERNEL", value: (image: Image) => mebibytes(image.kernel.sizeBytes) },
     { title: "INITRAMFS", value: (image: Image) => mebibytes(image.initramfs.sizeBytes) },

@@ -12,6 +12,8 @@ import { addExamples } from "./examples.ts";
 import { endingOf } from "./exit-code.ts";
 import { addImageLs } from "./image-ls.ts";
 import { addImagePull } from "./image-pull.ts";
+import { addImageRm } from "./image-rm.ts";
+import { addImageTag } from "./image-tag.ts";
 import { addMachineRun } from "./machine-run.ts";
 import { addOpCancel } from "./op-cancel.ts";
 import { addOpGet } from "./op-get.ts";
@@ -114,6 +116,8 @@ export function createProgram(shell: Shell): Command {
   const image = program.command("image").description("guest images");
   addImagePull(image, shell);
   addImageLs(image, shell);
+  addImageTag(image, shell);
+  addImageRm(image, shell);
   const token = program.command("token").description("who may use the service, and for what");
   addTokenCreate(token, shell);
   addTokenLs(token, shell);

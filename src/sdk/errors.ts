@@ -135,6 +135,7 @@ export class ImageNotFoundError extends NotFoundError {}
 export class RouteNotFoundError extends NotFoundError {}
 export class ReplicaNotFoundError extends NotFoundError {}
 export class FailoverNotFoundError extends NotFoundError {}
+export class ImageAliasNotFoundError extends NotFoundError {}
 export class OperationNotFoundError extends NotFoundError {}
 export class ConsoleSessionNotFoundError extends NotFoundError {}
 export class TokenNotFoundError extends NotFoundError {}
@@ -150,9 +151,11 @@ export class NotProtectedError extends ConflictError {}
 export class OperationInProgressError extends ConflictError {}
 export class TermMismatchError extends ConflictError {}
 export class WaitTargetUnreachableError extends ConflictError {}
+export class ImageInUseError extends ConflictError {}
 export class WorkerNotDrainedError extends ConflictError {}
 export class EventCursorExpiredError extends GoneError {}
 export class VmDeletedError extends GoneError {}
+export class IfMatchRequiredError extends PreconditionError {}
 export class EtagMismatchError extends PreconditionError {}
 export class PayloadTooLargeError extends InvalidRequestError {}
 export class UnsupportedMediaTypeError extends InvalidRequestError {}
@@ -186,6 +189,9 @@ export const ERROR_CLASSES: Readonly<Record<components["schemas"]["ErrorCode"], 
   not_found: RouteNotFoundError,
   replica_not_found: ReplicaNotFoundError,
   failover_not_found: FailoverNotFoundError,
+  image_alias_not_found: ImageAliasNotFoundError,
+  image_in_use: ImageInUseError,
+  if_match_required: IfMatchRequiredError,
   operation_not_found: OperationNotFoundError,
   console_session_not_found: ConsoleSessionNotFoundError,
   token_not_found: TokenNotFoundError,

@@ -351,10 +351,11 @@ describe("other commands", () => {
       kernel: { sizeBytes: 1 << 20 },
       initramfs: { sizeBytes: 1 << 19 },
       minMemoryMiB: 96,
+      aliases: ["stable"],
       createdAt: new Date().toISOString(),
     };
     const { stdout } = await against({ "GET /v1/images": { items: [image] } }, "image", "ls");
-    expect(stdout).toMatch(/debian +img_1 +sha256:aaaaaaaaaaaa +1\.0 MiB +0\.5 MiB +96 MiB +0s/);
+    expect(stdout).toMatch(/debian +img_1 +stable +sha256:aaaaaaaaaaaa +1\.0 MiB +0\.5 MiB +96 MiB +0s/);
   });
 
   it("events prints what is held, a line each", async () => {

@@ -202,6 +202,12 @@ const RAISED: Readonly<Record<ErrorCode, () => Promise<Refusal>>> = {
     await another.createVm("full", "none");
     return refusedUpgrade("full", "", {}, another);
   },
+  image_alias_not_found: () => refused("GET", "/v1/image-aliases/nobodys"),
+  image_in_use: () => refused("DELETE", "/v1/images/debian"),
+  if_match_required: async () => {
+    await control.call("PUT", "/v1/image-aliases/moved", { image: "debian" });
+    return await refused("PUT", "/v1/image-aliases/moved", { image: "debian" });
+  },
   replica_not_found: () => refused("POST", "/v1/vms/demo/replicas/rep_nobodys/restart"),
   failover_not_found: () => refused("GET", "/v1/vms/demo/failovers/fo_nobodys"),
   no_capacity: async () => {

@@ -73,7 +73,20 @@ export const images = pgTable("images", {
   digest: text("digest").notNull().unique(),
   manifest: jsonb("manifest").$type<StoredManifest>().notNull(),
   createdAt: time("created_at").notNull(),
+  /** It is offered no more; VMs that were made from it keep their row. */
+  deletedAt: time("deleted_at"),
 });
+
+export const imageAliases = pgTable("image_aliases", {
+  name: text("name").primaryKey(),
+  imageId: text("image_id")
+    .notNull()
+    .references(() => images.id),
+  /** Counts its moves: the ETag. */
+  version: integer("version").notNull().default(1),
+  updatedAt: time("updated_at").notNull().defaultNow(),
+});
+export type ImageAliasRow = typeof imageAliases.$inferSelect;
 
 export const workers = pgTable("workers", {
   id: text("id").primaryKey(),

@@ -25,6 +25,8 @@ export const EVENT_TYPES = [
   "worker.fenced",
   "worker.deleted",
   "image.created",
+  "image.deleted",
+  "image.alias.moved",
   "operation.updated",
   "token.created",
   "token.revoked",

@@ -10,6 +10,7 @@ export const SCOPES = [
   "workers:read",
   "workers:write",
   "images:read",
+  "images:write",
   "events:read",
   "audit:read",
   "tokens:write",

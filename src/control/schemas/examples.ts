@@ -13,7 +13,7 @@ import type {
   ConsoleTicketRequest,
 } from "./console.ts";
 import type { Event, EventPage } from "./event.ts";
-import type { Image, ImageList } from "./image.ts";
+import type { Image, ImageAlias, ImageList, PutImageAliasRequest } from "./image.ts";
 import type { Operation, OperationList } from "./operation.ts";
 import type { Health, Version } from "./service.ts";
 import type { CreatedToken, CreateTokenRequest, Identity, Token, TokenList } from "./token.ts";
@@ -185,6 +185,7 @@ const image: Image = {
   initramfs: { digest: DIGEST.replaceAll("8", "6"), sizeBytes: 2_097_152 },
   cmdline: "console=ttyS0 panic=-1 reboot=panic_warm",
   minMemoryMiB: 96,
+  aliases: ["stable"],
   createdAt: "2026-03-01T07:30:00.000Z",
 };
 
@@ -264,6 +265,9 @@ export const EXAMPLES = {
   WorkerList: { items: [worker] } satisfies Static<typeof WorkerList>,
   PatchWorkerRequest: { labels: { rack: "a3" } } satisfies PatchWorkerRequest,
   DrainRequest: { force: false } satisfies DrainRequest,
+  Image: image,
+  ImageAlias: { name: "stable", imageId: image.id, updatedAt: image.createdAt } satisfies ImageAlias,
+  PutImageAliasRequest: { image: image.id } satisfies Static<typeof PutImageAliasRequest>,
   ImageList: { items: [image] } satisfies Static<typeof ImageList>,
   EventPage: { items: [event], nextAfter: "57" } satisfies Static<typeof EventPage>,
   Token: token,

@@ -16,6 +16,7 @@ export const FAKE_IMAGE: Schemas["Image"] = {
   initramfs: { digest: DIGEST, sizeBytes: 1 },
   cmdline: "console=ttyS0",
   minMemoryMiB: 96,
+  aliases: [],
   createdAt: "2026-01-01T00:00:00.000Z",
 };
 

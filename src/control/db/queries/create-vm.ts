@@ -5,6 +5,7 @@ import { newId, type Transaction } from "../database.ts";
 import { type StoredVmSpec, type VmRow, vms } from "../schema.ts";
 import { sqlState } from "../unavailable.ts";
 import { beginOperation } from "./begin-operation.ts";
+import { holdImage } from "./images.ts";
 
 export interface NewVm {
   readonly name: string | null;
@@ -16,6 +17,7 @@ export interface NewVm {
 /** @throws {ApiError} `name_taken` */
 export async function createVm(tx: Transaction, request: NewVm): Promise<VmRow> {
   const id = newId("vm");
+  await holdImage(tx, request.imageId);
   const { id: operationId } = await beginOperation(tx, { kind: "vm.create", vmId: id });
   const [row] = await tx.db
     .insert(vms)

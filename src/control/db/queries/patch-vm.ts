@@ -5,6 +5,7 @@ import { ApiError } from "../../errors/api-error.ts";
 import type { Transaction } from "../database.ts";
 import { type StoredVmSpec, type VmRow, vms } from "../schema.ts";
 import { sqlState } from "../unavailable.ts";
+import { holdImage } from "./images.ts";
 
 export interface VmChange {
   readonly name: string | null;
@@ -25,6 +26,7 @@ export async function patchVm(tx: Transaction, vmId: string, decide: (vm: VmRow)
   const before = locked as VmRow;
   const { changed, ...change } = decide(before);
   if (changed.length === 0) return before;
+  if (change.imageId !== before.imageId) await holdImage(tx, change.imageId);
   const ofSpec = changed.some((pointer) => pointer.startsWith("/spec/"));
   const [row] = await tx.db
     .update(vms)
