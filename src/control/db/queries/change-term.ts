@@ -194,7 +194,7 @@ async function recordSolo(tx: Transaction, change: TermChange & { kind: "goSolo"
     .set({ state: "lost", stateReason: reason, updatedAt: sql`now()` })
     .where(inArray(replicas.id, [change.lost]));
   const state = left.length > 0 ? "protected" : suspended === true ? "suspended" : wanted === 0 ? "off" : "unprotected";
-  const protection = { state, reason: state === "unprotected" ? reason : null } as const;
+  const protection = { state, reason: state === "unprotected" ? reason : state === "suspended" ? "user_action" : null } as const;
   await writeProtection(tx, change.vmId, protection);
   tx.emit({
     type: "vm.protection.changed",
