@@ -50,6 +50,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   "token revoke": ["understudy token revoke tok_01KJM700B1C2D3E4F5G6H7J8K9"],
   whoami: ["understudy whoami"],
   "audit ls": ["understudy audit ls --since 2026-01-31T08:00:00Z --limit 20"],
+  "quota ls": ["understudy quota ls", "understudy quota ls -o json"],
   "machine run": ["understudy machine run test.elf --until 1000000000"],
   events: ["understudy events -f", "understudy events --type vm.failover.* --vm web -o json"],
   api: ["understudy api GET /v1/vms?pageSize=2", `understudy api PATCH /v1/vms/web --data '{"labels":{"tier":"back"}}'`],

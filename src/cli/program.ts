@@ -19,6 +19,7 @@ import { addOpCancel } from "./op-cancel.ts";
 import { addOpGet } from "./op-get.ts";
 import { addOpLs } from "./op-ls.ts";
 import { addOpWait } from "./op-wait.ts";
+import { addQuotaLs } from "./quota-ls.ts";
 import { addSetup } from "./setup.ts";
 import { note, type Shell } from "./shell.ts";
 import { addTokenCreate } from "./token-create.ts";
@@ -125,6 +126,8 @@ export function createProgram(shell: Shell): Command {
   addWhoami(program, shell);
   const audit = program.command("audit").description("who asked for what, and what came of it");
   addAuditLs(audit, shell);
+  const quota = program.command("quota").description("what the project may have");
+  addQuotaLs(quota, shell);
   const machine = program.command("machine").description("the virtual machine by itself, without the service");
   addMachineRun(machine, shell);
   addEvents(program, shell);

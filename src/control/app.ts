@@ -21,6 +21,7 @@ import { imageRoutes } from "./routes/images.ts";
 import { metricsRoute } from "./routes/metrics.ts";
 import { operationRoutes } from "./routes/operations.ts";
 import { protectionRoutes } from "./routes/protection.ts";
+import { quotaRoute } from "./routes/quotas.ts";
 import { replicaVerbRoutes } from "./routes/replica-verbs.ts";
 import { documentRoute, healthRoutes, versionRoute } from "./routes/service.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
@@ -106,6 +107,7 @@ export async function buildApp(control: ControlPlane): Promise<PublicApp> {
     await v1.register(eventRoutes(control));
     await v1.register(tokenRoutes(control));
     await v1.register(auditLogRoute(control));
+    await v1.register(quotaRoute(control));
     await v1.register(metricsRoute(control));
   });
   return { app, openApi: document };

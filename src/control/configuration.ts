@@ -36,6 +36,8 @@ const NUMBERS: Readonly<Record<string, Exclude<keyof ControlSettings, "allowedOr
   UNDERSTUDY_START_DEADLINE_MS: "startDeadlineMs",
   UNDERSTUDY_EVENT_RETENTION_DAYS: "eventRetentionDays",
   UNDERSTUDY_AUDIT_RETENTION_DAYS: "auditRetentionDays",
+  UNDERSTUDY_QUOTA_VMS: "quotaVms",
+  UNDERSTUDY_QUOTA_MEMORY_MIB: "quotaMemoryMiB",
   UNDERSTUDY_RATE_LIMIT_BURST: "rateLimitBurst",
   UNDERSTUDY_RATE_LIMIT_PER_SECOND: "rateLimitPerSecond",
   UNDERSTUDY_VERB_RATE_LIMIT_BURST: "verbRateLimitBurst",

@@ -33,6 +33,9 @@ export interface ControlSettings {
   readonly auditDelayMs: number;
   /** A call of a control plane that is gone, so long after it began, is completed without an answer. */
   readonly auditAbandonedMs: number;
+  /** Of the project; null: as much as there is room for. */
+  readonly quotaVms: number | null;
+  readonly quotaMemoryMiB: number | null;
   /** Calls with one token: so many at once, and so many a second after that. */
   readonly rateLimitBurst: number;
   readonly rateLimitPerSecond: number;
@@ -71,6 +74,8 @@ export const DEFAULT_SETTINGS: ControlSettings = {
   auditRetentionDays: 30,
   auditDelayMs: 100,
   auditAbandonedMs: 90_000,
+  quotaVms: null,
+  quotaMemoryMiB: null,
   rateLimitBurst: 5000,
   rateLimitPerSecond: 500,
   verbRateLimitBurst: 60,

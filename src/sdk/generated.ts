@@ -226,6 +226,26 @@ export interface paths {
         patch?: never;
         trace?: never;
     };
+    "/v1/quotas": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * What the project may have, and has
+         * @description Of what would be more, a create or a patch is refused as `quota_exceeded`.
+         */
+        get: operations["listQuotas"];
+        put?: never;
+        post?: never;
+        delete?: never;
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
     "/v1/tokens": {
         parameters: {
             query?: never;
@@ -1399,6 +1419,19 @@ export interface components {
         PutImageAliasRequest: {
             /** @description Id, name, or name@sha256:… of an image */
             image: string;
+        };
+        Quota: {
+            limit: number | null;
+            /**
+             * @description VMs that are not deleted; memory of their guests, each counted once
+             * @enum {string}
+             */
+            resource: "vms" | "memory_mib";
+            usage: number;
+        };
+        QuotaList: {
+            items: components["schemas"]["Quota"][];
+            project: string;
         };
         Replica: {
             /** @description Unsigned 64-bit number as a decimal string */
@@ -3429,6 +3462,98 @@ export interface operations {
             };
         };
     };
+    listQuotas: {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["QuotaList"];
+                };
+            };
+            /** @description `bad_request`: The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "bad_request";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "unauthenticated" | "token_expired";
+                    };
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "scope_missing";
+                    };
+                };
+            };
+            /** @description `rate_limited`: Asked too often */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "rate_limited";
+                    };
+                };
+            };
+            /** @description `internal_error`: Our fault */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "internal_error";
+                    };
+                };
+            };
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "shutting_down" | "arbiter_unavailable";
+                    };
+                };
+            };
+        };
+    };
     listTokens: {
         parameters: {
             query?: {
@@ -4183,7 +4308,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `rate_limited`: Asked too often */
+            /** @description `rate_limited`: Asked too often. `quota_exceeded`: There are as many as there may be */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4191,7 +4316,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "rate_limited";
+                        code?: "rate_limited" | "quota_exceeded";
                     };
                 };
             };
@@ -4721,7 +4846,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `rate_limited`: Asked too often */
+            /** @description `rate_limited`: Asked too often. `quota_exceeded`: There are as many as there may be */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -4729,7 +4854,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "rate_limited";
+                        code?: "rate_limited" | "quota_exceeded";
                     };
                 };
             };

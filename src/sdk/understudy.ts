@@ -80,6 +80,11 @@ export class Understudy {
     return unwrap(await this.raw.GET("/v1/whoami", call.signal === undefined ? {} : { signal: call.signal }));
   }
 
+  /** What the project may have, and has. */
+  async quotas(call: { readonly signal?: AbortSignal } = {}): Promise<readonly Schemas["Quota"][]> {
+    return unwrap(await this.raw.GET("/v1/quotas", call.signal === undefined ? {} : { signal: call.signal })).items;
+  }
+
   /** What the service is. */
   async version(call: { readonly signal?: AbortSignal } = {}): Promise<Schemas["Version"]> {
     return unwrap(await this.raw.GET("/v1/version", call.signal === undefined ? {} : { signal: call.signal }));

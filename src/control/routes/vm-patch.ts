@@ -49,6 +49,7 @@ export const vmPatchRoute =
           "vm_deleted",
           "invalid_state",
           "name_taken",
+          "quota_exceeded",
           "etag_mismatch",
           "payload_too_large",
           "unsupported_media_type",
@@ -64,7 +65,7 @@ export const vmPatchRoute =
           checkEtag(request.headers["if-match"], vm);
           return decideChange(vm, body, given ?? (own as ImageRow), control.config.maxLagMs);
         };
-        const patch = (tx: Transaction) => patchVm(tx, before.vm.id, decide);
+        const patch = (tx: Transaction) => patchVm(tx, before.vm.id, decide, control.config);
         if (query.dryRun === true) return answerWithPreview(control, reply, async (tx) => loadVm(tx.db, await patch(tx)));
         const vm = await control.database.transaction(patch, request.apiCall);
         control.reconciler.kick();

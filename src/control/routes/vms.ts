@@ -8,6 +8,7 @@ import { deleteVm } from "../db/queries/delete-vm.ts";
 import { runIdempotently } from "../db/queries/idempotency.ts";
 import { listVms } from "../db/queries/list-vms.ts";
 import { readWorker } from "../db/queries/list-workers.ts";
+import { claimQuotas } from "../db/queries/quotas.ts";
 import { readLivingVm, readVmRow } from "../db/queries/read-vm.ts";
 import { presentOperation } from "../presenters/operation.ts";
 import { presentReplica, presentVm } from "../presenters/vm.ts";
@@ -52,6 +53,7 @@ export const vmRoutes =
           "image_not_found",
           "image_store_error",
           "name_taken",
+          "quota_exceeded",
           "idempotency_in_progress",
           "payload_too_large",
           "unsupported_media_type",
@@ -63,7 +65,10 @@ export const vmRoutes =
         const { name, labels, spec } = request.body;
         const image = await control.images.resolve(spec.image);
         const stored = fillSpec(spec, image, control.config.maxLagMs);
-        const create = (tx: Transaction) => createVm(tx, { name: name ?? null, labels: labels ?? {}, imageId: image.id, spec: stored });
+        const create = async (tx: Transaction) => {
+          await claimQuotas(tx, control.config, { vms: 1, memory_mib: stored.machine.memoryMiB });
+          return createVm(tx, { name: name ?? null, labels: labels ?? {}, imageId: image.id, spec: stored });
+        };
         if (request.query.dryRun === true) {
           const options = { workers: control.workers, settings: control.config };
           return answerWithPreview(control, reply, async (tx) => previewPlacement(options, tx, await create(tx)));

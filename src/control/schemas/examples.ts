@@ -15,6 +15,7 @@ import type {
 import type { Event, EventPage } from "./event.ts";
 import type { Image, ImageAlias, ImageList, PutImageAliasRequest } from "./image.ts";
 import type { Operation, OperationList } from "./operation.ts";
+import type { QuotaList } from "./quota.ts";
 import type { Health, Version } from "./service.ts";
 import type { CreatedToken, CreateTokenRequest, Identity, Token, TokenList } from "./token.ts";
 import type {
@@ -274,6 +275,13 @@ export const EXAMPLES = {
   TokenList: { items: [token], nextPageToken: null } satisfies Static<typeof TokenList>,
   CreateTokenRequest: { name: "ci", scopes: ["vms:read", "vms:write"], ttlSeconds: 86_400 } satisfies Static<typeof CreateTokenRequest>,
   CreatedToken: { token, secret: "ust_bm90IGEgdG9rZW4sIGFuIGV4YW1wbGU" } satisfies CreatedToken,
+  QuotaList: {
+    project: "default",
+    items: [
+      { resource: "vms", limit: 100, usage: 12 },
+      { resource: "memory_mib", limit: null, usage: 3072 },
+    ],
+  } satisfies Static<typeof QuotaList>,
   Identity: { token, project: "default" } satisfies Static<typeof Identity>,
   ConsoleInputRequest: {
     inputSession: "0b9d3c5e-7f1a-4c2b-8d6e-9a0b1c2d3e4f",

@@ -6,6 +6,7 @@ import type { Transaction } from "../database.ts";
 import { type StoredVmSpec, type VmRow, vms } from "../schema.ts";
 import { sqlState } from "../unavailable.ts";
 import { holdImage } from "./images.ts";
+import { claimQuotas, type QuotaLimits } from "./quotas.ts";
 
 export interface VmChange {
   readonly name: string | null;
@@ -19,13 +20,14 @@ export interface VmChange {
 /**
  * @param decide called with the row under its lock
  * @returns the row as it is afterwards; its generation counts changes of the spec, not of name and labels
- * @throws {ApiError} `name_taken`
+ * @throws {ApiError} `name_taken`, `quota_exceeded`
  */
-export async function patchVm(tx: Transaction, vmId: string, decide: (vm: VmRow) => VmChange): Promise<VmRow> {
+export async function patchVm(tx: Transaction, vmId: string, decide: (vm: VmRow) => VmChange, limits: QuotaLimits): Promise<VmRow> {
   const [locked] = await tx.db.select().from(vms).where(eq(vms.id, vmId)).for("update");
   const before = locked as VmRow;
   const { changed, ...change } = decide(before);
   if (changed.length === 0) return before;
+  await claimQuotas(tx, limits, { vms: 0, memory_mib: change.spec.machine.memoryMiB - before.spec.machine.memoryMiB });
   if (change.imageId !== before.imageId) await holdImage(tx, change.imageId);
   const ofSpec = changed.some((pointer) => pointer.startsWith("/spec/"));
   const [row] = await tx.db
