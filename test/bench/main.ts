@@ -5,6 +5,7 @@
  */
 
 import { parseArgs } from "node:util";
+import { api } from "./api.ts";
 import { backups } from "./backups.ts";
 import { type BenchLine, type BenchOptions, benchLine, type Figure } from "./bench-line.ts";
 import { boot } from "./boot.ts";
@@ -14,6 +15,7 @@ import { engineBoot } from "./engine-boot.ts";
 import { engineCoverage } from "./engine-coverage.ts";
 import { engineGuest } from "./engine-guest.ts";
 import { engineLoops } from "./engine-loops.ts";
+import { events } from "./events.ts";
 import { failover } from "./failover.ts";
 import { WORKLOADS } from "./guest-workloads.ts";
 import { hash } from "./hash.ts";
@@ -23,6 +25,7 @@ import { log } from "./log.ts";
 import { memory } from "./memory.ts";
 import { np } from "./np.ts";
 import { outputLatency } from "./output-latency.ts";
+import { reconcile } from "./reconcile.ts";
 import { repair } from "./repair.ts";
 import { runAsWorker } from "./run-as-worker.ts";
 
@@ -43,6 +46,9 @@ const BENCHES: Readonly<Record<string, (workloads: readonly string[], options: B
   hash,
   memory,
   backups,
+  api,
+  events,
+  reconcile,
   "kills-in-a-row": (_workloads, options) => killsInARow(options),
   density: (_workloads, options) => density(options),
 };

@@ -108,9 +108,7 @@ describe("with a database of its user's", () => {
   });
   afterAll(() => postgres.stop());
   beforeEach(async () => {
-    const { host, user, database, port } = await postgres.newDatabase(false);
-    url = `postgres://${user}@/${database}?host=${encodeURIComponent(host as string)}&port=${port}`;
-    url = url.replace("@/", "@localhost/");
+    url = TestPostgres.url(await postgres.newDatabase(false));
   });
 
   const given = () => ({ DATABASE_URL: url, UNDERSTUDY_DATA_DIR: join(folder, "data"), UNDERSTUDY_TOKEN: "ust_given" });

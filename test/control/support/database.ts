@@ -28,6 +28,11 @@ export const POSTGRES_VERSIONS: readonly PostgresVersion[] = [
   ...(existsSync(`${DEBIAN_BINARIES}/bin/initdb`) ? [{ name: "Postgres 15", major: 15, binaries: DEBIAN_BINARIES }] : []),
 ];
 
+interface StartOptions extends Pick<PostgresVersion, "binaries"> {
+  /** True: it waits for its disk at every commit, as one in service does. */
+  readonly durable?: boolean;
+}
+
 export class TestPostgres {
   readonly server: EmbeddedPostgres;
   private readonly folder: string;
@@ -38,13 +43,13 @@ export class TestPostgres {
   }
 
   /** With the schema of this build in its own database, which is the template of all others. */
-  static async start({ binaries }: Pick<PostgresVersion, "binaries"> = { binaries: null }): Promise<TestPostgres> {
+  static async start({ binaries, durable = false }: StartOptions = { binaries: null }): Promise<TestPostgres> {
     const folder = await mkdtemp(join(tmpdir(), "understudy-control-test-"));
     // The server's user must get there, when the tests run as root.
     await chmod(folder, 0o755);
     const server = await EmbeddedPostgres.start({
       directory: join(folder, "postgres"),
-      durable: false,
+      durable,
       maxConnections: 100,
       ...(binaries === null ? {} : { binaries }),
     });
@@ -62,6 +67,11 @@ export class TestPostgres {
     await client.query(`CREATE DATABASE ${name} ${template ? `TEMPLATE ${this.server.connection.database}` : ""}`);
     await client.end();
     return { ...this.server.connection, database: name };
+  }
+
+  /** The same, as a process is told of it. */
+  static url({ user, host, port, database }: pg.PoolConfig): string {
+    return `postgres://${user}@localhost/${database}?host=${encodeURIComponent(host as string)}&port=${port}`;
   }
 
   async stop(): Promise<void> {
