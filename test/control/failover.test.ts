@@ -319,10 +319,13 @@ describe("a backup that dies", () => {
       remainingPages: 4,
       guestShare: 80,
     });
+    const progressed = async () =>
+      (await control.get<{ items: { data: { progress: number } }[] }>("/v1/events?types=vm.repair.progressed")).body.items;
+    // What the API shows at once, the loop has yet to write down.
+    while ((await progressed()).length < 2) await control.parts.feed.next(1000);
     holder.report(candidate, { state: "stopped", haltReason: "join_aborted" });
     expect((await firstEvent("vm.repair.failed")).data).toEqual({ backup: candidate, reason: "join_aborted" });
-    const { body } = await control.get<{ items: { data: { progress: number } }[] }>("/v1/events?types=vm.repair.progressed");
-    expect(body.items.map(({ data }) => data.progress)).toEqual([0.1, 0.6]);
+    expect((await progressed()).map(({ data }) => data.progress)).toEqual([0.1, 0.6]);
     const fresh = await holder.order("createReplica", (order) => order.replicaId !== candidate && order.role === "backup");
     expect(fresh.vmId).toBe(vm.id);
     expect((await row(vm.id)).term).toBe(1n);
