@@ -1,5 +1,5 @@
 /**
- * `reconcile`: from a worker's death to every one of its 100 VMs being protected again. The workers are scripted: replicas are metadata
+ * `reconcile`: from a worker's death to every one of its 30 VMs being protected again. The workers are scripted: replicas are metadata
  * alone, promoted, left alone and paired as soon as the control plane says so; what is measured is detection, arbitration, placement and
  * reporting.
  */
@@ -9,7 +9,7 @@ import { TestPostgres } from "../control/support/database.ts";
 import type { ScriptedWorker } from "../control/support/scripted-worker.ts";
 import type { Figure } from "./bench-line.ts";
 
-const VMS = 100;
+const VMS = 30;
 const AT_ONCE = 8;
 const MEMORY_MIB = 64 * 1024;
 /** As an installation has them. */
