@@ -10,8 +10,11 @@ import { decodeOperation, type Instruction } from "./instruction.ts";
 
 export const PAGE_BYTES = 4096;
 
-/** Guest instructions in a region: TurboFan's time grows faster than the size of a function. */
-export const REGION_INSTRUCTIONS_MAX = 500;
+/**
+ * Guest instructions in a region. TurboFan's time grows faster than the size of a function, and its code gets worse: with 500, awk and
+ * SHA-256 took half as long again as with 250; with 120 the guest goes from region to region more than that gains.
+ */
+export const REGION_INSTRUCTIONS_MAX = 250;
 
 /** How a block ends. Offsets are in the page, or beyond it (below 0 or from 4096) where they lead out of it. */
 export type BlockEnd =

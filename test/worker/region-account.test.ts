@@ -47,7 +47,7 @@ test("a live module takes no more memory mappings than the account counts for it
   const modules = 400;
   for (let index = 0; index < modules; index++) {
     // As many instructions as a region may have.
-    const page = pageOf([...Array.from({ length: 480 }, () => ADDI + index * 2 ** 20), RETURN]);
+    const page = pageOf([...Array.from({ length: 240 }, () => ADDI + index * 2 ** 20), RETURN]);
     compiler.request([{ page, executed, seeds: [0], entries: [], delta: null, all: false }], machine);
     const compiled = compiler.take();
     if (compiled === null) throw new Error("the compiler answers at once");
@@ -87,12 +87,14 @@ test("threads that want more than there is never pass the maximum, and leave not
   });
   await Promise.all(holders.map(({ thread }) => once(thread, "message")));
   while (Math.min(Atomics.load(figures.grants, 0), Atomics.load(figures.refusals, 0)) < ENOUGH) await setImmediate();
+  // What an ended thread was granted stays in the figures when its place is given up, so they say nothing from then on.
+  const passed = Atomics.load(figures.passed, 0);
   // In the middle of whatever each of them does.
   for (const { share, thread } of holders) {
     await thread.terminate();
     account.close(share);
   }
-  expect(Atomics.load(figures.passed, 0)).toBe(0);
+  expect(passed).toBe(0);
   expect(account.regions).toBe(0);
   expect(holdRegions(opened(account), MAXIMUM)).toBe(true);
 });
