@@ -9,6 +9,7 @@ import { api } from "./api.ts";
 import { backups } from "./backups.ts";
 import { type BenchLine, type BenchOptions, benchLine, type Figure } from "./bench-line.ts";
 import { boot } from "./boot.ts";
+import { consoleFanout } from "./console-fanout.ts";
 import { density } from "./density.ts";
 import { earlyStop } from "./early-stop.ts";
 import { engineBoot } from "./engine-boot.ts";
@@ -49,11 +50,12 @@ const BENCHES: Readonly<Record<string, (workloads: readonly string[], options: B
   api,
   events,
   reconcile,
+  "console-fanout": consoleFanout,
   "kills-in-a-row": (_workloads, options) => killsInARow(options),
   density: (_workloads, options) => density(options),
 };
 /** Benches that run only where they are named: they take long. */
-const NAMED_ONLY = new Set(["kills-in-a-row", "density"]);
+const NAMED_ONLY = new Set(["kills-in-a-row", "density", "console-fanout"]);
 const GROUPS: Readonly<Record<string, readonly string[]>> = {
   engine: ["engine:loops", "engine:guest", "engine:boot"],
   interpreter: ["boot"],

@@ -212,7 +212,8 @@ describe("an operation", () => {
 
   it("throws its own error where it failed", async () => {
     const error = { type: "x", title: "No backup", status: 409, code: "not_protected", detail: "It has no backup", retryable: true };
-    const { client } = await serve([json(200, vm), json(202, { id: "op_1", state: "failed", vmId: "vm_1", result: null, error })]);
+    const failed = { id: "op_1", kind: "vm.failover", state: "failed", vmId: "vm_1", result: null, error };
+    const { client } = await serve([json(200, vm), json(202, failed)]);
     const operation = await (await client.vms.get("demo")).failover({ mode: "test" });
     await expect(operation.result()).rejects.toMatchObject({ code: "not_protected", retryable: true });
   });
