@@ -3,6 +3,7 @@
  *
  * The time-outs end what hangs. No test's verdict hangs on them: a host that is ten times slower is within them.
  */
+import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { configDefaults, defineConfig } from "vitest/config";
 
@@ -15,6 +16,8 @@ export default defineConfig({
     include: ["test/**/*.test.ts"],
     exclude: [...configDefaults.exclude, ...LONG_TESTS],
     pool: "forks",
+    // Most files wait for their processes more than they compute: on two processors one at a time leaves half of them idle.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     globalSetup: ["test/support/build.ts"],
     testTimeout: 300_000,
     hookTimeout: 300_000,
