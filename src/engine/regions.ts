@@ -66,8 +66,10 @@ const KNOWN_THRESHOLD_DIVISOR = 8;
 const SEEDS_MAX = 64;
 /** Entries of older regions that a new one of the same page has too. */
 const ENTRIES_MAX = 256;
-/** Pages whose regions are compiled together. */
-const BATCH_MAX = 16;
+/** Pages whose regions are compiled together; what runs much waits for them before it is its turn to be optimised. */
+const BATCH_MAX = 4;
+/** Regions that are being optimised for this machine. */
+const OPTIMISING_MAX = 4;
 /** Addresses counted; beyond it counting begins anew. */
 const COUNTED_MAX = 20_000;
 const TLB_ENTRY = 16;
@@ -199,20 +201,22 @@ export class Regions {
     if (this.looks % LANDINGS_LOOKS === 0) this.machine.forgetLandings();
   }
 
-  /** One at a time: the hottest first, and nothing that is cold by the time it would be its turn. */
+  /** Few at a time: the hottest first, and nothing that is cold by the time it would be its turn. */
   private optimiseHottest(): void {
-    let hottest: HeldRegion | null = null;
-    let most = this.optimiseAfter;
+    let room = OPTIMISING_MAX;
+    const hot: { readonly heat: number; readonly held: HeldRegion }[] = [];
     for (const [number, held] of this.numbers) {
-      if (held.optimising) return;
+      if (held.optimising) room--;
       const heat = (this.heat[number] ?? 0) / held.region.shape.instructions;
-      if (held.region.optimised || heat < most || this.owners[number] === 0) continue;
-      most = heat;
-      hottest = held;
+      if (held.optimising || held.region.optimised || heat < this.optimiseAfter || this.owners[number] === 0) continue;
+      hot.push({ heat, held });
     }
-    if (hottest === null) return;
-    hottest.optimising = true;
-    this.compiler.optimise(hottest.region, this.addresses);
+    if (room <= 0 || hot.length === 0) return;
+    hot.sort((a, b) => b.heat - a.heat);
+    for (const { held } of hot.slice(0, room)) {
+      held.optimising = true;
+      this.compiler.optimise(held.region, this.addresses);
+    }
   }
 
   private count(address: number, samples: number): void {
