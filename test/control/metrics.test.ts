@@ -112,27 +112,30 @@ describe("GET /metrics", () => {
     await control.kill(primary);
     await backup.promote(backupId);
     await control.vmThat(vm.id, ({ status }) => status.protection.state === "protected" && status.term > vm.status.term + 1);
-    const { body: events } = await control.get<{ items: Event[] }>(
-      "/v1/events?types=vm.failover.completed,vm.repair.completed&pageSize=1000",
-    );
-    const failovers = events.items.filter(({ type }) => type === "vm.failover.completed");
-    const repairs = events.items.filter(({ type }) => type === "vm.repair.completed");
     await control.get("/v1/vms/nobody");
     const body = { name: "again", spec: { image: "debian", protection: { backups: 0 } } };
     for (let i = 0; i < 3; i++) await control.call("POST", "/v1/vms", body, { "idempotency-key": "again" });
     await control.waitFor("again", "running");
+    // Other VMs of this service lost replicas too, and may be repaired at any moment: what is counted lies between two looks.
+    const happened = async (type: string): Promise<number> =>
+      (await control.get<{ items: Event[] }>(`/v1/events?types=${type}&pageSize=1000`)).body.items.length;
+    const failovers = await happened("vm.failover.completed");
+    const repairsBefore = await happened("vm.repair.completed");
     const after = await scrape();
+    const repairsAfter = await happened("vm.repair.completed");
     const grown = (name: string, labels = "") => sampleOf(after, name, labels) - sampleOf(before, name, labels);
     const { body: list } = await control.get<{ items: Vm[] }>("/v1/vms?protection=protected");
     expect(sampleOf(after, "vms", '{state="running",protection="protected"}')).toBe(list.items.length);
     expect(sampleOf(after, "vms", '{state="running",protection="off"}')).toBe(1);
-    expect(failovers.length).toBeGreaterThan(0);
-    expect(grown("failovers_total", '{cause="worker_lost",mode="none",result="completed"}')).toBe(failovers.length);
+    expect(failovers).toBeGreaterThan(0);
+    expect(grown("failovers_total", '{cause="worker_lost",mode="none",result="completed"}')).toBe(failovers);
     for (const phase of ["detect", "arbitrate", "promote", "total"]) {
-      expect(grown("failover_gap_seconds_count", `{phase="${phase}"}`), phase).toBe(failovers.length);
+      expect(grown("failover_gap_seconds_count", `{phase="${phase}"}`), phase).toBe(failovers);
     }
-    expect(sampleOf(after, "repair_duration_seconds_count")).toBe(repairs.length);
-    expect(sampleOf(after, "repair_duration_seconds_sum")).toBeCloseTo(repairs.length * 0.09);
+    const repairs = sampleOf(after, "repair_duration_seconds_count");
+    expect(repairs).toBeGreaterThanOrEqual(Math.max(1, repairsBefore));
+    expect(repairs).toBeLessThanOrEqual(repairsAfter);
+    expect(sampleOf(after, "repair_duration_seconds_sum")).toBeCloseTo(repairs * 0.09);
     expect(after.some((line) => /^understudy_time_unprotected_seconds_total\{reason="\w+"\} [0-9.e-]+$/.test(line))).toBe(true);
     expect(grown("http_request_duration_seconds_count", '{method="GET",route="/v1/vms/{vm}",code="404"}')).toBe(1);
     expect(grown("http_request_duration_seconds_count", '{method="POST",route="/v1/vms",code="201"}')).toBe(4);
