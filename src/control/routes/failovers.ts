@@ -6,12 +6,11 @@ import { listFailovers, readFailover } from "../db/queries/list-failovers.ts";
 import { readLivingVm, readVmRow } from "../db/queries/read-vm.ts";
 import { requestFailover } from "../db/queries/request-failover.ts";
 import { presentFailover } from "../presenters/failover.ts";
-import { Operation } from "../schemas/operation.ts";
-import { Failover, FailoverList, FailoverRequest, Vm } from "../schemas/vm.ts";
+import { Failover, FailoverList, FailoverRequest } from "../schemas/vm.ts";
 import { checkEtag } from "./etag.ts";
-import { answerWithOperation, OPERATION_CALL_ERRORS } from "./operation-call.ts";
+import { answerWithOperation, OPERATION_CALL_ERRORS, VM_OPERATION_CALL } from "./operation-call.ts";
 import { readPageToken, writePageToken } from "./page-token.ts";
-import { DryRunQuery, IdempotencyHeader, IfMatchHeader, PageQuery, VmPath, WaitQuery } from "./parameters.ts";
+import { PageQuery, VmPath } from "./parameters.ts";
 
 const tags = ["vms"];
 
@@ -28,11 +27,8 @@ export const failoverRoutes =
         description: "The operation's result is the Failover, with the gap that was measured.",
         tags,
         params: VmPath,
-        querystring: Type.Object({ ...WaitQuery, ...DryRunQuery }, { additionalProperties: false }),
-        headers: Type.Object({ ...IdempotencyHeader, ...IfMatchHeader }),
+        ...VM_OPERATION_CALL,
         body: FailoverRequest,
-        response: { 200: Vm, 202: Operation },
-        answerHeaders: { Location: "Path of the operation" },
         errors: [
           "vm_not_found",
           "vm_deleted",

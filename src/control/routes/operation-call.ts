@@ -7,10 +7,11 @@ import { runIdempotently } from "../db/queries/idempotency.ts";
 import type { OperationRow } from "../db/schema.ts";
 import type { ErrorCode } from "../errors/error-codes.ts";
 import { presentOperation } from "../presenters/operation.ts";
-import type { Operation } from "../schemas/operation.ts";
+import { Operation } from "../schemas/operation.ts";
+import { Vm } from "../schemas/vm.ts";
 import { afterOperation, answerWithPreview } from "./dry-run.ts";
 import { readIdempotencyKey } from "./idempotency-key.ts";
-import { IdempotencyHeader } from "./parameters.ts";
+import { DryRunQuery, IdempotencyHeader, IfMatchHeader, WaitQuery } from "./parameters.ts";
 import { waitForOperation } from "./wait-for-operation.ts";
 
 export const OperationHeaders = Type.Object(IdempotencyHeader);
@@ -25,10 +26,18 @@ export const OPERATION_CALL_ERRORS = [
   "idempotency_key_reused",
 ] as const satisfies readonly ErrorCode[];
 
+/** What the schemas of such calls about a VM have in common, beside their errors. */
+export const VM_OPERATION_CALL = {
+  querystring: Type.Object({ ...WaitQuery, ...DryRunQuery }, { additionalProperties: false }),
+  headers: Type.Object({ ...IdempotencyHeader, ...IfMatchHeader }),
+  response: { 200: Vm, 202: Operation },
+  answerHeaders: { Location: "Path of the operation" },
+} as const;
+
 /**
- * @param route method and path with the ids of what it is about: a key is good for one of them
  * With `?dryRun=true`, where the route takes that, 200 and the VM as it would be.
  *
+ * @param route method and path with the ids of what it is about: a key is good for one of them
  * @param work in the transaction that also writes the idempotency record
  */
 export async function answerWithOperation(

@@ -1,14 +1,11 @@
 /** /v1/vms/{vm}/protection/suspend and resume: without backups for a while, and with as many as before. */
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
-import { Type } from "typebox";
 import type { ControlPlane } from "../control-plane.ts";
 import { orderProtection } from "../db/queries/order-protection.ts";
 import { readLivingVm } from "../db/queries/read-vm.ts";
-import { Operation } from "../schemas/operation.ts";
-import { Vm } from "../schemas/vm.ts";
 import { checkEtag } from "./etag.ts";
-import { answerWithOperation, OPERATION_CALL_ERRORS } from "./operation-call.ts";
-import { DryRunQuery, IdempotencyHeader, IfMatchHeader, VmPath, WaitQuery } from "./parameters.ts";
+import { answerWithOperation, OPERATION_CALL_ERRORS, VM_OPERATION_CALL } from "./operation-call.ts";
+import { VmPath } from "./parameters.ts";
 
 const VERBS = [
   {
@@ -37,10 +34,7 @@ export const protectionRoutes =
           tags: ["vms"],
           scope: "vms:write",
           params: VmPath,
-          querystring: Type.Object({ ...WaitQuery, ...DryRunQuery }, { additionalProperties: false }),
-          headers: Type.Object({ ...IdempotencyHeader, ...IfMatchHeader }),
-          response: { 200: Vm, 202: Operation },
-          answerHeaders: { Location: "Path of the operation" },
+          ...VM_OPERATION_CALL,
           errors: ["vm_not_found", "vm_deleted", "invalid_state", "operation_in_progress", "etag_mismatch", ...OPERATION_CALL_ERRORS],
         },
         handler: async (request, reply) => {

@@ -11,11 +11,10 @@ import { REFUSAL_MESSAGES } from "../domain/placement.ts";
 import type { ReplicaVerb } from "../domain/replica-verb.ts";
 import { ApiError } from "../errors/api-error.ts";
 import { chooseWorker } from "../reconcile/choose-worker.ts";
-import { Operation } from "../schemas/operation.ts";
-import { MigrateRequest, Vm } from "../schemas/vm.ts";
+import { MigrateRequest } from "../schemas/vm.ts";
 import { checkEtag } from "./etag.ts";
-import { answerWithOperation, OPERATION_CALL_ERRORS } from "./operation-call.ts";
-import { DryRunQuery, IdempotencyHeader, IfMatchHeader, VmPath, WaitQuery } from "./parameters.ts";
+import { answerWithOperation, OPERATION_CALL_ERRORS, VM_OPERATION_CALL } from "./operation-call.ts";
+import { VmPath } from "./parameters.ts";
 
 interface Verb {
   readonly verb: ReplicaVerb;
@@ -74,11 +73,8 @@ export const replicaVerbRoutes =
             ...VmPath.properties,
             replica: Type.String({ minLength: 1, maxLength: 80, description: "Id", examples: ["rep_01KJM6Y00B1C2D3E4F5G6H7J8K"] }),
           }),
-          querystring: Type.Object({ ...WaitQuery, ...DryRunQuery }, { additionalProperties: false }),
-          headers: Type.Object({ ...IdempotencyHeader, ...IfMatchHeader }),
+          ...VM_OPERATION_CALL,
           ...(verb === "migrate" ? { body: MigrateRequest } : {}),
-          response: { 200: Vm, 202: Operation },
-          answerHeaders: { Location: "Path of the operation" },
           errors: [
             "vm_not_found",
             "vm_deleted",

@@ -1,15 +1,13 @@
 /** /v1/vms/{vm}/start, stop, kill, pause, resume and reset: what a VM shall do; the operation ends when it does. */
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
-import { Type } from "typebox";
 import type { ControlPlane } from "../control-plane.ts";
 import { orderVm } from "../db/queries/order-vm.ts";
 import { readLivingVm } from "../db/queries/read-vm.ts";
 import type { VmVerb } from "../domain/vm-verb.ts";
-import { Operation } from "../schemas/operation.ts";
-import { STOP_GRACE_MS, StopRequest, Vm } from "../schemas/vm.ts";
+import { STOP_GRACE_MS, StopRequest } from "../schemas/vm.ts";
 import { checkEtag } from "./etag.ts";
-import { answerWithOperation, OPERATION_CALL_ERRORS } from "./operation-call.ts";
-import { DryRunQuery, IdempotencyHeader, IfMatchHeader, VmPath, WaitQuery } from "./parameters.ts";
+import { answerWithOperation, OPERATION_CALL_ERRORS, VM_OPERATION_CALL } from "./operation-call.ts";
+import { VmPath } from "./parameters.ts";
 
 interface Verb {
   readonly verb: VmVerb;
@@ -67,11 +65,8 @@ export const vmVerbRoutes =
           tags: ["vms"],
           scope: "vms:write",
           params: VmPath,
-          querystring: Type.Object({ ...WaitQuery, ...DryRunQuery }, { additionalProperties: false }),
-          headers: Type.Object({ ...IdempotencyHeader, ...IfMatchHeader }),
+          ...VM_OPERATION_CALL,
           ...(verb === "stop" ? { body: StopRequest } : {}),
-          response: { 200: Vm, 202: Operation },
-          answerHeaders: { Location: "Path of the operation" },
           errors: [
             "vm_not_found",
             "vm_deleted",
