@@ -206,12 +206,14 @@ export class Regions {
     let room = OPTIMISING_MAX;
     const hot: { readonly heat: number; readonly held: HeldRegion }[] = [];
     for (const [number, held] of this.numbers) {
-      if (held.optimising) room--;
+      if (held.optimising) {
+        if (--room === 0) return;
+        continue;
+      }
       const heat = (this.heat[number] ?? 0) / held.region.shape.instructions;
-      if (held.optimising || held.region.optimised || heat < this.optimiseAfter || this.owners[number] === 0) continue;
+      if (held.region.optimised || heat < this.optimiseAfter || this.owners[number] === 0) continue;
       hot.push({ heat, held });
     }
-    if (room <= 0 || hot.length === 0) return;
     hot.sort((a, b) => b.heat - a.heat);
     for (const { held } of hot.slice(0, room)) {
       held.optimising = true;
