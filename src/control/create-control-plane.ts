@@ -60,6 +60,7 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
     drainConsole: (vmId) => consoles.drained(vmId),
   });
   const foreign = new ForeignEvents(database, feed, (events) => {
+    feed.heard(events);
     consoles.committedElsewhere(events);
     parts.authenticator.heard(events);
     reconciler.kick();

@@ -4,16 +4,12 @@
  * reporting.
  */
 import { loadavg } from "node:os";
-import { setTimeout as delay } from "node:timers/promises";
-import type { Vm } from "../../src/control/schemas/vm.ts";
 import { ControlUnderTest } from "../control/support/control-under-test.ts";
 import { TestPostgres } from "../control/support/database.ts";
 import type { ScriptedWorker } from "../control/support/scripted-worker.ts";
 import type { Figure } from "./bench-line.ts";
 
 const VMS = 100;
-/** Between two looks at all of them. */
-const LOOK_MS = 50;
 const AT_ONCE = 8;
 const MEMORY_MIB = 64 * 1024;
 /** As an installation has them. */
@@ -42,17 +38,15 @@ export async function* reconcile(): AsyncGenerator<Figure> {
     const began = performance.now();
     doomed.kill();
     const survivors = control.workers.filter((worker) => worker !== doomed);
-    await Promise.all(lost.map((replica) => survive(survivors, replica)));
-    const waiting = new Set(names);
-    for (;;) {
-      const { body } = await control.get<{ readonly items: readonly Vm[] }>("/v1/vms?pageSize=1000");
-      for (const { name, status } of body.items) {
-        const moved = status.protection.state === "protected" && !status.replicas.some(({ worker }) => worker === doomed.workerId);
-        if (moved && name !== null) waiting.delete(name);
-      }
-      if (waiting.size === 0) break;
-      await delay(LOOK_MS);
-    }
+    const repaired = await Promise.all(
+      lost.map(async (replica) => {
+        // The VM is unprotected from this answer on, so that a wait for its protection is one for the next backup.
+        await survive(survivors, replica);
+        return await control.waitFor(replica.vmId, "protected");
+      }),
+    );
+    const left = repaired.filter(({ status }) => status.replicas.some(({ worker }) => worker === doomed.workerId));
+    if (left.length > 0) throw new Error(`${left.length} VMs are protected by the worker that died`);
     const tookMs = performance.now() - began;
     yield {
       bench: "reconcile",

@@ -294,6 +294,17 @@ describe("a backup that dies", () => {
     expect(diverged(rebuilt)).toMatchObject({ status: "False", reason: "BackupRebuilt", message });
   });
 
+  test("that is synced shows no transfer, though its primary still tells of the last one", async () => {
+    const { primary, primaryId, backupId } = await control.protectedVm("demo");
+    const transfer = { backup: backupId, round: 3, stateBytes: 4096, sentBytes: 4096, remainingPages: 0, guestShare: 0, progress: 1 };
+    primary.report(primaryId, { transfer, instant: "123456789012" });
+    const { status } = await control.vmThat("demo", ({ status }) => status.instant === "123456789012");
+    expect(status.replicas.map(({ transfer, joinProgress }) => [transfer, joinProgress])).toEqual([
+      [null, null],
+      [null, null],
+    ]);
+  });
+
   test("before it was synced is replaced without a change of term by its loss", async () => {
     const one = control.workerNamed("one");
     const two = control.workerNamed("two");

@@ -2,7 +2,7 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import pg from "pg";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
 import type { Vm } from "../../src/control/schemas/vm.ts";
 import { ControlUnderTest } from "./support/control-under-test.ts";
 import { TestPostgres } from "./support/database.ts";
@@ -85,6 +85,29 @@ describe("two control planes on one database", () => {
     await first.waitFor("asked", "running");
     const { body } = await second.get<Vm>(`/v1/vms/${created.id}`);
     expect(body.status.state).toBe("running");
+  });
+
+  test("wake a wait for the events of its VM alone, whichever of them committed those", async () => {
+    const [first, second] = await two();
+    const vm = await first.createVm("waited", "none");
+    const [other, last] = [await first.createVm("other", "none"), await first.createVm("last", "none")];
+    const queries = vi.spyOn(second.parts.database["pool"], "query");
+    const reads = () => queries.mock.calls.filter(([query]) => /from "vms"/.test((query as unknown as { text: string }).text)).length;
+    const waiting = second.waitFor("waited", "running");
+    // By its name, and by its id once it waits.
+    while (reads() < 2) await second.parts.feed.next(20);
+    const began = performance.now();
+    const tellOf = ({ id }: Vm, by: ControlUnderTest) =>
+      by.parts.database.transaction(async (tx) => tx.emit({ type: "vm.spec.changed", vmId: id, cause: "told by a test" }));
+    for (let told = 0; told < 20; told++) for (const by of [first, second]) await tellOf(other, by);
+    const heard = second.parts.feed.nextAbout(last.id, 60_000);
+    await tellOf(last, first);
+    await heard;
+    // It looks by itself every five seconds.
+    expect(reads() - 2).toBeLessThanOrEqual((performance.now() - began) / 5000);
+    await first.join("worker-1");
+    expect((await waiting).id).toBe(vm.id);
+    expect(reads()).toBeGreaterThan(2);
   });
 
   test("know a worker as joined once, whichever of them it came to first", async () => {

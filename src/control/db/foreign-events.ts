@@ -8,12 +8,14 @@ import type { EventFeed } from "./event-feed.ts";
 import { readEventBounds, readEvents } from "./queries/read-events.ts";
 
 const PAGE = 500;
+const RETRY_MS = 500;
 
 export class ForeignEvents {
   private cursor: bigint | null = null;
   private reading: Promise<void> | null = null;
   private again = false;
   private closed = false;
+  private retry: NodeJS.Timeout | undefined;
   private stopListening: () => void = () => undefined;
 
   /** @param onEvents called with each page of them */
@@ -33,6 +35,7 @@ export class ForeignEvents {
   async close(): Promise<void> {
     this.closed = true;
     this.stopListening();
+    clearTimeout(this.retry);
     await this.reading;
   }
 
@@ -54,7 +57,9 @@ export class ForeignEvents {
           this.onEvents(foreign.map((row) => ({ ...row, cause: row.cause ?? "", data: row.data as EventDraft["data"] & {} })));
         if (events.length === PAGE) this.again = true;
       } catch {
-        // The feed speaks again when the database is back.
+        // The feed may have nothing new to say: who waits for one of these events is not kept waiting.
+        clearTimeout(this.retry);
+        if (!this.closed) this.retry = setTimeout(() => this.look(), RETRY_MS);
         return;
       }
     }

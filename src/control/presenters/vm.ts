@@ -60,7 +60,8 @@ export function presentReplica({ replica, worker }: LoadedReplica, vm: VmRow, li
   const report = live.report(replica.id);
   // Its primary knows how far it has come; it does not know itself.
   const sent = vm.primaryReplica === null ? null : (live.report(vm.primaryReplica)?.transfer ?? null);
-  const transfer = sent?.backup === replica.id ? sent : null;
+  // It still says so for a moment once the backup is synced.
+  const transfer = sent?.backup === replica.id && !vm.synced.includes(replica.id) ? sent : null;
   return {
     id: replica.id,
     vmId: replica.vmId,

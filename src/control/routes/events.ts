@@ -152,7 +152,11 @@ async function stream(
   bookmark();
   let quietSince = performance.now();
   while (!closed.signal.aborted) {
-    const news = control.feed.next(Math.max(0, quietSince + control.config.eventBookmarkMs - performance.now()), closed.signal);
+    const untilBookmarkMs = Math.max(0, quietSince + control.config.eventBookmarkMs - performance.now());
+    const news =
+      filter.vmId === null
+        ? control.feed.next(untilBookmarkMs, closed.signal)
+        : control.feed.nextAbout(filter.vmId, untilBookmarkMs, closed.signal);
     let rows: Awaited<ReturnType<typeof readEvents>> = [];
     const quiet = performance.now() - quietSince >= control.config.eventBookmarkMs;
     let seen = cursor;

@@ -23,6 +23,12 @@ import { VmPath } from "./parameters.ts";
 
 const TARGET_PATTERN = `^(${WAIT_TARGETS.join("|")}|condition:(${CONDITION_TYPES.join("|")})=(${CONDITION_STATUSES.join("|")}))$`;
 
+/**
+ * What comes of workers' reports, as some conditions do, is no event: those are looked at so often. The rest is, and is looked at besides
+ * in case that the database could not be read when an event was heard of.
+ */
+const LOOK_AGAIN_MS = { condition: 1000, event: 5000 };
+
 export const vmWaitRoute =
   (control: ControlPlane): FastifyPluginAsyncTypebox =>
   async (app) => {
@@ -53,10 +59,11 @@ export const vmWaitRoute =
         const { for: wanted, timeout = 30 } = request.query;
         const target = parseWaitTarget(wanted) as WaitTarget | ConditionTarget;
         const deadline = performance.now() + timeout * 1000;
+        const lookAgainMs = typeof target === "string" ? LOOK_AGAIN_MS.event : LOOK_AGAIN_MS.condition;
         const { id } = await readVmRow(control.database.db, request.params.vm);
         for (;;) {
           // Before the row is read: what is committed from here on wakes the wait below.
-          const news = control.feed.next(Math.min(1000, Math.max(0, deadline - performance.now())), request.signal);
+          const news = control.feed.nextAbout(id, Math.min(lookAgainMs, Math.max(0, deadline - performance.now())), request.signal);
           const vm = await readVmRow(control.database.db, id);
           const found = presentVm(await loadVm(control.database.db, vm), control.live);
           const facts = {
