@@ -18,7 +18,7 @@ interface Answer<T> {
 }
 
 /** Of a call that sets an operation going; the other answer is that of a dry run, which was not asked for. */
-export function unwrapOperation(answer: Answer<Schemas["Operation"] | Schemas["Vm"]>): Schemas["Operation"] {
+export function unwrapOperation(answer: Answer<Schemas["Operation"] | Schemas["Vm"] | Schemas["Worker"]>): Schemas["Operation"] {
   const value = unwrap(answer);
   if ("kind" in value) return value;
   throw new ProtocolError("Cannot follow the operation: the answer is that of a dry run");

@@ -8,7 +8,7 @@ export * from "./errors.ts";
 export type { Resync, UnderstudyEvent, WatchOptions } from "./events.ts";
 export type { Image, ImageAlias } from "./images.ts";
 export type { OperationResource } from "./operation.ts";
-export { Operation } from "./operation.ts";
+export { Operation, PendingOperation } from "./operation.ts";
 export type { ListOperationsOptions } from "./operations.ts";
 export type { Page } from "./paged-list.ts";
 export { PagedList } from "./paged-list.ts";

@@ -1,6 +1,6 @@
-/** A handle on what a call set going: it knows its id, and gives the result when asked for it. */
+/** Handles on what a call set going: one knows its id, and gives the result when asked for it. */
 import type { RawClient, Schemas } from "./client.ts";
-import { unwrap } from "./client.ts";
+import { unwrap, unwrapOperation } from "./client.ts";
 import { errorFromProblem, ProtocolError, WaitTimeoutError } from "./errors.ts";
 import { EXTRA_TIMEOUT_HEADER } from "./transport.ts";
 
@@ -12,6 +12,35 @@ const LONG_POLL_SECONDS = 60;
 const PROGRESS_POLL_SECONDS = 1;
 
 type ProgressListener = (operation: OperationResource) => void;
+
+/** What such a call returns: a promise of the handle, whose result may be asked for at once, `vm.failover({ mode: "test" }).result()`. */
+export class PendingOperation<Result> extends Promise<Operation<Result>> {
+  /** What is made of it by `then` is a promise like any other. */
+  static override get [Symbol.species](): PromiseConstructor {
+    return Promise;
+  }
+
+  /** @param answer of the call; `read` gives the result of the operation when that has succeeded */
+  static of<Result>(
+    raw: RawClient,
+    answer: Promise<Parameters<typeof unwrapOperation>[0]>,
+    read: (operation: OperationResource) => Result,
+  ): PendingOperation<Result> {
+    const begun = answer.then((operation) => new Operation(raw, unwrapOperation(operation), read));
+    return new PendingOperation<Result>((resolve) => resolve(begun));
+  }
+
+  /** As `Operation.result`. */
+  async result(options: ResultOptions = {}): Promise<Result> {
+    return (await this).result(options);
+  }
+}
+
+export interface ResultOptions {
+  /** Default 120 s. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
 
 export class Operation<Result> {
   private readonly raw: RawClient;
@@ -50,7 +79,7 @@ export class Operation<Result> {
    *
    * @throws the operation's own error where it failed; {WaitTimeoutError} where it takes longer than `timeoutMs`
    */
-  async result(options: { readonly timeoutMs?: number; readonly signal?: AbortSignal } = {}): Promise<Result> {
+  async result(options: ResultOptions = {}): Promise<Result> {
     const timeoutMs = options.timeoutMs ?? 120_000;
     const deadline = performance.now() + timeoutMs;
     for (;;) {

@@ -1,9 +1,9 @@
 /** The VMs of a service: create, get, list, delete; and one VM, a snapshot that is brought up to date with `refresh()`. */
 import type { RawClient, Schemas } from "./client.ts";
-import { unwrap, unwrapOperation } from "./client.ts";
+import { unwrap } from "./client.ts";
 import type { ConsoleDependencies } from "./console-stream.ts";
 import { WaitTimeoutError } from "./errors.ts";
-import { Operation, type OperationResource } from "./operation.ts";
+import { type OperationResource, PendingOperation } from "./operation.ts";
 import { PagedList } from "./paged-list.ts";
 import { EXTRA_TIMEOUT_HEADER } from "./transport.ts";
 import { VmConsole } from "./vm-console.ts";
@@ -113,9 +113,9 @@ export class Vms {
   }
 
   /** Ends the VM at once, for good, also where its workers are gone. */
-  async delete(vm: string, call: { readonly signal?: AbortSignal } = {}): Promise<Operation<void>> {
-    const operation = unwrapOperation(await this.dependencies.raw.DELETE("/v1/vms/{vm}", { params: { path: { vm } }, ...signalOf(call) }));
-    return new Operation(this.dependencies.raw, operation, () => undefined);
+  delete(vm: string, call: { readonly signal?: AbortSignal } = {}): PendingOperation<void> {
+    const { raw } = this.dependencies;
+    return PendingOperation.of(raw, raw.DELETE("/v1/vms/{vm}", { params: { path: { vm } }, ...signalOf(call) }), () => undefined);
   }
 
   private toVm(resource: VmResource): Vm {
@@ -213,24 +213,25 @@ export class Vm {
     }
   }
 
-  /** Makes a backup take over: any that is synced, or the one that is named. */
-  async failover(
+  /**
+   * Makes a backup take over: any that is synced, or the one that is named.
+   *
+   * @param options.mode `planned`: the primary hands over; `test`: it is killed, and the gap is that of a true failure; `forced`: it is
+   *   not waited for, as where it hangs
+   * @throws {NotProtectedError} where no backup is synced
+   */
+  failover(
     options: { readonly mode: FailoverMode; readonly expectedTerm?: number; readonly targetReplica?: string } & CallOptions,
-  ): Promise<Operation<Failover>> {
+  ): PendingOperation<Failover> {
     const { mode, expectedTerm, targetReplica } = options;
     const body = {
       mode,
       ...(expectedTerm === undefined ? {} : { expectedTerm }),
       ...(targetReplica === undefined ? {} : { targetReplica }),
     };
-    const operation = unwrapOperation(
-      await this.dependencies.raw.POST("/v1/vms/{vm}/failover", {
-        params: { path: { vm: this.id }, header: idempotencyHeader(options) },
-        body,
-        ...signalOf(options),
-      }),
-    );
-    return new Operation(this.dependencies.raw, operation, readFailover);
+    const { raw } = this.dependencies;
+    const call = { ...this.verb(options), body };
+    return PendingOperation.of(raw, raw.POST("/v1/vms/{vm}/failover", call), readFailover);
   }
 
   async replicas(call: { readonly signal?: AbortSignal } = {}): Promise<readonly Replica[]> {
@@ -239,8 +240,8 @@ export class Vm {
   }
 
   /** Drops a backup, and has another one made in its place. */
-  async restartReplica(replica: string, call: CallOptions = {}): Promise<Operation<void>> {
-    return this.operation(await this.dependencies.raw.POST("/v1/vms/{vm}/replicas/{replica}/restart", this.replicaVerb(replica, call)));
+  restartReplica(replica: string, call: CallOptions = {}): PendingOperation<void> {
+    return this.operation(this.dependencies.raw.POST("/v1/vms/{vm}/replicas/{replica}/restart", this.replicaVerb(replica, call)));
   }
 
   /**
@@ -248,26 +249,26 @@ export class Vm {
    *
    * @throws {NoCapacityError}, {AntiAffinityUnsatisfiableError}, {EngineMismatchError} where it could be on none
    */
-  async migrateReplica(replica: string, options: { readonly targetWorker?: string } & CallOptions = {}): Promise<Operation<void>> {
+  migrateReplica(replica: string, options: { readonly targetWorker?: string } & CallOptions = {}): PendingOperation<void> {
     const { targetWorker } = options;
     const body = targetWorker === undefined ? {} : { targetWorker };
     return this.operation(
-      await this.dependencies.raw.POST("/v1/vms/{vm}/replicas/{replica}/migrate", { ...this.replicaVerb(replica, options), body }),
+      this.dependencies.raw.POST("/v1/vms/{vm}/replicas/{replica}/migrate", { ...this.replicaVerb(replica, options), body }),
     );
   }
 
   /** Ends a replica as if its process had died; wants the scope chaos:write. */
-  async killReplica(replica: string, call: CallOptions = {}): Promise<Operation<void>> {
-    return this.operation(await this.dependencies.raw.POST("/v1/vms/{vm}/replicas/{replica}/kill", this.replicaVerb(replica, call)));
+  killReplica(replica: string, call: CallOptions = {}): PendingOperation<void> {
+    return this.operation(this.dependencies.raw.POST("/v1/vms/{vm}/replicas/{replica}/kill", this.replicaVerb(replica, call)));
   }
 
   /** Does without backups until `resumeProtection`. */
-  async suspendProtection(call: CallOptions = {}): Promise<Operation<void>> {
-    return this.operation(await this.dependencies.raw.POST("/v1/vms/{vm}/protection/suspend", this.verb(call)));
+  suspendProtection(call: CallOptions = {}): PendingOperation<void> {
+    return this.operation(this.dependencies.raw.POST("/v1/vms/{vm}/protection/suspend", this.verb(call)));
   }
 
-  async resumeProtection(call: CallOptions = {}): Promise<Operation<void>> {
-    return this.operation(await this.dependencies.raw.POST("/v1/vms/{vm}/protection/resume", this.verb(call)));
+  resumeProtection(call: CallOptions = {}): PendingOperation<void> {
+    return this.operation(this.dependencies.raw.POST("/v1/vms/{vm}/protection/resume", this.verb(call)));
   }
 
   async getFailover(failover: string, call: { readonly signal?: AbortSignal } = {}): Promise<Failover> {
@@ -286,41 +287,38 @@ export class Vm {
   }
 
   /** Another guest from the VM's image, for one that is stopped or failed. The operation ends when it runs. */
-  async start(call: CallOptions = {}): Promise<Operation<void>> {
-    return this.operation(await this.dependencies.raw.POST("/v1/vms/{vm}/start", this.verb(call)));
+  start(call: CallOptions = {}): PendingOperation<void> {
+    return this.operation(this.dependencies.raw.POST("/v1/vms/{vm}/start", this.verb(call)));
   }
 
   /** Has the guest power itself off, and ends it where it has not within `graceMs`. A stopped VM holds no memory. */
-  async stop(options: { readonly graceMs?: number } & CallOptions = {}): Promise<Operation<void>> {
+  stop(options: { readonly graceMs?: number } & CallOptions = {}): PendingOperation<void> {
     const body = options.graceMs === undefined ? {} : { graceMs: options.graceMs };
-    return this.operation(await this.dependencies.raw.POST("/v1/vms/{vm}/stop", { ...this.verb(options), body }));
+    return this.operation(this.dependencies.raw.POST("/v1/vms/{vm}/stop", { ...this.verb(options), body }));
   }
 
   /** Ends the guest at once, also where its workers are gone. The VM stays, stopped. */
-  async kill(call: CallOptions = {}): Promise<Operation<void>> {
-    return this.operation(await this.dependencies.raw.POST("/v1/vms/{vm}/kill", this.verb(call)));
+  kill(call: CallOptions = {}): PendingOperation<void> {
+    return this.operation(this.dependencies.raw.POST("/v1/vms/{vm}/kill", this.verb(call)));
   }
 
   /** Has the guest stand still, with its time; it stays protected. */
-  async pause(call: CallOptions = {}): Promise<Operation<void>> {
-    return this.operation(await this.dependencies.raw.POST("/v1/vms/{vm}/pause", this.verb(call)));
+  pause(call: CallOptions = {}): PendingOperation<void> {
+    return this.operation(this.dependencies.raw.POST("/v1/vms/{vm}/pause", this.verb(call)));
   }
 
   /** Has a paused guest go on at the next instruction. */
-  async resume(call: CallOptions = {}): Promise<Operation<void>> {
-    return this.operation(await this.dependencies.raw.POST("/v1/vms/{vm}/resume", this.verb(call)));
+  resume(call: CallOptions = {}): PendingOperation<void> {
+    return this.operation(this.dependencies.raw.POST("/v1/vms/{vm}/resume", this.verb(call)));
   }
 
   /** Ends the guest, and starts another one. The operation ends when that one runs. */
-  async reset(call: CallOptions = {}): Promise<Operation<void>> {
-    return this.operation(await this.dependencies.raw.POST("/v1/vms/{vm}/reset", this.verb(call)));
+  reset(call: CallOptions = {}): PendingOperation<void> {
+    return this.operation(this.dependencies.raw.POST("/v1/vms/{vm}/reset", this.verb(call)));
   }
 
-  async delete(call: { readonly signal?: AbortSignal } = {}): Promise<Operation<void>> {
-    const operation = unwrapOperation(
-      await this.dependencies.raw.DELETE("/v1/vms/{vm}", { params: { path: { vm: this.id } }, ...signalOf(call) }),
-    );
-    return new Operation(this.dependencies.raw, operation, () => undefined);
+  delete(call: { readonly signal?: AbortSignal } = {}): PendingOperation<void> {
+    return this.operation(this.dependencies.raw.DELETE("/v1/vms/{vm}", { params: { path: { vm: this.id } }, ...signalOf(call) }));
   }
 
   private verb(call: CallOptions) {
@@ -331,8 +329,8 @@ export class Vm {
     return { params: { path: { vm: this.id, replica }, header: idempotencyHeader(call) }, ...signalOf(call) };
   }
 
-  private operation(answer: Parameters<typeof unwrapOperation>[0]): Operation<void> {
-    return new Operation(this.dependencies.raw, unwrapOperation(answer), () => undefined);
+  private operation(answer: Parameters<typeof PendingOperation.of>[1]): PendingOperation<void> {
+    return PendingOperation.of(this.dependencies.raw, answer, () => undefined);
   }
 }
 

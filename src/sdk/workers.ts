@@ -1,7 +1,7 @@
 /** The workers that the service knows, and what an operator may want of one. */
 import type { RawClient, Schemas } from "./client.ts";
 import { unwrap } from "./client.ts";
-import { Operation } from "./operation.ts";
+import { PendingOperation } from "./operation.ts";
 import type { CallOptions } from "./vms.ts";
 
 export type Worker = Schemas["Worker"];
@@ -31,24 +31,24 @@ export class Workers {
   }
 
   /** Places nothing new there; what it holds stays. */
-  async cordon(worker: string, call: CallOptions = {}): Promise<Operation<void>> {
-    return this.operation(await this.raw.POST("/v1/workers/{worker}/cordon", this.verb(worker, call)));
+  cordon(worker: string, call: CallOptions = {}): PendingOperation<void> {
+    return this.operation(this.raw.POST("/v1/workers/{worker}/cordon", this.verb(worker, call)));
   }
 
   /** Takes it back into use, also after a drain or a fence. */
-  async uncordon(worker: string, call: CallOptions = {}): Promise<Operation<void>> {
-    return this.operation(await this.raw.POST("/v1/workers/{worker}/uncordon", this.verb(worker, call)));
+  uncordon(worker: string, call: CallOptions = {}): PendingOperation<void> {
+    return this.operation(this.raw.POST("/v1/workers/{worker}/uncordon", this.verb(worker, call)));
   }
 
   /** Moves everything off it; the operation ends when it holds nothing. `force`: does not wait until every VM can stay protected. */
-  async drain(worker: string, options: { readonly force?: boolean } & CallOptions = {}): Promise<Operation<void>> {
+  drain(worker: string, options: { readonly force?: boolean } & CallOptions = {}): PendingOperation<void> {
     const body = options.force === undefined ? {} : { force: options.force };
-    return this.operation(await this.raw.POST("/v1/workers/{worker}/drain", { ...this.verb(worker, options), body }));
+    return this.operation(this.raw.POST("/v1/workers/{worker}/drain", { ...this.verb(worker, options), body }));
   }
 
   /** Cuts it off: everything on it counts as lost at once. */
-  async fence(worker: string, call: CallOptions = {}): Promise<Operation<void>> {
-    return this.operation(await this.raw.POST("/v1/workers/{worker}/fence", this.verb(worker, call)));
+  fence(worker: string, call: CallOptions = {}): PendingOperation<void> {
+    return this.operation(this.raw.POST("/v1/workers/{worker}/fence", this.verb(worker, call)));
   }
 
   /**
@@ -67,8 +67,8 @@ export class Workers {
     };
   }
 
-  private operation(answer: Parameters<typeof unwrap<Schemas["Operation"]>>[0]): Operation<void> {
-    return new Operation(this.raw, unwrap(answer), () => undefined);
+  private operation(answer: Parameters<typeof PendingOperation.of>[1]): PendingOperation<void> {
+    return PendingOperation.of(this.raw, answer, () => undefined);
   }
 }
 

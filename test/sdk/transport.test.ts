@@ -210,6 +210,15 @@ describe("an operation", () => {
     expect(seen[2]?.url).toBe("/v1/operations/op_1?wait=60");
   });
 
+  it("gives its result without a look at the handle, and the refusal of the call that would have begun it", async () => {
+    const ended = { id: "op_1", kind: "vm.failover", state: "succeeded", vmId: "vm_1", result: { id: "fo_1" }, error: null };
+    const problem = { type: "x", title: "No backup", status: 409, code: "not_protected", detail: "It has no backup", retryable: false };
+    const { client } = await serve([json(200, vm), json(202, ended), json(409, problem)]);
+    const found = await client.vms.get("demo");
+    expect(await found.failover({ mode: "test" }).result()).toEqual({ id: "fo_1" });
+    await expect(found.failover({ mode: "test" }).result()).rejects.toMatchObject({ code: "not_protected" });
+  });
+
   it("throws its own error where it failed", async () => {
     const error = { type: "x", title: "No backup", status: 409, code: "not_protected", detail: "It has no backup", retryable: true };
     const failed = { id: "op_1", kind: "vm.failover", state: "failed", vmId: "vm_1", result: null, error };
