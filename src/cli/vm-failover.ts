@@ -32,8 +32,12 @@ export function addVmFailover(vm: Command, shell: Shell): void {
   vm.command("failover")
     .description("make the backup take over, and show the measured gap")
     .argument("<vm>", "id or name")
-    .addOption(new Option("--mode <mode>", "why").choices(["planned", "test", "forced"]).default("test"))
-    .option("--to <replica>", "the backup that shall take over; any where it is left out")
+    .addOption(
+      new Option("--mode <mode>", "planned: the primary hands over; test: it is killed, as a failure would; forced: it is not waited for")
+        .choices(["planned", "test", "forced"])
+        .default("planned"),
+    )
+    .option("--to <replica>", "the backup that shall take over (planned, forced); any where it is left out")
     .option("--timeout <seconds>", "how long to wait for it", parseInteger(1, 86_400), 60)
     .addOption(outputOption())
     .action(async (name: string, options: Options, command: Command) => {

@@ -2,16 +2,17 @@
  * The backup: acknowledges the log as it comes, executes it to exactly the primary's instants, lets nothing out.
  *
  *     waiting --channelOpened--> receiving --stateEnd--> verifying --hash equal--> following
- *                                    |                       |                        |  suspicion, or promotionRequested
- *                                    '---- suspicion --------'                        v
+ *                                    |                       |                        |  suspicion; promotionRequested and granted,
+ *                                    '---- suspicion --------'                        v  and handedOver where that is to be waited for
  *                                               |                                 promoting --granted, and the log drained--> live
  *                                               v                                     |
  *                                        halt join_aborted                            '--refused--> halt fenced
  *
  * Once `following` it has told the primary that its state is verified, so the arbiter may put it into the synced set at any
- * time, and the word of that may be lost with the primary: from here on it asks the arbiter instead of giving up. A planned
- * promotion asks first and follows the log until the answer: if nobody answers, the pair is not disturbed. What was asked
- * once is asked until it is answered, because a lost answer may have been a yes.
+ * time, and the word of that may be lost with the primary: from here on it asks the arbiter instead of giving up. A promotion
+ * that an operator wants asks first and follows the log until the answer: if nobody answers, the pair is not disturbed. A planned
+ * one goes on following after the grant, until the primary has ended its epoch and handed over, or is suspected. What was
+ * asked once is asked until it is answered, because a lost answer may have been a yes.
  *
  * @see Bressoud & Schneider 1995, rules P3 to P7
  */
@@ -50,10 +51,12 @@ const PAGE_CHANGES_WORDS = 3 * 32_768;
 type Phase = "waiting" | "receiving" | "verifying" | "following" | "promoting";
 
 interface Promotion {
-  /** The last word of the old primary. */
-  readonly heardUs: number;
+  /** The primary is asked to hand over once the promotion is granted. */
+  handOver: boolean;
   readonly askedUs: number;
   granted: { readonly term: bigint; readonly atUs: number } | null;
+  /** The last word of the old primary. */
+  heardUs: number;
 }
 
 interface Received {
@@ -111,9 +114,10 @@ export class Backup {
     this.arbitration = new Arbitration(outbox);
   }
 
-  /** The first thing of every step: has the primary been silent for too long? */
+  /** The first thing of every step: has the primary been silent for too long, or not handed over? */
   suspect(nowUs: number): void {
     if (this.primary !== null && this.detector.silent(nowUs).includes(this.primary)) this.suspectPrimary(nowUs);
+    else if (nowUs >= this.handOverDeadlineUs()) this.takeOver(nowUs);
   }
 
   handle(input: ReplicaInput, nowUs: number): void {
@@ -157,7 +161,7 @@ export class Backup {
         this.arbiterAnswered(input.request, input.outcome, input.term, nowUs);
         return;
       case "promotionRequested":
-        if (this.phase === "following" && this.promotion === null) this.askForPromotion(nowUs);
+        this.promotionRequested(input.handOver, nowUs);
         return;
       case "timeout":
         if (input.timer.kind === "silence") this.armSilence();
@@ -165,6 +169,7 @@ export class Backup {
         return;
       case "pauseRequested":
       case "shutDownRequested":
+      case "failureRequested":
         // The primary's affair: who asked finds out who that is, and asks again.
         return;
       case "entropyDrawn":
@@ -179,7 +184,12 @@ export class Backup {
   notable(): NotableStatus {
     return {
       role: "backup",
-      state: this.phase === "promoting" ? "promoting" : this.synced.includes(this.config.replicaId) ? "live" : "syncing",
+      state:
+        this.phase === "promoting" || this.promotion?.granted != null
+          ? "promoting"
+          : this.synced.includes(this.config.replicaId)
+            ? "live"
+            : "syncing",
       term: this.term ?? 0n,
       synced: this.synced,
       joining: null,
@@ -260,6 +270,10 @@ export class Backup {
           this.outbox.halt("join_aborted");
           return;
         }
+        if (this.promotion?.granted != null) {
+          this.takeOver(nowUs);
+          return;
+        }
         this.allReleased = true;
         this.proceed(nowUs);
         return;
@@ -268,9 +282,14 @@ export class Backup {
         // Guest time stood still: what was told of it before says nothing about it now.
         if (!message.paused) this.clock = new GuestClockEstimate();
         return;
+      case "handedOver":
+        assert(this.promotion?.granted != null, "a primary hands over to whom the arbiter has promoted");
+        this.takeOver(nowUs);
+        return;
       case "ack":
       case "stateReceived":
       case "stateVerified":
+      case "takingOver":
       case "pageChanges":
       case "backupFailed":
         throw new InvariantViolation(`primary ${this.primary} sent "${message.kind}", which only a backup sends`);
@@ -427,7 +446,14 @@ export class Backup {
 
   private armSilence(): void {
     const deadline = this.detector.deadlineUs();
-    if (deadline !== null) this.outbox.arm("silence", deadline);
+    if (deadline !== null) this.outbox.arm("silence", Math.min(deadline, this.handOverDeadlineUs()));
+  }
+
+  /** A primary that is heard and does not hand over has a guest that does not come to the end of its epoch. */
+  private handOverDeadlineUs(): number {
+    const granted = this.promotion?.granted;
+    if (this.phase !== "following" || granted == null) return Number.POSITIVE_INFINITY;
+    return granted.atUs + this.config.heartbeatTimeoutMs * 1000;
   }
 
   /** From here on nothing more of the old primary is accepted, so nothing more is acknowledged. */
@@ -437,28 +463,45 @@ export class Backup {
       return;
     }
     if (this.phase === "following") {
-      if (this.promotion === null) this.askForPromotion(nowUs);
-      this.phase = "promoting";
-      this.cut();
-      this.proceed(nowUs);
+      if (this.promotion === null) this.askForPromotion(false, nowUs);
+      this.takeOver(nowUs);
       return;
     }
     this.cut();
     this.outbox.halt("join_aborted");
   }
 
+  private takeOver(nowUs: number): void {
+    this.phase = "promoting";
+    this.cut();
+    this.proceed(nowUs);
+  }
+
   private cut(): void {
     const { primary } = this;
     if (primary === null) return;
     this.primary = null;
+    if (this.promotion !== null) this.promotion.heardUs = this.detector.lastHeardUs(primary) ?? this.promotion.heardUs;
     this.detector.forget(primary);
     this.outbox.emit({ kind: "closeChannel", peer: primary });
   }
 
-  private askForPromotion(nowUs: number): void {
+  private promotionRequested(handOver: boolean, nowUs: number): void {
+    if (this.phase !== "following") return;
+    if (this.promotion === null) {
+      this.askForPromotion(handOver, nowUs);
+      return;
+    }
+    // Asked to hand over, the primary has not: it is not waited for any more.
+    if (handOver) return;
+    this.promotion.handOver = false;
+    if (this.promotion.granted !== null) this.takeOver(nowUs);
+  }
+
+  private askForPromotion(handOver: boolean, nowUs: number): void {
     assert(this.phase === "following", "only a verified backup may ask for promotion");
     assert(this.primary !== null && this.term !== null, "a backup that follows knows its primary and its term");
-    this.promotion = { heardUs: this.detector.lastHeardUs(this.primary) ?? nowUs, askedUs: nowUs, granted: null };
+    this.promotion = { handOver, askedUs: nowUs, granted: null, heardUs: nowUs };
     this.arbitration.ask({ kind: "promote", term: this.term });
   }
 
@@ -477,14 +520,16 @@ export class Backup {
     assert(this.promotion !== null, "a promotion that is granted was asked for");
     assert(this.term !== null && term > this.term, `a granted request leads to a newer term than ${this.term}, not to ${term}`);
     this.promotion.granted = { term, atUs: nowUs };
-    this.phase = "promoting";
-    this.cut();
-    this.proceed(nowUs);
+    if (this.phase === "following" && this.promotion.handOver) {
+      this.send({ kind: "takingOver", term });
+      this.armSilence();
+    } else this.takeOver(nowUs);
   }
 
   /** True when the arbiter has said yes and every record that was acknowledged has been executed (rule P7). */
   get readyToGoLive(): boolean {
-    return this.outbox.haltReason === null && this.promotion?.granted != null && this.engine.idle && this.log.length === 0;
+    if (this.outbox.haltReason !== null || this.phase !== "promoting") return false;
+    return this.promotion?.granted != null && this.engine.idle && this.log.length === 0;
   }
 
   /** Hands everything over to the primary that this backup becomes. Nothing of the old primary can arrive any more. */
@@ -495,6 +540,8 @@ export class Backup {
     assert(this.log.length === 0 && this.engine.idle, "the log is drained before promotion");
     assert(this.verified !== null, "a backup is verified before it follows");
     const { heardUs, askedUs } = this.promotion;
+    const silentAskedUs = Math.max(heardUs, askedUs);
+    const silentGrantedUs = Math.max(heardUs, granted.atUs);
     return {
       time: this.clock.now(this.point.time, nowUs),
       start: {
@@ -509,9 +556,9 @@ export class Backup {
         guestHalt: this.guestHalt,
         paused: this.paused,
         promotion: {
-          detectUs: askedUs - heardUs,
-          arbitrateUs: granted.atUs - askedUs,
-          promoteUs: nowUs - granted.atUs,
+          detectUs: silentAskedUs - heardUs,
+          arbitrateUs: silentGrantedUs - silentAskedUs,
+          promoteUs: nowUs - silentGrantedUs,
           instant: this.point.instant,
           consoleEnd: this.point.consoleEnd,
           verified: this.verified,

@@ -51,6 +51,8 @@ export type LoggingChannelMessage =
   | { readonly kind: "guestHalted"; readonly term: bigint }
   /** The guest stands still from here on until somebody resumes it, or runs again. A backup that is promoted goes on with that. */
   | { readonly kind: "pauseChanged"; readonly paused: boolean }
+  /** The answer to `takingOver`: the record before this was the sender's last one, and it has halted. */
+  | { readonly kind: "handedOver" }
   /** A part of the state transfer; `pages` is the engine's own format. */
   | { readonly kind: "statePages"; readonly pages: Uint8Array }
   /** The transfer is complete: the backup's state must now have this hash; the log goes on with `point.epoch`. */
@@ -68,6 +70,8 @@ export type LoggingChannelMessage =
   | { readonly kind: "ack"; readonly received: bigint | null; readonly applied: bigint | null; readonly appliedInstant: bigint }
   | { readonly kind: "stateReceived"; readonly bytes: number }
   | { readonly kind: "stateVerified"; readonly epoch: bigint }
+  /** An operator wanted it, and the arbiter has made the sender primary in this term: the receiver ends its epoch and hands over. */
+  | { readonly kind: "takingOver"; readonly term: bigint }
   /** Before `backupFailed` for a hash that differs: a part of the pages that it has changed since the last hash that was equal. */
   | { readonly kind: "pageChanges"; readonly changes: PageChanges }
   /** The backup cannot go on: its state differs (`divergence`) or the transfer failed. */
@@ -104,6 +108,10 @@ export type SoloReason = "connection_lost" | "backup_failed" | "divergence" | "l
 export type HaltReason =
   /** The arbiter said that another replica holds the VM in a newer term. */
   | "fenced"
+  /** A primary that has handed over to the backup that takes its place. */
+  | "handed_over"
+  /** An operator wanted to see a failure: the shell breaks the channels as a killed process's break, what was sent may not leave. */
+  | "test_failover"
   /** The state transfer or a hash check failed on this backup. */
   | "divergence"
   | "state_mismatch"
@@ -181,8 +189,13 @@ export type ReplicaInput =
   | { readonly kind: "arbiterAnswered"; readonly request: ArbiterRequest; readonly outcome: ArbiterOutcome; readonly term: bigint }
   /** From now on this many milliseconds take the place of `ReplicaConfig.maxLagMs`; a backup keeps it for its promotion. */
   | { readonly kind: "maxLagSet"; readonly maxLagMs: number }
-  /** An operator asks this backup to take over (planned, test and forced failover alike). */
-  | { readonly kind: "promotionRequested" }
+  /**
+   * An operator wants this backup to take over. `handOver`: the primary shall end its epoch first and give it all (a planned failover);
+   * else the primary is not waited for, as it may answer nothing (a forced one).
+   */
+  | { readonly kind: "promotionRequested"; readonly handOver: boolean }
+  /** An operator wants to see this primary fail: it does where a synced backup can take over, and takes no notice elsewhere. */
+  | { readonly kind: "failureRequested" }
   /** An operator wants the guest to stand still, or to run again: whoever is primary does that, once. */
   | { readonly kind: "pauseRequested"; readonly paused: boolean }
   /** An operator wants the guest to power itself off. */
@@ -281,7 +294,10 @@ export interface ReplicaStatus {
   readonly paused: boolean;
   readonly guestHalt: GuestHalt | null;
   readonly haltReason: HaltReason | null;
-  /** On a replica that was promoted, three spans one after the other: last word of the old primary .. asking .. grant .. live. */
+  /**
+   * On a replica that was promoted, three spans one after the other: last word of the old primary .. asking .. grant .. live. What was
+   * over when that word came, as asking and grant are where the primary hands over, is 0.
+   */
   readonly promotion: {
     readonly detectUs: number;
     readonly arbitrateUs: number;

@@ -7,6 +7,8 @@
  *        |  '--captureState--> capturing --stateCaptured--> boundary
  *        '-- WFI with nothing to do, too much unacknowledged, or paused: stays, until input, wake time, an ack or resumption
  *
+ *     any --takingOver--> the epoch that runs ends, its record is sent --handedOver sent--> halt handed_over
+ *
  * A follower that is lost (followers.ts has their stages) stays in the wait set until the arbiter has spoken, which is all that
  * stops outputs: nothing commits, so nothing leaves and no input is acknowledged. Meanwhile the guest goes on within bounds.
  *
@@ -74,6 +76,8 @@ export class Primary {
   private point: ExecutionPoint;
   private guestHalt: GuestHalt | null;
   private paused: boolean;
+  /** Whom the arbiter has promoted in this one's place: it hands over at the end of the epoch that runs. */
+  private successor: ReplicaId | null = null;
   private clock: GuestClock | null = null;
   private running: RunningEpoch | null = null;
 
@@ -176,6 +180,9 @@ export class Primary {
         return;
       case "promotionRequested":
         return; // It is the primary already.
+      case "failureRequested":
+        if (this.canBeReplaced) this.outbox.halt("test_failover");
+        return;
       case "pauseRequested":
         this.pause(input.paused, nowUs);
         return;
@@ -260,7 +267,8 @@ export class Primary {
 
   /** At a boundary with an idle engine: captures state, runs the next epoch, or waits for what must come first. */
   private proceed(nowUs: number, slackTicks = 0n): void {
-    if (this.clock === null || !this.engine.idle || this.guestHalt !== null || this.outbox.haltReason !== null) return;
+    if (this.clock === null || !this.engine.idle || this.guestHalt !== null || this.successor !== null || this.outbox.haltReason !== null)
+      return;
     const { wakeTime, waiting } = this.point;
     const woken = wakeTime !== null && this.clock.now(nowUs) + slackTicks >= wakeTime;
     const awake = !waiting || woken || this.inputs.pending;
@@ -337,6 +345,7 @@ export class Primary {
     this.followers.broadcast({ kind: "epoch", term: this.term, record }, nowUs);
     this.release(nowUs);
     this.proceed(nowUs);
+    if (this.successor !== null) this.handOver(this.successor, nowUs);
   }
 
   /** The output rule: lets out what is committed by now; the last output of a halted guest ends the replica. */
@@ -473,6 +482,9 @@ export class Primary {
         this.followers.watchClosely(follower, nowUs);
         this.arbitrate();
         return;
+      case "takingOver":
+        this.takenOver(peer, message.term, nowUs);
+        return;
       case "pageChanges":
         this.hashes.differs(peer, message.changes);
         return;
@@ -483,6 +495,7 @@ export class Primary {
       case "heartbeat":
       case "guestHalted":
       case "pauseChanged":
+      case "handedOver":
       case "statePages":
       case "stateEnd":
       case "termChanged":
@@ -490,6 +503,26 @@ export class Primary {
       default:
         unreachable(message);
     }
+  }
+
+  /** A synced backup is there, as far as anybody knows. */
+  private get canBeReplaced(): boolean {
+    return this.guestHalt === null && this.followers.all().some(({ stage, lost }) => stage === "synced" && lost === null);
+  }
+
+  private takenOver(peer: ReplicaId, term: bigint, nowUs: number): void {
+    assert(term > this.term, `whom the arbiter promotes has a newer term than ${this.term}, not ${term}`);
+    this.successor = peer;
+    if (this.running === null) this.handOver(peer, nowUs);
+    else this.endEpochEarly();
+  }
+
+  /** All that is recorded is on its way: what it has not released is the successor's to release, what it has not delivered is typed again. */
+  private handOver(successor: ReplicaId, nowUs: number): void {
+    if (this.outbox.haltReason !== null) return;
+    const follower = this.followers.get(successor);
+    if (follower !== undefined) this.followers.send(follower, { kind: "handedOver" }, nowUs);
+    this.outbox.halt("handed_over");
   }
 
   private backupFailed(follower: Follower, reason: BackupFailure, epoch: bigint, actual: bigint, nowUs: number): void {

@@ -501,7 +501,7 @@ export interface paths {
         put?: never;
         /**
          * Make the backup take over
-         * @description The operation's result is the Failover, with the gap that was measured.
+         * @description With mode `planned` the primary co-operates: the arbiter is asked while the guest runs, the primary ends its epoch, the backup has all of it, and goes on; nothing is detected. With `test` the primary's replica ends as if its process had been killed: detection, arbitration and promotion are those of a true failure, and so is the gap. With `forced` the primary is not waited for: the arbiter fences it and promotes the backup, also where it hangs; whatever it does afterwards, nothing of it leaves. In all of them no acknowledged input and no released output is lost, and a fresh backup is paired. The operation's result is the Failover, with the gap that was measured.
          */
         post: operations["failOverVm"];
         delete?: never;
@@ -1261,20 +1261,24 @@ export interface components {
             nextPageToken: string | null;
         };
         FailoverRequest: {
+            /** @description Refuse where the VM is in another term by now */
             expectedTerm?: number;
-            /** @enum {string} */
+            /**
+             * @description planned: the primary ends what it does and hands over. test: the primary's replica is killed, and all that follows is as of a true failure. forced: the backup takes over at once, whatever the primary does or does not answer
+             * @enum {string}
+             */
             mode: "planned" | "test" | "forced";
-            /** @description The synced backup that shall take over; any where it is left out */
+            /** @description The synced backup that shall take over; any where it is left out. Not with test: a failure does not choose */
             targetReplica?: string;
         };
         GapMs: {
-            /** @description From suspicion to the arbiter's grant */
+            /** @description From there to the arbiter's grant; 0 where the grant came before the old primary's last word */
             arbitrate: number;
             client: number | null;
-            /** @description From the old primary's last word to suspicion */
+            /** @description From the old primary's last word to suspicion, or to the order; 0 where the order came before it */
             detect: number;
             firstOutput: number | null;
-            /** @description From the grant to the first instruction as primary */
+            /** @description From there to the first instruction as primary */
             promote: number;
             /** @description From the old primary's last word to the first instruction as primary */
             total: number;
@@ -6218,6 +6222,18 @@ export interface operations {
                     };
                 };
             };
+            /** @description `worker_timeout`: The worker did not answer in time */
+            504: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "worker_timeout";
+                    };
+                };
+            };
         };
     };
     listFailovers: {
@@ -9578,6 +9594,8 @@ export interface operations {
     cordonWorker: {
         parameters: {
             query?: {
+                /** @description Check, and answer 200 with the VM as it would be then; nothing is written, no key is used up */
+                dryRun?: boolean;
                 /** @description Seconds to wait for the operation's end */
                 wait?: number;
             };
@@ -9593,6 +9611,17 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description Path of the operation */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Worker"];
+                };
+            };
             /** @description Done */
             202: {
                 headers: {
@@ -9741,6 +9770,8 @@ export interface operations {
     drainWorker: {
         parameters: {
             query?: {
+                /** @description Check, and answer 200 with the VM as it would be then; nothing is written, no key is used up */
+                dryRun?: boolean;
                 /** @description Seconds to wait for the operation's end */
                 wait?: number;
             };
@@ -9760,6 +9791,17 @@ export interface operations {
             };
         };
         responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description Path of the operation */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Worker"];
+                };
+            };
             /** @description Done */
             202: {
                 headers: {
@@ -9908,6 +9950,8 @@ export interface operations {
     fenceWorker: {
         parameters: {
             query?: {
+                /** @description Check, and answer 200 with the VM as it would be then; nothing is written, no key is used up */
+                dryRun?: boolean;
                 /** @description Seconds to wait for the operation's end */
                 wait?: number;
             };
@@ -9923,6 +9967,17 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description Path of the operation */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Worker"];
+                };
+            };
             /** @description Done */
             202: {
                 headers: {
@@ -10071,6 +10126,8 @@ export interface operations {
     uncordonWorker: {
         parameters: {
             query?: {
+                /** @description Check, and answer 200 with the VM as it would be then; nothing is written, no key is used up */
+                dryRun?: boolean;
                 /** @description Seconds to wait for the operation's end */
                 wait?: number;
             };
@@ -10086,6 +10143,17 @@ export interface operations {
         };
         requestBody?: never;
         responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description Path of the operation */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Worker"];
+                };
+            };
             /** @description Done */
             202: {
                 headers: {

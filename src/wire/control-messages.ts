@@ -10,7 +10,7 @@
 
 import type { DelayCounts } from "../base/delay-histogram.ts";
 
-export const CONTROL_PROTOCOL = 4;
+export const CONTROL_PROTOCOL = 5;
 
 /** Decimal string of an unsigned 64-bit number. */
 export type U64String = string;
@@ -255,8 +255,13 @@ type ControlMessageBody =
   | { readonly type: "dropReplica"; readonly replicaId: string; readonly reason: string }
   /** A new bound of lag, on primary and backups alike; only to workers that report `lag`. Idempotent. */
   | { readonly type: "setMaxLag"; readonly replicaId: string; readonly maxLagMs: number }
-  /** The backup shall take over (POST …/failover). */
-  | { readonly type: "promote"; readonly replicaId: string }
+  /** The backup shall take over (POST …/failover); `handOver`: once the primary has given it all, else at once. Idempotent. */
+  | { readonly type: "promote"; readonly replicaId: string; readonly handOver: boolean }
+  /**
+   * The primary shall end as if its process had been killed (POST …/failover, test). It does where a synced backup can take over, and
+   * takes no notice elsewhere. Idempotent.
+   */
+  | { readonly type: "failPrimary"; readonly replicaId: string }
   /** The primary's guest shall stand still, or run again. Idempotent; a replica that is not the primary takes no notice. */
   | { readonly type: "setPaused"; readonly replicaId: string; readonly paused: boolean }
   /** The primary's guest shall power itself off: SysRq keys on its serial console. */

@@ -16,11 +16,13 @@
  *     0x14  termChanged    term, count varint, replica ids text
  *     0x15  guestHalted    term
  *     0x16  pauseChanged   paused u8
+ *     0x17  handedOver     -
  *     0x20  ack            flags u8, received delta, applied delta, instant delta
  *     0x21  stateReceived  bytes varint
  *     0x22  stateVerified  epoch varint
  *     0x23  backupFailed   reason u8, epoch varint, hash u64
  *     0x24  pageChanges    to the end of the frame, a page each: number varint, hash before u64, hash now u64
+ *     0x25  takingOver     term varint
  *
  * An input of an epoch is a kind and what it has:
  *
@@ -42,7 +44,7 @@ import { bytesToUuid, uuidToBytes } from "../base/uuid.ts";
 import type { ClockSample, ConsoleInput, EpochInput, SysRqKey } from "../engine/epoch.ts";
 import type { BackupFailure, EpochRecord, ExecutionPoint, LoggingChannelMessage } from "../hypervisor/messages.ts";
 
-export const LOGGING_CHANNEL_PROTOCOL = 4;
+export const LOGGING_CHANNEL_PROTOCOL = 5;
 
 /** `statePages` carries at most this many bytes; every other message is far smaller. */
 export const STATE_PAGES_MAX = 2 * 1024 * 1024;
@@ -91,11 +93,13 @@ const TYPE = {
   termChanged: 0x14,
   guestHalted: 0x15,
   pauseChanged: 0x16,
+  handedOver: 0x17,
   ack: 0x20,
   stateReceived: 0x21,
   stateVerified: 0x22,
   backupFailed: 0x23,
   pageChanges: 0x24,
+  takingOver: 0x25,
 } as const satisfies Record<LoggingChannelFrame["kind"], number>;
 
 const REFUSALS: readonly ChannelRefusal[] = ["bad_secret", "unknown_replica", "engine_mismatch", "protocol_mismatch"];
@@ -193,6 +197,7 @@ export class LoggingChannelEncoder {
         for (const text of [frame.vmId, frame.from, frame.to, frame.channelSecret, frame.buildDigest]) writeText(writer, text);
         return;
       case "welcome":
+      case "handedOver":
         return;
       case "refused":
         writeText(writer, frame.code);
@@ -202,6 +207,7 @@ export class LoggingChannelEncoder {
         state.term = frame.term;
         return;
       case "guestHalted":
+      case "takingOver":
         writer.varint(frame.term);
         return;
       case "pauseChanged":
@@ -417,6 +423,8 @@ export class LoggingChannelDecoder {
         if (paused > 1) throw malformed(`a pause of ${paused} is not defined`);
         return { kind: "pauseChanged", paused: paused === 1 };
       }
+      case TYPE.handedOver:
+        return { kind: "handedOver" };
       case TYPE.epoch:
         return this.epoch(reader);
       case TYPE.statePages:
@@ -457,6 +465,8 @@ export class LoggingChannelDecoder {
         while (reader.remaining > 0) words.push(reader.varint(), reader.u64(), reader.u64());
         return { kind: "pageChanges", changes: BigUint64Array.from(words) };
       }
+      case TYPE.takingOver:
+        return { kind: "takingOver", term: reader.varint() };
       default:
         throw malformed(`its type is ${type}`);
     }

@@ -165,7 +165,7 @@ function closedCode(replica: ReplicaDriver): ClosedCode | null {
   const { role, haltReason } = replica.status();
   if (role !== "primary") return "not_primary";
   if (replica.running || haltReason === "guest_halted") return null;
-  return haltReason === "fenced" ? "not_primary" : "replica_gone";
+  return haltReason === "fenced" || haltReason === "handed_over" ? "not_primary" : "replica_gone";
 }
 
 function speakerKey(replica: ReplicaDriver, inputSession: string): string {

@@ -131,6 +131,14 @@ export class LoggingChannelSocket {
     this.socket.setTimeout(HANDSHAKE_TIMEOUT_MS, () => this.socket.destroy());
   }
 
+  /** Breaks it, as the end of a process does: what the system has not taken yet is not sent; the handlers hear nothing more. */
+  abort(): void {
+    this.handlers = null;
+    this.closed = true;
+    this.waiting.length = 0;
+    this.socket.destroy();
+  }
+
   private receive(chunk: Buffer): void {
     if (this.closed) return;
     let frames: LoggingChannelFrame[];

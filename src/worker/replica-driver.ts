@@ -166,8 +166,14 @@ export class ReplicaDriver {
     if (this.core.status().maxLagMs !== maxLagMs) this.feed({ kind: "maxLagSet", maxLagMs });
   }
 
-  requestPromotion(): void {
-    this.feed({ kind: "promotionRequested" });
+  /** @param handOver the primary shall hand over first */
+  requestPromotion(handOver: boolean): void {
+    this.feed({ kind: "promotionRequested", handOver });
+  }
+
+  /** A primary ends as if its process had been killed, where a synced backup can take over. */
+  requestFailure(): void {
+    if (this.state === "started") this.feed({ kind: "failureRequested" });
   }
 
   /** Only a primary takes notice. */
@@ -445,6 +451,7 @@ export class ReplicaDriver {
     } else {
       log.info(fields, `replica ${status.replicaId} halted: ${reason}`);
     }
+    if (reason === "test_failover") for (const channel of this.channels.values()) channel.abort();
     this.end("halted");
   }
 

@@ -171,9 +171,12 @@ export class Worker {
         return;
       case "promote": {
         const hosted = this.find(message.replicaId);
-        if (hosted?.driver.status().role === "backup") hosted.driver.requestPromotion();
+        if (hosted?.driver.status().role === "backup") hosted.driver.requestPromotion(message.handOver);
         return;
       }
+      case "failPrimary":
+        this.find(message.replicaId)?.driver.requestFailure();
+        return;
       case "setPaused":
         this.find(message.replicaId)?.driver.setPaused(message.paused);
         return;

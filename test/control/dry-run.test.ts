@@ -2,6 +2,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
 import type { Problem } from "../../src/control/schemas/problem.ts";
 import type { Vm } from "../../src/control/schemas/vm.ts";
+import type { Worker } from "../../src/control/schemas/worker.ts";
 import { Understudy } from "../../src/sdk/index.ts";
 import { ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
 import { TestPostgres } from "./support/database.ts";
@@ -21,6 +22,7 @@ afterEach(() => control.close());
 async function written(): Promise<unknown> {
   const { rows } = await control.parts.database.query(
     `SELECT (SELECT jsonb_agg(to_jsonb(v) ORDER BY id) FROM vms v) AS vms, (SELECT count(*) FROM replicas) AS replicas,
+       (SELECT jsonb_agg(to_jsonb(w) - '{state,last_heartbeat_at,updated_at}'::text[] ORDER BY id) FROM workers w) AS workers,
        (SELECT count(*) FROM operations) AS operations, (SELECT count(*) FROM failovers) AS failovers,
        (SELECT count(*) FROM events) AS events, (SELECT count(*) FROM idempotency_records) AS keys, (SELECT seq FROM event_clock) AS seq`,
     [],
@@ -142,5 +144,32 @@ describe("of a VM that is there", () => {
     expect((await dry<Problem>("PATCH", "/v1/vms/a", { name: "b" })).body.code).toBe("name_taken");
     expect((await dry("PATCH", "/v1/vms/a", { name: "c" })).body.name).toBe("c");
     expect((await control.get<Vm>("/v1/vms/a")).body).toMatchObject({ generation: before.generation, status: { state: "running" } });
+  });
+});
+
+describe("of a worker", () => {
+  test("every verb shows the worker as it would be, and refuses as it would", async () => {
+    await control.join("one");
+    await control.createVm("a", "none");
+    await control.waitFor("a", "settled");
+    await control.join("two");
+    const after: Record<string, unknown> = {};
+    for (const verb of ["cordon", "uncordon", "drain", "fence"]) {
+      const { status, body, headers } = await dry<Worker>(
+        "POST",
+        `/v1/workers/one/${verb}`,
+        verb === "drain" ? { force: true } : undefined,
+      );
+      after[verb] = [status, body.name, body.spec.desiredState, body.status.state, body.status.operationId, headers.get("location")];
+    }
+    expect(after).toEqual({
+      cordon: [200, "one", "cordoned", "cordoned", null, null],
+      uncordon: [200, "one", "ready", "ready", null, null],
+      drain: [200, "one", "drained", "draining", null, null],
+      fence: [200, "one", "fenced", "fenced", null, null],
+    });
+    expect((await dry<Problem>("POST", "/v1/workers/nobody/drain")).body.code).toBe("worker_not_found");
+    await control.call("POST", "/v1/workers/two/fence");
+    expect((await dry<Problem>("POST", "/v1/workers/two/cordon")).body.code).toBe("invalid_state");
   });
 });

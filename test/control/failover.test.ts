@@ -3,6 +3,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } fr
 import { changeTerm } from "../../src/control/db/queries/change-term.ts";
 import { readVmRow } from "../../src/control/db/queries/read-vm.ts";
 import type { TermChange } from "../../src/control/domain/term-change.ts";
+import type { Problem } from "../../src/control/schemas/problem.ts";
 import type { Failover, Vm } from "../../src/control/schemas/vm.ts";
 import type { ControlSettings } from "../../src/control/settings.ts";
 import { ControlUnderTest, IMPATIENT } from "./support/control-under-test.ts";
@@ -345,7 +346,7 @@ describe("a backup that dies", () => {
 
 describe("POST failover", () => {
   test("makes the backup take over and gives the failover as the operation's result", async () => {
-    const { vm, backupId } = await control.protectedVm("demo");
+    const { vm, backup, backupId } = await control.protectedVm("demo");
     const { status, body, headers } = await control.call<{ id: string; state: string; result: Failover }>(
       "POST",
       "/v1/vms/demo/failover?wait=30",
@@ -357,18 +358,74 @@ describe("POST failover", () => {
     expect([status, body.state]).toEqual([202, "succeeded"]);
     expect(headers.get("location")).toBe(`/v1/operations/${body.id}`);
     expect(body.result).toMatchObject({ mode: "planned", cause: "user_action", state: "completed", to: backupId, operationId: body.id });
+    expect((await backup.order("promote")).handOver).toBe(true);
   });
 
-  test("needs a synced backup", async () => {
-    await control.createVm("solo", "none");
-    await control.waitFor("solo", "running");
-    const { status, body } = await control.call<{ code: string; currentState: string; allowedStates: string[] }>(
-      "POST",
-      "/v1/vms/solo/failover",
-      { mode: "test" },
-    );
-    expect([status, body.code, body.currentState, body.allowedStates]).toEqual([409, "not_protected", "off", ["protected"]]);
+  test("of mode forced tells the backup not to wait for the primary, which answers nothing", async () => {
+    const { primary, backup, backupId } = await control.protectedVm("demo");
+    primary.pause();
+    const { body } = await control.call<{ result: Failover }>("POST", "/v1/vms/demo/failover?wait=30", {
+      mode: "forced",
+      targetReplica: backupId,
+    });
+    expect(body.result).toMatchObject({ mode: "forced", state: "completed", to: backupId });
+    expect((await backup.order("promote")).handOver).toBe(false);
+    primary.resume();
   });
+
+  test("of mode test tells the primary to fail, and its record is that of the failure which follows", async () => {
+    const { primary, primaryId, backupId } = await control.protectedVm("demo");
+    const { body } = await control.call<{ result: Failover }>("POST", "/v1/vms/demo/failover?wait=30", { mode: "test" });
+    expect((await primary.order("failPrimary")).replicaId).toBe(primaryId);
+    const gapMs = { detect: 3, arbitrate: 2, promote: 1, total: 6 };
+    expect(body.result).toMatchObject({ mode: "test", state: "completed", from: primaryId, to: backupId, gapMs });
+    expect((await control.get<{ items: Failover[] }>("/v1/vms/demo/failovers")).body.items).toHaveLength(1);
+    await primary.order("dropReplica");
+    await control.waitFor("demo", "protected");
+  });
+
+  test("of mode test is the promotion of whichever backup takes over, and none may be named", async () => {
+    await control.join("three");
+    await control.call("POST", "/v1/vms", { name: "demo", spec: { image: "debian", protection: { backups: 2 } } });
+    const vm = await control.vmThat("demo", ({ status }) => status.protection.syncedBackups === 2);
+    const first = vm.status.replicas.find(({ role }) => role === "primary");
+    const holder = control.workerNamed(first?.workerName as string);
+    const backups = vm.status.replicas.filter(({ role }) => role === "backup");
+    const named = { mode: "test", targetReplica: backups[0]?.id };
+    const { status, body } = await control.call<Problem>("POST", "/v1/vms/demo/failover", named);
+    expect([status, body.code, body.errors?.[0]?.pointer]).toEqual([422, "validation_failed", "/targetReplica"]);
+    holder.fails = false;
+    const begun = await control.call<{ id: string }>("POST", "/v1/vms/demo/failover", { mode: "test" });
+    await holder.order("failPrimary");
+    // The one that the record does not name yet.
+    const { rows } = await control.parts.database.query("SELECT to_replica AS named FROM failovers", []);
+    const other = backups.find(({ id }) => id !== rows[0]?.named);
+    const worker = control.workerNamed(other?.workerName as string);
+    worker.report(other?.id as string, { term: String(vm.status.term) });
+    expect((await worker.promote(other?.id as string)).outcome).toBe("granted");
+    const { body: operation } = await control.get<{ state: string; result: Failover }>(`/v1/operations/${begun.body.id}?wait=30`);
+    expect(operation).toMatchObject({ state: "succeeded", result: { mode: "test", to: other?.id } });
+  });
+
+  test("of mode test is refused where the primary's worker cannot be told", async () => {
+    const { primary } = await control.protectedVm("demo");
+    await control.kill(primary);
+    const { status, body } = await control.call<Problem>("POST", "/v1/vms/demo/failover", { mode: "test" });
+    expect([status, body.code]).toEqual([504, "worker_timeout"]);
+  });
+
+  for (const mode of ["planned", "test", "forced"]) {
+    test(`of mode ${mode} needs a synced backup`, async () => {
+      await control.createVm("solo", "none");
+      await control.waitFor("solo", "running");
+      const { status, body } = await control.call<{ code: string; currentState: string; allowedStates: string[] }>(
+        "POST",
+        "/v1/vms/solo/failover",
+        { mode },
+      );
+      expect([status, body.code, body.currentState, body.allowedStates]).toEqual([409, "not_protected", "off", ["protected"]]);
+    });
+  }
 
   test("refuses another term than the caller expects", async () => {
     const { vm } = await control.protectedVm("demo");
@@ -380,20 +437,19 @@ describe("POST failover", () => {
   });
 
   test("runs one at a time", async () => {
-    const { backup } = await control.protectedVm("demo");
-    backup.pause();
+    const { primary } = await control.protectedVm("demo");
+    primary.fails = false;
     const first = await control.call("POST", "/v1/vms/demo/failover", { mode: "test" });
     expect(first.status).toBe(202);
     const second = await control.call<{ code: string }>("POST", "/v1/vms/demo/failover", { mode: "test" });
     expect(second.status).toBe(409);
-    expect(["operation_in_progress", "not_protected"]).toContain(second.body.code);
-    backup.resume();
+    expect(second.body.code).toBe("operation_in_progress");
   });
 
   test("fails its operation where the backup dies instead", async () => {
     const { vm, primary, backup, primaryId, backupId } = await control.protectedVm("demo");
     backup.pause();
-    const { body } = await control.call<{ id: string }>("POST", "/v1/vms/demo/failover", { mode: "test" });
+    const { body } = await control.call<{ id: string }>("POST", "/v1/vms/demo/failover", { mode: "planned" });
     backup.kill();
     await primary.ask(vm.id, primaryId, { kind: "goSolo", term: String(vm.status.term), lost: backupId, reason: "connection_lost" });
     const { body: operation } = await control.get<{ state: string; error: { code: string } }>(`/v1/operations/${body.id}?wait=30`);

@@ -127,13 +127,13 @@ describe("cancel", () => {
     await control.join("two");
     const { vm, primaryId, backup } = await control.protectedVm("a");
     backup.pause();
-    const { body: failover } = await control.call<Operation>("POST", "/v1/vms/a/failover", { mode: "test" });
+    const { body: failover } = await control.call<Operation>("POST", "/v1/vms/a/failover", { mode: "planned" });
     expect((await cancel(failover.id)).body.state).toBe("cancelled");
     const { body } = await control.get<Vm>("/v1/vms/a");
     expect(body.status).toMatchObject({ term: vm.status.term, operationId: null });
     expect(body.status.replicas.find(({ role }) => role === "primary")?.id).toBe(primaryId);
     const { body: events } = await control.get<{ items: Event[] }>("/v1/events?types=vm.failover.failed");
-    expect(events.items).toMatchObject([{ cause: "user_action", operationId: failover.id, data: { mode: "test", from: primaryId } }]);
+    expect(events.items).toMatchObject([{ cause: "user_action", operationId: failover.id, data: { mode: "planned", from: primaryId } }]);
     backup.resume();
   });
 

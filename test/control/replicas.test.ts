@@ -172,11 +172,11 @@ describe("a failover", () => {
     expect([notOne.status, notOne.body.code]).toEqual([503, "no_backup_available"]);
     const nobody = await order("failover", { mode: "planned", targetReplica: "rep_nobody" });
     expect([nobody.status, nobody.body.code]).toEqual([404, "replica_not_found"]);
-    const done = await order("failover", { mode: "test", targetReplica: backupId }, 60);
+    const done = await order("failover", { mode: "forced", targetReplica: backupId }, 60);
     expect(done.body.state).toBe("succeeded");
     const { id } = done.body.result as unknown as Failover;
     const { body } = await control.get<Failover>(`/v1/vms/demo/failovers/${id}`);
-    expect(body).toMatchObject({ id, mode: "test", to: backupId, state: "completed" });
+    expect(body).toMatchObject({ id, mode: "forced", to: backupId, state: "completed" });
     expect((await control.get<Refusal>("/v1/vms/demo/failovers/fo_nobody")).body.code).toBe("failover_not_found");
   });
 

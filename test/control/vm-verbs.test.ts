@@ -235,7 +235,7 @@ describe("a verb", () => {
     await startWithWorkers("one", "two");
     const { backup } = await control.protectedVm("a");
     backup.pause();
-    await control.call("POST", "/v1/vms/a/failover", { mode: "test" });
+    await control.call("POST", "/v1/vms/a/failover", { mode: "planned" });
     const busy = await control.call<Problem>("POST", "/v1/vms/a/pause");
     expect([busy.status, busy.body.code]).toEqual([409, "operation_in_progress"]);
     const stale = await control.call<Problem>("POST", "/v1/vms/a/kill", undefined, { "if-match": '"g7"' });

@@ -70,19 +70,43 @@ test(`${KILLS} kills of the primary's process at random instants leave a transcr
   expect(new TextDecoder().decode(again.console).startsWith(console.transcript)).toBe(true);
 }, 1_800_000);
 
-test("a failover that is asked for moves the guest to the backup, and its console goes on", async () => {
+test("failovers that are asked for: one that is planned, one that is tested, one that is forced on a stopped primary; the transcript shows none of them", async () => {
   const guest = await at.boot({ name: "moved" });
   await guest.protectedNow();
-  const before = await guest.workerOf("backup");
-  const { term } = guest.vm.status;
-  const failover = await (await guest.vm.failover({ mode: "planned", expectedTerm: term })).result();
-  expect(failover.to).toBe(before.replicaId);
-  expect(failover.gapMs?.total).toBeGreaterThan(0);
-  expect(await guest.run("echo still here")).toBe("still here");
-  await guest.protectedAfter(term);
-  expect((await guest.workerOf("primary")).replicaId).toBe(before.replicaId);
-  guest.console.close();
-  await (await guest.vm.delete()).result();
+  await guest.beginStory(40);
+  const moved = async (mode: "planned" | "test" | "forced") => {
+    const [from, to] = [await guest.workerOf("primary"), await guest.workerOf("backup")];
+    const { term } = guest.vm.status;
+    if (mode === "forced") process.kill(from.pid, "SIGSTOP");
+    try {
+      const failover = await guest.vm.failover({ mode, expectedTerm: term }).result();
+      expect(failover).toMatchObject({ mode, cause: "user_action", state: "completed", from: from.replicaId, to: to.replicaId });
+      await guest.expectGuestLines(5);
+      await guest.protectedAfter(term);
+      expect((await guest.workerOf("primary")).replicaId).toBe(to.replicaId);
+      return { failover, from, log: () => at.log(from.name) };
+    } finally {
+      if (mode === "forced") process.kill(from.pid, "SIGCONT");
+    }
+  };
+  const planned = await moved("planned");
+  expect(planned.failover.gapMs).toMatchObject({ detect: 0, arbitrate: 0 });
+  expect(await planned.log()).toContain(`replica ${planned.from.replicaId} halted: handed_over`);
+  const tested = await moved("test");
+  expect(tested.failover.gapMs?.detect).toBeGreaterThan(0);
+  expect(tested.failover.gapMs?.arbitrate).toBeGreaterThan(0);
+  expect(await tested.log()).toContain(`replica ${tested.from.replicaId} halted: test_failover`);
+  const forced = await moved("forced");
+  await expect.poll(forced.log, { timeout: 240_000 }).toContain(`replica ${forced.from.replicaId} fenced`);
+  // The same processes: nothing but replicas has ended.
+  expect(at.notes.filter((note) => note.includes(`${tested.from.pid}`))).toEqual([]);
+  await guest.endStory();
+  const { console } = guest;
+  const verdict = checkTranscript(console.transcript, { typed: console.typed, acknowledged: console.acknowledged });
+  expect([...console.problems, ...verdict.problems]).toEqual([]);
+  expect(verdict.heardLines).toBe(console.typed);
+  console.close();
+  await guest.vm.delete().result();
 });
 
 test("a backup whose process is killed is replaced, and the guest does not notice", async () => {

@@ -200,7 +200,9 @@ class Player {
 
   private parseInput(actor: Actor, text: string): ReplicaInput {
     if (text === "started") return { kind: "started" };
-    if (text === "promotion requested") return { kind: "promotionRequested" };
+    if (text === "planned promotion requested" || text === "forced promotion requested")
+      return { kind: "promotionRequested", handOver: text === "planned promotion requested" };
+    if (text === "failure requested") return { kind: "failureRequested" };
     if (text === "is to pause" || text === "is to resume") return { kind: "pauseRequested", paused: text === "is to pause" };
     if (text === "is to shut down") return { kind: "shutDownRequested" };
 
@@ -353,7 +355,10 @@ function tellMessage(message: LoggingChannelMessage): string {
     }
     case "heartbeat":
     case "guestHalted":
+    case "takingOver":
       return `${message.kind} of term ${message.term}`;
+    case "handedOver":
+      return message.kind;
     case "pauseChanged":
       return message.paused ? "paused" : "resumed";
     case "statePages":

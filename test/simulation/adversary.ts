@@ -10,7 +10,7 @@ import type { Figures } from "./figures.ts";
 import type { Network } from "./network.ts";
 import type { Process } from "./process.ts";
 import type { Scheduler } from "./scheduler.ts";
-import type { Strike, Worker } from "./worker.ts";
+import type { HostedReplica, Strike, Worker } from "./worker.ts";
 
 /** What it strikes at. */
 export interface Targets {
@@ -139,8 +139,10 @@ export class Adversary {
       case "cutArbiter":
         control.cutOffUntilUs.set(victim.process.host, untilUs);
         break;
-      case "orderPromotion":
-        for (const replica of victim.replicas) control.order(replica);
+      case "orderPlanned":
+      case "orderForced":
+      case "orderTest":
+        if (!this.orderFailover(kind, chance)) return;
         break;
       case "flood":
         this.flood(chance);
@@ -149,6 +151,18 @@ export class Adversary {
         if (!this.breakLink(fault, untilUs)) return;
     }
     this.targets.struck(fault);
+  }
+
+  /** @returns false where no VM has a backup */
+  private orderFailover(kind: "orderPlanned" | "orderForced" | "orderTest", chance: Chance): boolean {
+    const { control, workers } = this.targets;
+    const protectedReplicas = workers.flatMap(({ replicas }) => [...replicas].filter(({ vm }) => vm.row.synced.size > 0));
+    const isTold = ({ id, vm }: HostedReplica) => (kind === "orderTest" ? vm.row.primary === id : vm.row.synced.has(id));
+    const told = chance.oneOf(protectedReplicas.filter(isTold));
+    if (told === undefined) return false;
+    if (kind === "orderTest") control.failPrimary(told);
+    else control.promote(told, kind === "orderPlanned");
+    return true;
   }
 
   /** @returns false where there is no link yet */

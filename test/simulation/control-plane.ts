@@ -82,7 +82,7 @@ export class ControlPlane {
     if (primary === undefined) return;
     if (!primary.alive || primary.process.state === "dead") {
       const heir = [...vm.row.synced].map((id) => vm.replicas.get(id)).find((member) => member?.alive && this.reaches(member.process.host));
-      if (heir !== undefined && this.chance.oneIn(8)) this.order(heir);
+      if (heir !== undefined && this.chance.oneIn(8)) this.promote(heir, false);
       return;
     }
     if (!primary.process.running || primary.role !== "primary" || !this.reaches(primary.process.host)) return;
@@ -91,7 +91,11 @@ export class ControlPlane {
     this.orders.pair(vm, primary);
   }
 
-  order(heir: HostedReplica): void {
-    heir.process.deliver(this, () => heir.feed({ kind: "promotionRequested" }));
+  promote(heir: HostedReplica, handOver: boolean): void {
+    heir.process.deliver(this, () => heir.feed({ kind: "promotionRequested", handOver }));
+  }
+
+  failPrimary(primary: HostedReplica): void {
+    primary.process.deliver(this, () => primary.feed({ kind: "failureRequested" }));
   }
 }

@@ -21,7 +21,9 @@ export type FaultKind =
   | "clockDrift"
   | "loseArbiter"
   | "cutArbiter" // from one worker
-  | "orderPromotion"
+  | "orderPlanned" // an operator's failover: the primary hands over
+  | "orderForced" // the same, and it is not waited for
+  | "orderTest" // the primary is killed, and its process goes on
   | "flood" // clients fill the queues
   | "leave" // a worker's host leaves for long, another may join
   | "killGateway" // clients attach elsewhere
@@ -41,7 +43,9 @@ export const FAULT_KINDS: readonly FaultKind[] = [
   "clockDrift",
   "loseArbiter",
   "cutArbiter",
-  "orderPromotion",
+  "orderPlanned",
+  "orderForced",
+  "orderTest",
   "flood",
   "leave",
   "killGateway",
@@ -72,14 +76,17 @@ interface Profile {
   readonly arbiterLoss: number;
 }
 
+const ORDERS: readonly FaultKind[] = ["orderPlanned", "orderForced", "orderTest"];
+/** What an operator orders must go well however often. */
+const ANY_KINDS: readonly FaultKind[] = [...FAULT_KINDS, ...ORDERS, ...ORDERS, ...ORDERS, ...ORDERS];
 /** One side is slower than the other, and nobody is lost. */
 const SLOW_KINDS: readonly FaultKind[] = ["slowEngine", "slowEngine", "slowLink", "narrowLink", "flood"];
 
 const PROFILES: readonly Profile[] = [
-  { name: "storm", gap: 14, kills: 96, kinds: FAULT_KINDS, shortMs: 5, longMs: 150, typingUs: [6000, 30_000], arbiterLoss: 150 },
-  { name: "gale", gap: 25, kills: 88, kinds: FAULT_KINDS, shortMs: 20, longMs: 300, typingUs: [3000, 15_000], arbiterLoss: 50 },
-  { name: "mixed", gap: 40, kills: 40, kinds: FAULT_KINDS, shortMs: 200, longMs: 1200, typingUs: [1500, 9000], arbiterLoss: 15 },
-  { name: "calm", gap: 400, kills: 10, kinds: FAULT_KINDS, shortMs: 200, longMs: 1500, typingUs: [1500, 9000], arbiterLoss: 15 },
+  { name: "storm", gap: 14, kills: 96, kinds: ANY_KINDS, shortMs: 5, longMs: 150, typingUs: [6000, 30_000], arbiterLoss: 150 },
+  { name: "gale", gap: 25, kills: 88, kinds: ANY_KINDS, shortMs: 20, longMs: 300, typingUs: [3000, 15_000], arbiterLoss: 50 },
+  { name: "mixed", gap: 40, kills: 40, kinds: ANY_KINDS, shortMs: 200, longMs: 1200, typingUs: [1500, 9000], arbiterLoss: 15 },
+  { name: "calm", gap: 400, kills: 10, kinds: ANY_KINDS, shortMs: 200, longMs: 1500, typingUs: [1500, 9000], arbiterLoss: 15 },
   { name: "slow", gap: 250, kills: 4, kinds: SLOW_KINDS, shortMs: 2000, longMs: 3000, typingUs: [1500, 9000], arbiterLoss: 50 },
 ];
 

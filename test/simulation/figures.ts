@@ -16,6 +16,9 @@ const COUNTS = {
   furtherPairings: 0,
   solos: 0,
   fenced: 0,
+  /** Primaries that gave way to a backup in a planned failover, and those that were made to fail. */
+  handedOver: 0,
+  madeToFail: 0,
   epochs: 0,
   releasedBytes: 0,
   acknowledgedBytes: 0,

@@ -295,6 +295,11 @@ export class Simulation implements Surroundings, Targets {
   halted(replica: HostedReplica, reason: string): void {
     const { vm } = replica;
     if (reason === "divergence" || reason === "state_mismatch") throw new Violation("equal states", `${replica.id} halts: ${reason}`);
+    if (reason === "test_failover") this.figures.madeToFail++;
+    if (reason === "handed_over") {
+      this.figures.handedOver++;
+      if (vm.row.primary === replica.id) throw new Violation("one writer", `${replica.id} is the primary and has handed over`);
+    }
     if (reason === "fenced") {
       this.figures.fenced++;
       if (vm.row.primary === replica.id) throw new Violation("one writer", `${replica.id} is the primary and believes itself fenced`);

@@ -328,9 +328,13 @@ export class HostedReplica {
   }
 
   private halt(reason: string): void {
-    this.state = "halted";
+    const asKilled = reason === "test_failover";
+    this.state = asKilled ? "dead" : "halted";
     this.haltReason = reason;
-    for (const { connection, side } of this.channels.values()) connection.close(side);
+    for (const { connection, side } of this.channels.values()) {
+      if (asKilled) connection.abandon(side, false);
+      else connection.close(side);
+    }
     for (const port of this.ports) port.close();
     this.die();
     this.worker.replicas.delete(this);

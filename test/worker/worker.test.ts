@@ -182,18 +182,51 @@ describe("a protected VM", () => {
     await moreNumbers(plane, client, 20);
   });
 
-  test("takes its backup for the primary when it is told to", async () => {
+  test("is handed over to its backup, made to fail, and taken from a primary that answers nothing, with one transcript", async () => {
     const at = await site(2);
     const { plane } = at;
-    const { client } = await protectedVm(at, BUSY);
-    client.type("before");
+    const { client, spec } = await protectedVm(at, BUSY);
+    const spy = new ConsoleClient(plane);
+    client.type("planned ");
     await acknowledged(plane, client);
-    at.worker(1).send({ type: "promote", replicaId: "rep_b" });
-    await plane.reported("rep_b", "is primary", ({ role }) => role === "primary");
-    await plane.reported("rep_a", "is fenced", ({ state }) => state === "fenced");
+    // Nobody fails who is no primary with a backup.
+    at.worker(1).send({ type: "failPrimary", replicaId: "rep_b" });
+    at.worker(1).send({ type: "promote", replicaId: "rep_b", handOver: true });
+    const planned = await plane.reported("rep_b", "is primary", ({ role }) => role === "primary");
+    expect(planned.promotion).toMatchObject({ detectMs: 0, arbitrateMs: 0 });
+    const former = await plane.reported("rep_a", "has handed over", ({ state }) => state === "stopped");
+    // It went as far as the new one, which has run nothing twice.
+    expect([former.haltReason, former.instant]).toEqual(["handed_over", planned.promotion?.instant]);
     client.attach(at.worker(1), "rep_b");
     await moreNumbers(plane, client, 20);
-    expect(readTranscript(client.output).echoed).toBe("before");
+    at.worker(1).send({ type: "failPrimary", replicaId: "rep_b" });
+
+    await plane.protect(at.worker(1), at.worker(0), "vm_1", "rep_c", spec);
+    client.type("test ");
+    await acknowledged(plane, client);
+    at.worker(1).send({ type: "failPrimary", replicaId: "rep_b" });
+    await plane.reported("rep_c", "is primary", ({ role }) => role === "primary");
+    const failed = await plane.reported("rep_b", "has failed", ({ state }) => state === "stopped");
+    expect(failed.haltReason).toBe("test_failover");
+    client.attach(at.worker(0), "rep_c");
+    await moreNumbers(plane, client, 20);
+
+    await plane.protect(at.worker(0), at.worker(1), "vm_1", "rep_d", spec);
+    client.type("forced");
+    await acknowledged(plane, client);
+    spy.attach(at.worker(0), "rep_c");
+    await moreNumbers(plane, client, 20);
+    at.process(0).signal("SIGSTOP");
+    at.worker(1).send({ type: "promote", replicaId: "rep_d", handOver: false });
+    const { promotion } = await plane.reported("rep_d", "is primary", ({ role }) => role === "primary");
+    client.attach(at.worker(1), "rep_d");
+    await moreNumbers(plane, client, 20);
+    at.process(0).signal("SIGCONT");
+    await plane.reported("rep_c", "is fenced", ({ state }) => state === "fenced");
+    await plane.until("its subscription ends", () => spy.closedWith !== null);
+    expect(client.output.startsWith(spy.output)).toBe(true);
+    expect(spy.next).toBeLessThanOrEqual(BigInt(promotion?.consoleEnd as string));
+    expect(readTranscript(client.output).echoed).toBe("planned test forced");
   });
 
   test("stands still while it is paused, over a failover and for whoever joins, and goes on where it was", async () => {
@@ -448,7 +481,7 @@ describe("one worker with several replicas", () => {
       channelSecret: "secret-of-the-vm",
     });
     plane.pair(at.worker(0), "rep_a", at.worker(1), "rep_b");
-    at.worker(0).send({ type: "promote", replicaId: "rep_a" });
+    at.worker(0).send({ type: "promote", replicaId: "rep_a", handOver: true });
     client.type("still the same");
     await acknowledged(plane, client);
     await moreNumbers(plane, client, 10);

@@ -3,8 +3,11 @@
  *
  *     pending (ordered by a user) --promote granted--> promoting --new primary live--> completed
  *        '-- the backup is gone, or too long --> failed <-- the new primary is gone --'
+ *
+ * While it is pending somebody is told: the backup, to take over from a primary that hands over (planned) or at once (forced); or
+ * the primary, to fail, and what follows is everybody's own doing (test).
  */
-import type { CallOrigin, ReplicaReport } from "../../wire/control-messages.ts";
+import type { CallOrigin, ControlMessage, ReplicaReport } from "../../wire/control-messages.ts";
 import { abandonFailover, completeFailover, recordFirstOutput } from "../db/queries/end-failover.ts";
 import type { FailoverRow, VmRow } from "../db/schema.ts";
 import type { ReplicaFacts } from "../domain/replica-facts.ts";
@@ -21,10 +24,11 @@ export async function followFailover(
   replicas: readonly ReplicaFacts[],
   { openForMs, nowMs, origin }: { readonly openForMs: number; readonly nowMs: number; readonly origin: CallOrigin | null },
 ): Promise<void> {
-  const target = replicas.find((replica) => replica.id === failover.toReplica);
-  const dead = target === undefined || target.state === "lost" || target.broken;
+  const dead = isDead(replicas, failover.toReplica);
   if (failover.state === "pending") {
-    if (dead || openForMs > PENDING_LIMIT_MS || !vm.synced.includes(failover.toReplica) || !hasGuest(vm.state)) {
+    // After a test any of them takes over.
+    const heirs = failover.mode === "test" ? vm.synced : vm.synced.filter((id) => id === failover.toReplica);
+    if (heirs.every((id) => isDead(replicas, id)) || openForMs > PENDING_LIMIT_MS || !hasGuest(vm.state)) {
       await database.transaction((tx) =>
         dead
           ? abandonFailover(tx, failover, "backup_lost", "the backup is gone")
@@ -32,10 +36,14 @@ export async function followFailover(
       );
       return;
     }
-    const link = workers.link(target.workerId);
-    const order = { type: "promote", replicaId: target.id, ...(origin === null ? {} : { origin }) } as const;
-    const sent = link?.order(`promote ${target.id}`, order, nowMs, settings.repeatOrderMs);
-    if (sent === true) log.info({ vmId: vm.id, failoverId: failover.id, to: target.id }, "failover: telling the backup to take over");
+    const order = orderOf(failover);
+    const told = replicas.find(({ id }) => id === order?.replicaId);
+    if (order === null || told === undefined) return;
+    const message = origin === null ? order : { ...order, origin };
+    const sent = workers.link(told.workerId)?.order(`${order.type} ${failover.id}`, message, nowMs, settings.repeatOrderMs);
+    const whom = order.type === "promote" ? "the backup to take over" : "the primary to fail";
+    if (sent === true)
+      log.info({ vmId: vm.id, failoverId: failover.id, mode: failover.mode, replicaId: told.id }, `failover: telling ${whom}`);
     return;
   }
   if (dead) {
@@ -66,6 +74,17 @@ export async function followFailover(
     }),
   );
   log.info({ vmId: vm.id, failoverId: failover.id, cause, gapMs, instant, term: failover.term?.toString() }, "failover completed");
+}
+
+function isDead(replicas: readonly ReplicaFacts[], replicaId: string): boolean {
+  const replica = replicas.find(({ id }) => id === replicaId);
+  return replica === undefined || replica.state === "lost" || replica.broken;
+}
+
+/** Whom a pending failover needs told what; null: there is no primary that could fail. */
+function orderOf({ mode, fromReplica, toReplica }: FailoverRow): Extract<ControlMessage, { type: "promote" | "failPrimary" }> | null {
+  if (mode !== "test") return { type: "promote", replicaId: toReplica, handOver: mode === "planned" };
+  return fromReplica === null ? null : { type: "failPrimary", replicaId: fromReplica };
 }
 
 /** @returns false where there is nothing to be noted yet */

@@ -85,7 +85,9 @@ export class Reconciler {
         () => this.kick(),
       );
     });
-    workers.on("report", (_link, _report, significant) => {
+    workers.on("report", (_link, report, significant) => {
+      // As with a worker that left: its backup finds out by itself.
+      if (report.haltReason === "test_failover" && significant) this.holdOff();
       if (significant) this.kick();
     });
     database.onCommitted(() => this.kick());
@@ -448,7 +450,7 @@ export class Reconciler {
       }
       case "promote":
         if (row === undefined || link === null) return;
-        if (order(link, `promote ${row.id}`, { type: "promote", replicaId: row.id })) {
+        if (order(link, `promote ${row.id}`, { type: "promote", replicaId: row.id, handOver: false })) {
           log.warn({ vmId: vm.id, replicaId: row.id }, "the primary's worker is lost: telling the backup to take over");
         }
         return;

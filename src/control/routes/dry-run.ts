@@ -2,8 +2,10 @@
 import type { FastifyReply } from "fastify";
 import type { ControlPlane } from "../control-plane.ts";
 import type { Transaction } from "../db/database.ts";
+import { readWorker } from "../db/queries/list-workers.ts";
 import { type LoadedVm, loadVm, readVmRow } from "../db/queries/read-vm.ts";
 import { presentVm } from "../presenters/vm.ts";
+import { presentWorker } from "../presenters/worker.ts";
 import { etagOf } from "./etag.ts";
 
 /** @param work returns the VM as it is then */
@@ -19,6 +21,20 @@ export async function answerWithPreview(
     .code(200)
     .header("ETag", etagOf(vm))
     .send(presentVm({ ...loaded, vm }, control.live));
+}
+
+/** The worker after a call that sets an operation on it going. */
+export async function answerWithWorkerPreview(
+  control: ControlPlane,
+  reply: FastifyReply,
+  workerId: string,
+  begin: (tx: Transaction) => Promise<unknown>,
+): Promise<FastifyReply> {
+  const { worker, ...use } = await control.database.preview(async (tx) => {
+    await begin(tx);
+    return readWorker(tx.db, workerId);
+  });
+  return reply.code(200).send(presentWorker({ ...use, worker: { ...worker, operationId: null } }, control.live));
 }
 
 /** The VM after a call that sets an operation on it going. */

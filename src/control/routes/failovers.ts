@@ -24,7 +24,13 @@ export const failoverRoutes =
         operationId: "failOverVm",
         scope: "failover:write",
         summary: "Make the backup take over",
-        description: "The operation's result is the Failover, with the gap that was measured.",
+        description:
+          "With mode `planned` the primary co-operates: the arbiter is asked while the guest runs, the primary ends its epoch, the backup has all " +
+          "of it, and goes on; nothing is detected. With `test` the primary's replica ends as if its process had been killed: detection, " +
+          "arbitration and promotion are those of a true failure, and so is the gap. With `forced` the primary is not waited for: the arbiter " +
+          "fences it and promotes the backup, also where it hangs; whatever it does afterwards, nothing of it leaves. In all of them no " +
+          "acknowledged input and no released output is lost, and a fresh backup is paired. The operation's result is the Failover, with the " +
+          "gap that was measured.",
         tags,
         params: VmPath,
         ...VM_OPERATION_CALL,
@@ -35,6 +41,7 @@ export const failoverRoutes =
           "not_protected",
           "replica_not_found",
           "no_backup_available",
+          "worker_timeout",
           "term_mismatch",
           "operation_in_progress",
           "etag_mismatch",

@@ -2,12 +2,14 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import { Type } from "typebox";
 import type { ControlPlane } from "../control-plane.ts";
+import type { Transaction } from "../db/database.ts";
 import { readWorker } from "../db/queries/list-workers.ts";
 import { orderWorker, type WorkerVerb } from "../db/queries/order-worker.ts";
 import { Operation } from "../schemas/operation.ts";
-import { DrainRequest } from "../schemas/worker.ts";
+import { DrainRequest, Worker } from "../schemas/worker.ts";
+import { answerWithWorkerPreview } from "./dry-run.ts";
 import { answerWithOperation, OPERATION_CALL_ERRORS, OperationHeaders } from "./operation-call.ts";
-import { WaitQuery, WorkerPath } from "./parameters.ts";
+import { DryRunQuery, WaitQuery, WorkerPath } from "./parameters.ts";
 
 interface Verb {
   readonly verb: WorkerVerb;
@@ -59,10 +61,10 @@ export const workerVerbRoutes =
           tags: ["workers"],
           scope: "workers:write",
           params: WorkerPath,
-          querystring: Type.Object(WaitQuery, { additionalProperties: false }),
+          querystring: Type.Object({ ...WaitQuery, ...DryRunQuery }, { additionalProperties: false }),
           headers: OperationHeaders,
           ...(verb === "drain" ? { body: DrainRequest } : {}),
-          response: { 202: Operation },
+          response: { 200: Worker, 202: Operation },
           answerHeaders: { Location: "Path of the operation" },
           errors: [
             "worker_not_found",
@@ -73,9 +75,9 @@ export const workerVerbRoutes =
         handler: async (request, reply) => {
           const { worker } = await readWorker(control.database.db, request.params.worker);
           const { force = false } = (request.body ?? {}) as DrainRequest;
-          return answerWithOperation(control, request, reply, `POST /v1/workers/${worker.id}/${verb}`, (tx) =>
-            orderWorker(tx, { workerId: worker.id, verb, force }),
-          );
+          const order = (tx: Transaction) => orderWorker(tx, { workerId: worker.id, verb, force });
+          if (request.query.dryRun === true) return answerWithWorkerPreview(control, reply, worker.id, order);
+          return answerWithOperation(control, request, reply, `POST /v1/workers/${worker.id}/${verb}`, order);
         },
       });
     }

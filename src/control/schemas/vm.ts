@@ -166,9 +166,11 @@ export type Replica = Static<typeof Replica>;
 
 const GapMs = Type.Object(
   {
-    detect: Type.Number({ description: "From the old primary's last word to suspicion" }),
-    arbitrate: Type.Number({ description: "From suspicion to the arbiter's grant" }),
-    promote: Type.Number({ description: "From the grant to the first instruction as primary" }),
+    detect: Type.Number({
+      description: "From the old primary's last word to suspicion, or to the order; 0 where the order came before it",
+    }),
+    arbitrate: Type.Number({ description: "From there to the arbiter's grant; 0 where the grant came before the old primary's last word" }),
+    promote: Type.Number({ description: "From there to the first instruction as primary" }),
     total: Type.Number({ description: "From the old primary's last word to the first instruction as primary" }),
     firstOutput: orNull(
       Type.Number({ description: "From there to the first byte that the guest wrote afterwards; null where it has not written since" }),
@@ -294,10 +296,18 @@ export const WaitAnswer = Type.Object({ reached: Type.Boolean(), vm: Vm }, { $id
 
 export const FailoverRequest = Type.Object(
   {
-    mode: words(["planned", "test", "forced"] as const),
-    expectedTerm: Type.Optional(Type.Integer({ minimum: 1 })),
+    mode: words(["planned", "test", "forced"] as const, {
+      description:
+        "planned: the primary ends what it does and hands over. test: the primary's replica is killed, and all that follows is as of a " +
+        "true failure. forced: the backup takes over at once, whatever the primary does or does not answer",
+    }),
+    expectedTerm: Type.Optional(Type.Integer({ minimum: 1, description: "Refuse where the VM is in another term by now" })),
     targetReplica: Type.Optional(
-      Type.String({ minLength: 1, maxLength: 80, description: "The synced backup that shall take over; any where it is left out" }),
+      Type.String({
+        minLength: 1,
+        maxLength: 80,
+        description: "The synced backup that shall take over; any where it is left out. Not with test: a failure does not choose",
+      }),
     ),
   },
   { $id: "FailoverRequest", additionalProperties: false },

@@ -80,11 +80,12 @@ export const FAKE_ROUTES: Readonly<Record<string, Handler>> = {
   "GET /v1/vms/{vm}/failovers": (state, { path, query }) => ok(page(state.vm(path[2] ?? "").failovers, query)),
   "POST /v1/vms/{vm}/failover": (state, { path, body }) => {
     const vm = state.living(path[2] ?? "");
-    const { mode, expectedTerm } = (body ?? {}) as Schemas["FailoverRequest"];
+    const { mode, expectedTerm, targetReplica } = (body ?? {}) as Schemas["FailoverRequest"];
     if (!["planned", "test", "forced"].includes(mode)) throw invalid("/mode", "it is not one of planned, test, forced");
     const { term, protection } = vm.resource.status;
     if (expectedTerm !== undefined && expectedTerm !== term)
       throw new FakeProblem(409, "term_mismatch", `Cannot fail over: the VM is in term ${term}`, { currentTerm: term });
+    if (mode === "test" && targetReplica !== undefined) throw invalid("/targetReplica", "a failure does not choose who takes over");
     if (!vm.isProtected)
       throw new FakeProblem(409, "not_protected", `Cannot fail over: its protection is "${protection.state}"`, { retryable: true });
     const operation = state.begin("vm.failover", vm);

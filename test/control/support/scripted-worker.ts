@@ -60,6 +60,8 @@ export class ScriptedWorker {
   pairs: boolean;
   /** `setPaused` is carried out at once. */
   pauses = true;
+  /** A primary that shall fail does. */
+  fails = true;
   /** A guest that shall power itself off does. */
   shutsDown = true;
   workerId = "";
@@ -301,6 +303,10 @@ export class ScriptedWorker {
         return;
       case "promote":
         if (this.reports.get(message.replicaId)?.role === "backup") void this.promote(message.replicaId);
+        return;
+      case "failPrimary":
+        if (this.fails && this.reports.get(message.replicaId)?.role === "primary")
+          this.report(message.replicaId, { state: "stopped", haltReason: "test_failover" });
         return;
       case "setPaused":
         if (this.pauses && this.reports.get(message.replicaId)?.role === "primary")

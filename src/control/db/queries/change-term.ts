@@ -135,7 +135,8 @@ async function recordPromotion(
   { cause }: TermChangeContext,
 ): Promise<void> {
   // Whoever else was a member holds a state of an older term: of no use to the new primary. A failover that a user asked for
-  // waits here; one that was meant for another replica has lost its object. All of it is one statement: the guest stands still.
+  // waits here; one that was meant for another replica has lost its object, but for a test: there whoever is first takes over. All
+  // of it is one statement: the guest stands still.
   const { rows } = await tx.db.execute<RecordedPromotion>(sql`
     WITH others AS (
       UPDATE replicas SET role = 'backup', state = 'lost', state_reason = 'superseded', updated_at = now()
@@ -143,12 +144,12 @@ async function recordPromotion(
     ), heir AS (
       UPDATE replicas SET role = 'primary', state = 'promoting', state_reason = NULL, updated_at = now() WHERE id = ${asker}
     ), planned AS (
-      UPDATE failovers SET state = 'promoting', term = ${term}, from_replica = ${formerPrimary}
-      WHERE vm_id = ${vmId} AND state = 'pending' AND to_replica = ${asker}
+      UPDATE failovers SET state = 'promoting', term = ${term}, from_replica = ${formerPrimary}, to_replica = ${asker}
+      WHERE vm_id = ${vmId} AND state = 'pending' AND (to_replica = ${asker} OR mode = 'test')
       RETURNING id, cause, operation_id
     ), pointless AS (
       UPDATE failovers SET state = 'failed', completed_at = now()
-      WHERE vm_id = ${vmId} AND state IN ('pending', 'promoting') AND NOT (state = 'pending' AND to_replica = ${asker})
+      WHERE vm_id = ${vmId} AND state IN ('pending', 'promoting') AND NOT (state = 'pending' AND (to_replica = ${asker} OR mode IS NOT DISTINCT FROM 'test'))
       RETURNING id, mode, from_replica, to_replica, operation_id
     ), unasked AS (
       -- Looks at the pointless ones, so that they are ended before this one begins.

@@ -1,4 +1,4 @@
-/** Writes down that a user wants the backup to take over. The promotion itself is the arbiter's. */
+/** Writes down that a user wants a backup to take over, and in which way. The promotion itself is the arbiter's. */
 import { and, eq, isNull } from "drizzle-orm";
 import { USER_ACTION } from "../../domain/events.ts";
 import { hasGuest } from "../../domain/vm-state.ts";
@@ -14,17 +14,26 @@ export interface FailoverOrder {
   readonly expectedTerm: number | null;
   /** Synced backup that shall take over; null: any. */
   readonly targetReplica: string | null;
-  /** Synced backups whose worker can be told. */
+  /** Replicas whose worker can be told. */
   readonly reachable: (replicaId: string) => boolean;
 }
 
-/** @throws {ApiError} `term_mismatch`, `not_protected`, `replica_not_found`, `no_backup_available`, `operation_in_progress` */
+/**
+ * @throws {ApiError} `term_mismatch`, `not_protected`, `replica_not_found`, `no_backup_available`, `worker_timeout`, `operation_in_progress`;
+ *   `validation_failed` for a test that names who takes over
+ */
 export async function requestFailover(tx: Transaction, order: FailoverOrder): Promise<OperationRow> {
   const [row] = await tx.db.select().from(vms).where(eq(vms.id, order.vmId)).for("update");
   const vm = row as VmRow;
   if (order.expectedTerm !== null && BigInt(order.expectedTerm) !== vm.term) {
     throw new ApiError("term_mismatch", `Cannot fail over: the VM is in term ${vm.term}, ${order.expectedTerm} was expected`, {
       details: { currentTerm: Number(vm.term) },
+    });
+  }
+  if (order.mode === "test" && order.targetReplica !== null) {
+    const message = "a failure does not choose who takes over: any synced backup may";
+    throw new ApiError("validation_failed", `Cannot fail over: targetReplica is for planned and forced failovers, ${message}`, {
+      details: { errors: [{ pointer: "/targetReplica", code: "not_allowed", message }] },
     });
   }
   const runs = hasGuest(vm.state);
@@ -44,6 +53,11 @@ export async function requestFailover(tx: Transaction, order: FailoverOrder): Pr
     const advice = never ? 'only a VM with protection mode "lockstep" can' : "wait with /wait?for=protected";
     throw new ApiError("not_protected", `Cannot fail over: it needs protection "protected", ${what}; ${advice}`, {
       details: { currentState: current, allowedStates: ["protected"], ...(never ? { retryable: false } : { retryAfterMs: 1000 }) },
+    });
+  }
+  if (order.mode === "test" && (vm.primaryReplica === null || !order.reachable(vm.primaryReplica))) {
+    throw new ApiError("worker_timeout", "Cannot fail over: the primary's worker cannot be told to fail; mode forced does not need it", {
+      details: { retryAfterMs: 1000 },
     });
   }
   const operation = await beginOperation(tx, { kind: "vm.failover", vmId: vm.id });
