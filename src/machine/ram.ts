@@ -102,9 +102,14 @@ function forgetDecoded(table: u32, offset: u32, size: u32): void {
   let regions: u32 = 0;
   for (let at = first; at <= last; at++) {
     store<u8>(table + at * DECODE_ENTRY, Op.Decode);
-    regions |= (<u32>load<u8>(table + DECODE_COVERED + (at >> 3)) >> (at & 7)) & 1;
+    regions |= <u32>inRegion(table, at);
   }
   if (regions != 0) dropRegions(table);
+}
+
+/** Whether a region was made from a halfword of a decode table's page. */
+export function inRegion(table: u32, half: u32): bool {
+  return ((<u32>load<u8>(table + DECODE_COVERED + (half >> 3)) >> (half & 7)) & 1) != 0;
 }
 
 /** Set when regions were dropped: the one that runs may be among them. */

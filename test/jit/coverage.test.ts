@@ -7,6 +7,9 @@ import { ADDI, jump, pageOf } from "./encode.ts";
 
 const plain = (count: number): number[] => Array.from({ length: count }, () => ADDI);
 
+/** So many times an instruction and a jump over two. */
+const jumpingAhead = (times: number): number[] => Array.from({ length: times }, () => [ADDI, jump(0, 12), ADDI, ADDI]).flat();
+
 /** @returns how many of the instructions from `from` to `to` were interpreted, in a state that is the interpreter's */
 function interpreted(pages: readonly (readonly number[])[], from: bigint, to: bigint, options: Omit<RegionOptions, "compiler">): number {
   const image = Buffer.concat(pages.map(pageOf));
@@ -47,11 +50,13 @@ test("a place that translated code comes to is translated after so many times, h
   expect(interpreted([calls, there], 1_500_000n, 2_000_000n, { ...options, landings: 0 })).toBeGreaterThan(400_000);
 });
 
-test("where slices end is no place to enter a loop at, however often one ends there", () => {
-  // The slices of the loop's 33 instructions end at each of them in turn.
-  const image = pageOf([...plain(32), jump(0, -32 * 4)]);
+test.for([
+  { loop: "of one block", image: pageOf([...plain(32), jump(0, -32 * 4)]) },
+  { loop: "with jumps inside, to where the interpreter is often sampled", image: pageOf([...jumpingAhead(16), jump(0, -16 * 4 * 4)]) },
+])("where slices end is no place to enter a loop at, however often one ends there: $loop", ({ image }) => {
+  // The slices of the 33 instructions of a loop's pass end at each of them in turn.
   const regions: RegionOptions = { compiler: new ImmediateCompiler(), sampleInterval: 16, threshold: 4, landings: 8 };
   const guest = new GuestRun({ image }, 8, regions);
-  for (let to = 100_000n; to <= 100_000n + 34n * 1000n; to += 34n) guest.to(to);
+  for (let to = 34n; to <= 34n * 10_000n; to += 34n) guest.to(to);
   expect(guest.vm.regionStatistics()).toMatchObject({ requested: 1, regions: 1 });
 });

@@ -21,7 +21,7 @@ import { transmit } from "../devices/virtio-console";
 import {
   CONSOLE_END, CONSOLE_RING_SIZE, HALTED, INSTRET, LONE_ENTRY, MIE, MSTATUS, PC, PRIV, REGION_EXITS, REGION_RETIRED, SBI_ENABLED, SLOTS, TLB_EXEC, TLB_READ, TLB_SLOTS, TLB_WRITE, WAITING, X,
 } from "../layout";
-import { pageOfTable } from "../ram";
+import { inRegion, pageOfTable } from "../ram";
 import { sbiCall } from "../sbi";
 import { executeAmo } from "./atomic";
 import { executeCacheBlock } from "./cache-block";
@@ -355,7 +355,9 @@ function sample(): void {
     untilSample = 1;
     return;
   }
-  if (load<u8>(ip) != Op.Enter) noteSample(pageOfTable(table) + ((ip - table) >> 2));
+  // What a region was made from is interpreted at the ends of slices: an entry there would break the loop that it is part of. Where
+  // the guest itself leads to such a place without an entry, that is a landing.
+  if (!inRegion(table, (ip - table) >> 3)) noteSample(pageOfTable(table) + ((ip - table) >> 2));
   untilSample = sampleInterval;
   sampleFrom = 0;
 }

@@ -19,7 +19,7 @@ import {
   DECODE_COVERED, DECODE_ENTRY, EXCHANGE, REGION_HEAT, REGION_LANDINGS, REGION_LANDINGS_SIZE, REGION_NUMBERS, REGION_OUTCOME, REGION_OWNERS,
   PC, REGION_SAMPLES, REGION_SAMPLES_MAX, TLB_EXEC, TLB_SLOTS,
 } from "../layout";
-import { clearRegionsDropped, codeIndex, hasRegions, regionsDropped } from "../ram";
+import { clearRegionsDropped, codeIndex, hasRegions, inRegion, regionsDropped } from "../ram";
 import { executeAtomic } from "./atomic";
 import { csrIllegal, interruptsChanged, modifiedValue, readCsr, writeCsr } from "./csr";
 import { clearFault, closeDevices, deviceWanted, execSet, faultCause, slowLoad, slowStore } from "./mmu";
@@ -159,7 +159,7 @@ export function nextCode(): u32 {
   if (load<u64>(entry) != (pc & ~<u64>0xfff)) return NEXT_UNKNOWN;
   const table = load<u32>(entry, 8);
   const half = (<u32>pc & 0xfff) >> 1;
-  if (((<u32>load<u8>(table + DECODE_COVERED + (half >> 3)) >> (half & 7)) & 1) != 0) return NEXT_IN_REGION;
+  if (inRegion(table, half)) return NEXT_IN_REGION;
   return hasRegions(table) ? NEXT_BESIDE_REGIONS : NEXT_WITHOUT_REGIONS;
 }
 
