@@ -57,7 +57,7 @@ const OPTIMISE_AFTER = 8_000;
 /** In one look, some 50 us each: a guest may have the same code in thousands of pages, and its thread has others to answer meanwhile. */
 const INSTALLATIONS_MAX = 16;
 /** Looks between two at how much each region has run. */
-const HEAT_LOOKS = 8;
+const HEAT_LOOKS = 32;
 /** Looks between two for regions that were dropped: what they hold others may want. */
 const FORGET_LOOKS = 64;
 /** What is known already is worth this fraction of the samples. */
