@@ -42,6 +42,8 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   "op wait": ["understudy op wait op_01KJM6Z1Y2X3W4V5T6S7R8Q9P0 --timeout 300"],
   "op cancel": ["understudy op cancel op_01KJM6Z1Y2X3W4V5T6S7R8Q9P0"],
   "image pull": ["understudy image pull debian", "understudy image pull mine --kernel Image --initrd initrd.img"],
+  "image push": ["understudy image push debian.tar", "understudy image push ./netboot --name mine --tag stable"],
+  "image save": ["understudy image save debian debian.tar"],
   "image tag": ["understudy image tag stable debian@sha256:9f2c"],
   "image rm": ["understudy image rm debian", "understudy image rm stable --alias"],
   "image ls": ["understudy image ls"],

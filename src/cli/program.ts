@@ -12,7 +12,9 @@ import { addExamples } from "./examples.ts";
 import { endingOf } from "./exit-code.ts";
 import { addImageLs } from "./image-ls.ts";
 import { addImagePull } from "./image-pull.ts";
+import { addImagePush } from "./image-push.ts";
 import { addImageRm } from "./image-rm.ts";
+import { addImageSave } from "./image-save.ts";
 import { addImageTag } from "./image-tag.ts";
 import { addMachineRun } from "./machine-run.ts";
 import { addOpCancel } from "./op-cancel.ts";
@@ -116,6 +118,8 @@ export function createProgram(shell: Shell): Command {
   addOpCancel(op, shell);
   const image = program.command("image").description("guest images");
   addImagePull(image, shell);
+  addImagePush(image, shell);
+  addImageSave(image, shell);
   addImageLs(image, shell);
   addImageTag(image, shell);
   addImageRm(image, shell);

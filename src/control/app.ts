@@ -17,6 +17,8 @@ import { consoleCallRoutes } from "./routes/console-calls.ts";
 import { consoleSessionRoutes } from "./routes/console-sessions.ts";
 import { eventRoutes } from "./routes/events.ts";
 import { failoverRoutes } from "./routes/failovers.ts";
+import { imageContentRoute } from "./routes/image-content.ts";
+import { imageUploadRoute } from "./routes/image-upload.ts";
 import { imageRoutes } from "./routes/images.ts";
 import { metricsRoute } from "./routes/metrics.ts";
 import { operationRoutes } from "./routes/operations.ts";
@@ -104,6 +106,8 @@ export async function buildApp(control: ControlPlane): Promise<PublicApp> {
     await v1.register(workerRoutes(control));
     await v1.register(workerVerbRoutes(control));
     await v1.register(imageRoutes(control));
+    await v1.register(imageUploadRoute(control));
+    await v1.register(imageContentRoute(control));
     await v1.register(eventRoutes(control));
     await v1.register(tokenRoutes(control));
     await v1.register(auditLogRoute(control));

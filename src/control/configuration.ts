@@ -27,8 +27,10 @@ export interface Configuration {
   readonly settings: Partial<ControlSettings>;
 }
 
+type NumberSetting = Exclude<keyof ControlSettings, "allowedOrigins" | "imageSourceNetworks">;
+
 /** Durations and sizes that may be set, as `UNDERSTUDY_<NAME>`. */
-const NUMBERS: Readonly<Record<string, Exclude<keyof ControlSettings, "allowedOrigins">>> = {
+const NUMBERS: Readonly<Record<string, NumberSetting>> = {
   UNDERSTUDY_WORKER_LOST_MS: "workerLostMs",
   UNDERSTUDY_VM_LOST_MS: "vmLostMs",
   UNDERSTUDY_HEARTBEAT_TIMEOUT_MS: "heartbeatTimeoutMs",
@@ -42,6 +44,8 @@ const NUMBERS: Readonly<Record<string, Exclude<keyof ControlSettings, "allowedOr
   UNDERSTUDY_RATE_LIMIT_PER_SECOND: "rateLimitPerSecond",
   UNDERSTUDY_VERB_RATE_LIMIT_BURST: "verbRateLimitBurst",
   UNDERSTUDY_VERB_RATE_LIMIT_PER_SECOND: "verbRateLimitPerSecond",
+  UNDERSTUDY_IMAGE_MAX_MIB: "imageMaxMiB",
+  UNDERSTUDY_IMAGE_FETCH_TIMEOUT_MS: "imageFetchTimeoutMs",
 };
 
 const NAMES = {
@@ -54,6 +58,7 @@ const NAMES = {
     "UNDERSTUDY_TOKEN_FILE",
     "UNDERSTUDY_LOG_LEVEL",
     "UNDERSTUDY_ALLOWED_ORIGINS",
+    "UNDERSTUDY_IMAGE_SOURCE_NETWORKS",
     "DATABASE_URL",
     ...Object.keys(NUMBERS),
   ],
@@ -79,7 +84,11 @@ export function readConfiguration(argv: readonly string[], env: NodeJS.ProcessEn
     token: told["UNDERSTUDY_TOKEN"] ?? null,
     tokenFile: resolve(told["UNDERSTUDY_TOKEN_FILE"] ?? `${dataDir}/token`),
     logLevel: told["UNDERSTUDY_LOG_LEVEL"] ?? "info",
-    settings: { ...readNumbers(told), ...readOrigins(told["UNDERSTUDY_ALLOWED_ORIGINS"]) },
+    settings: {
+      ...readNumbers(told),
+      ...readOrigins(told["UNDERSTUDY_ALLOWED_ORIGINS"]),
+      ...readNetworks(told["UNDERSTUDY_IMAGE_SOURCE_NETWORKS"]),
+    },
   };
 }
 
@@ -109,7 +118,7 @@ function readAddress(name: string, text: string): ListenAddress {
 }
 
 function readNumbers(told: Readonly<Record<string, string | undefined>>): Partial<ControlSettings> {
-  const settings: Partial<Record<Exclude<keyof ControlSettings, "allowedOrigins">, number>> = {};
+  const settings: Partial<Record<NumberSetting, number>> = {};
   for (const [name, setting] of Object.entries(NUMBERS)) {
     const text = told[name];
     if (text === undefined || text === "") continue;
@@ -129,6 +138,12 @@ function readOrigins(text: string | undefined): Partial<ControlSettings> {
     "bad_setting",
     `Cannot use UNDERSTUDY_ALLOWED_ORIGINS: "${wrong}" is no origin, wanted are some like https://console.example, with commas between`,
   );
+}
+
+function readNetworks(text: string | undefined): Partial<ControlSettings> {
+  if (text === undefined || text === "") return {};
+  if (text === "public" || text === "any") return { imageSourceNetworks: text };
+  throw new UnderstudyError("bad_setting", `Cannot use UNDERSTUDY_IMAGE_SOURCE_NETWORKS: it is "${text}", wanted is public or any`);
 }
 
 function maskUrl(text: string): string {

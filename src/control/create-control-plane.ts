@@ -63,6 +63,7 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
     feed.heard(events);
     consoles.committedElsewhere(events);
     parts.authenticator.heard(events);
+    parts.images.heard(events);
     reconciler.kick();
   });
   presence.on("elected", () => {
@@ -80,7 +81,7 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
     log,
     database,
     feed,
-    images: new ImageCatalogue(database, options.imageStore),
+    images: new ImageCatalogue(database, options.imageStore, log),
     authenticator: new Authenticator(database),
     audit,
     activity,
@@ -101,6 +102,7 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
     start: async () => {
       await feed.start();
       await parts.images.refresh();
+      await parts.images.sweep();
       await foreign.start();
       await consoles.start();
       workers.open();

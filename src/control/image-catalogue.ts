@@ -1,39 +1,54 @@
-/** The images that VMs can be made from: the manifests of the image store, with a row in the database for each. */
+/**
+ * The images that VMs can be made from: those whose manifest is in this control plane's store, and those that were uploaded to any. Each
+ * has a row in the database.
+ *
+ *     blob wanted --in the store--> its file
+ *          '-- uploaded: in the database --digest verified, stored--> its file
+ */
+import type { FastifyBaseLogger } from "fastify";
+import { UnderstudyError } from "../base/errors.ts";
 import { type ImageManifest, ImageStore, imageId } from "../images/index.ts";
 import type { Database } from "./db/database.ts";
 import { listImageAliases } from "./db/queries/image-aliases.ts";
-import { catalogueImages, type ImageRow, listImages } from "./db/queries/images.ts";
+import { hasImageBlob, readImageBlob } from "./db/queries/image-chunks.ts";
+import { catalogueImages, type ImageFacts, type ImageRow, listImages, readImage } from "./db/queries/images.ts";
+import type { EventDraft } from "./domain/events.ts";
 import { ApiError } from "./errors/api-error.ts";
+import { ImageContents } from "./image-content.ts";
 
 export class ImageCatalogue {
   readonly store: ImageStore;
-  private readonly database: Database;
+  readonly contents = new ImageContents((digest) => this.obtain(digest));
+  /** Two that want a blob have it brought once. */
+  private readonly bringing = new Map<string, Promise<boolean>>();
 
-  constructor(database: Database, folder: string) {
-    this.database = database;
+  constructor(
+    private readonly database: Database,
+    folder: string,
+    private readonly log: FastifyBaseLogger,
+  ) {
     this.store = new ImageStore(folder);
   }
 
   /** Looks into the store and writes down what is new. */
   async refresh(): Promise<readonly ImageManifest[]> {
     const manifests = await this.store.list();
-    await catalogueImages(
-      this.database,
-      manifests.map(({ name, digest, kernel, initramfs, cmdline, minMemoryMiB, createdAt }) => ({
-        id: imageId({ digest }),
-        name,
-        digest,
-        manifest: { kernel, initramfs, cmdline, minMemoryMiB },
-        createdAt: new Date(createdAt),
-      })),
-    );
+    await catalogueImages(this.database, manifests.map(imageFacts));
     return manifests;
   }
 
-  /** What the store holds now, newest first. */
+  /** Takes what was deleted while this control plane was away out of its store. */
+  async sweep(): Promise<void> {
+    for (const manifest of await this.store.list()) {
+      const row = await readImage(this.database.db, imageId(manifest));
+      if (row?.deletedAt != null && row.deletedAt > new Date(manifest.createdAt)) await this.store.remove(row.id);
+    }
+  }
+
+  /** Newest first. */
   async list(): Promise<ImageRow[]> {
     const held = new Set((await this.refresh()).map((manifest) => manifest.digest));
-    return (await listImages(this.database.db)).filter((row) => held.has(row.digest));
+    return (await listImages(this.database.db)).filter((row) => row.uploaded || held.has(row.digest));
   }
 
   /**
@@ -51,15 +66,71 @@ export class ImageCatalogue {
     const names = [...new Set(rows.map((row) => row.name))].sort();
     const advice =
       names.length === 0
-        ? 'the image store is empty, run "understudy image pull debian"'
+        ? 'there is none, run "understudy image pull debian"'
         : `there are: ${names.join(", ")}. "understudy image pull debian" gets another`;
     throw new ApiError("image_not_found", `Cannot find the image "${reference}": ${advice}`, { details: { pointer: "/spec/image" } });
   }
 
+  /** @throws {ApiError} `image_store_error` where the store has lost it */
+  async manifestOf(row: ImageRow): Promise<ImageManifest> {
+    const { kernel, initramfs, cmdline, minMemoryMiB, source, kernelRelease } = row.manifest;
+    const { name, digest, createdAt } = row;
+    if (source !== undefined && kernelRelease !== undefined) {
+      return { name, digest, kernel, initramfs, cmdline, minMemoryMiB, source, kernelRelease, createdAt: createdAt.toISOString() };
+    }
+    return await this.store.resolve(row.id);
+  }
+
+  /**
+   * Has a blob in the store of this control plane.
+   *
+   * @returns where it is; null where nobody has it
+   */
+  async obtain(digest: string): Promise<string | null> {
+    const there = (await this.store.hasBlob(digest)) || (await this.bringOnce(digest));
+    return there ? this.store.blobPath(digest) : null;
+  }
+
+  private bringOnce(digest: string): Promise<boolean> {
+    let bringing = this.bringing.get(digest);
+    if (bringing === undefined) {
+      bringing = this.bring(digest).finally(() => this.bringing.delete(digest));
+      this.bringing.set(digest, bringing);
+    }
+    return bringing;
+  }
+
+  private async bring(digest: string): Promise<boolean> {
+    if (!(await hasImageBlob(this.database.db, digest))) return false;
+    try {
+      await this.store.putBlob(readImageBlob(this.database.db, digest), digest);
+      return true;
+    } catch (error) {
+      // An upload of it was broken off.
+      if (error instanceof UnderstudyError && error.code === "digest_mismatch") return false;
+      throw error;
+    }
+  }
+
+  /** Events that other control planes have committed: the files of an image that was deleted go. */
+  heard(events: readonly EventDraft[]): void {
+    for (const { type, data } of events) {
+      if (type !== "image.deleted") continue;
+      this.discard(String(data?.["imageId"])).catch((error: unknown) => this.log.warn({ err: error }, "an image's files were not removed"));
+    }
+  }
+
   /** Takes what belongs to a deleted image alone out of the store; where that is gone already, there is nothing to do. */
   async discard(id: string): Promise<void> {
-    const held = (await this.store.list()).some((manifest) => imageId(manifest) === id);
-    if (held) await this.store.remove(id);
+    const row = await readImage(this.database.db, id);
+    // It may have come back meanwhile.
+    if (row?.deletedAt == null) return;
+    try {
+      await this.store.remove(id);
+    } catch (error) {
+      if (!(error instanceof UnderstudyError) || error.code !== "image_not_found") throw error;
+      await this.store.removeUnused([row.manifest.kernel, row.manifest.initramfs]);
+    }
   }
 
   /** @returns what is wrong with the store, or null */
@@ -71,4 +142,16 @@ export class ImageCatalogue {
       return error instanceof Error ? error.message : String(error);
     }
   }
+}
+
+/** A manifest as the database has it. */
+export function imageFacts(manifest: ImageManifest): ImageFacts {
+  const { name, digest, kernel, initramfs, cmdline, minMemoryMiB, source, kernelRelease, createdAt } = manifest;
+  return {
+    id: imageId({ digest }),
+    name,
+    digest,
+    manifest: { kernel, initramfs, cmdline, minMemoryMiB, source, kernelRelease },
+    createdAt: new Date(createdAt),
+  };
 }

@@ -49,9 +49,9 @@ export async function buildInternalApp(control: ControlPlane, joinToken: string)
       const { digest } = request.params as { digest: string };
       if (!DIGEST.test(digest))
         throw new ApiError("validation_failed", `Cannot serve the blob "${digest}": sha256:<64 hex digits> is wanted`);
-      const path = control.images.store.blobPath(digest);
-      const info = await stat(path).catch(() => null);
-      if (info === null) throw new ApiError("not_found", `Cannot serve the blob ${digest}: the image store does not have it`);
+      const path = await control.images.obtain(digest);
+      const info = path === null ? null : await stat(path).catch(() => null);
+      if (path === null || info === null) throw new ApiError("not_found", `Cannot serve the blob ${digest}: no image store has it`);
       return reply.header("content-length", info.size).type("application/octet-stream").send(createReadStream(path));
     },
   });

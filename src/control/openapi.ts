@@ -26,6 +26,8 @@ declare module "fastify" {
     otherMedia?: Readonly<Record<string, string>>;
     /** Media types of the body where it is not JSON alone. */
     bodyMedia?: readonly string[];
+    /** Media types of a body that is read as a stream, with what it is. */
+    streamedBody?: Readonly<Record<string, string>>;
     /** Headers of the successful answer. */
     answerHeaders?: Readonly<Record<string, string>>;
     /** What the caller's token must be allowed; null: any token will do. */
@@ -132,8 +134,22 @@ function securityOf(scope: Scope, takesTicket = false): readonly Json[] {
 function requestBody(schema: NonNullable<RouteOptions["schema"]>, components: Components): Json {
   const media = schema.bodyMedia ?? ["application/json"];
   const { default: nothing } = schema.body as { readonly default?: unknown };
-  const content = { schema: components.reference(schema.body), ...exampleOf(schema.body) };
-  return { required: nothing === undefined, content: Object.fromEntries(media.map((name) => [name, content])) };
+  const read = bodySchema(schema.body);
+  const content = { schema: components.reference(read), ...exampleOf(read) };
+  const streamed = Object.entries(schema.streamedBody ?? {}).map(([name, description]) => [name, textContent(name, description)]);
+  return { required: nothing === undefined, content: Object.fromEntries([...media.map((name) => [name, content]), ...streamed]) };
+}
+
+/** Of a route that takes a stream as well, fastify wants to know that JSON alone is to be checked. */
+function bodySchema(body: unknown): unknown {
+  const { content } = body as { readonly content?: Readonly<Record<string, { readonly schema: unknown }>> };
+  return content?.["application/json"]?.schema ?? body;
+}
+
+/** Of what is no JSON. */
+function textContent(media: string, description: string): Json {
+  const example = MEDIA_EXAMPLES[media];
+  return { schema: { type: "string", description }, ...(example === undefined ? {} : { example }) };
 }
 
 function exampleOf(schema: unknown): { readonly example?: unknown; readonly examples?: Json } {
@@ -155,12 +171,10 @@ function successes(schema: NonNullable<RouteOptions["schema"]>, components: Comp
   for (const [status, answer] of Object.entries((schema.response ?? {}) as Json)) {
     const content: Json = {};
     // Text alone is no JSON.
-    if (status !== "101" && (answer as { type?: string }).type !== "string")
+    if (status !== "101" && !isEmpty(answer) && (answer as { type?: string }).type !== "string")
       content["application/json"] = { schema: components.reference(answer), ...exampleOf(answer) };
-    for (const [media, description] of Object.entries(schema.otherMedia ?? {})) {
-      const example = MEDIA_EXAMPLES[media];
-      content[media] = { schema: { type: "string", description }, ...(example === undefined ? {} : { example }) };
-    }
+    for (const [media, description] of Object.entries(isEmpty(answer) ? {} : (schema.otherMedia ?? {})))
+      content[media] = textContent(media, description);
     const headers = Object.entries(schema.answerHeaders ?? {}).map(([name, description]) => [
       name,
       { description, schema: { type: "string" } },
@@ -172,6 +186,11 @@ function successes(schema: NonNullable<RouteOptions["schema"]>, components: Comp
     };
   }
   return answers;
+}
+
+/** An answer that has no body. */
+function isEmpty(answer: unknown): boolean {
+  return (answer as { readonly type?: string }).type === "null";
 }
 
 function failures(codes: readonly ErrorCode[], components: Components): Json {

@@ -52,6 +52,14 @@ export interface ControlSettings {
   readonly consoleTicketTtlMs: number;
   /** Pages of these origins may attach to consoles, besides our own: `https://host[:port]`. */
   readonly allowedOrigins: readonly string[];
+  /** An image that is uploaded, or fetched, has at most so much. */
+  readonly imageMaxMiB: number;
+  /** An image is fetched from its source within this time. */
+  readonly imageFetchTimeoutMs: number;
+  /** An upload of which nothing came for so long is broken off. */
+  readonly imageUploadIdleMs: number;
+  /** Where images are fetched from: `public` addresses, or `any`, those of this host and its networks too. */
+  readonly imageSourceNetworks: "public" | "any";
 }
 
 export const DEFAULT_SETTINGS: ControlSettings = {
@@ -87,4 +95,8 @@ export const DEFAULT_SETTINGS: ControlSettings = {
   inputSessionTtlMs: 24 * 60 * 60 * 1000,
   consoleTicketTtlMs: 60_000,
   allowedOrigins: [],
+  imageMaxMiB: 1024,
+  imageFetchTimeoutMs: 120_000,
+  imageUploadIdleMs: 60_000,
+  imageSourceNetworks: "public",
 };

@@ -1,7 +1,16 @@
 /** Guest images: where they come from, what they are, and the folder that keeps them. */
+export {
+  ARCHIVE_MEDIA_TYPE,
+  archiveBytes,
+  archiveOf,
+  type ByteRange,
+  type ReceivedImage,
+  readArchive,
+  receiveArchive,
+} from "./archive.ts";
 export { DEBIAN_PACKAGE, DEBIAN_SUITE, downloadDebianPackage, type PullOptions, pullDebian } from "./debian.ts";
 export { DEFAULT_CMDLINE, type ImageProgress, type ImportOptions, importImage } from "./import.ts";
 export { READY_LINE } from "./init.ts";
 export { readKernel } from "./kernel-image.ts";
 export { type BlobReference, type ImageManifest, type ImageSource, imageId } from "./manifest.ts";
-export { ImageStore } from "./store.ts";
+export { ImageStore, type ReceivedBlob } from "./store.ts";

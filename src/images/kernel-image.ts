@@ -23,15 +23,22 @@ export interface KernelImage {
   readonly release: string;
 }
 
-const HEADER_BYTES = 64;
+export const KERNEL_HEADER_BYTES = 64;
 const IMAGE_MAGIC = 0x05435352; // "RSC\x05"
+
+/** @param head the first bytes of a file: true where that is what the machine loads */
+export function isFlatKernel(head: Uint8Array): boolean {
+  if (head.length < KERNEL_HEADER_BYTES || text(head, 0, 4) === "\x7fELF") return false;
+  const view = new DataView(head.buffer, head.byteOffset, head.byteLength);
+  return view.getUint32(56, true) === IMAGE_MAGIC && (view.getBigUint64(24, true) & 1n) === 0n;
+}
 
 /**
  * @throws {UnderstudyError} `image_truncated` when the file ends early; `image_invalid` when it is not a kernel for this machine,
  *   with a word on what it is instead
  */
 export async function readKernel(file: Uint8Array, signal?: AbortSignal): Promise<KernelImage> {
-  if (file.length < HEADER_BYTES) {
+  if (file.length < KERNEL_HEADER_BYTES) {
     throw new UnderstudyError(
       "image_truncated",
       `Cannot read the kernel: it has ${file.length} bytes, less than a kernel's header; fetch the file again`,

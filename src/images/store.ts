@@ -16,6 +16,14 @@ import { type BlobReference, type ImageManifest, imageId, isDigest, parseManifes
 
 const ABANDONED_AFTER_MS = 24 * 60 * 60 * 1000;
 
+/** A blob that was received whole, and is kept apart: `keep` gives it its place, `discard` takes it away. */
+export interface ReceivedBlob extends BlobReference {
+  /** Where it is until then. */
+  readonly path: string;
+  keep(): Promise<void>;
+  discard(): Promise<void>;
+}
+
 export class ImageStore {
   readonly dir: string;
   private readonly blobs: string;
@@ -48,19 +56,33 @@ export class ImageStore {
    * @throws {UnderstudyError} `digest_mismatch`, `image_store_full`, `image_store_error`
    */
   async putBlob(stream: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, expectedDigest?: string): Promise<BlobReference> {
+    const { digest, sizeBytes, keep, discard } = await this.receiveBlob(stream, expectedDigest);
+    await keep().catch(async (error: unknown) => {
+      await discard();
+      throw error;
+    });
+    return { digest, sizeBytes };
+  }
+
+  /** As `putBlob`, and it is not there before it is kept. */
+  async receiveBlob(stream: AsyncIterable<Uint8Array> | Iterable<Uint8Array>, expectedDigest?: string): Promise<ReceivedBlob> {
     if (expectedDigest !== undefined) this.checkDigest(expectedDigest);
-    const temporary = join(this.incoming, randomUUID());
-    const file = await this.guard("create a file in the image store", () => open(temporary, "wx", 0o644));
+    const path = join(this.incoming, randomUUID());
+    const file = await this.guard("create a file in the image store", () => open(path, "wx", 0o644));
+    const discard = async (): Promise<void> => {
+      await rm(path, { force: true }).catch(() => {});
+    };
     try {
       const blob = await this.receive(file, stream, expectedDigest);
-      await this.guard("keep a blob in the image store", async () => {
-        // The same name holds the same bytes, so a concurrent put of it, or one before, does no harm.
-        await rename(temporary, this.blobPath(blob.digest));
-        await syncFolder(this.blobs);
-      });
-      return blob;
+      const keep = (): Promise<void> =>
+        this.guard("keep a blob in the image store", async () => {
+          // The same name holds the same bytes, so a concurrent put of it, or one before, does no harm.
+          await rename(path, this.blobPath(blob.digest));
+          await syncFolder(this.blobs);
+        });
+      return { ...blob, path, keep, discard };
     } catch (error) {
-      await rm(temporary, { force: true }).catch(() => {});
+      await discard();
       throw error;
     }
   }

@@ -160,6 +160,8 @@ export class EtagMismatchError extends PreconditionError {}
 export class PayloadTooLargeError extends InvalidRequestError {}
 export class UnsupportedMediaTypeError extends InvalidRequestError {}
 export class IdempotencyKeyReusedError extends InvalidRequestError {}
+export class DigestMismatchError extends InvalidRequestError {}
+export class UnsupportedMachineError extends InvalidRequestError {}
 export class ValidationFailedError extends InvalidRequestError {}
 export class UpgradeRequiredError extends InvalidRequestError {}
 export class QuotaExceededError extends RateLimitedError {}
@@ -215,6 +217,8 @@ export const ERROR_CLASSES: Readonly<Record<components["schemas"]["ErrorCode"], 
   unsupported_media_type: UnsupportedMediaTypeError,
   idempotency_key_reused: IdempotencyKeyReusedError,
   validation_failed: ValidationFailedError,
+  digest_mismatch: DigestMismatchError,
+  unsupported_machine: UnsupportedMachineError,
   upgrade_required: UpgradeRequiredError,
   quota_exceeded: QuotaExceededError,
   rate_limited: RateLimitedError,

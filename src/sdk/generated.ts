@@ -144,7 +144,11 @@ export interface paths {
         /** List images, newest first */
         get: operations["listImages"];
         put?: never;
-        post?: never;
+        /**
+         * Upload an image
+         * @description The body is the image's archive, as `/content` gives it: a tar of `manifest.json`, `kernel` (the flat Image of a riscv64 Linux) and `initramfs`. Or it is JSON that says where the control plane gets that from. `Repr-Digest` (RFC 9530, sha-256 or sha-512) of the archive is checked, and so are the digests in the manifest. The same image twice is one image: 201, then 200. It is there for every control plane once this is answered; of an upload that fails or breaks off nothing is left.
+         */
+        post: operations["createImage"];
         delete?: never;
         options?: never;
         head?: never;
@@ -167,6 +171,26 @@ export interface paths {
          * @description Refused while a VM is made from it, or an alias names it. Its files go, those that no other image has.
          */
         delete: operations["deleteImage"];
+        options?: never;
+        head?: never;
+        patch?: never;
+        trace?: never;
+    };
+    "/v1/images/{image}/content": {
+        parameters: {
+            query?: never;
+            header?: never;
+            path?: never;
+            cookie?: never;
+        };
+        /**
+         * Download an image
+         * @description The image's archive: a tar of `manifest.json`, `kernel` and `initramfs`, the same byte for byte wherever the image is. One range of bytes can be asked for, and `If-Range` says of which image; HEAD answers without the bytes.
+         */
+        get: operations["getImageContent"];
+        put?: never;
+        post?: never;
+        delete?: never;
         options?: never;
         head?: never;
         patch?: never;
@@ -1189,7 +1213,7 @@ export interface components {
             force?: boolean;
         };
         /** @enum {string} */
-        ErrorCode: "anti_affinity_unsatisfiable" | "arbiter_unavailable" | "bad_idempotency_key" | "bad_page_token" | "bad_request" | "console_session_not_found" | "console_writer_busy" | "engine_mismatch" | "etag_mismatch" | "event_cursor_expired" | "failover_not_found" | "idempotency_in_progress" | "idempotency_key_reused" | "if_match_required" | "image_alias_not_found" | "image_in_use" | "image_not_found" | "image_store_error" | "input_offset_gap" | "input_session_expired" | "internal_error" | "invalid_state" | "malformed_json" | "name_taken" | "no_backup_available" | "no_capacity" | "not_found" | "not_protected" | "operation_in_progress" | "operation_not_found" | "origin_not_allowed" | "payload_too_large" | "quota_exceeded" | "rate_limited" | "replica_not_found" | "scope_missing" | "shutting_down" | "term_mismatch" | "token_expired" | "token_not_found" | "unauthenticated" | "unsupported_media_type" | "upgrade_required" | "validation_failed" | "vm_deleted" | "vm_not_found" | "wait_target_unreachable" | "worker_not_drained" | "worker_not_found" | "worker_timeout";
+        ErrorCode: "anti_affinity_unsatisfiable" | "arbiter_unavailable" | "bad_idempotency_key" | "bad_page_token" | "bad_request" | "console_session_not_found" | "console_writer_busy" | "digest_mismatch" | "engine_mismatch" | "etag_mismatch" | "event_cursor_expired" | "failover_not_found" | "idempotency_in_progress" | "idempotency_key_reused" | "if_match_required" | "image_alias_not_found" | "image_in_use" | "image_not_found" | "image_store_error" | "input_offset_gap" | "input_session_expired" | "internal_error" | "invalid_state" | "malformed_json" | "name_taken" | "no_backup_available" | "no_capacity" | "not_found" | "not_protected" | "operation_in_progress" | "operation_not_found" | "origin_not_allowed" | "payload_too_large" | "quota_exceeded" | "rate_limited" | "replica_not_found" | "scope_missing" | "shutting_down" | "term_mismatch" | "token_expired" | "token_not_found" | "unauthenticated" | "unsupported_machine" | "unsupported_media_type" | "upgrade_required" | "validation_failed" | "vm_deleted" | "vm_not_found" | "wait_target_unreachable" | "worker_not_drained" | "worker_not_found" | "worker_timeout";
         Event: {
             /** @description Who brought it about */
             actor: {
@@ -1332,6 +1356,14 @@ export interface components {
         };
         ImageList: {
             items: components["schemas"]["Image"][];
+        };
+        ImageSourceRequest: {
+            source: {
+                /** @description Of the archive */
+                digest: string;
+                /** @description http or https; its answer is an image's archive */
+                url: string;
+            };
         };
         /** @default {} */
         MigrateRequest: {
@@ -2509,7 +2541,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer. `image_store_error`: The image store cannot be read */
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer. `image_store_error`: The image store fails */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2771,7 +2803,174 @@ export interface operations {
                     };
                 };
             };
-            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer. `image_store_error`: The image store cannot be read */
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer. `image_store_error`: The image store fails */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "shutting_down" | "arbiter_unavailable" | "image_store_error";
+                    };
+                };
+            };
+        };
+    };
+    createImage: {
+        parameters: {
+            query?: {
+                /** @description Instead of the name in the archive: by that it is another image */
+                name?: string;
+            };
+            header?: {
+                /** @description A repeat with the same key and body gets the first answer; kept for 24 hours */
+                "idempotency-key"?: string;
+                /** @description Of the archive: `sha-256=:<base64>:` */
+                "repr-digest"?: string;
+            };
+            path?: never;
+            cookie?: never;
+        };
+        requestBody: {
+            content: {
+                "application/json": components["schemas"]["ImageSourceRequest"];
+                /** @example manifest.json, kernel and initramfs */
+                "application/x-tar": string;
+            };
+        };
+        responses: {
+            /** @description Done */
+            200: {
+                headers: {
+                    /** @description Path of the image */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Image"];
+                };
+            };
+            /** @description Done */
+            201: {
+                headers: {
+                    /** @description Path of the image */
+                    Location?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/json": components["schemas"]["Image"];
+                };
+            };
+            /** @description `bad_request`: The request is not understood. `malformed_json`: The body is not JSON. `bad_idempotency_key`: The idempotency key is not usable */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "bad_request" | "malformed_json" | "bad_idempotency_key";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "unauthenticated" | "token_expired";
+                    };
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "scope_missing";
+                    };
+                };
+            };
+            /** @description `idempotency_in_progress`: The first request with this key still runs */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "idempotency_in_progress";
+                    };
+                };
+            };
+            /** @description `payload_too_large`: The body is too large */
+            413: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "payload_too_large";
+                    };
+                };
+            };
+            /** @description `unsupported_media_type`: The media type is not supported */
+            415: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "unsupported_media_type";
+                    };
+                };
+            };
+            /** @description `validation_failed`: The request is not valid. `idempotency_key_reused`: The idempotency key belongs to another request. `digest_mismatch`: The bytes are not those of the digest. `unsupported_machine`: The machine cannot run this */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "validation_failed" | "idempotency_key_reused" | "digest_mismatch" | "unsupported_machine";
+                    };
+                };
+            };
+            /** @description `rate_limited`: Asked too often */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "rate_limited";
+                    };
+                };
+            };
+            /** @description `internal_error`: Our fault */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "internal_error";
+                    };
+                };
+            };
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer. `image_store_error`: The image store fails */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -2890,7 +3089,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer. `image_store_error`: The image store cannot be read */
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer. `image_store_error`: The image store fails */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -3045,7 +3244,190 @@ export interface operations {
                     };
                 };
             };
-            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer. `image_store_error`: The image store cannot be read */
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer. `image_store_error`: The image store fails */
+            503: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "shutting_down" | "arbiter_unavailable" | "image_store_error";
+                    };
+                };
+            };
+        };
+    };
+    getImageContent: {
+        parameters: {
+            query?: never;
+            header?: {
+                /** @description ETags: if it is one of them, 304 is answered */
+                "if-none-match"?: string;
+                /** @description ETag: if it is another, all of it is sent */
+                "if-range"?: string;
+                /** @description Such as `bytes=1048576-` */
+                range?: string;
+            };
+            path: {
+                /** @description Id, alias, name, or name@sha256:… */
+                image: string;
+            };
+            cookie?: never;
+        };
+        requestBody?: never;
+        responses: {
+            /** @description All of it */
+            200: {
+                headers: {
+                    /** @description bytes */
+                    "Accept-Ranges"?: string;
+                    /** @description Of a range */
+                    "Content-Range"?: string;
+                    /** @description Names the image's content */
+                    ETag?: string;
+                    /** @description sha-256 of the whole archive (RFC 9530), also with a range of it */
+                    "Repr-Digest"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example manifest.json, kernel and initramfs */
+                    "application/x-tar": string;
+                };
+            };
+            /** @description The range */
+            206: {
+                headers: {
+                    /** @description bytes */
+                    "Accept-Ranges"?: string;
+                    /** @description Of a range */
+                    "Content-Range"?: string;
+                    /** @description Names the image's content */
+                    ETag?: string;
+                    /** @description sha-256 of the whole archive (RFC 9530), also with a range of it */
+                    "Repr-Digest"?: string;
+                    [name: string]: unknown;
+                };
+                content: {
+                    /** @example manifest.json, kernel and initramfs */
+                    "application/x-tar": string;
+                };
+            };
+            /** @description It is the one that the caller has */
+            304: {
+                headers: {
+                    /** @description bytes */
+                    "Accept-Ranges"?: string;
+                    /** @description Of a range */
+                    "Content-Range"?: string;
+                    /** @description Names the image's content */
+                    ETag?: string;
+                    /** @description sha-256 of the whole archive (RFC 9530), also with a range of it */
+                    "Repr-Digest"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `bad_request`: The request is not understood */
+            400: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "bad_request";
+                    };
+                };
+            };
+            /** @description `unauthenticated`: No valid token. `token_expired`: The token has expired */
+            401: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "unauthenticated" | "token_expired";
+                    };
+                };
+            };
+            /** @description `scope_missing`: The token may not do this */
+            403: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "scope_missing";
+                    };
+                };
+            };
+            /** @description `image_not_found`: No such image */
+            404: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "image_not_found";
+                    };
+                };
+            };
+            /** @description It has no such bytes; Content-Range says how many it has */
+            416: {
+                headers: {
+                    /** @description bytes */
+                    "Accept-Ranges"?: string;
+                    /** @description Of a range */
+                    "Content-Range"?: string;
+                    /** @description Names the image's content */
+                    ETag?: string;
+                    /** @description sha-256 of the whole archive (RFC 9530), also with a range of it */
+                    "Repr-Digest"?: string;
+                    [name: string]: unknown;
+                };
+                content?: never;
+            };
+            /** @description `validation_failed`: The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "validation_failed";
+                    };
+                };
+            };
+            /** @description `rate_limited`: Asked too often */
+            429: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "rate_limited";
+                    };
+                };
+            };
+            /** @description `internal_error`: Our fault */
+            500: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "internal_error";
+                    };
+                };
+            };
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer. `image_store_error`: The image store fails */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4336,7 +4718,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer. `image_store_error`: The image store cannot be read */
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer. `image_store_error`: The image store fails */
             503: {
                 headers: {
                     [name: string]: unknown;
@@ -4874,7 +5256,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer. `image_store_error`: The image store cannot be read */
+            /** @description `shutting_down`: The service is shutting down. `arbiter_unavailable`: The database does not answer. `image_store_error`: The image store fails */
             503: {
                 headers: {
                     [name: string]: unknown;

@@ -1,15 +1,114 @@
 /** The guest images that VMs can be created from. */
 import type { RawClient, Schemas } from "./client.ts";
 import { unwrap } from "./client.ts";
+import { errorFromAnswer } from "./errors.ts";
+import { EXTRA_TIMEOUT_HEADER, STREAM_HEADER, type Transport } from "./transport.ts";
 
 export type Image = Schemas["Image"];
 export type ImageAlias = Schemas["ImageAlias"];
 
-export class Images {
-  private readonly raw: RawClient;
+/** An image's archive: what there is, or a function that opens it anew for each attempt. A browser sends no stream over HTTP/1.1. */
+export type ImageBytes = Uint8Array<ArrayBuffer> | Blob | (() => ReadableStream<Uint8Array>);
 
-  constructor(raw: RawClient) {
-    this.raw = raw;
+export interface AddImageOptions {
+  /** Instead of the name in the archive: by that it is another image. */
+  readonly name?: string;
+  readonly idempotencyKey?: string;
+  /** For one attempt. Default 10 minutes. */
+  readonly timeoutMs?: number;
+  readonly signal?: AbortSignal;
+}
+
+export interface UploadOptions extends AddImageOptions {
+  /** `sha256:<hex>` of the archive, which the service checks. Default: made here, but of what a function opens. */
+  readonly digest?: string;
+}
+
+export interface ImageContent {
+  readonly stream: ReadableStream<Uint8Array>;
+  /** Of the stream. */
+  readonly sizeBytes: number;
+  /** `sha256:<hex>` of the whole archive, also where the stream is a part of it. */
+  readonly digest: string;
+}
+
+const ADD_TIMEOUT_MS = 600_000;
+const PATH = "/v1/images";
+
+export class Images {
+  constructor(
+    private readonly raw: RawClient,
+    private readonly transport: Transport,
+  ) {}
+
+  /**
+   * Has the service keep an image. The same image twice is one.
+   *
+   * @throws {DigestMismatchError} where other bytes arrived; {PayloadTooLargeError, UnsupportedMachineError, ValidationFailedError}
+   */
+  async upload(bytes: ImageBytes, options: UploadOptions = {}): Promise<Image> {
+    const { name, idempotencyKey, timeoutMs = ADD_TIMEOUT_MS, signal } = options;
+    const digest = options.digest ?? (typeof bytes === "function" ? null : await digestOf(bytes));
+    const request = new Request(`${this.transport.url}${PATH}${name === undefined ? "" : `?name=${encodeURIComponent(name)}`}`, {
+      method: "POST",
+      headers: {
+        "content-type": "application/x-tar",
+        [EXTRA_TIMEOUT_HEADER]: String(timeoutMs),
+        ...(digest === null ? {} : { "repr-digest": `sha-256=:${base64Of(digest)}:` }),
+        ...(idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey }),
+      },
+      ...(signal === undefined ? {} : { signal }),
+    });
+    const answer = await this.transport.send(request, typeof bytes === "function" ? bytes : () => bytes);
+    if (!answer.ok) throw await errorOf(PATH, answer);
+    return (await answer.json()) as Image;
+  }
+
+  /**
+   * Has the service fetch an image itself.
+   *
+   * @param source `digest` is `sha256:<hex>` of the archive
+   * @throws {ValidationFailedError} where the service cannot, or may not, get it from there; as `upload`
+   */
+  async fetch(source: Schemas["ImageSourceRequest"]["source"], options: AddImageOptions = {}): Promise<Image> {
+    const { name, idempotencyKey, timeoutMs = ADD_TIMEOUT_MS, signal } = options;
+    const header = idempotencyKey === undefined ? {} : { "idempotency-key": idempotencyKey };
+    return unwrap(
+      await this.raw.POST(PATH, {
+        params: { query: name === undefined ? {} : { name }, header },
+        headers: { [EXTRA_TIMEOUT_HEADER]: String(timeoutMs) },
+        body: { source },
+        ...(signal === undefined ? {} : { signal }),
+      }),
+    );
+  }
+
+  /**
+   * An image's archive, as a stream: `upload` takes it.
+   *
+   * @param range of bytes, from `start` up to and without `end`
+   */
+  async content(
+    image: string,
+    range: { readonly start?: number; readonly end?: number } = {},
+    call: { readonly signal?: AbortSignal } = {},
+  ): Promise<ImageContent> {
+    const path = `${PATH}/${encodeURIComponent(image)}/content`;
+    const { start = 0, end } = range;
+    const whole = start === 0 && end === undefined;
+    const answer = await this.transport.send(
+      new Request(`${this.transport.url}${path}`, {
+        headers: { [STREAM_HEADER]: "1", ...(whole ? {} : { range: `bytes=${start}-${end === undefined ? "" : end - 1}` }) },
+        ...call,
+      }),
+    );
+    if (!answer.ok) throw await errorOf(path, answer);
+    const [, digest = ""] = /sha-256=:([^:]*):/.exec(answer.headers.get("repr-digest") ?? "") ?? [];
+    return {
+      stream: answer.body as ReadableStream<Uint8Array>,
+      sizeBytes: Number(answer.headers.get("content-length")),
+      digest: `sha256:${hexOf(Uint8Array.from(atob(digest), (character) => character.charCodeAt(0)))}`,
+    };
   }
 
   async list(call: { readonly signal?: AbortSignal } = {}): Promise<readonly Image[]> {
@@ -48,4 +147,24 @@ export class Images {
     const etag = response.headers.get("etag");
     return response.ok && etag !== null ? { "if-match": etag } : {};
   }
+}
+
+async function errorOf(path: string, answer: Response): Promise<Error> {
+  return errorFromAnswer(path, answer.status, await answer.text(), answer.headers.get("request-id"));
+}
+
+/** Null where the runtime makes no digests: a browser does on pages that came over TLS alone. */
+async function digestOf(bytes: Uint8Array<ArrayBuffer> | Blob): Promise<string | null> {
+  if (globalThis.crypto?.subtle === undefined) return null;
+  const digest = await crypto.subtle.digest("SHA-256", bytes instanceof Blob ? await bytes.arrayBuffer() : bytes);
+  return `sha256:${hexOf(new Uint8Array(digest))}`;
+}
+
+function hexOf(bytes: Uint8Array): string {
+  return [...bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
+function base64Of(digest: string): string {
+  const hex = digest.slice("sha256:".length);
+  return btoa((hex.match(/../g) ?? []).map((pair) => String.fromCharCode(Number.parseInt(pair, 16))).join(""));
 }

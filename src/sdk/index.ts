@@ -6,7 +6,7 @@ export type { AttachOptions, ConsoleChunk, ConsoleEvents, ConsoleGap, ConsoleHel
 export { ConsoleStream } from "./console-stream.ts";
 export * from "./errors.ts";
 export type { Resync, UnderstudyEvent, WatchOptions } from "./events.ts";
-export type { Image, ImageAlias } from "./images.ts";
+export type { AddImageOptions, Image, ImageAlias, ImageBytes, ImageContent, UploadOptions } from "./images.ts";
 export type { OperationResource } from "./operation.ts";
 export { Operation, PendingOperation } from "./operation.ts";
 export type { ListOperationsOptions } from "./operations.ts";

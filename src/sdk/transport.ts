@@ -29,6 +29,9 @@ export const EXTRA_TIMEOUT_HEADER = "x-understudy-extra-timeout-ms";
 /** Marks a call whose body is a stream: the time limit covers only the answer's head. Not sent. */
 export const STREAM_HEADER = "x-understudy-stream";
 
+/** A body that need not be held: it is opened anew for each attempt. */
+export type StreamedBody = () => NonNullable<RequestInit["body"]>;
+
 export class Transport {
   readonly url: string;
   private readonly options: TransportOptions;
@@ -43,10 +46,11 @@ export class Transport {
   }
 
   /**
+   * @param streamed in the place of the request's own body
    * @returns the service's answer, whatever its status
    * @throws {ConnectionError | RequestTimeoutError} after the last attempt; the signal's reason where the caller aborts
    */
-  async send(original: Request): Promise<Response> {
+  async send(original: Request, streamed?: StreamedBody): Promise<Response> {
     const headers = new Headers(original.headers);
     const extraMs = Number(headers.get(EXTRA_TIMEOUT_HEADER) ?? 0);
     const stream = headers.has(STREAM_HEADER);
@@ -55,7 +59,8 @@ export class Transport {
     const token = await this.options.token();
     if (token !== null && !headers.has("authorization")) headers.set("authorization", `Bearer ${token}`);
     if (original.method === "POST" && !headers.has("idempotency-key")) headers.set("idempotency-key", crypto.randomUUID());
-    const body = original.body === null ? null : await original.arrayBuffer();
+    const held = original.body === null ? null : await original.arrayBuffer();
+    const body = streamed ?? (() => held);
     const timeoutMs = this.options.requestTimeoutMs + extraMs;
 
     for (let attempt = 0; ; attempt++) {
@@ -77,7 +82,7 @@ export class Transport {
   private async attempt(
     original: Request,
     headers: Headers,
-    body: ArrayBuffer | null,
+    body: () => RequestInit["body"],
     timeoutMs: number,
     stream: boolean,
   ): Promise<{ response: Response } | { error: ConnectionError | RequestTimeoutError }> {
@@ -88,9 +93,9 @@ export class Transport {
     original.signal.addEventListener("abort", forward, { once: true });
     const what = `${original.method} ${original.url}`;
     try {
-      const response = await this.options.fetch(
-        new Request(original.url, { method: original.method, headers, body, signal: limit.signal }),
-      );
+      // A body that is a stream is sent as it comes, which has to be said.
+      const init = { method: original.method, headers, body: body() ?? null, signal: limit.signal, duplex: "half" } as const;
+      const response = await this.options.fetch(new Request(original.url, init));
       if (stream && response.ok) {
         // The body outlives this call: the caller's signal must still end it, the time limit must not.
         clearTimeout(timer);

@@ -58,7 +58,7 @@ export class Understudy {
     this.raw = createRawClient(this.transport);
     this.vms = new Vms({ raw: this.raw, console: { url: this.url, token, open: openSocket, backoff: { baseMs: 50, capMs: 2_000 } } });
     this.workers = new Workers(this.raw);
-    this.images = new Images(this.raw);
+    this.images = new Images(this.raw, this.transport);
     this.operations = new Operations(this.raw);
     this.tokens = new Tokens(this.raw);
     this.audit = new Audit(this.raw);

@@ -13,6 +13,7 @@ import type { Vm } from "../../src/control/schemas/vm.ts";
 import type { ControlSettings } from "../../src/control/settings.ts";
 import { ConsoleSocket, ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
 import { TestPostgres } from "./support/database.ts";
+import { smallImage } from "./support/image-archive.ts";
 import { PostgresProxy } from "./support/postgres-proxy.ts";
 
 let postgres: TestPostgres;
@@ -47,6 +48,15 @@ async function refused(
 ): Promise<Refusal> {
   const { status, body: problem } = await at.call<Problem>(method, path, body, headers);
   return { by: "http", status, problem };
+}
+
+async function upload(archive: Buffer<ArrayBuffer>, headers: Record<string, string> = {}): Promise<Refusal> {
+  const answer = await fetch(`${control.url}/v1/images`, {
+    method: "POST",
+    headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/x-tar", ...headers },
+    body: archive,
+  });
+  return { by: "http", status: answer.status, problem: (await answer.json()) as Problem };
 }
 
 /** An upgrade that is refused before it. */
@@ -202,6 +212,8 @@ const RAISED: Readonly<Record<ErrorCode, () => Promise<Refusal>>> = {
     await another.createVm("full", "none");
     return refusedUpgrade("full", "", {}, another);
   },
+  digest_mismatch: async () => await upload((await smallImage("other")).archive, { "repr-digest": `sha-256=:${"A".repeat(43)}=:` }),
+  unsupported_machine: async () => await upload((await smallImage("amd64", { kernel: Buffer.alloc(4096, "MZ") })).archive),
   image_alias_not_found: () => refused("GET", "/v1/image-aliases/nobodys"),
   image_in_use: () => refused("DELETE", "/v1/images/debian"),
   if_match_required: async () => {

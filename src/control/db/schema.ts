@@ -1,6 +1,7 @@
 /** The tables as drizzle knows them. `migrations/` makes them; a test holds the two equal. */
 import { sql } from "drizzle-orm";
-import { bigint, boolean, doublePrecision, integer, jsonb, pgTable, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
+import { bigint, boolean, customType, doublePrecision, integer, jsonb, pgTable, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
+import type { ImageManifest } from "../../images/index.ts";
 import type { DivergenceReport } from "../../wire/control-messages.ts";
 import type { ConsoleSubprotocol } from "../domain/console-subprotocols.ts";
 import type { Actor, EventType } from "../domain/events.ts";
@@ -13,6 +14,7 @@ import type { DesiredVmState, VmState } from "../domain/vm-state.ts";
 import type { DesiredWorkerState, WorkerState } from "../domain/worker-state.ts";
 
 const instant = (name: string) => bigint(name, { mode: "bigint" });
+const bytea = customType<{ data: Buffer }>({ dataType: () => "bytea" });
 const time = (name: string) => timestamp(name, { withTimezone: true, mode: "date" });
 
 /** `vms.spec`: what the caller asked for, with the image pinned and every default filled in. */
@@ -32,13 +34,9 @@ export interface StoredVmSpec {
   readonly restartPolicy?: RestartPolicy;
 }
 
-/** `images.manifest`, as the image store wrote it. */
-export interface StoredManifest {
-  readonly kernel: { readonly digest: string; readonly sizeBytes: number };
-  readonly initramfs: { readonly digest: string; readonly sizeBytes: number };
-  readonly cmdline: string;
-  readonly minMemoryMiB: number;
-}
+/** `images.manifest`: what of a manifest has no column of its own. Rows of before images could be uploaded lack what is optional. */
+export type StoredManifest = Pick<ImageManifest, "kernel" | "initramfs" | "cmdline" | "minMemoryMiB"> &
+  Partial<Pick<ImageManifest, "source" | "kernelRelease">>;
 
 export interface StoredGapMs {
   readonly detect: number;
@@ -75,7 +73,20 @@ export const images = pgTable("images", {
   createdAt: time("created_at").notNull(),
   /** It is offered no more; VMs that were made from it keep their row. */
   deletedAt: time("deleted_at"),
+  /** Its bytes are in `image_chunks`; else only the stores have them where it was pulled. */
+  uploaded: boolean("uploaded").notNull().default(false),
 });
+
+export const imageChunks = pgTable(
+  "image_chunks",
+  {
+    digest: text("digest").notNull(),
+    n: integer("n").notNull(),
+    bytes: bytea("bytes").notNull(),
+    storedAt: time("stored_at").notNull().defaultNow(),
+  },
+  (table) => [primaryKey({ columns: [table.digest, table.n] })],
+);
 
 export const imageAliases = pgTable("image_aliases", {
   name: text("name").primaryKey(),

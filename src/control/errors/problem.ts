@@ -1,15 +1,23 @@
 /** Every error that leaves as an answer: an exception to RFC 9457 problem details, fastify's own exceptions included. */
 import type { Socket } from "node:net";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
-import { UnderstudyError } from "../../base/errors.ts";
+import { type ErrorDetails, UnderstudyError } from "../../base/errors.ts";
 import { isDatabaseUnavailable } from "../db/unavailable.ts";
 import { wantedFor } from "../schemas/patterned.ts";
 import type { Problem } from "../schemas/problem.ts";
 import { LABEL_KEY_WANTED } from "../schemas/scalars.ts";
 import { ApiError, type FieldError } from "./api-error.ts";
-import { ERROR_TABLE, isErrorCode } from "./error-codes.ts";
+import { ERROR_TABLE, type ErrorCode, isErrorCode } from "./error-codes.ts";
 
 const MEDIA_TYPE = "application/problem+json; charset=utf-8";
+
+/** What the image store says, in the words of the contract. */
+const IMAGE_ERRORS: Readonly<Record<string, { readonly code: ErrorCode; readonly details?: ErrorDetails }>> = {
+  image_store_full: { code: "image_store_error", details: { retryable: false } },
+  image_corrupt: { code: "image_store_error" },
+  image_invalid: { code: "validation_failed" },
+  image_truncated: { code: "validation_failed" },
+};
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -50,8 +58,9 @@ export function toApiError(error: unknown, request?: FastifyRequest): ApiError {
       details: { retryAfterMs: 1000 },
     });
   }
-  if (error instanceof UnderstudyError && isErrorCode(error.code)) {
-    return new ApiError(error.code, error.message, { cause: error, details: error.details });
+  if (error instanceof UnderstudyError) {
+    const known = isErrorCode(error.code) ? { code: error.code, details: error.details } : IMAGE_ERRORS[error.code];
+    if (known !== undefined) return new ApiError(known.code, error.message, { cause: error, details: known.details ?? {} });
   }
   const { code, statusCode, validation } = error as Partial<FastifyError>;
   if (validation !== undefined) return invalid(error as FastifyError);
@@ -64,7 +73,7 @@ export function toApiError(error: unknown, request?: FastifyRequest): ApiError {
     case "FST_ERR_CTP_INVALID_TYPE":
       return new ApiError(
         "unsupported_media_type",
-        `Cannot read a body of type "${request?.headers["content-type"] ?? ""}": send application/json`,
+        `Cannot read a body of type "${request?.headers["content-type"] ?? ""}": send ${wantedMedia(request)}`,
       );
     case "FST_ERR_BAD_URL":
       return new ApiError("bad_request", `Cannot decode the path ${request?.url.split("?")[0] ?? ""}: percent signs must begin an escape`);
@@ -85,6 +94,11 @@ export function toApiError(error: unknown, request?: FastifyRequest): ApiError {
       cause: error,
     },
   );
+}
+
+function wantedMedia(request: FastifyRequest | undefined): string {
+  const { bodyMedia = ["application/json"], streamedBody = {} } = request?.routeOptions.schema ?? {};
+  return [...bodyMedia, ...Object.keys(streamedBody)].join(" or ");
 }
 
 export function sendProblem(error: ApiError, request: FastifyRequest, reply: FastifyReply): FastifyReply {

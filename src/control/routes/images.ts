@@ -1,4 +1,4 @@
-/** /v1/images and /v1/image-aliases: what VMs can be made from. Images come into the store with `understudy image pull`. */
+/** /v1/images and /v1/image-aliases: what VMs can be made from. Images come in by upload (`image-upload.ts`), or into the store with `understudy image pull`. */
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import { Type } from "typebox";
 import type { ControlPlane } from "../control-plane.ts";
@@ -12,7 +12,7 @@ import { Name } from "../schemas/scalars.ts";
 
 const tags = ["images"];
 
-const ImagePath = Type.Object({
+export const ImagePath = Type.Object({
   image: Type.String({ minLength: 1, maxLength: 200, description: "Id, alias, name, or name@sha256:…", examples: ["debian"] }),
 });
 const AliasPath = Type.Object({ name: { ...Name, examples: ["stable"] } });

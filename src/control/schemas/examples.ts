@@ -13,7 +13,7 @@ import type {
   ConsoleTicketRequest,
 } from "./console.ts";
 import type { Event, EventPage } from "./event.ts";
-import type { Image, ImageAlias, ImageList, PutImageAliasRequest } from "./image.ts";
+import type { Image, ImageAlias, ImageList, ImageSourceRequest, PutImageAliasRequest } from "./image.ts";
 import type { Operation, OperationList } from "./operation.ts";
 import type { QuotaList } from "./quota.ts";
 import type { Health, Version } from "./service.ts";
@@ -267,6 +267,7 @@ export const EXAMPLES = {
   PatchWorkerRequest: { labels: { rack: "a3" } } satisfies PatchWorkerRequest,
   DrainRequest: { force: false } satisfies DrainRequest,
   Image: image,
+  ImageSourceRequest: { source: { url: "https://images.example/debian.tar", digest: DIGEST } } satisfies ImageSourceRequest,
   ImageAlias: { name: "stable", imageId: image.id, updatedAt: image.createdAt } satisfies ImageAlias,
   PutImageAliasRequest: { image: image.id } satisfies Static<typeof PutImageAliasRequest>,
   ImageList: { items: [image] } satisfies Static<typeof ImageList>,
@@ -312,6 +313,7 @@ export const EXAMPLES = {
 
 export const MEDIA_EXAMPLES: Readonly<Record<string, string>> = {
   "text/event-stream": `id: ${event.seq}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`,
+  "application/x-tar": "manifest.json, kernel and initramfs",
   "application/octet-stream": "Welcome to Debian GNU/Linux\r\n# ",
   "text/plain":
     "# HELP understudy_divergence_total Backups that were ejected because their state differed, as far as this control plane has recorded them\n" +

@@ -388,6 +388,8 @@ export class ScriptedWorker {
     if (report === undefined || report.joining === backup) return;
     this.report(primary, { joining: backup });
     const answer = await this.ask(report.vmId, primary, { kind: "addBackup", term: report.term, backup });
+    // It may have been dropped meanwhile.
+    if (!this.reports.has(primary)) return;
     if (answer.outcome !== "granted") {
       this.report(primary, { joining: null });
       return;

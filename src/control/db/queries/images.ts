@@ -34,9 +34,39 @@ export async function catalogueImages(database: Database, found: readonly ImageF
           setWhere: sql`${images.deletedAt} < ${image.createdAt.toISOString()}::timestamptz`,
         })
         .returning();
-      if (rows.length > 0) tx.emit({ type: "image.created", cause: "found_in_store", data: { name: image.name, digest: image.digest } });
+      if (rows.length > 0) tx.emit({ type: "image.created", cause: "found_in_store", data: factsOf(image) });
     }
   });
+}
+
+/**
+ * Adds an image that was uploaded, or says of one that is there that its bytes are in the database now.
+ *
+ * @returns `added` false: it was there
+ */
+export async function addUploadedImage(tx: Transaction, image: ImageFacts): Promise<{ readonly row: ImageRow; readonly added: boolean }> {
+  const [fresh] = await tx.db
+    .insert(images)
+    .values({ ...image, uploaded: true })
+    .onConflictDoNothing({ target: images.digest })
+    .returning();
+  const [before] = fresh === undefined ? await tx.db.select().from(images).where(eq(images.digest, image.digest)).for("update") : [];
+  const added = before === undefined || before.deletedAt !== null;
+  const again = added ? { deletedAt: null, createdAt: image.createdAt } : {};
+  const [row] =
+    fresh === undefined
+      ? await tx.db
+          .update(images)
+          .set({ manifest: image.manifest, uploaded: true, ...again })
+          .where(eq(images.digest, image.digest))
+          .returning()
+      : [fresh];
+  if (added) tx.emit({ type: "image.created", cause: USER_ACTION, data: factsOf(image) });
+  return { row: row as ImageRow, added };
+}
+
+function factsOf({ id, name, digest }: ImageFacts): Readonly<Record<string, string>> {
+  return { imageId: id, name, digest };
 }
 
 /** Those that were not deleted, newest first. */
@@ -83,7 +113,7 @@ export async function deleteImage(tx: Transaction, id: string): Promise<ImageRow
       details: { vms: users.map((vm) => vm.id), aliases: aliases.map(({ name }) => name) },
     });
   }
-  const [row] = await tx.db.update(images).set({ deletedAt: sql`now()` }).where(eq(images.id, id)).returning();
-  tx.emit({ type: "image.deleted", cause: USER_ACTION, data: { imageId: id, name: image.name, digest: image.digest } });
+  const [row] = await tx.db.update(images).set({ deletedAt: sql`now()`, uploaded: false }).where(eq(images.id, id)).returning();
+  tx.emit({ type: "image.deleted", cause: USER_ACTION, data: factsOf(image) });
   return row as ImageRow;
 }
