@@ -3,7 +3,7 @@ import type { Readable, Writable } from "node:stream";
 
 export interface Shell {
   /** Results only. */
-  readonly stdout: Writable;
+  readonly stdout: Writable & { readonly isTTY?: boolean; readonly columns?: number; readonly rows?: number };
   /** Notes, progress and errors. */
   readonly stderr: Writable;
   readonly stdin: Readable & { readonly isTTY?: boolean; setRawMode?(raw: boolean): unknown };

@@ -82,12 +82,12 @@ async function attachTerminal(console: ConsoleStream, shell: Shell, name: string
     quiet = setTimeout(() => console.close(), boots ? BOOT_FACTOR * quietMs : quietMs);
   };
   let inputFailure: unknown = null;
-  const type = (bytes: Uint8Array) =>
-    console.write(bytes).catch((error: unknown) => {
-      if (console.closed) return;
-      inputFailure = error;
-      console.close();
-    });
+  const failed = (error: unknown) => {
+    if (console.closed) return;
+    inputFailure = error;
+    console.close();
+  };
+  const type = (bytes: Uint8Array) => console.write(bytes).catch(failed);
 
   const pending: Promise<unknown>[] = [];
   const onData = (data: Buffer | string) => {
@@ -96,6 +96,10 @@ async function attachTerminal(console: ConsoleStream, shell: Shell, name: string
     const typed = escapeAt < 0 ? bytes : bytes.subarray(0, escapeAt);
     if (typed.length > 0) pending.push(type(typed));
     if (escapeAt >= 0) void Promise.all(pending).then(() => console.close());
+  };
+  const onResize = () => {
+    const { columns = 0, rows = 0 } = stdout;
+    if (columns > 0 && rows > 0) pending.push(console.resize(columns, rows).catch(failed));
   };
   const onEnd = () => {
     void Promise.all(pending).then(() => {
@@ -107,6 +111,10 @@ async function attachTerminal(console: ConsoleStream, shell: Shell, name: string
     if (interactive) stdin.setRawMode?.(true);
     stdin.on("data", onData);
     if (!interactive) stdin.on("end", onEnd);
+    if (interactive && stdout.isTTY === true) {
+      onResize();
+      stdout.on("resize", onResize);
+    }
   }
   try {
     const historyEnd = interactive ? console.hello.outEnd : 0n;
@@ -122,6 +130,7 @@ async function attachTerminal(console: ConsoleStream, shell: Shell, name: string
     if (quiet !== null) clearTimeout(quiet);
     stdin.off("data", onData);
     stdin.off("end", onEnd);
+    stdout.off("resize", onResize);
     if (interactive) {
       stdin.setRawMode?.(false);
       notice(shell, `left ${name}`);

@@ -23,7 +23,10 @@ export interface ClockSample {
 }
 
 /** Something from the environment that the guest sees at the start of an epoch. Closed: a new kind is a compile error until handled. */
-export type EpochInput = ConsoleInput | EntropyInput | WallClockInput | SysRqInput;
+export type EpochInput = SessionInput | EntropyInput | WallClockInput | SysRqInput;
+
+/** What a client says in its input session: each of them takes offsets of it, in their order. */
+export type SessionInput = ConsoleInput | ResizeInput;
 
 export interface ConsoleInput {
   readonly kind: "console";
@@ -33,6 +36,21 @@ export interface ConsoleInput {
   readonly offset: bigint;
   /** 1..4096 bytes. */
   readonly bytes: Uint8Array;
+}
+
+/** The size of a client's terminal, in characters: 1..65535 each. */
+export interface TerminalSize {
+  readonly cols: number;
+  readonly rows: number;
+}
+
+/** The console's terminal has this size from now on: its virtio port knows it, and the guest's driver of that is told. */
+export interface ResizeInput {
+  readonly kind: "resize";
+  readonly inputSession: string;
+  /** In the input session, of which it takes this one. */
+  readonly offset: bigint;
+  readonly size: TerminalSize;
 }
 
 /** What the guest's outstanding request for random bytes is done with. */
@@ -57,6 +75,9 @@ export interface SysRqInput {
 
 /** Flush what is written, remount read-only, power off (Linux, Documentation/admin-guide/sysrq.rst). */
 export type SysRqKey = "s" | "u" | "o";
+
+/** Of `TerminalSize`, each. */
+export const TERMINAL_SIZE_MAX = 65_535;
 
 /** Of one `EntropyInput`. */
 export const ENTROPY_BYTES_MAX = 256;

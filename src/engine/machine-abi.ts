@@ -5,6 +5,7 @@ export interface MachineAbi {
   bootMachine(entry: bigint, deviceTree: bigint, handover: bigint): void;
   beginEpoch(time: bigint, rate: number): void;
   queueInput(offset: bigint, length: number): number;
+  resizeTerminal(offset: bigint, cols: number, rows: number): number;
   inputRoom(): number;
   pressSysRq(key: number): void;
   beginConsole(offset: bigint): void;

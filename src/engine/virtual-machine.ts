@@ -20,6 +20,7 @@ import {
   type EpochEnd,
   type EpochInput,
   type GuestHalt,
+  TERMINAL_SIZE_MAX,
   WALL_CLOCK_END_NS,
 } from "./epoch.ts";
 import type { MachineAbi } from "./machine-abi.ts";
@@ -400,6 +401,14 @@ export class VirtualMachine {
       case "console":
         this.injectConsole(input);
         return;
+      case "resize": {
+        const { inputSession, offset, size } = input;
+        for (const length of [size.cols, size.rows])
+          assert(Number.isInteger(length) && length >= 1 && length <= TERMINAL_SIZE_MAX, `a terminal has no ${length} columns or rows`);
+        this.exchange(16).set(uuidToBytes(inputSession));
+        assert(this.machine.resizeTerminal(offset, size.cols, size.rows) !== 0, `a resize of ${inputSession} at ${offset} leaves no hole`);
+        return;
+      }
       case "entropy": {
         const { length } = input.bytes;
         assert(length >= 1 && length <= ENTROPY_BYTES_MAX, `entropy is 1 to ${ENTROPY_BYTES_MAX} bytes, not ${length}`);

@@ -376,7 +376,7 @@ export class Backup {
   private execute({ record, receivedUs }: Received, nowUs: number): void {
     assert(record.epoch === this.point.epoch, `epoch ${record.epoch} is executed where ${this.point.epoch} is due`);
     for (const input of record.inputs) {
-      if (input.kind === "console") this.sessions.delivered(input);
+      if (input.kind === "console" || input.kind === "resize") this.sessions.delivered(input);
       else if (input.kind === "wallClock") this.wallClock.delivered(input, record.clock.time);
     }
     this.engine.begin("runEpoch");

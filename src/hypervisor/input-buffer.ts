@@ -1,14 +1,15 @@
 /**
  * Console input between the shell and the guest: deduplicated by `(inputSession, offset)`, buffered while an epoch runs,
- * delivered at the start of the next one (rule P1).
+ * delivered at the start of the next one (rule P1). A session's content is bytes, and sizes that its terminal has from there on:
+ * a size takes one offset, so it keeps its place among the bytes, and comes once.
  *
  * The table of input sessions is part of the machine's state; `InputSessions` is the copy that decides what is delivered.
  * Both follow one rule: a delivery makes its session the most recently used, and when the first bytes of a 65th session
  * are delivered, the least recently used one is forgotten.
  */
 import { assert } from "../base/assert.ts";
-import type { ConsoleInput } from "../engine/epoch.ts";
-import type { InputSessionTable } from "./messages.ts";
+import type { SessionInput } from "../engine/epoch.ts";
+import type { InputContent, InputSessionTable } from "./messages.ts";
 
 export const INPUT_SESSIONS_MAX = 64;
 /** Of one `ConsoleInput`. */
@@ -30,7 +31,7 @@ export class InputSessions {
     return this.table.get(inputSession);
   }
 
-  delivered(input: ConsoleInput): void {
+  delivered(input: SessionInput): void {
     const next = this.table.get(input.inputSession);
     assert((next ?? 0n) === input.offset, `input session ${input.inputSession} goes on at ${next ?? 0n}, not at ${input.offset}`);
     if (next === undefined && this.table.size >= INPUT_SESSIONS_MAX) {
@@ -40,14 +41,30 @@ export class InputSessions {
       }
     }
     this.table.delete(input.inputSession);
-    this.table.set(input.inputSession, input.offset + BigInt(input.bytes.length));
+    this.table.set(input.inputSession, endOf(input));
   }
+}
+
+/** Offset in its session after this. */
+export function endOf(input: SessionInput): bigint {
+  return input.offset + BigInt(lengthOf(input));
+}
+
+/** Of how many offsets of its session it is. */
+export function lengthOf(input: SessionInput): number {
+  return input.kind === "resize" ? 1 : input.bytes.length;
 }
 
 interface Chunk {
   readonly inputSession: string;
   readonly offset: bigint;
-  readonly bytes: Uint8Array;
+  readonly content: InputContent;
+  /** In offsets of the session. */
+  readonly length: number;
+}
+
+function chunkOf(inputSession: string, offset: bigint, content: InputContent): Chunk {
+  return { inputSession, offset, content, length: content instanceof Uint8Array ? content.length : 1 };
 }
 
 /** What came of a device input: `next` is the offset that the client should go on with. */
@@ -70,15 +87,16 @@ export class InputBuffer {
   }
 
   /** @param undurableBytes delivered bytes that are not acknowledged yet: they count against the buffer */
-  offer(inputSession: string, offset: bigint, bytes: Uint8Array, undurableBytes: number): InputVerdict {
+  offer(inputSession: string, offset: bigint, content: InputContent, undurableBytes: number): InputVerdict {
     const known = this.tails.get(inputSession) ?? this.sessions.next(inputSession);
     const next = known ?? 0n;
     if (offset > next) return { kind: "refused", next, code: known === undefined ? "input_session_expired" : "input_offset_gap" };
     const skip = next - offset;
-    if (skip >= BigInt(bytes.length)) return { kind: "duplicate" };
-    const fresh = skip === 0n ? bytes : bytes.subarray(Number(skip));
+    const whole = chunkOf(inputSession, offset, content);
+    if (skip >= BigInt(whole.length)) return { kind: "duplicate" };
+    const fresh = after(whole, Number(skip));
     if (this.waitingBytes + undurableBytes + fresh.length > INPUT_BUFFER_BYTES) return { kind: "refused", next, code: "input_buffer_full" };
-    this.chunks.push({ inputSession, offset: next, bytes: fresh });
+    this.chunks.push(fresh);
     this.waitingBytes += fresh.length;
     this.tails.set(inputSession, next + BigInt(fresh.length));
     return { kind: "buffered" };
@@ -90,8 +108,8 @@ export class InputBuffer {
    * @param roomBytes what the machine can take now; the rest stays
    * @returns `expired`: sessions whose bytes waited while 64 others were used, refused instead of delivered
    */
-  take(roomBytes: number): { readonly inputs: readonly ConsoleInput[]; readonly expired: readonly string[] } {
-    const inputs: ConsoleInput[] = [];
+  take(roomBytes: number): { readonly inputs: readonly SessionInput[]; readonly expired: readonly string[] } {
+    const inputs: SessionInput[] = [];
     const expired = new Set<string>();
     const left: Chunk[] = [];
     let room = roomBytes;
@@ -105,29 +123,38 @@ export class InputBuffer {
         expired.add(chunk.inputSession);
         continue;
       }
-      const fits = Math.min(room, chunk.bytes.length);
-      for (let at = 0; at < fits; at += INPUT_BYTES_MAX) {
-        const input: ConsoleInput = {
-          kind: "console",
-          inputSession: chunk.inputSession,
-          offset: chunk.offset + BigInt(at),
-          bytes: chunk.bytes.subarray(at, Math.min(at + INPUT_BYTES_MAX, fits)),
-        };
+      const fits = Math.min(room, chunk.length);
+      for (const input of inputsOf(chunk, fits)) {
         this.sessions.delivered(input);
         inputs.push(input);
       }
       room -= fits;
-      if (fits < chunk.bytes.length) {
-        left.push({ inputSession: chunk.inputSession, offset: chunk.offset + BigInt(fits), bytes: chunk.bytes.subarray(fits) });
-      }
+      if (fits < chunk.length) left.push(after(chunk, fits));
     }
     this.chunks = left;
     this.waitingBytes = 0;
     this.tails.clear();
-    for (const { inputSession, offset, bytes } of left) {
-      this.waitingBytes += bytes.length;
-      this.tails.set(inputSession, offset + BigInt(bytes.length));
+    for (const { inputSession, offset, length } of left) {
+      this.waitingBytes += length;
+      this.tails.set(inputSession, offset + BigInt(length));
     }
     return { inputs, expired: [...expired] };
   }
+}
+
+/** What is left of a chunk without its first `skip` offsets, which are not all. */
+function after(chunk: Chunk, skip: number): Chunk {
+  if (skip === 0 || !(chunk.content instanceof Uint8Array)) return chunk;
+  return chunkOf(chunk.inputSession, chunk.offset + BigInt(skip), chunk.content.subarray(skip));
+}
+
+/** The first `length` offsets of a chunk, as an epoch has them. */
+function inputsOf({ inputSession, offset, content }: Chunk, length: number): readonly SessionInput[] {
+  if (!(content instanceof Uint8Array)) return [{ kind: "resize", inputSession, offset, size: content }];
+  const inputs: SessionInput[] = [];
+  for (let at = 0; at < length; at += INPUT_BYTES_MAX) {
+    const bytes = content.subarray(at, Math.min(at + INPUT_BYTES_MAX, length));
+    inputs.push({ kind: "console", inputSession, offset: offset + BigInt(at), bytes });
+  }
+  return inputs;
 }

@@ -5,7 +5,7 @@
  * microseconds of a monotonic clock (`nowUs`) of the process that hosts the replica; two hosts' clocks are never compared.
  */
 import type { DelayCounts } from "../base/delay-histogram.ts";
-import type { ClockSample, EpochEnd, EpochInput, GuestHalt } from "../engine/epoch.ts";
+import type { ClockSample, EpochEnd, EpochInput, GuestHalt, TerminalSize } from "../engine/epoch.ts";
 import type { PageChanges } from "../engine/page-hashes.ts";
 import type { DifferingPage } from "./differing-pages.ts";
 
@@ -39,6 +39,9 @@ export interface ExecutionPoint {
   /** Number of console bytes the guest has written since the VM was created. */
   readonly consoleEnd: bigint;
 }
+
+/** What a client says in its input session. */
+export type InputContent = Uint8Array | TerminalSize;
 
 /** `inputSession -> offset of the next byte expected`, least recently used first; a copy of the table in the machine's state. */
 export type InputSessionTable = ReadonlyMap<string, bigint>;
@@ -138,7 +141,8 @@ export type ReplicaInput =
   /** On a primary: a backup was dialled for pairing, transfer the state to it. On a backup: its primary dialled. */
   | { readonly kind: "channelOpened"; readonly peer: ReplicaId }
   | { readonly kind: "channelClosed"; readonly peer: ReplicaId }
-  | { readonly kind: "deviceInput"; readonly inputSession: string; readonly offset: bigint; readonly bytes: Uint8Array }
+  /** `content`: bytes that are typed, or the size that the terminal has from there on, which takes one offset of the session. */
+  | { readonly kind: "deviceInput"; readonly inputSession: string; readonly offset: bigint; readonly content: InputContent }
   | {
       readonly kind: "epochEnded";
       readonly endInstant: bigint;

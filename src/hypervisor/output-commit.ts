@@ -9,7 +9,8 @@
  */
 import { assert } from "../base/assert.ts";
 import { DelayHistogram } from "../base/delay-histogram.ts";
-import type { ConsoleInput, EpochInput } from "../engine/epoch.ts";
+import type { EpochInput, SessionInput } from "../engine/epoch.ts";
+import { endOf, lengthOf } from "./input-buffer.ts";
 import type { ReplicaId } from "./messages.ts";
 
 interface Outstanding {
@@ -61,7 +62,7 @@ export class OutputCommit {
     assert(epoch === this.nextEpoch, `epoch ${epoch} is recorded where ${this.nextEpoch} was due`);
     this.nextEpoch += 1n;
     this.outstanding.push({ epoch, consoleEnd, inputs, recordedUs: nowUs });
-    for (const input of consoleInputs(inputs)) this.undurable += input.bytes.length;
+    for (const input of sessionInputs(inputs)) this.undurable += lengthOf(input);
   }
 
   /** A member enters the wait set; what is recorded before now does not wait for it. */
@@ -92,9 +93,9 @@ export class OutputCommit {
       count++;
       if (this.acked.size > 0 && consoleEnd > this.committedEnd) this.delay.observe(nowUs - recordedUs);
       this.committedEnd = consoleEnd;
-      for (const { inputSession, offset, bytes } of consoleInputs(inputs)) {
-        this.undurable -= bytes.length;
-        inputNext.set(inputSession, offset + BigInt(bytes.length));
+      for (const input of sessionInputs(inputs)) {
+        this.undurable -= lengthOf(input);
+        inputNext.set(input.inputSession, endOf(input));
       }
     }
     if (count === 0) return null;
@@ -112,14 +113,14 @@ export class OutputCommit {
   /** Offset below which the session's bytes are committed, given the offset below which they are in some record. */
   durableInput(inputSession: string, recorded: bigint): bigint {
     for (const { inputs } of this.outstanding) {
-      const first = consoleInputs(inputs).find((input) => input.inputSession === inputSession);
+      const first = sessionInputs(inputs).find((input) => input.inputSession === inputSession);
       if (first !== undefined) return first.offset;
     }
     return recorded;
   }
 }
 
-/** What clients typed, of all that an epoch delivers: only that is acknowledged to anybody. */
-export function consoleInputs(inputs: readonly EpochInput[]): readonly ConsoleInput[] {
-  return inputs.filter((input) => input.kind === "console");
+/** What clients said, of all that an epoch delivers: only that is acknowledged to anybody. */
+export function sessionInputs(inputs: readonly EpochInput[]): readonly SessionInput[] {
+  return inputs.filter((input) => input.kind === "console" || input.kind === "resize");
 }

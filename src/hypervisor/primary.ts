@@ -24,6 +24,7 @@ import type { EpochPacing } from "./epoch-pacing.ts";
 import { type Follower, Followers, follows } from "./followers.ts";
 import { GuestClock } from "./guest-clock.ts";
 import { HashTrail } from "./hash-trail.ts";
+import { lengthOf } from "./input-buffer.ts";
 import { LagControl } from "./lag-control.ts";
 import type {
   ArbiterOutcome,
@@ -31,6 +32,7 @@ import type {
   BackupFailure,
   EpochRecord,
   ExecutionPoint,
+  InputContent,
   LoggingChannelMessage,
   NotableStatus,
   ReplicaConfig,
@@ -41,7 +43,7 @@ import type {
   TimerId,
 } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
-import { consoleInputs, OutputCommit } from "./output-commit.ts";
+import { OutputCommit, sessionInputs } from "./output-commit.ts";
 import { StateTransfer } from "./state-transfer.ts";
 
 /** Of the pages in which a backup differs. */
@@ -153,7 +155,7 @@ export class Primary {
         this.lose(input.peer, "connection_lost", nowUs);
         return;
       case "deviceInput":
-        this.deviceInput(input.inputSession, input.offset, input.bytes, nowUs);
+        this.deviceInput(input.inputSession, input.offset, input.content, nowUs);
         return;
       case "epochEnded":
         this.epochEnded(input, nowUs);
@@ -258,7 +260,7 @@ export class Primary {
 
   inputNext(inputSession: string): bigint {
     // The running epoch's inputs are delivered, but no record holds them yet.
-    const running = consoleInputs(this.running?.inputs ?? []).find((input) => input.inputSession === inputSession);
+    const running = sessionInputs(this.running?.inputs ?? []).find((input) => input.inputSession === inputSession);
     const recorded = running?.offset ?? this.inputs.typed.sessions.next(inputSession) ?? 0n;
     return this.commit.durableInput(inputSession, recorded);
   }
@@ -367,14 +369,14 @@ export class Primary {
     return this.synced.length > 0 ? "replicated" : "solo";
   }
 
-  private deviceInput(inputSession: string, offset: bigint, bytes: Uint8Array, nowUs: number): void {
+  private deviceInput(inputSession: string, offset: bigint, content: InputContent, nowUs: number): void {
     if (this.guestHalt !== null) {
       this.outbox.emit({ kind: "refuseInput", inputSession, inputNext: this.inputNext(inputSession), code: "not_primary" });
       return;
     }
     let undurable = this.commit.undurableInputBytes;
-    for (const input of consoleInputs(this.running?.inputs ?? [])) undurable += input.bytes.length;
-    const verdict = this.inputs.typed.offer(inputSession, offset, bytes, undurable);
+    for (const input of sessionInputs(this.running?.inputs ?? [])) undurable += lengthOf(input);
+    const verdict = this.inputs.typed.offer(inputSession, offset, content, undurable);
     switch (verdict.kind) {
       case "refused":
         this.outbox.emit({ kind: "refuseInput", inputSession, inputNext: verdict.next, code: verdict.code });

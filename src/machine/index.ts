@@ -7,7 +7,7 @@
 import { IRQ_MTI, IRQ_STI } from "../isa/causes";
 import { ENVCFG_CBCFE, ENVCFG_CBIE, ENVCFG_CBZE, PRIV_S } from "../isa/status-bits";
 import { ticksToInterrupt } from "./devices/deadlines";
-import { inputRoom as roomForInput, queueInput as queue } from "./devices/input-queue";
+import { deliverSize, inputRoom as roomForInput, queueInput as queue } from "./devices/input-queue";
 import { setWallClock as setWall } from "./devices/rtc";
 import { transmitting as consoleTransmitting } from "./devices/virtio-console";
 import { uartSysRq } from "./devices/uart";
@@ -105,6 +105,11 @@ export function beginEpoch(time: u64, rate: u32): void {
 /** The session's id and the bytes are at EXCHANGE and EXCHANGE + 16. @returns bytes queued, or -1 */
 export function queueInput(offset: u64, length: u32): i32 {
   return queue(EXCHANGE, offset, EXCHANGE + 16, length);
+}
+
+/** The session's id is at EXCHANGE; cols and rows are 1 to 65535. @returns false: a hole */
+export function resizeTerminal(offset: u64, cols: u32, rows: u32): bool {
+  return deliverSize(EXCHANGE, offset, cols, rows);
 }
 
 export function inputRoom(): u32 {

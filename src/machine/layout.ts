@@ -13,7 +13,7 @@
  */
 export const LAYOUT_MAGIC: u32 = 0x59_44_53_55; // "USDY"
 /** Raise it with every change of what a byte of state means. */
-export const LAYOUT_VERSION: u32 = 4;
+export const LAYOUT_VERSION: u32 = 5;
 
 export const PAGE_SHIFT: u32 = 12;
 export const PAGE_SIZE: u32 = 4096;
@@ -106,6 +106,8 @@ export const PLIC_PENDING: u32 = DEVICE + 0x310; // 3 x u32
 export const PLIC_CLAIMED: u32 = DEVICE + 0x320; // 3 x u32
 export const PLIC_ENABLE: u32 = DEVICE + 0x330; // 2 contexts x 4 x u32
 export const PLIC_THRESHOLD: u32 = DEVICE + 0x350; // 2 x u32
+/** Columns u16, rows u16 of the terminal at the console, 0: not known; u32: how often they have changed (devices/virtio-console.ts). */
+export const CONSOLE_SIZE: u32 = DEVICE + 0x360;
 /** Offset of the first console byte of this guest: those before were another one's, in the same VM. */
 export const CONSOLE_BASE: u32 = DEVICE + 0x378;
 /** Wall clock, ns since 1970 = 100 * clock time + this, as the log's last word on it made it. */

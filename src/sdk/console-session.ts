@@ -11,18 +11,18 @@
  *        the backup    on its way     not sent
  *        has these
  *
- * Bytes between `acked` and `end` are kept. A new connection or a new primary sets `sent` back to `acked`: what the service
+ * Input is bytes, and sizes of the terminal, of which each takes one offset. What is between `acked` and `end` is kept. A new connection or a new primary sets `sent` back to `acked`: what the service
  * had already is dropped by it, by offset, so sending twice is harmless and sending too little is not.
  */
 import { assert } from "../base/assert.ts";
-import { CONSOLE_PAYLOAD_MAX } from "../wire/console-frames.ts";
+import { CONSOLE_PAYLOAD_MAX, contentLength, type InputContent } from "../wire/console-frames.ts";
 
 export type Durability = "replicated" | "solo";
 
 export interface WriteReceipt {
   /** `replicated`: the backup has the bytes. `solo`: the VM runs without a backup, only the primary has them. */
   readonly durability: Durability;
-  /** Offset in the input session behind the last byte of the write. */
+  /** Offset in the input session behind the write, or the resize. */
   readonly inputNext: bigint;
 }
 
@@ -44,8 +44,8 @@ export class ConsoleSession {
   private acked = 0n;
   private sent = 0n;
   private known = false;
-  /** Bytes from `acked` on, in order. */
-  private unacked: Uint8Array[] = [];
+  /** From `acked` on, in order. */
+  private unacked: InputContent[] = [];
   private unackedBytes = 0;
   private writes: PendingWrite[] = [];
 
@@ -101,11 +101,11 @@ export class ConsoleSession {
     return inputNext >= this.acked && inputNext <= this.inputEnd;
   }
 
-  /** @returns a promise of the acknowledgement of all of `data` */
-  write(data: Uint8Array): Promise<WriteReceipt> {
-    assert(data.length > 0, "a write has bytes");
-    this.unacked.push(copyOf(data));
-    this.unackedBytes += data.length;
+  /** @returns a promise of the acknowledgement of all of `content` */
+  write(content: InputContent): Promise<WriteReceipt> {
+    assert(contentLength(content) > 0, "a write has bytes");
+    this.unacked.push(content instanceof Uint8Array ? copyOf(content) : content);
+    this.unackedBytes += contentLength(content);
     return new Promise((resolve, reject) => this.writes.push({ end: this.inputEnd, resolve, reject }));
   }
 
@@ -114,25 +114,32 @@ export class ConsoleSession {
    *
    * @param inFlightBytes bound on bytes that are sent and not acknowledged
    */
-  takeInput(inFlightBytes: number): { offset: bigint; bytes: Uint8Array } | null {
+  takeInput(inFlightBytes: number): { offset: bigint; content: InputContent } | null {
     const from = Number(this.sent - this.acked);
     const length = Math.min(this.unackedBytes - from, inFlightBytes - from, CONSOLE_PAYLOAD_MAX);
     if (length <= 0) return null;
     const bytes = new Uint8Array(length);
     let at = 0;
     let start = 0;
+    let size: InputContent | null = null;
     for (const piece of this.unacked) {
       const low = Math.max(0, from - start);
-      if (low < piece.length && at < length) {
-        const part = piece.subarray(low, Math.min(piece.length, low + length - at));
-        bytes.set(part, at);
-        at += part.length;
+      start += contentLength(piece);
+      if (from >= start) continue;
+      if (!(piece instanceof Uint8Array)) {
+        // What comes before it goes first, in a piece of its own.
+        if (at === 0) size = piece;
+        break;
       }
-      start += piece.length;
+      const part = piece.subarray(low, low + length - at);
+      bytes.set(part, at);
+      at += part.length;
+      if (at === length) break;
     }
     const offset = this.sent;
-    this.sent += BigInt(length);
-    return { offset, bytes };
+    const content = size ?? bytes.subarray(0, at);
+    this.sent += BigInt(contentLength(content));
+    return { offset, content };
   }
 
   /** @returns false where the service acknowledges bytes that were never written */
@@ -144,11 +151,11 @@ export class ConsoleSession {
     while (drop > 0) {
       const first = this.unacked[0];
       assert(first !== undefined, "acknowledged bytes are held");
-      if (first.length > drop) {
+      if (first instanceof Uint8Array && first.length > drop) {
         this.unacked[0] = first.subarray(drop);
         drop = 0;
       } else {
-        drop -= first.length;
+        drop -= contentLength(first);
         this.unacked.shift();
       }
     }

@@ -10,7 +10,7 @@
  * input byte that was not acknowledged again. After `reconnectTimeoutMs` without a connection it closes with the reason.
  */
 import { assert } from "../base/assert.ts";
-import { decodeConsoleFrame, encodeConsoleFrame } from "../wire/console-frames.ts";
+import { contentLength, decodeConsoleFrame, encodeConsoleFrame, type InputContent, TERMINAL_SIZE_MAX } from "../wire/console-frames.ts";
 import type { Durability, WriteReceipt } from "./console-session.ts";
 import { ConsoleSession } from "./console-session.ts";
 import type { ClientError } from "./errors.ts";
@@ -232,12 +232,29 @@ export class ConsoleStream implements AsyncIterableIterator<ConsoleChunk, undefi
    * @returns once every byte is acknowledged, over any number of reconnections and failovers
    */
   write(data: string | Uint8Array): Promise<WriteReceipt> {
-    const bytes = typeof data === "string" ? new TextEncoder().encode(data) : data;
+    return this.send(typeof data === "string" ? new TextEncoder().encode(data) : data);
+  }
+
+  /**
+   * Says what size the terminal has, in characters, 1..65535 each; in its place among the writes, and as durable as they are. A program
+   * on the guest's `hvc0` is told; a guest's serial port, `ttyS0`, has no size.
+   *
+   * @returns once it is acknowledged; it takes one offset of the input session
+   */
+  async resize(cols: number, rows: number): Promise<WriteReceipt> {
+    for (const length of [cols, rows]) {
+      if (!Number.isInteger(length) || length < 1 || length > TERMINAL_SIZE_MAX)
+        throw new TypeError(`Cannot make the terminal ${cols} by ${rows}: columns and rows are whole numbers of 1 to ${TERMINAL_SIZE_MAX}`);
+    }
+    return this.send({ cols, rows });
+  }
+
+  private send(content: InputContent): Promise<WriteReceipt> {
     if (this.mode !== "write") return Promise.reject(new TypeError('Cannot write to this console: it was attached with mode "read"'));
     if (this.demoted) return Promise.reject(writerTaken(null));
     if (this.state === "closed") return Promise.reject(this.failure ?? new ConnectionError(this.dependencies.url, "the console is closed"));
-    if (bytes.length === 0) return Promise.resolve({ durability: "replicated", inputNext: this.session.inputEnd });
-    const receipt = this.session.write(bytes);
+    if (contentLength(content) === 0) return Promise.resolve({ durability: "replicated", inputNext: this.session.inputEnd });
+    const receipt = this.session.write(content);
     this.flushInput();
     return receipt;
   }
@@ -299,7 +316,9 @@ export class ConsoleStream implements AsyncIterableIterator<ConsoleChunk, undefi
   private flushInput(): void {
     if (this.state !== "open") return;
     for (let piece = this.session.takeInput(INPUT_IN_FLIGHT_BYTES); piece !== null; piece = this.session.takeInput(INPUT_IN_FLIGHT_BYTES)) {
-      this.socket?.sendBinary(encodeConsoleFrame({ type: "in", ...piece }));
+      const { offset, content } = piece;
+      if (content instanceof Uint8Array) this.socket?.sendBinary(encodeConsoleFrame({ type: "in", offset, bytes: content }));
+      else this.socket?.sendText(JSON.stringify({ type: "resize", ...content, offset: offset.toString() }));
     }
   }
 

@@ -10,7 +10,7 @@
 
 import type { DelayCounts } from "../base/delay-histogram.ts";
 
-export const CONTROL_PROTOCOL = 5;
+export const CONTROL_PROTOCOL = 6;
 
 /** Decimal string of an unsigned 64-bit number. */
 export type U64String = string;

@@ -31,6 +31,8 @@
  *     0x02  entropy        bytes blob
  *     0x03  wallClock      nanoseconds since 1970 varint
  *     0x04  sysRq          key u8, ASCII
+ *     0x05  resize         input session 16 bytes, offset varint, cols varint, rows varint
+ *     0x06  resize         of the same session as the one before
  *
  * Encoder and decoder of a direction keep the last term, epoch, clock, instant and input session, and what can be told
  * from them is left out ([..]) or sent as a difference: an idle pair's traffic is mostly heartbeats of 2 bytes and
@@ -41,10 +43,11 @@ import { assert, unreachable } from "../base/assert.ts";
 import { ByteReader, ByteWriter } from "../base/bytes.ts";
 import { UnderstudyError } from "../base/errors.ts";
 import { bytesToUuid, uuidToBytes } from "../base/uuid.ts";
-import type { ClockSample, ConsoleInput, EpochInput, SysRqKey } from "../engine/epoch.ts";
+import type { ClockSample, EpochInput, SessionInput, SysRqKey } from "../engine/epoch.ts";
 import type { BackupFailure, EpochRecord, ExecutionPoint, LoggingChannelMessage } from "../hypervisor/messages.ts";
+import { TERMINAL_SIZE_MAX } from "./console-frames.ts";
 
-export const LOGGING_CHANNEL_PROTOCOL = 5;
+export const LOGGING_CHANNEL_PROTOCOL = 6;
 
 /** `statePages` carries at most this many bytes; every other message is far smaller. */
 export const STATE_PAGES_MAX = 2 * 1024 * 1024;
@@ -120,6 +123,8 @@ const INPUT_CONSOLE_SAME_SESSION = 0x01;
 const INPUT_ENTROPY = 0x02;
 const INPUT_WALL_CLOCK = 0x03;
 const INPUT_SYSRQ = 0x04;
+const INPUT_RESIZE = 0x05;
+const INPUT_RESIZE_SAME_SESSION = 0x06;
 
 const SYSRQ_KEYS: readonly SysRqKey[] = ["s", "u", "o"];
 
@@ -283,8 +288,14 @@ export class LoggingChannelEncoder {
 
   private input(input: EpochInput): void {
     switch (input.kind) {
-      case "console":
-        this.consoleInput(input);
+      case "console": {
+        const { length } = input.bytes;
+        assert(length >= 1 && length <= INPUT_BYTES_MAX, `an input of ${length} bytes is not 1..4096`);
+        this.inputSession(input, INPUT_CONSOLE, INPUT_CONSOLE_SAME_SESSION).blob(input.bytes);
+        return;
+      }
+      case "resize":
+        this.inputSession(input, INPUT_RESIZE, INPUT_RESIZE_SAME_SESSION).varint(input.size.cols).varint(input.size.rows);
         return;
       case "entropy":
         this.writer.u8(INPUT_ENTROPY).blob(input.bytes);
@@ -300,16 +311,16 @@ export class LoggingChannelEncoder {
     }
   }
 
-  private consoleInput(input: ConsoleInput): void {
+  /** What begins an input of a session: `kind` names that, `sameKind` says that it is the one of the input before. */
+  private inputSession({ inputSession, offset }: SessionInput, kind: number, sameKind: number): ByteWriter {
     const { writer, state } = this;
-    assert(input.bytes.length >= 1 && input.bytes.length <= INPUT_BYTES_MAX, `an input of ${input.bytes.length} bytes is not 1..4096`);
-    if (input.inputSession === state.inputSession) {
-      writer.u8(INPUT_CONSOLE_SAME_SESSION);
+    if (inputSession === state.inputSession) {
+      writer.u8(sameKind);
     } else {
-      writer.u8(INPUT_CONSOLE).bytes(uuidToBytes(input.inputSession));
-      state.inputSession = input.inputSession;
+      writer.u8(kind).bytes(uuidToBytes(inputSession));
+      state.inputSession = inputSession;
     }
-    writer.varint(input.offset).blob(input.bytes);
+    return writer.varint(offset);
   }
 }
 
@@ -506,11 +517,19 @@ export class LoggingChannelDecoder {
       if (key === undefined) throw malformed(`a SysRq key ${code} is not defined`);
       return { kind: "sysRq", key };
     }
-    if (kind === INPUT_CONSOLE) this.state.inputSession = bytesToUuid(reader.bytes(16));
-    else if (kind !== INPUT_CONSOLE_SAME_SESSION) throw malformed(`an input of kind ${kind} is not defined`);
+    if (kind === INPUT_CONSOLE || kind === INPUT_RESIZE) this.state.inputSession = bytesToUuid(reader.bytes(16));
+    else if (kind !== INPUT_CONSOLE_SAME_SESSION && kind !== INPUT_RESIZE_SAME_SESSION)
+      throw malformed(`an input of kind ${kind} is not defined`);
     const { inputSession } = this.state;
     if (inputSession === null) throw malformed("its first input names no input session");
     const offset = reader.varint();
+    if (kind === INPUT_RESIZE || kind === INPUT_RESIZE_SAME_SESSION) {
+      const size = { cols: reader.varnum(), rows: reader.varnum() };
+      for (const length of [size.cols, size.rows])
+        if (length < 1 || length > TERMINAL_SIZE_MAX)
+          throw malformed(`a terminal has 1..${TERMINAL_SIZE_MAX} columns and rows, not ${length}`);
+      return { kind: "resize", inputSession, offset, size };
+    }
     const bytes = reader.blob();
     if (bytes.length < 1 || bytes.length > INPUT_BYTES_MAX)
       throw malformed(`an input has ${bytes.length} bytes, 1..${INPUT_BYTES_MAX} are allowed`);

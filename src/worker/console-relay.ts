@@ -4,7 +4,7 @@
  * There is one relay for each connection to a control plane, and it ends with that. Output waits in the replica's history, not
  * here: a subscription is a cursor, and it moves only as fast as the control channel takes bytes.
  */
-import { CONSOLE_PAYLOAD_MAX, type ControlConsoleFrame, encodeControlConsoleFrame } from "../wire/console-frames.ts";
+import { CONSOLE_PAYLOAD_MAX, type ControlConsoleFrame, contentLength, encodeControlConsoleFrame } from "../wire/console-frames.ts";
 import type { ControlMessage, WorkerMessage } from "../wire/control-messages.ts";
 import type { ReplicaDriver } from "./replica-driver.ts";
 
@@ -74,12 +74,12 @@ export class ConsoleRelay {
     this.transport.send({ type: "consoleSession", subscription: id, inputSession, inputNext });
   }
 
-  input({ subscription: id, inputSession, offset, bytes }: Extract<ControlConsoleFrame, { type: "input" }>): void {
+  input({ subscription: id, inputSession, offset, content }: Extract<ControlConsoleFrame, { type: "input" }>): void {
     const subscription = this.subscriptions.get(id);
-    if (subscription === undefined || bytes.length === 0) return;
+    if (subscription === undefined || contentLength(content) === 0) return;
     this.speakers.set(speakerKey(subscription.replica, inputSession), id);
     // The frame's buffer is the socket's; the core keeps the bytes until they are delivered.
-    subscription.replica.deviceInput(inputSession, offset, bytes.slice());
+    subscription.replica.deviceInput(inputSession, offset, content instanceof Uint8Array ? content.slice() : content);
   }
 
   inputAcknowledged(replica: ReplicaDriver, inputSession: string, inputNext: bigint, durability: "replicated" | "solo"): void {

@@ -13,7 +13,16 @@
 import { randomBytes } from "node:crypto";
 import { unreachable } from "../base/assert.ts";
 import { InvariantViolation, UnderstudyError } from "../base/errors.ts";
-import type { ArbiterRequest, Effect, HaltReason, Replica, ReplicaId, ReplicaInput, ReplicaStatus } from "../hypervisor/messages.ts";
+import type {
+  ArbiterRequest,
+  Effect,
+  HaltReason,
+  InputContent,
+  Replica,
+  ReplicaId,
+  ReplicaInput,
+  ReplicaStatus,
+} from "../hypervisor/messages.ts";
 import type { ReplicaReport } from "../wire/control-messages.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import type { CompileService } from "./compile-service.ts";
@@ -141,9 +150,9 @@ export class ReplicaDriver {
     this.started();
   }
 
-  /** Bytes from a client, `offset` of the first in the input session. */
-  deviceInput(inputSession: string, offset: bigint, bytes: Uint8Array): void {
-    this.feed({ kind: "deviceInput", inputSession, offset, bytes });
+  /** Bytes or a size from a client; `offset` of the first in the input session. */
+  deviceInput(inputSession: string, offset: bigint, content: InputContent): void {
+    this.feed({ kind: "deviceInput", inputSession, offset, content });
   }
 
   /** Where a client that resumes this input session goes on. */

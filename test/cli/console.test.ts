@@ -2,7 +2,7 @@
 import type { Server } from "node:http";
 import { afterEach, beforeEach, describe, expect, it, vi } from "vitest";
 import { Prng } from "../../src/base/prng.ts";
-import { ScriptedConsoleServer } from "../sdk/scripted-console-server.ts";
+import { ScriptedConsoleServer, sizeByte } from "../sdk/scripted-console-server.ts";
 import { CapturedShell } from "./captured-shell.ts";
 import { vmResource } from "./scripted-api.ts";
 
@@ -55,6 +55,22 @@ describe("vm console in a terminal", () => {
     expect(typed(server)).toBe("ls\rx");
     expect(stderr).toContain("Ctrl-] leaves");
     expect(modes).toEqual([true, false]);
+  });
+
+  it("says what size the terminal has, at first and whenever it changes", async () => {
+    const { server, shell } = await start(true);
+    const stdout = Object.assign(shell.stdout, { isTTY: true, columns: 100, rows: 30 });
+    const shown = (...sizes: [number, number][]) => sizes.map(([cols, rows]) => String.fromCharCode(sizeByte({ cols, rows }))).join("");
+    const done = shell.run("vm", "console", "demo");
+    await server.until(() => typed(server) === shown([100, 30]));
+    shell.stdin.write("x");
+    await server.until(() => typed(server) === `${shown([100, 30])}x`);
+    Object.assign(stdout, { columns: 81 });
+    stdout.emit("resize");
+    await server.until(() => typed(server) === `${shown([100, 30])}x${shown([81, 30])}`);
+    shell.stdin.write("\x1d");
+    expect((await done).code).toBe(0);
+    expect(stdout.listenerCount("resize")).toBe(0);
   });
 
   it("says that a failover happened, and goes on", async () => {

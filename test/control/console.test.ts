@@ -144,6 +144,45 @@ describe("input", () => {
     expect(guest()?.input ?? "").toBe("");
   });
 
+  test("is a size of the terminal as well, in its place among the bytes, and given again to the next primary", async () => {
+    const socket = await control.attach("demo", { mode: "write" });
+    socket.input(0n, "ab");
+    socket.sendRaw(JSON.stringify({ type: "resize", cols: 100, rows: 30, offset: "2" }));
+    socket.input(3n, "c");
+    await socket.message("ack", (ack) => ack["inputNext"] === "4");
+    // Said without its offset, it comes after all that was typed; said again with one that is known, it changes nothing.
+    socket.sendRaw(JSON.stringify({ type: "resize", cols: 80, rows: 24 }));
+    await socket.message("ack", (ack) => ack["inputNext"] === "5");
+    socket.sendRaw(JSON.stringify({ type: "resize", cols: 1, rows: 1, offset: "4" }));
+    socket.input(5n, "d");
+    await socket.message("ack", (ack) => ack["inputNext"] === "6");
+    expect(guest()?.input).toBe("ab<100x30>c<80x24>d");
+    primary.acknowledges = false;
+    socket.sendRaw(JSON.stringify({ type: "resize", cols: 90, rows: 25, offset: "6" }));
+    await control.kill(primary);
+    await backup.promote(backupId);
+    await socket.message("ack", (ack) => ack["inputNext"] === "7");
+    expect(guest()?.input).toBe("ab<100x30>c<80x24>d<90x25>");
+  });
+
+  test("that is a size is refused of a reader, behind a hole, and where no terminal has it", async () => {
+    for (const [mode, message, code] of [
+      ["read", { cols: 80, rows: 24 }, 4409],
+      ["write", { cols: 80, rows: 24, offset: "7" }, 4409],
+      ["write", { cols: 0, rows: 24 }, 4400],
+      ["write", { cols: 80, rows: 65_536 }, 4400],
+      ["write", { cols: 80.5, rows: 24 }, 4400],
+      ["write", { cols: 80 }, 4400],
+      ["write", { cols: 80, rows: 24, offset: 0 }, 4400],
+      ["write", { cols: 80, rows: 24, offset: "18446744073709551616" }, 4400],
+    ] as const) {
+      const socket = await control.attach("demo", { mode, takeover: "true" });
+      socket.sendRaw(JSON.stringify({ type: "resize", ...message }));
+      expect((await socket.until(() => socket.closed)).code, JSON.stringify(message)).toBe(code);
+    }
+    expect(guest()?.input ?? "").toBe("");
+  });
+
   test("of a reader is refused", async () => {
     const socket = await control.attach("demo", { mode: "read" });
     socket.input(0n, "x");

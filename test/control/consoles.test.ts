@@ -47,9 +47,35 @@ describe("the output window", () => {
 describe("an input session", () => {
   const forwarded = (session: InputSession) => {
     const sent: [bigint, string][] = [];
-    session.forward((offset, part) => sent.push([offset, Buffer.from(part).toString()]));
+    session.forward((offset, part) =>
+      sent.push([offset, part instanceof Uint8Array ? Buffer.from(part).toString() : `${part.cols}x${part.rows}`]),
+    );
     return sent;
   };
+
+  test("forwards a size in its place among the bytes, of which it takes one, and again to another primary until it is acknowledged", () => {
+    const session = new InputSession("s");
+    session.resume(0n, "replicated");
+    session.accept(0n, bytes("ab"));
+    expect(session.accept(2n, { cols: 80, rows: 24 }).kind).toBe("accepted");
+    expect(session.accept(2n, { cols: 80, rows: 24 }).kind).toBe("known");
+    session.accept(3n, bytes("c"));
+    expect(forwarded(session)).toEqual([
+      [0n, "ab"],
+      [2n, "80x24"],
+      [3n, "c"],
+    ]);
+    session.acknowledge(1n, "replicated");
+    session.disconnected();
+    session.resume(1n, "replicated");
+    expect(forwarded(session)).toEqual([
+      [1n, "b"],
+      [2n, "80x24"],
+      [3n, "c"],
+    ]);
+    session.acknowledge(3n, "replicated");
+    expect([session.inputNext, session.inputEnd]).toEqual([3n, 4n]);
+  });
 
   test("forwards nothing before a primary has said where it stands", () => {
     const session = new InputSession("s");

@@ -19,6 +19,7 @@ export type Question =
 /** Bytes in base64, a wall clock in nanoseconds. */
 type PackedInput =
   | readonly ["console", inputSession: string, offset: string, bytes: string]
+  | readonly ["resize", inputSession: string, offset: string, cols: number, rows: number]
   | readonly ["entropy", bytes: string]
   | readonly ["wallClock", unixNs: string]
   | readonly ["sysRq", key: SysRqKey];
@@ -27,6 +28,8 @@ function packedInput(input: EpochInput): PackedInput {
   switch (input.kind) {
     case "console":
       return ["console", input.inputSession, String(input.offset), Buffer.from(input.bytes).toString("base64")];
+    case "resize":
+      return ["resize", input.inputSession, String(input.offset), input.size.cols, input.size.rows];
     case "entropy":
       return ["entropy", Buffer.from(input.bytes).toString("base64")];
     case "wallClock":
@@ -41,6 +44,8 @@ export function unpackedInput(packed: PackedInput): EpochInput {
   switch (packed[0]) {
     case "console":
       return { kind: "console", inputSession: packed[1], offset: BigInt(packed[2]), bytes: bytes(packed[3]) };
+    case "resize":
+      return { kind: "resize", inputSession: packed[1], offset: BigInt(packed[2]), size: { cols: packed[3], rows: packed[4] } };
     case "entropy":
       return { kind: "entropy", bytes: bytes(packed[1]) };
     case "wallClock":

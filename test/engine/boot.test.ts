@@ -114,6 +114,12 @@ test("a guest knows the time from its first second, has entropy, and an hvc0 tha
   guest.runUntil("back at ttyS0\r\n", from);
   expect(guest.transcript.slice(from)).toMatch(/at hvc0\r\nthere and back\r\nthere and back\r\nback at ttyS0/);
 
+  // The size of the terminal is known at hvc0, when it is opened and when it changes; the serial port has none.
+  guest.resize(100, 30);
+  expect(answer("exec 3<>/dev/hvc0; stty size <&3; stty size")).toMatch(/\r\n30 100\r\nstty: /);
+  guest.resize(81, 25);
+  expect(answer("stty size <&3; exec 3<&-")).toMatch(/\r\n25 81\r\n/);
+
   // More than the console's ring holds, through a device that takes it at once.
   const long = answer("seq 1 60000 >/tmp/many; cat /tmp/many >/dev/hvc0");
   expect(long).toContain(Array.from({ length: 60_000 }, (_, i) => `${i + 1}\r\n`).join(""));

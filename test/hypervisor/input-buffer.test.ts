@@ -1,11 +1,21 @@
 import { describe, expect, test } from "vitest";
 import { InvariantViolation } from "../../src/base/errors.ts";
-import { INPUT_BUFFER_BYTES, INPUT_BYTES_MAX, INPUT_SESSIONS_MAX, InputBuffer, InputSessions } from "../../src/hypervisor/input-buffer.ts";
+import {
+  INPUT_BUFFER_BYTES,
+  INPUT_BYTES_MAX,
+  INPUT_SESSIONS_MAX,
+  InputBuffer,
+  InputSessions,
+  lengthOf,
+} from "../../src/hypervisor/input-buffer.ts";
 
 const ROOM = 65536;
 const bytes = (text: string) => new TextEncoder().encode(text);
 const told = ({ inputs }: ReturnType<InputBuffer["take"]>) =>
-  inputs.map((input) => `${input.inputSession}@${input.offset} ${new TextDecoder().decode(input.bytes)}`);
+  inputs.map((input) => {
+    const what = input.kind === "console" ? new TextDecoder().decode(input.bytes) : `${input.size.cols}x${input.size.rows}`;
+    return `${input.inputSession}@${input.offset} ${what}`;
+  });
 
 describe("input sessions", () => {
   test("the least recently delivered of 64 makes room for a 65th, as in the machine", () => {
@@ -36,12 +46,28 @@ describe("input sessions", () => {
 });
 
 describe("the input buffer", () => {
+  test("keeps a size of the terminal in its place among the bytes, of which it takes one, and gives it once", () => {
+    const buffer = new InputBuffer(new InputSessions());
+    const size = { cols: 100, rows: 30 };
+    expect(buffer.offer("s", 0n, bytes("ab"), 0)).toEqual({ kind: "buffered" });
+    expect(buffer.offer("s", 3n, size, 0)).toEqual({ kind: "refused", next: 2n, code: "input_offset_gap" });
+    expect(buffer.offer("s", 2n, size, 0)).toEqual({ kind: "buffered" });
+    expect(buffer.offer("s", 2n, size, 0)).toEqual({ kind: "duplicate" });
+    expect(buffer.offer("s", 1n, bytes("b?cd"), 0)).toEqual({ kind: "buffered" });
+    // Room is for bytes that the guest has not read: what comes after them waits as well.
+    expect(told(buffer.take(1))).toEqual(["s@0 a"]);
+    expect(told(buffer.take(0))).toEqual([]);
+    expect(told(buffer.take(ROOM))).toEqual(["s@1 b", "s@2 100x30", "s@3 cd"]);
+    expect(buffer.sessions.next("s")).toBe(5n);
+    expect(buffer.offer("s", 2n, size, 0)).toEqual({ kind: "duplicate" });
+  });
+
   test("delivers in order of arrival, in pieces of at most 4096 bytes", () => {
     const buffer = new InputBuffer(new InputSessions());
     expect(buffer.offer("a", 0n, new Uint8Array(5000), 0)).toEqual({ kind: "buffered" });
     expect(buffer.offer("b", 0n, bytes("x"), 0)).toEqual({ kind: "buffered" });
     const { inputs } = buffer.take(ROOM);
-    expect(inputs.map((input) => [input.inputSession, input.offset, input.bytes.length])).toEqual([
+    expect(inputs.map((input) => [input.inputSession, input.offset, lengthOf(input)])).toEqual([
       ["a", 0n, INPUT_BYTES_MAX],
       ["a", 4096n, 904],
       ["b", 0n, 1],

@@ -20,6 +20,7 @@ import { CLOCK_RATE_INSTRUCTIONS } from "../../src/engine/epoch.ts";
 import type {
   ArbiterRequest,
   Effect,
+  InputContent,
   LoggingChannelMessage,
   Replica,
   ReplicaConfig,
@@ -225,6 +226,9 @@ class Player {
     match = /^types (\d+) bytes at (\d+) of (s\d+)$/.exec(text);
     if (match !== null) return deviceInput(match[3] as string, match[2] as string, new Uint8Array(Number(match[1])).fill(0x61));
 
+    match = /^resizes to (\d+)x(\d+) at (\d+) of (s\d+)$/.exec(text);
+    if (match !== null) return deviceInput(match[4] as string, match[3] as string, { cols: Number(match[1]), rows: Number(match[2]) });
+
     match = /^wall clock says (\d+(?:\.\d+)?)s$/.exec(text);
     if (match !== null) return { kind: "wallClock", unixUs: Math.round(Number(match[1]) * 1e6) };
     match = /^max lag set to (\d+)ms$/.exec(text);
@@ -310,8 +314,8 @@ function hash(text: string | undefined): bigint | null {
   return text === undefined ? null : BigInt(`0x${text}`);
 }
 
-function deviceInput(session: string, offset: string, bytes: Uint8Array): ReplicaInput {
-  return { kind: "deviceInput", inputSession: sessionUuid(session), offset: BigInt(offset), bytes };
+function deviceInput(session: string, offset: string, content: InputContent): ReplicaInput {
+  return { kind: "deviceInput", inputSession: sessionUuid(session), offset: BigInt(offset), content };
 }
 
 function hex(value: bigint): string {
@@ -322,6 +326,7 @@ function tellInput(input: EpochInput): string {
   if (input.kind === "wallClock") return `wall clock ${seconds(input.unixNs)}s`;
   if (input.kind === "entropy") return `entropy ${[...input.bytes].map((byte) => byte.toString(16).padStart(2, "0")).join("")}`;
   if (input.kind === "sysRq") return `SysRq ${input.key}`;
+  if (input.kind === "resize") return `${input.size.cols}x${input.size.rows} at ${input.offset} of ${sessionName(input.inputSession)}`;
   const what = input.bytes.length <= 16 ? `"${new TextDecoder().decode(input.bytes)}"` : `${input.bytes.length} bytes`;
   return `${what} at ${input.offset} of ${sessionName(input.inputSession)}`;
 }

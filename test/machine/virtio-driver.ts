@@ -37,6 +37,7 @@ export const REGISTER = {
   interruptStatus: 0x60,
   interruptAck: 0x64,
   status: 0x70,
+  configGeneration: 0xfc,
   queueDesc: 0x80,
   queueDriver: 0x90,
   queueDevice: 0xa0,
@@ -111,6 +112,12 @@ export class Guest {
     const bytes = Buffer.from(text, "latin1");
     this.epoch({ kind: "console", inputSession: "00000000-0000-4000-8000-000000000001", offset: this.typed, bytes });
     this.typed += BigInt(bytes.length);
+  }
+
+  /** The terminal has this size, says the client that types. */
+  resize(cols: number, rows: number): void {
+    this.epoch({ kind: "resize", inputSession: "00000000-0000-4000-8000-000000000001", offset: this.typed, size: { cols, rows } });
+    this.typed += 1n;
   }
 
   private request(kind: number, address: number, value: number, other = 0): number {

@@ -54,14 +54,14 @@ describe("the transport", () => {
     for (let slot = 2; slot < 8; slot++) expect(identity(slot)).toEqual([0x74726976, 2, 0, 0x554d4551]);
   });
 
-  test("offers VIRTIO_F_VERSION_1, and to the console an emergency write, and has no features beyond", () => {
+  test("offers VIRTIO_F_VERSION_1, and to the console its size and an emergency write, and has no features beyond", () => {
     const guest = new Guest();
     const features = (device: number) =>
       [0, 1, 2].map((select) => {
         guest.store(device + REGISTER.deviceFeaturesSelect, select);
         return guest.load(device + REGISTER.deviceFeatures);
       });
-    expect(features(CONSOLE)).toEqual([4, 1, 0]);
+    expect(features(CONSOLE)).toEqual([5, 1, 0]);
     expect(features(RNG)).toEqual([0, 1, 0]);
     guest.store(CONSOLE + REGISTER.config + 8, 0x21);
     expect(guest.output).toBe("!");
@@ -71,7 +71,8 @@ describe("the transport", () => {
     const guest = new Guest();
     expect(guest.negotiate(CONSOLE)).toBe(LIVE);
     expect(guest.negotiate(CONSOLE, { low: 4 })).toBe(LIVE);
-    for (const features of [{ high: 0 }, { low: 1 }, { high: 3 }]) {
+    expect(guest.negotiate(CONSOLE, { low: 5 })).toBe(LIVE);
+    for (const features of [{ high: 0 }, { low: 2 }, { high: 3 }]) {
       expect(guest.negotiate(CONSOLE, features) & (STATUS.featuresOk | STATUS.driverOk)).toBe(0);
     }
   });
@@ -435,5 +436,71 @@ describe("a queue that is not what virtio says makes the device need a reset, an
         expect(guest.output.length).toBeLessThanOrEqual(2 * num);
       }
     }
+  });
+});
+
+describe("the terminal's size", () => {
+  const CONFIG = CONSOLE + REGISTER.config;
+  const configuration = (guest: Guest) => [guest.load(CONFIG), guest.load(CONSOLE + REGISTER.configGeneration)];
+  const told = (guest: Guest) => {
+    const causes = guest.load(CONSOLE + REGISTER.interruptStatus);
+    const pending = guest.pending(CONSOLE_SOURCE);
+    guest.store(CONSOLE + REGISTER.interruptAck, causes);
+    return [causes, pending];
+  };
+
+  test("is not known at first; each other one is told to a driver that wants to know, also one that comes later", () => {
+    const guest = new Guest();
+    expect(configuration(guest)).toEqual([0, 0]);
+    guest.resize(80, 24);
+    expect(configuration(guest)).toEqual([80 | (24 << 16), 1]);
+    expect([0, 1, 2, 3].map((at) => guest.loadByte(CONFIG + at))).toEqual([80, 0, 24, 0]);
+    expect(told(guest)).toEqual([0, false]);
+    expect(guest.negotiate(CONSOLE, { low: 1 })).toBe(LIVE);
+    expect(told(guest)).toEqual([2, true]);
+    guest.resize(80, 24);
+    expect([told(guest), configuration(guest)]).toEqual([
+      [0, false],
+      [80 | (24 << 16), 1],
+    ]);
+    guest.resize(65_535, 1);
+    expect([told(guest), configuration(guest)]).toEqual([
+      [2, true],
+      [0x1ffff, 2],
+    ]);
+    // A reset of the device is none of the terminal.
+    expect(guest.negotiate(CONSOLE)).toBe(LIVE);
+    expect([told(guest), configuration(guest)]).toEqual([
+      [0, false],
+      [0x1ffff, 2],
+    ]);
+    guest.resize(100, 30);
+    expect(told(guest)).toEqual([0, false]);
+  });
+
+  test("is what the client says in its session, once: it takes an offset of it, and is state", () => {
+    const guest = new Guest();
+    const session = "00000000-0000-4000-8000-000000000001";
+    guest.type("ab");
+    guest.resize(80, 24);
+    guest.type("c");
+    expect(guest.vm.inputSessions().get(session)).toBe(4n);
+    const before = guest.vm.hash();
+    guest.epoch({ kind: "resize", inputSession: session, offset: 2n, size: { cols: 1, rows: 1 } });
+    expect(guest.load(CONFIG)).toBe(80 | (24 << 16));
+    expect(() => guest.epoch({ kind: "resize", inputSession: session, offset: 5n, size: { cols: 1, rows: 1 } })).toThrow(
+      InvariantViolation,
+    );
+    for (const size of [
+      { cols: 0, rows: 1 },
+      { cols: 1, rows: 65_536 },
+      { cols: 1.5, rows: 1 },
+    ])
+      expect(() => guest.epoch({ kind: "resize", inputSession: session, offset: 4n, size })).toThrow(InvariantViolation);
+    guest.resize(81, 24);
+    expect(guest.vm.hash()).not.toBe(before);
+    const restored = new Guest();
+    restored.vm.restore(guest.vm.snapshot());
+    expect([restored.vm.hash(), restored.load(CONFIG)]).toEqual([guest.vm.hash(), 81 | (24 << 16)]);
   });
 });

@@ -15,7 +15,7 @@ import {
 } from "../../src/sdk/errors.ts";
 import { openBrowserSocket, openSocket } from "../../src/sdk/socket.ts";
 import type { Faults } from "./scripted-console-server.ts";
-import { NO_FAULTS, refuse, ScriptedConsoleServer } from "./scripted-console-server.ts";
+import { NO_FAULTS, refuse, ScriptedConsoleServer, sizeByte } from "./scripted-console-server.ts";
 
 const SESSION = "00000000-0000-4000-8000-000000000001";
 const servers: ScriptedConsoleServer[] = [];
@@ -232,14 +232,21 @@ describe("console input", () => {
     const server = startServer(seed, { cut: 10, repeat: 0, refuse: 10, failover: 10, withholdAck: 10 });
     const url = await server.listen();
     const stream = await attach(url, { mode: "write", inputSession: SESSION });
-    const expected = numberedLines(300);
+    const lines = numberedLines(300);
+    let expected = "";
     const prng = new Prng(seed);
     const writes: Promise<unknown>[] = [];
-    for (let at = 0; at < expected.length; ) {
+    for (let at = 0; at < lines.length; ) {
       const length = prng.between(1, 40);
-      const write = stream.write(expected.slice(at, at + length));
+      const write = stream.write(lines.slice(at, at + length));
       writes.push(write);
+      expected += lines.slice(at, at + length);
       at += length;
+      if (prng.between(0, 3) === 0) {
+        const size = { cols: prng.between(1, 300), rows: prng.between(1, 100) };
+        writes.push(stream.resize(size.cols, size.rows));
+        expected += String.fromCharCode(sizeByte(size));
+      }
       // Sometimes typed ahead, sometimes after the answer.
       if (prng.between(0, 3) === 0) await write;
     }
@@ -247,6 +254,22 @@ describe("console input", () => {
     expect(server.typed(SESSION)).toBe(expected);
     expect(server.term).toBeGreaterThan(1n);
     expect(server.violations).toEqual([]);
+  });
+
+  it("of a size takes one offset; one that no terminal has is refused before it is sent", async () => {
+    const server = startServer();
+    const stream = await attach(await server.listen(), { mode: "write", inputSession: SESSION });
+    const both = [stream.write("ab"), stream.resize(80, 24), stream.write("c")];
+    expect((await Promise.all(both)).map(({ inputNext }) => inputNext)).toEqual([2n, 3n, 4n]);
+    for (const [cols, rows] of [
+      [0, 24],
+      [80, 65_536],
+      [80.5, 24],
+    ] as const)
+      await expect(stream.resize(cols, rows)).rejects.toBeInstanceOf(TypeError);
+    const reader = await attach(await startServer().listen());
+    await expect(reader.resize(80, 24)).rejects.toThrow('it was attached with mode "read"');
+    expect(server.typed(SESSION)).toBe(`ab${String.fromCharCode(sizeByte({ cols: 80, rows: 24 }))}c`);
   });
 
   it("sends a large paste in pieces that the frame allows", async () => {

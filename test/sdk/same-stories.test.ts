@@ -32,6 +32,8 @@ interface Stage {
   readonly token: string;
   guestWrites(vmId: string, text: string): void;
   guestRead(vmId: string): string;
+  /** The size of its terminal that the guest was told last. */
+  terminalOf(vmId: string): { readonly cols: number; readonly rows: number } | null;
   /** The backup knows the VM's term: its primary has told it. */
   paired(vmId: string, term: number): void;
   close(): Promise<void>;
@@ -63,7 +65,15 @@ async function realStage(version: PostgresVersion): Promise<Stage> {
     url: control.url,
     token: TOKEN,
     guestWrites: (vmId, text) => holder(vmId)?.write(vmId, text),
-    guestRead: (vmId) => control.guests.get(vmId)?.input ?? "",
+    guestRead: (vmId) => (control.guests.get(vmId)?.input ?? "").replace(/<\d+x\d+>/g, ""),
+    terminalOf: (vmId) => {
+      const [cols, rows] =
+        /.*<(\d+)x(\d+)>/s
+          .exec(control.guests.get(vmId)?.input ?? "")
+          ?.slice(1)
+          .map(Number) ?? [];
+      return cols === undefined || rows === undefined ? null : { cols, rows };
+    },
     paired: (vmId, term) => {
       for (const worker of control.workers)
         for (const { replicaId, vmId: of, role } of worker.reports.values())
@@ -80,6 +90,7 @@ async function fakeStage(): Promise<Stage> {
     token: fake.token,
     guestWrites: (vmId, text) => fake.vm(vmId).write(text),
     guestRead: (vmId) => fake.vm(vmId).input,
+    terminalOf: (vmId) => fake.vm(vmId).terminal,
     paired: () => undefined,
     close: () => fake.close(),
   };
@@ -152,6 +163,8 @@ describe.each([
     expect(await text("login: ")).toBe("login: ");
     expect(await console.write("root\n")).toEqual({ durability: "replicated", inputNext: 5n });
     expect(stage.guestRead(vm.id)).toBe("root\n");
+    expect(await console.resize(100, 30)).toEqual({ durability: "replicated", inputNext: 6n });
+    expect(stage.terminalOf(vm.id)).toEqual({ cols: 100, rows: 30 });
     const { term } = vm.status;
     stage.paired(vm.id, term);
     const seen: OperationResource["state"][] = [];

@@ -227,8 +227,9 @@ export class ScriptedConsoleServer {
 
   private receive(viewer: Viewer, data: Buffer, isBinary: boolean): void {
     if (!isBinary) {
-      const message = JSON.parse(data.toString("utf8")) as { type: string };
+      const message = JSON.parse(data.toString("utf8")) as { type: string; offset: string; cols: number; rows: number };
       if (message.type === "ping") this.say(viewer, { type: "pong" });
+      if (message.type === "resize") this.receiveInput(viewer, Number(message.offset), Uint8Array.of(sizeByte(message)));
       return;
     }
     const frame = decodeConsoleFrame(data);
@@ -242,20 +243,25 @@ export class ScriptedConsoleServer {
       this.violations.push(`a client sent ${frame.type}`);
       return;
     }
+    this.receiveInput(viewer, Number(frame.offset), frame.bytes);
+  }
+
+  /** @param offset of the first of the bytes in the input session */
+  private receiveInput(viewer: Viewer, offset: number, bytes: Uint8Array): void {
     const session = this.sessions.get(viewer.url.searchParams.get("inputSession") ?? "");
     if (session === undefined || viewer.mode !== "write") {
       this.violations.push("input from a viewer that may not write");
       return;
     }
     const next = session.replicated.length + session.volatile.length;
-    const skip = next - Number(frame.offset);
+    const skip = next - offset;
     if (skip < 0) {
       viewer.socket.close(4409, "input_offset_gap");
       return;
     }
     // What is known is not acknowledged a second time: hello has said so already.
-    if (skip >= frame.bytes.length && session.volatile.length === 0) return;
-    if (skip < frame.bytes.length) session.volatile.push(...frame.bytes.subarray(skip));
+    if (skip >= bytes.length && session.volatile.length === 0) return;
+    if (skip < bytes.length) session.volatile.push(...bytes.subarray(skip));
     if (this.happens(this.faults.failover)) {
       this.failover();
       return;
@@ -273,6 +279,11 @@ export class ScriptedConsoleServer {
     session.replicated.push(...session.volatile.splice(0));
     this.say(viewer, { type: "ack", inputNext: String(session.replicated.length), durability: "replicated" });
   }
+}
+
+/** What `typed` shows of a size of the terminal, in its place: a control character. */
+export function sizeByte({ cols, rows }: { readonly cols: number; readonly rows: number }): number {
+  return 1 + ((cols + rows) % 8);
 }
 
 /** Refuses an upgrade with a problem document, as the service does. */

@@ -82,7 +82,7 @@ export class Audience {
           kind: "deviceInput",
           inputSession: sessionId(POWER_OFF_SESSION),
           offset: 0n,
-          bytes: Uint8Array.of(this.kind.powerOff),
+          content: Uint8Array.of(this.kind.powerOff),
         }),
       );
       this.scheduler.after(POWER_OFF_AGAIN_US, again);

@@ -147,8 +147,8 @@ export const BUGS: Readonly<Record<string, KnownBug>> = {
     foundBy: "released output",
     make: everyStep((inner, input, nowUs) => {
       if (input.kind !== "deviceInput") return inner.step(input, nowUs);
-      const { inputSession, offset, bytes } = input;
-      const inputNext = offset + BigInt(bytes.length);
+      const { inputSession, offset, content } = input;
+      const inputNext = offset + BigInt(content instanceof Uint8Array ? content.length : 1);
       return [{ kind: "acknowledgeInput", inputSession, inputNext, durability: "replicated" }];
     }),
   },

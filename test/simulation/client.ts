@@ -92,8 +92,14 @@ export class Client {
   sendInput(most: number): void {
     if (this.acknowledged === this.typed || this.gateway?.running !== true) return;
     const from = Math.max(0, this.sendFrom + (this.chance.oneIn(10) ? this.chance.between(-8, 8) : 0));
-    const to = Math.min(this.typed, from + this.chance.between(1, most));
+    let to = Math.min(this.typed, from + this.chance.between(1, most));
     if (to <= from) return;
+    const size = this.kind.resizedTo(this.session, from);
+    if (size !== null) {
+      this.send({ kind: "resize", inputSession: this.inputSession, offset: from, size });
+      return;
+    }
+    for (let at = from + 1; at < to; at++) if (this.kind.resizedTo(this.session, at) !== null) to = at;
     const bytes = new Uint8Array(to - from);
     for (let at = from; at < to; at++) bytes[at - from] = this.kind.typedByte(this.session, at);
     this.send({ kind: "input", inputSession: this.inputSession, offset: from, bytes });

@@ -2,6 +2,7 @@
  * A console line: what a gateway and the worker with a replica say to each other over a connection of the network. The gateway attaches
  * at the offset up to which its client has read; the worker sends what is released from there on, acks, and refusals.
  */
+import type { TerminalSize } from "../../src/engine/epoch.ts";
 import { outputBetween } from "./history.ts";
 import type { Connection, Receiver } from "./network.ts";
 import type { HostedReplica } from "./worker.ts";
@@ -10,6 +11,7 @@ export type ConsoleFrame =
   // gateway -> worker
   | { readonly kind: "attach"; readonly from: number }
   | { readonly kind: "input"; readonly inputSession: string; readonly offset: number; readonly bytes: Uint8Array }
+  | { readonly kind: "resize"; readonly inputSession: string; readonly offset: number; readonly size: TerminalSize }
   // worker -> gateway
   | { readonly kind: "output"; readonly offset: number; readonly bytes: Uint8Array }
   | { readonly kind: "acknowledged"; readonly inputSession: string; readonly next: number }
@@ -70,11 +72,12 @@ export class ConsolePort {
         this.pump();
         return;
       case "input":
+      case "resize":
         this.replica.feed({
           kind: "deviceInput",
           inputSession: frame.inputSession,
           offset: BigInt(frame.offset),
-          bytes: frame.bytes,
+          content: frame.kind === "resize" ? frame.size : frame.bytes,
         });
         return;
       default:

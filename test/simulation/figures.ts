@@ -22,6 +22,8 @@ const COUNTS = {
   epochs: 0,
   releasedBytes: 0,
   acknowledgedBytes: 0,
+  /** Of them: sizes of terminals. */
+  resizes: 0,
   /** VMs whose replicas with the state were all killed. */
   lostAllKilled: 0,
   /** Of them: the arbiter had promoted the backup, and it was killed before it went live. */

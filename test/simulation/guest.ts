@@ -2,7 +2,7 @@
  * What the simulator asks of a guest, and what it must know of it to read its transcript. There are two: a model, for speed, and
  * a small program on the real engine.
  */
-import type { ClockSample, EpochEnd, EpochInput, GuestHalt } from "../../src/engine/epoch.ts";
+import type { ClockSample, EpochEnd, EpochInput, GuestHalt, TerminalSize } from "../../src/engine/epoch.ts";
 import type { Chance } from "./chance.ts";
 
 export interface Guest {
@@ -49,8 +49,10 @@ export interface GuestKind {
   create(): Guest;
   /** A guest that is to be given another's state. */
   createEmpty(): Guest;
-  /** The byte that the client of a session types at an offset. */
+  /** The byte that the client of a session types at an offset; where it resizes its terminal there, what the guest echoes of that. */
   typedByte(session: number, offset: number): number;
+  /** The size that the client of a session says its terminal has, at an offset; null: it types a byte there. */
+  resizedTo(session: number, offset: number): TerminalSize | null;
   /** Consuming this byte ends the guest. */
   readonly powerOff: number;
   reader(): TranscriptReader;

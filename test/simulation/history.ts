@@ -44,7 +44,10 @@ export function extendDigest(before: number, endInstant: bigint, clock: ClockSam
     add(input.kind.length);
     if (input.kind === "wallClock") add(Number(BigInt.asIntN(32, input.unixNs)));
     else if (input.kind === "sysRq") add(input.key.charCodeAt(0));
-    else for (const byte of input.bytes) add(byte);
+    else if (input.kind === "resize") {
+      add(input.size.cols);
+      add(input.size.rows);
+    } else for (const byte of input.bytes) add(byte);
   }
   return (b & 0x1f_ffff) * 0x1_0000_0000 + (a >>> 0);
 }

@@ -40,6 +40,7 @@ export function machineGuests(module: WebAssembly.Module, program: Uint8Array): 
     powerOff: POWER_OFF,
     create: () => begin(loaded),
     createEmpty: () => begin(empty),
+    resizedTo: () => null,
     typedByte: (session, offset) => TYPED | ((session & 7) << 4) | ((offset + (offset >> 4) * 3) & 15),
     reader: () => new EchoReader(),
   };

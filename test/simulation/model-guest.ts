@@ -11,10 +11,11 @@
 import {
   CLOCK_RATE_INSTRUCTIONS,
   type ClockSample,
-  type ConsoleInput,
   type EpochEnd,
   type EpochInput,
   type GuestHalt,
+  type SessionInput,
+  type TerminalSize,
 } from "../../src/engine/epoch.ts";
 import type { Chance } from "./chance.ts";
 import { type CapturedState, type Guest, type GuestKind, sessionId, sessionNumber, type TranscriptReader } from "./guest.ts";
@@ -47,9 +48,15 @@ export const MODEL_GUESTS: GuestKind = {
   powerOff: POWER_OFF,
   create: () => new ModelGuest(),
   createEmpty: () => new ModelGuest(),
-  typedByte: (session, offset) => (offset * 7 + session * 131 + (offset >> 5)) % 250,
+  typedByte: (session, offset) => resizedTo(session, offset)?.cols ?? (offset * 7 + session * 131 + (offset >> 5)) % 250,
+  resizedTo,
   reader: () => new PairReader(),
 };
+
+function resizedTo(session: number, offset: number): TerminalSize | null {
+  const turn = offset + session * 17;
+  return turn % 37 === 5 ? { cols: 1 + (turn % 249), rows: 1 + (turn % 50) } : null;
+}
 
 class PairReader implements TranscriptReader {
   private tag: number | null = null;
@@ -316,7 +323,13 @@ class ModelGuest implements Guest {
   private deliver(input: EpochInput, time: bigint): void {
     switch (input.kind) {
       case "console":
-        this.type(input);
+        this.type(input, input.bytes);
+        return;
+      case "resize":
+        this.mix(input.size.cols);
+        this.mix(input.size.rows);
+        // So that it is seen, in its place: as a byte that was typed.
+        this.type(input, [input.size.cols]);
         return;
       case "wallClock":
         this.wallOffsetNs = input.unixNs - time * 100n;
@@ -334,7 +347,7 @@ class ModelGuest implements Guest {
     }
   }
 
-  private type({ inputSession, offset, bytes }: ConsoleInput): void {
+  private type({ inputSession, offset }: SessionInput, bytes: ArrayLike<number> & Iterable<number>): void {
     const next = this.sessions.get(inputSession);
     if (bytes.length > this.inputRoom) throw new Error(`${bytes.length} bytes are delivered into a ring with room for ${this.inputRoom}`);
     if (next === undefined && this.sessions.size >= SESSIONS_MAX) {

@@ -272,10 +272,12 @@ export class Simulation implements Surroundings, Targets {
     const before = vm.output.acknowledgedTo(session);
     if (inputNext <= before) return;
     this.figures.acknowledgedBytes += Number(inputNext - before);
+    for (let at = before; at < inputNext; at++) if (this.kind.resizedTo(session, Number(at)) !== null) this.figures.resizes++;
     vm.output.acknowledged(session, inputNext);
     for (let executed = replica.head; executed !== null; executed = executed.before) {
       for (const input of executed.inputs) {
-        if (input.kind !== "console" || input.inputSession !== inputSession || input.offset >= inputNext) continue;
+        if ((input.kind !== "console" && input.kind !== "resize") || input.inputSession !== inputSession || input.offset >= inputNext)
+          continue;
         vm.syncedHoldsRecords.released(replica.id, executed.epoch, vm.row);
         return;
       }

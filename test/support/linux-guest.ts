@@ -63,6 +63,12 @@ export class LinuxGuest {
     this.inputOffset += BigInt(bytes.length);
   }
 
+  /** The terminal at the console has this size from the start of the next epoch on. */
+  resize(cols: number, rows: number): void {
+    this.pending.push({ kind: "resize", inputSession: INPUT_SESSION, offset: this.inputOffset, size: { cols, rows } });
+    this.inputOffset += 1n;
+  }
+
   /** One epoch of at most so many instructions; false once the guest has ended itself. */
   epoch(instructions: bigint): boolean {
     const { vm } = this;

@@ -28,6 +28,12 @@ const inputs = fc.array(
       offset: u64,
       bytes: bytes(1, 80),
     }),
+    fc.record({
+      kind: fc.constant("resize" as const),
+      inputSession: fc.oneof(fc.constant("00000000-0000-4000-8000-000000000001"), uuid),
+      offset: u64,
+      size: fc.record({ cols: fc.integer({ min: 1, max: 65_535 }), rows: fc.integer({ min: 1, max: 65_535 }) }),
+    }),
     fc.record({ kind: fc.constant("entropy" as const), bytes: bytes(1, 256) }),
     fc.record({ kind: fc.constant("wallClock" as const), unixNs: fc.bigInt({ min: 0n, max: 2n ** 63n - 1n }) }),
     fc.record({ kind: fc.constant("sysRq" as const), key: fc.constantFrom("s" as const, "u" as const, "o" as const) }),
@@ -223,7 +229,13 @@ describe("a stream that is not the logging channel's", () => {
     { name: "undefined ack flags", bytes: frameOf(0x20, 0x04, 0), says: /flags are 0x4/ },
     { name: "a record that is cut short", bytes: frameOf(0x11, 0x08, 0, 0, 1, 2, 3), says: /Cannot read 8 bytes/ },
     { name: "an input without a session", bytes: frameOf(0x11, 0, 0, 0, 0x01, 0, 1, 65), says: /names no input session/ },
-    { name: "an input of an unknown kind", bytes: frameOf(0x11, 0, 0, 0, 0x05), says: /input of kind 5/ },
+    { name: "an input of an unknown kind", bytes: frameOf(0x11, 0, 0, 0, 0x07), says: /input of kind 7/ },
+    { name: "a terminal without rows", bytes: frameOf(0x11, 0, 0, 0, 5, ...new Array<number>(16).fill(1), 0, 80, 0), says: /rows, not 0/ },
+    {
+      name: "a terminal of too many columns",
+      bytes: frameOf(0x11, 0, 0, 0, 5, ...new Array<number>(16).fill(1), 0, 0x80, 0x80, 4, 1),
+      says: /columns and rows, not 65536/,
+    },
     { name: "an empty input", bytes: frameOf(0x11, 0, 0, 0, 0, ...new Array<number>(16).fill(1), 0, 0), says: /has 0 bytes/ },
     { name: "entropy of no bytes", bytes: frameOf(0x11, 0, 0, 0, 0x02, 0), says: /entropy has 0 bytes/ },
     {

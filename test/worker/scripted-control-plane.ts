@@ -111,10 +111,10 @@ export class ConsoleClient {
   }
 
   private sendFrom(offset: bigint): void {
-    const bytes = this.input.subarray(Number(offset));
-    if (this.worker === null || bytes.length === 0) return;
+    const content = this.input.subarray(Number(offset));
+    if (this.worker === null || content.length === 0) return;
     this.worker.socket.send(
-      encodeControlConsoleFrame({ type: "input", subscription: this.subscription, inputSession: this.inputSession, offset, bytes }),
+      encodeControlConsoleFrame({ type: "input", subscription: this.subscription, inputSession: this.inputSession, offset, content }),
     );
   }
 }

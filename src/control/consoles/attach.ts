@@ -68,7 +68,7 @@ export function attach(hub: ConsoleHub, prepared: PreparedAttachment, socket: We
       heartbeatMs: settings.consoleHeartbeatMs,
     },
     {
-      onInput: (sender, offset, bytes) => console.input(sender, offset, bytes),
+      onInput: (sender, offset, content) => console.input(sender, offset, content),
       onGap: () => hub.activity.consoleGap(),
       onMessage: (sender, message) => console.clientSaid(sender, message),
       onClosed: (gone, why) => {

@@ -9,7 +9,7 @@
  */
 import type { WebSocket } from "ws";
 import { UnderstudyError } from "../../base/errors.ts";
-import { CONSOLE_PAYLOAD_MAX } from "../../wire/console-frames.ts";
+import { CONSOLE_PAYLOAD_MAX, contentLength, type InputContent } from "../../wire/console-frames.ts";
 import type { ApiCall } from "../domain/api-call.ts";
 import type { ConsoleClientMessage, ConsoleServerMessage } from "../schemas/console.ts";
 import type { ConsoleFraming } from "./framing.ts";
@@ -41,11 +41,11 @@ export interface ConsoleClientOptions {
 }
 
 export interface ConsoleClientEvents {
-  /** Bytes of the guest's input; `offset` null: at the end of what was typed before. */
-  onInput(client: ConsoleClient, offset: bigint | null, bytes: Uint8Array): void;
+  /** Bytes of the guest's input, or its terminal's size; `offset` null: at the end of what was typed before. */
+  onInput(client: ConsoleClient, offset: bigint | null, content: InputContent): void;
   /** Output that it came for is no longer held. */
   onGap(): void;
-  onMessage(client: ConsoleClient, message: ConsoleClientMessage): void;
+  onMessage(client: ConsoleClient, message: Exclude<ConsoleClientMessage, { type: "resize" }>): void;
   onClosed(client: ConsoleClient, why: { readonly code: number; readonly reason: string }): void;
 }
 
@@ -174,7 +174,7 @@ export class ConsoleClient {
           this.events.onMessage(this, receipt.message);
           return;
         case "input":
-          if (receipt.bytes.length > 0) this.events.onInput(this, receipt.offset, receipt.bytes);
+          if (contentLength(receipt.content) > 0) this.events.onInput(this, receipt.offset, receipt.content);
           return;
         case "ack":
           this.acknowledged(receipt.offset, receipt.window);

@@ -1,5 +1,6 @@
 /**
- * Console input of one input session: what clients sent and no primary has acknowledged yet.
+ * Console input of one input session: what clients sent and no primary has acknowledged yet. It is bytes, and sizes of the
+ * terminal, of which each takes one offset.
  *
  *      acked        forwarded       next
  *     ---[=============|==============)---   offsets in the session
@@ -9,7 +10,7 @@
  * Nothing leaves here before it is acknowledged, so that a new primary gets it again; the primary drops by offset what it
  * has. `unknown` until a primary has said where the session stands.
  */
-import { CONSOLE_PAYLOAD_MAX } from "../../wire/console-frames.ts";
+import { CONSOLE_PAYLOAD_MAX, contentLength, type InputContent } from "../../wire/console-frames.ts";
 import { AckDelays } from "./ack-delays.ts";
 
 /** The primary's own buffer is small: more in flight would only be refused. */
@@ -28,7 +29,7 @@ export class InputSession {
   readonly ackDelays = new AckDelays();
   /** The machine does not know it any more: nothing that is still to come will be acknowledged. */
   expired = false;
-  private chunks: Uint8Array[] = [];
+  private chunks: InputContent[] = [];
   private acked = 0n;
   private forwarded = 0n;
   private next = 0n;
@@ -62,12 +63,12 @@ export class InputSession {
     return this.known;
   }
 
-  /** Bytes of a client. */
-  accept(offset: bigint, bytes: Uint8Array): AcceptVerdict {
+  /** Bytes or a size of a client. */
+  accept(offset: bigint, content: InputContent): AcceptVerdict {
     if (offset > this.next) return { kind: "gap", expected: this.next };
-    const end = offset + BigInt(bytes.length);
+    const end = offset + BigInt(contentLength(content));
     if (end <= this.next) return { kind: "known" };
-    this.chunks.push(new Uint8Array(bytes.subarray(Number(this.next - offset))));
+    this.chunks.push(content instanceof Uint8Array ? new Uint8Array(content.subarray(Number(this.next - offset))) : content);
     this.next = end;
     return { kind: "accepted" };
   }
@@ -109,24 +110,24 @@ export class InputSession {
   }
 
   /** Calls `send` for what may go to the primary now. */
-  forward(send: (offset: bigint, bytes: Uint8Array) => void): void {
+  forward(send: (offset: bigint, content: InputContent) => void): void {
     if (!this.known) return;
     const limit = min(this.next, this.acked + BigInt(IN_FLIGHT_MAX));
     while (this.forwarded < limit) {
-      const bytes = this.read(this.forwarded, Math.min(CONSOLE_PAYLOAD_MAX, Number(limit - this.forwarded)));
-      send(this.forwarded, bytes);
-      this.forwarded += BigInt(bytes.length);
+      const content = this.read(this.forwarded, Math.min(CONSOLE_PAYLOAD_MAX, Number(limit - this.forwarded)));
+      send(this.forwarded, content);
+      this.forwarded += BigInt(contentLength(content));
     }
   }
 
   /** The longest piece of one chunk from `offset` on. */
-  private read(offset: bigint, maxBytes: number): Uint8Array {
+  private read(offset: bigint, maxBytes: number): InputContent {
     let at = this.acked;
     for (const chunk of this.chunks) {
-      const end = at + BigInt(chunk.length);
+      const end = at + BigInt(contentLength(chunk));
       if (offset < end) {
         const skip = Number(offset - at);
-        return chunk.subarray(skip, skip + maxBytes);
+        return chunk instanceof Uint8Array ? chunk.subarray(skip, skip + maxBytes) : chunk;
       }
       at = end;
     }
@@ -142,10 +143,11 @@ export class InputSession {
       return;
     }
     while (this.acked < inputNext) {
-      const chunk = this.chunks[0] as Uint8Array;
-      const take = Math.min(chunk.length, Number(inputNext - this.acked));
-      if (take === chunk.length) this.chunks.shift();
-      else this.chunks[0] = chunk.subarray(take);
+      const chunk = this.chunks[0] as InputContent;
+      const length = contentLength(chunk);
+      const take = Math.min(length, Number(inputNext - this.acked));
+      if (take === length) this.chunks.shift();
+      else this.chunks[0] = (chunk as Uint8Array).subarray(take);
       this.acked += BigInt(take);
     }
   }

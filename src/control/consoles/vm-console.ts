@@ -8,7 +8,7 @@
  * Over a failover the next subscription begins at this window's end, so clients see one stream, and a `term` message.
  */
 import type { FastifyBaseLogger } from "fastify";
-import type { ControlConsoleFrame } from "../../wire/console-frames.ts";
+import type { ControlConsoleFrame, InputContent } from "../../wire/console-frames.ts";
 import type { ReplicaReport, WorkerMessage } from "../../wire/control-messages.ts";
 import type { VmState } from "../domain/vm-state.ts";
 import type { ConsoleClientMessage, ConsoleServerMessage } from "../schemas/console.ts";
@@ -255,7 +255,7 @@ export class VmConsole {
   }
 
   /** @param offset null: at the end of what the session has typed */
-  input(client: ConsoleClient, offset: bigint | null, bytes: Uint8Array): void {
+  input(client: ConsoleClient, offset: bigint | null, content: InputContent): void {
     if (client.input === null) {
       client.close(4409, "console_writer_busy: attached for reading, send request_write first");
       return;
@@ -263,7 +263,7 @@ export class VmConsole {
     // Bytes that crossed the demotion on their way: their client still has them, and sends them when it may write again.
     if (this.writerClient !== client) return;
     const session = client.input;
-    const verdict = this.type(session, offset ?? session.inputEnd, bytes);
+    const verdict = this.type(session, offset ?? session.inputEnd, content);
     if (verdict.kind === "gap") {
       client.close(4409, `input_offset_gap: the next byte is ${verdict.expected}, these begin at ${offset}`);
       return;
@@ -275,14 +275,14 @@ export class VmConsole {
   }
 
   /** Types in a session, whoever has the right to write. */
-  type(session: InputSession, offset: bigint, bytes: Uint8Array): AcceptVerdict {
-    const verdict = session.accept(offset, bytes);
+  type(session: InputSession, offset: bigint, content: InputContent): AcceptVerdict {
+    const verdict = session.accept(offset, content);
     if (verdict.kind === "accepted") session.ackDelays.received(session.inputEnd, performance.now());
     this.forwardInput(session);
     return verdict;
   }
 
-  clientSaid(client: ConsoleClient, message: ConsoleClientMessage): void {
+  clientSaid(client: ConsoleClient, message: Exclude<ConsoleClientMessage, { type: "resize" }>): void {
     switch (message.type) {
       case "ping":
         client.tell({ type: "pong" });
@@ -457,8 +457,8 @@ export class VmConsole {
   private forwardInput(session: InputSession): void {
     const current = this.subscription;
     if (current === null || !current.confirmed || this.retries.has(session)) return;
-    session.forward((offset, bytes) =>
-      current.link.sendConsoleFrame({ type: "input", subscription: current.id, inputSession: session.id, offset, bytes }),
+    session.forward((offset, content) =>
+      current.link.sendConsoleFrame({ type: "input", subscription: current.id, inputSession: session.id, offset, content }),
     );
   }
 

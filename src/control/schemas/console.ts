@@ -68,6 +68,22 @@ export const ConsoleClientMessage = Type.Union(
   [
     Type.Object({ type: Type.Literal("request_write"), inputSession: Type.Optional(Type.String()) }),
     Type.Object({ type: Type.Literal("release_write") }),
+    Type.Object(
+      {
+        type: Type.Literal("resize"),
+        cols: Type.Integer({ minimum: 1, maximum: 65_535 }),
+        rows: Type.Integer({ minimum: 1, maximum: 65_535 }),
+        offset: Type.Optional({
+          ...U64,
+          description: "In the input session, of which it takes this one; where it is left out, what comes after all that was typed",
+        }),
+      },
+      {
+        description:
+          "Of the session that may write: the size of its terminal. It is input of the guest, in its place among the bytes, and acknowledged as " +
+          "they are. A program on the guest's hvc0 is told (SIGWINCH); a serial port, ttyS0, has no size",
+      },
+    ),
     Type.Object({ type: Type.Literal("ping") }),
     Type.Object({ type: Type.Literal("pong") }),
   ],

@@ -9,6 +9,7 @@ import {
 } from "../layout";
 import { markDirty } from "../ram";
 import { inputChanged, inputWaiting } from "./console";
+import { resizeConsole } from "./virtio-console";
 
 export function inputRoom(): u32 {
   return INPUT_RING_SIZE - inputWaiting();
@@ -34,6 +35,33 @@ function isSession(entry: u32, id: u32): bool {
   return load<u64>(entry, 24) != 0 && load<u64>(entry) == load<u64>(id) && load<u64>(entry, 8) == load<u64>(id, 8);
 }
 
+/** Makes the session the one that was delivered to last. */
+function useSession(entry: u32, id: u32, next: u64): void {
+  store<u64>(entry, load<u64>(id));
+  store<u64>(entry, load<u64>(id, 8), 8);
+  store<u64>(entry, next, 16);
+  store<u64>(INPUT_SEQUENCE, load<u64>(INPUT_SEQUENCE) + 1);
+  store<u64>(entry, load<u64>(INPUT_SEQUENCE), 24);
+}
+
+/**
+ * A session says what size its terminal has: it takes one offset of the session, as a byte does.
+ *
+ * @param id address of the session's 16 bytes
+ * @param offset below the session's next: it was delivered before
+ * @returns false: a hole; nothing has changed then
+ */
+export function deliverSize(id: u32, offset: u64, cols: u32, rows: u32): bool {
+  const entry = sessionEntry(id);
+  const next = isSession(entry, id) ? load<u64>(entry, 16) : 0;
+  if (offset > next) return false;
+  useSession(entry, id, next);
+  if (offset < next) return true;
+  store<u64>(entry, offset + 1, 16);
+  resizeConsole(cols, rows);
+  return true;
+}
+
 /**
  * Queues input for the guest.
  *
@@ -46,11 +74,7 @@ export function queueInput(id: u32, offset: u64, bytes: u32, length: u32): i32 {
   const next = isSession(entry, id) ? load<u64>(entry, 16) : 0;
   if (offset > next || length > inputRoom()) return -1;
   const skip = next - offset;
-  store<u64>(entry, load<u64>(id));
-  store<u64>(entry, load<u64>(id, 8), 8);
-  store<u64>(entry, next, 16);
-  store<u64>(INPUT_SEQUENCE, load<u64>(INPUT_SEQUENCE) + 1);
-  store<u64>(entry, load<u64>(INPUT_SEQUENCE), 24);
+  useSession(entry, id, next);
   if (skip >= <u64>length) return 0;
   let head = load<u64>(INPUT_HEAD);
   for (let i = <u32>skip; i < length; i++) {

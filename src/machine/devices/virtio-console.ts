@@ -5,23 +5,29 @@
  * one, because it may be more than the console's ring holds and must be read by the host meanwhile. Input is put into the
  * buffers of the receive queue as it comes, while this port has the keyboard.
  *
+ * The configuration has the size of the terminal, which a client of the console tells in an epoch's inputs. The driver is told
+ * when it is another one, and when it comes and there is one: Linux passes it on to whoever runs on `hvc0` (SIGWINCH). The UART
+ * has no such thing.
+ *
  * That output was taken, the guest is told at most every 0.2 s. Linux has always seen it by then, since it looks for it with
  * interrupts off, and takes an interrupt with nothing to do for one that nobody cared about: after 100,000 of them with no
  * more than 0.1 s in between it disables the line. (virtio sets no time for it)
  */
 import { VIRTIO_CONSOLE_SLOT } from "../../isa/memory-map";
-import { CONSOLE_END } from "../layout";
+import { CONSOLE_END, CONSOLE_SIZE } from "../layout";
 import { clockAt } from "./clint";
 import { consoleAppend, consoleWrite, hasKeyboard, inputWaiting, takeInput, takeKeyboard, UART_PORT, VIRTIO_PORT } from "./console";
 import { uartUpdate } from "./uart";
-import { isLive, needsReset, ownState, queueAt, usedInterrupt } from "./virtio-mmio";
+import { configInterrupt, isLive, needsReset, ownState, queueAt, takesFeature, usedInterrupt } from "./virtio-mmio";
 import {
   beforeDeviceWrite, bufferAt, bufferLength, buffers, BROKEN, complete, EMPTY, nextChain, QUEUE_READY, readable, readBuffers, writable,
 } from "./virtqueue";
 
 export const CONSOLE_DEVICE: u32 = 3;
-/** VIRTIO_CONSOLE_F_EMERG_WRITE */
-export const CONSOLE_FEATURES: u64 = 1 << 2;
+/** VIRTIO_CONSOLE_F_SIZE */
+const SIZE: u64 = 1 << 0;
+/** With VIRTIO_CONSOLE_F_EMERG_WRITE. */
+export const CONSOLE_FEATURES: u64 = SIZE | (1 << 2);
 export const CONSOLE_QUEUES: u32 = 2;
 
 const RECEIVE: u32 = 0;
@@ -73,6 +79,21 @@ export function consoleNotified(queue: u32): void {
 
 export function consoleReset(): void {
   takeKeyboard(UART_PORT);
+}
+
+/** The terminal has this size now. */
+export function resizeConsole(cols: u32, rows: u32): void {
+  const size = cols | (rows << 16);
+  if (load<u32>(CONSOLE_SIZE) == size) return;
+  store<u32>(CONSOLE_SIZE, size);
+  store<u32>(CONSOLE_SIZE, load<u32>(CONSOLE_SIZE, 4) + 1, 4);
+  tellSize();
+}
+
+/** The driver is there: it knows of no change before. */
+export function tellSize(): void {
+  if (load<u32>(CONSOLE_SIZE) == 0 || !isLive(VIRTIO_CONSOLE_SLOT) || !takesFeature(VIRTIO_CONSOLE_SLOT, SIZE)) return;
+  configInterrupt(VIRTIO_CONSOLE_SLOT);
 }
 
 /** Whether output was announced and not taken yet: nobody may look at the machine now, it is in the middle of an instant. */
@@ -135,9 +156,16 @@ function giveUp(): void {
   takeKeyboard(UART_PORT);
 }
 
-/** Size unknown, one port; whatever else there is reads 0. */
+/** Columns, rows, one port; whatever else there is reads 0. The access is aligned. */
 export function consoleConfigRead(offset: u32, size: u32): u32 {
-  return offset == 4 && size == 4 ? 1 : 0;
+  if (offset >= 4) return offset == 4 && size == 4 ? 1 : 0;
+  const word = load<u32>(CONSOLE_SIZE) >> (offset << 3);
+  return size == 4 ? word : word & ((1 << (size << 3)) - 1);
+}
+
+/** It moves with every change of the configuration. */
+export function consoleConfigGeneration(): u32 {
+  return load<u32>(CONSOLE_SIZE, 4);
 }
 
 export function consoleConfigWrite(offset: u32, size: u32, value: u32): void {

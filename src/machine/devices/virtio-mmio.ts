@@ -14,7 +14,8 @@ import {
 import { VIRTIO } from "../layout";
 import { plicSetLevel } from "./plic";
 import {
-  CONSOLE_DEVICE, CONSOLE_FEATURES, CONSOLE_QUEUES, consoleConfigRead, consoleConfigWrite, consoleNotified, consoleReset,
+  CONSOLE_DEVICE, CONSOLE_FEATURES, CONSOLE_QUEUES, consoleConfigGeneration, consoleConfigRead, consoleConfigWrite, consoleNotified,
+  consoleReset, tellSize,
 } from "./virtio-console";
 import { RNG_DEVICE, RNG_QUEUES, rngNotified } from "./virtio-rng";
 import { QUEUE_BYTES, QUEUE_DESC, QUEUE_DEVICE, QUEUE_DRIVER, QUEUE_MAX, QUEUE_NUM, QUEUE_READY } from "./virtqueue";
@@ -61,6 +62,16 @@ export function isLive(slot: u32): bool {
   return (load<u32>(slotAt(slot), STATUS) & (STATUS_DRIVER_OK | STATUS_NEEDS_RESET)) == STATUS_DRIVER_OK;
 }
 
+/** The driver has agreed to this feature. */
+export function takesFeature(slot: u32, feature: u64): bool {
+  return (load<u64>(slotAt(slot), DRIVER_FEATURES) & feature) != 0;
+}
+
+/** The device's configuration is another one. */
+export function configInterrupt(slot: u32): void {
+  interrupt(slot, INTERRUPT_CONFIG);
+}
+
 /** A chain was given back, and the driver wants to hear of it. */
 export function usedInterrupt(slot: u32): void {
   interrupt(slot, INTERRUPT_USED);
@@ -70,7 +81,7 @@ export function usedInterrupt(slot: u32): void {
 export function needsReset(slot: u32): void {
   const at = slotAt(slot);
   store<u32>(at, load<u32>(at, STATUS) | STATUS_NEEDS_RESET, STATUS);
-  interrupt(slot, INTERRUPT_CONFIG);
+  configInterrupt(slot);
 }
 
 function interrupt(slot: u32, cause: u32): void {
@@ -133,6 +144,8 @@ export function virtioRead(offset: u32, size: u32): u64 {
       return load<u32>(at, INTERRUPT);
     case 0x70:
       return load<u32>(at, STATUS);
+    case 0xfc:
+      return slot == VIRTIO_CONSOLE_SLOT ? consoleConfigGeneration() : 0;
     case 0xb0: // shared memory: there is none
     case 0xb4:
     case 0xb8:
@@ -205,6 +218,7 @@ function setStatus(slot: u32, value: u32): void {
   // Without an agreement there is no driver.
   if ((status & STATUS_FEATURES_OK) == 0) status &= ~STATUS_DRIVER_OK;
   store<u32>(at, status, STATUS);
+  if (slot == VIRTIO_CONSOLE_SLOT && (status & ~before & STATUS_DRIVER_OK) != 0) tellSize();
 }
 
 function setQueue(queue: u32, register: u32, value: u32): void {

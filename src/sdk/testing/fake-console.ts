@@ -1,6 +1,6 @@
 /** The fake service's consoles: `understudy.console.v1` over a real WebSocket, for output and input of a guest that a test speaks for. */
 import type { WebSocket } from "ws";
-import { CONSOLE_PAYLOAD_MAX, decodeConsoleFrame, encodeConsoleFrame } from "../../wire/console-frames.ts";
+import { CONSOLE_PAYLOAD_MAX, decodeConsoleFrame, encodeConsoleFrame, type InputContent } from "../../wire/console-frames.ts";
 import type { FakeVm } from "./fake-vm.ts";
 
 export const CONSOLE_SUBPROTOCOL = "understudy.console.v1";
@@ -101,8 +101,10 @@ export class FakeConsoles {
   }
 
   private onControl(vm: FakeVm, client: Client, text: string): void {
-    const { type } = JSON.parse(text) as { readonly type: string };
-    if (type === "ping") this.send(client, { type: "pong" });
+    const message = JSON.parse(text) as { readonly type: string; readonly cols: number; readonly rows: number; readonly offset?: string };
+    const { type } = message;
+    if (type === "resize") this.onInput(vm, client, message.offset === undefined ? null : BigInt(message.offset), message);
+    else if (type === "ping") this.send(client, { type: "pong" });
     else if (type === "request_write") {
       const other = this.otherWriter(vm, client.session);
       if (other !== null) this.send(client, { type: "writer", change: "refused", writer: other, by: null });
@@ -130,17 +132,27 @@ export class FakeConsoles {
       client.socket.close(4400, "bad_request: a frame that only the service sends");
       return;
     }
+    this.onInput(vm, client, frame.offset, frame.bytes);
+  }
+
+  /** @param at null: at the end of what was typed before */
+  private onInput(vm: FakeVm, client: Client, at: bigint | null, content: InputContent): void {
     if (!client.writes) {
       client.socket.close(4409, "console_writer_busy: this session may not write");
       return;
     }
     const wanted = vm.sessions.get(client.session) ?? 0n;
-    if (frame.offset > wanted) {
-      client.socket.close(4409, `input_offset_gap: the next byte is ${wanted}, these begin at ${frame.offset}`);
+    const offset = at ?? wanted;
+    if (offset > wanted) {
+      client.socket.close(4409, `input_offset_gap: the next byte is ${wanted}, these begin at ${offset}`);
       return;
     }
-    const fresh = frame.bytes.subarray(Number(wanted - frame.offset));
-    if (fresh.length > 0) vm.typed(client.session, fresh);
+    if (!(content instanceof Uint8Array)) {
+      if (offset === wanted) vm.resized(client.session, content);
+    } else {
+      const fresh = content.subarray(Number(wanted - offset));
+      if (fresh.length > 0) vm.typed(client.session, fresh);
+    }
     const inputNext = String(vm.sessions.get(client.session) ?? 0n);
     const durability = vm.isProtected ? "replicated" : "solo";
     this.send(client, { type: "ack", inputSession: client.session, inputNext, durability });

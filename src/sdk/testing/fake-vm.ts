@@ -1,4 +1,5 @@
 /** One VM of the fake service: its resource, and a guest that a test speaks for. */
+import type { TerminalSize } from "../../wire/console-frames.ts";
 import type { Schemas } from "../client.ts";
 
 type VmResource = Schemas["Vm"];
@@ -60,6 +61,15 @@ export class FakeVm {
   }
 
   /** What came in an input session, from the byte that is wanted on. */
+  /** The newest size that a console's terminal has said to have; null: none has. */
+  terminal: TerminalSize | null = null;
+
+  /** A size came in an input session, at the offset that is wanted. */
+  resized(session: string, { cols, rows }: TerminalSize): void {
+    this.sessions.set(session, (this.sessions.get(session) ?? 0n) + 1n);
+    this.terminal = { cols, rows };
+  }
+
   typed(session: string, bytes: Uint8Array): void {
     this.sessions.set(session, (this.sessions.get(session) ?? 0n) + BigInt(bytes.length));
     const text = new TextDecoder().decode(bytes);

@@ -28,6 +28,7 @@ export class ScriptedGuest {
   constructor(readonly base = 0n) {}
 
   readonly sessions = new Map<string, bigint>();
+  /** What was typed; a size of the terminal in its place as `<cols x rows>`. */
   input = "";
 }
 
@@ -371,14 +372,19 @@ export class ScriptedWorker {
     if (report === undefined || !this.acknowledges) return;
     const guest = this.guest(report.vmId);
     const next = guest.sessions.get(frame.inputSession) ?? 0n;
-    const { subscription, inputSession, offset, bytes } = frame;
+    const { subscription, inputSession, offset, content } = frame;
     if (offset > next) {
       this.send({ type: "consoleInputRefused", subscription, inputSession, inputNext: next.toString(), code: "input_offset_gap" });
       return;
     }
-    const fresh = Buffer.from(bytes).subarray(Number(next - offset));
-    guest.input += fresh.toString();
-    guest.sessions.set(inputSession, next + BigInt(fresh.length));
+    if (content instanceof Uint8Array) {
+      const fresh = Buffer.from(content).subarray(Number(next - offset));
+      guest.input += fresh.toString();
+      guest.sessions.set(inputSession, next + BigInt(fresh.length));
+    } else if (offset === next) {
+      guest.input += `<${content.cols}x${content.rows}>`;
+      guest.sessions.set(inputSession, next + 1n);
+    }
     this.acknowledge(report.vmId, subscription, inputSession);
   }
 
