@@ -68,22 +68,32 @@ export function compileRegions(
   firstId: number,
   host: Host = thisHost(),
 ): CompiledRegions {
-  const { bytes, regions } = translateModule(sources, machine, host);
+  return compile(sources, machine, firstId, host, false);
+}
+
+/** The same region in a module of its own, as it is to be compiled for speed. */
+export function compileAgain({ id, source }: CompiledRegion, machine: MachineAddresses, host: Host = thisHost()): CompiledRegions {
+  return compile([source], machine, id, host, true);
+}
+
+/** @param optimised it is not asked any more how much they run */
+function compile(
+  sources: readonly RegionSource[],
+  machine: MachineAddresses,
+  firstId: number,
+  host: Host,
+  optimised: boolean,
+): CompiledRegions {
+  const { bytes, regions } = translateModule(sources, machine, host, { counted: !optimised });
   return {
     known: false,
     module: new WebAssembly.Module(bytes),
     regions: regions.flatMap((shape, index) => {
       const source = sources[index];
       if (source === undefined || shape.instructions === 0) return [];
-      return [{ id: firstId + index, optimised: false, name: `f${index}`, source, shape }];
+      return [{ id: firstId + index, optimised, name: `f${index}`, source, shape }];
     }),
   };
-}
-
-/** The same region in a module of its own, as it is to be compiled for speed. */
-export function compileAgain({ id, source }: CompiledRegion, machine: MachineAddresses, host: Host = thisHost()): CompiledRegions {
-  const { known, module, regions } = compileRegions([source], machine, id, host);
-  return { known, module, regions: regions.map((region) => ({ ...region, optimised: true })) };
 }
 
 /** Regions that were compiled, by the content of the page that they were made from; the oldest are forgotten. */

@@ -41,7 +41,7 @@ export interface MachineAddresses {
   /** TLB of code: tag u64, and at 8 the page's decode table. Its set for the present mode is at `execSet`, u32. */
   readonly execTlb: number;
   readonly execSet: number;
-  /** u32 a region, modulo 2^32: the instructions it has retired. */
+  /** u32 a region, modulo 2^32: the instructions it has retired, unless it was compiled for speed. */
   readonly heat: number;
   /** u64: how often one region led to another. */
   readonly jumps: number;

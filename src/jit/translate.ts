@@ -75,10 +75,16 @@ export interface TranslatedModule {
  * Translates regions into one module. Regions without an instruction to execute are left out: their shape has no entries.
  *
  * @param host who will run it
+ * @param counted the regions count in `MachineAddresses.heat` what they retire
  * @param names the module says what its functions and locals are called, for people who read it
  */
-export function translateModule(sources: readonly RegionSource[], machine: MachineAddresses, host: Host, names = false): TranslatedModule {
-  const translated = sources.map((source) => new RegionTranslator(source, machine, host).translate());
+export function translateModule(
+  sources: readonly RegionSource[],
+  machine: MachineAddresses,
+  host: Host,
+  { counted, names = false }: { readonly counted: boolean; readonly names?: boolean },
+): TranslatedModule {
+  const translated = sources.map((source) => new RegionTranslator(source, machine, host, counted).translate());
   const imports = Object.entries(MACHINE_FUNCTIONS).map(([name, { type }]) => ({ name, type }));
   const parameterNames = names ? REGION_PARAMETERS : undefined;
   return {
@@ -159,8 +165,8 @@ class RegionTranslator {
   private readonly float: FloatLocals | null;
   /** In the block that is written: it is known that floating point is on. */
   private floatChecked = false;
-  /** What was left when the region was entered, and more that it was given since. */
-  private readonly given = this.body.local(I32, "given");
+  /** What was left when the region was entered, and more that it was given since; null: nobody asks how much it runs. */
+  private readonly given: number | null;
   private exit: Label | null = null;
   private jump: Label | null = null;
   private dispatch: Label | null = null;
@@ -175,7 +181,8 @@ class RegionTranslator {
   /** The loop that the code that is written is part of. */
   private loop: Loop | null = null;
 
-  constructor(source: RegionSource, machine: MachineAddresses, host: Host) {
+  constructor(source: RegionSource, machine: MachineAddresses, host: Host, counted: boolean) {
+    this.given = counted ? this.body.local(I32, "given") : null;
     this.machine = machine;
     this.host = host;
     this.delta = source.delta;
@@ -198,7 +205,7 @@ class RegionTranslator {
   translate(): { readonly body: FunctionBody; readonly shape: RegionShape } {
     const { body, flow } = this;
     const { blocks, entries, dominators } = flow;
-    body.get(LEFT).set(this.given);
+    if (this.given !== null) body.get(LEFT).set(this.given);
     this.loadFloatState();
     this.exit = body.block();
     this.jump = body.block();
@@ -237,13 +244,19 @@ class RegionTranslator {
   /** The program counter is `relative`, and no entry of this region. */
   private writeJump(): void {
     const { body, machine, address, slot, value, outcome: table } = this;
-    body.get(BASE).get(this.relative).op(0x7c).tee(address);
-    body.i64(8).op(0x88).op(0xa7).i32(machine.tlbSlots).op(0x71).i32(0).memory(0x28, machine.execSet).op(0x6a).tee(slot);
-    body.memory(0x29, machine.execTlb).get(address).i64(-PAGE_BYTES).op(0x83).op(0x51).when(true);
+    const nowhere = body.block();
+    body.get(BASE).get(this.relative).op(0x7c).set(address);
+    body.get(TABLE).set(table);
+    body.get(this.relative).i64(PAGE_BYTES).op(0x5a).when();
+    body.get(address).i64(8).op(0x88).op(0xa7).i32(machine.tlbSlots).op(0x71).i32(0).memory(0x28, machine.execSet).op(0x6a).tee(slot);
+    body.memory(0x29, machine.execTlb).get(address).i64(-PAGE_BYTES).op(0x83).op(0x52).when(false);
+    body.branch(nowhere).end();
     body
       .get(slot)
       .memory(0x28, machine.execTlb + 8)
-      .tee(table);
+      .set(table);
+    body.end();
+    body.get(table);
     body
       .get(address)
       .op(0xa7)
@@ -254,7 +267,8 @@ class RegionTranslator {
       .op(0x6a)
       .memory(0x29, 0)
       .tee(value);
-    body.get(KEY).op(0x85).op(0xa7).i32(KEY_OPERATION).op(0x71).op(0x45).when(true);
+    body.get(KEY).op(0x85).op(0xa7).i32(KEY_OPERATION).op(0x71).when(false);
+    body.branch(nowhere).end();
     this.addHeat();
     body.i32(0).i32(0).memory(0x29, machine.jumps).i64(1).op(0x7c).memory(0x37, machine.jumps);
     body.get(address).i64(-PAGE_BYTES).op(0x83).get(table).get(SET).get(LEFT);
@@ -262,7 +276,6 @@ class RegionTranslator {
     body.get(value).i64(KEY_MASK).op(0x83);
     body.get(value).i64(KEY_NUMBER_SHIFT).op(0x88).op(0xa7);
     body.returnCallIndirect(REGION_TYPE_INDEX);
-    body.end();
     body.end();
     body.i32(EXIT_JUMP).set(this.reason);
   }
@@ -275,6 +288,7 @@ class RegionTranslator {
   /** What was retired here since the region was entered. */
   private addHeat(): void {
     const { body, machine } = this;
+    if (this.given === null) return;
     body.get(KEY).i64(KEY_NUMBER_SHIFT).op(0x88).op(0xa7).i32(2).op(0x74).tee(this.slot);
     body.get(this.slot).memory(0x28, machine.heat).get(this.given).op(0x6a).get(LEFT).op(0x6b).memory(0x36, machine.heat);
   }
@@ -421,8 +435,9 @@ class RegionTranslator {
   /** Opens what is to be done where there is still too little left. */
   private askForMore(): void {
     const { body, given, slot } = this;
-    body.get(LEFT).call(MACHINE_FUNCTIONS.more.index).tee(slot).get(given).op(0x6a).get(LEFT).op(0x6b).set(given);
-    body.get(slot).tee(LEFT).i32(0).op(0x48).when();
+    body.get(LEFT).call(MACHINE_FUNCTIONS.more.index);
+    if (given !== null) body.tee(slot).get(given).op(0x6a).get(LEFT).op(0x6b).set(given).get(slot);
+    body.tee(LEFT).i32(0).op(0x48).when();
   }
 
   private writeEnd(block: Block, index: number): void {
