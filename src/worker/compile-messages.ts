@@ -11,7 +11,8 @@ export type CompileQuestion =
 
 /** `answers`: to a request; what a look-up finds comes without being an answer, and where nothing is found nothing comes. */
 export interface CompileAnswer {
-  readonly compiled: CompiledRegions;
+  /** Null: there was nothing to compile that was not known. */
+  readonly compiled: CompiledRegions | null;
   readonly answers: boolean;
   /** That translating and compiling took; 0 where nothing had to be. */
   readonly compileMs: number;

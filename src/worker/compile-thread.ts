@@ -49,11 +49,13 @@ function answer(port: MessagePort, question: CompileQuestion): void {
     case "request": {
       const startedMs = performance.now();
       const unknown = question.pages.flatMap(regionSources).filter((source) => !offerKnown(port, source));
-      const compiled = compileRegions(unknown, question.machine, nextId);
+      const compiled = unknown.length === 0 ? null : compileRegions(unknown, question.machine, nextId);
       nextId += unknown.length;
-      callEach(compiled);
+      if (compiled !== null) {
+        callEach(compiled);
+        keep(compiled);
+      }
       const compileMs = performance.now() - startedMs;
-      keep(compiled);
       port.postMessage({ compiled, answers: true, compileMs } satisfies CompileAnswer);
       return;
     }

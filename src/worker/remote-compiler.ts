@@ -31,12 +31,14 @@ export class RemoteCompiler implements RegionCompiler {
   }
 
   take(): CompiledRegions | null {
-    const received = receiveMessageOnPort(this.port) as { message: CompileAnswer } | undefined;
-    if (received === undefined) return null;
-    const { compiled, answers, compileMs } = received.message;
-    if (answers) this.outstanding--;
-    this.compileMs += compileMs;
-    return compiled;
+    for (;;) {
+      const received = receiveMessageOnPort(this.port) as { message: CompileAnswer } | undefined;
+      if (received === undefined) return null;
+      const { compiled, answers, compileMs } = received.message;
+      if (answers) this.outstanding--;
+      this.compileMs += compileMs;
+      if (compiled !== null) return compiled;
+    }
   }
 
   reserve(regions: number): boolean {
