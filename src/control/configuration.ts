@@ -4,6 +4,7 @@ import { resolve } from "node:path";
 import { parse } from "smol-toml";
 import { UnderstudyError } from "../base/errors.ts";
 import { layeredSettings, type SettingNames } from "../base/layered-settings.ts";
+import { readTlsMode, type TlsMode } from "../base/tls-mode.ts";
 import { type ControlSettings, DEFAULT_SETTINGS } from "./settings.ts";
 
 export interface ListenAddress {
@@ -17,6 +18,10 @@ export interface Configuration {
   readonly dataDir: string;
   readonly listen: ListenAddress;
   readonly internalListen: ListenAddress;
+  /** Of the internal listener. */
+  readonly tls: TlsMode;
+  /** PEM files of a certificate authority of one's own; null: the installation's, which is made at its first need. */
+  readonly authorityFiles: { readonly certificate: string; readonly privateKey: string } | null;
   readonly imageStore: string;
   /** Null: read from, or made in, `joinTokenFile`. */
   readonly joinToken: string | null;
@@ -40,6 +45,7 @@ const NUMBERS: Readonly<Record<string, NumberSetting>> = {
   UNDERSTUDY_AUDIT_RETENTION_DAYS: "auditRetentionDays",
   UNDERSTUDY_QUOTA_VMS: "quotaVms",
   UNDERSTUDY_QUOTA_MEMORY_MIB: "quotaMemoryMiB",
+  UNDERSTUDY_CERTIFICATE_TTL_SECONDS: "certificateTtlSeconds",
   UNDERSTUDY_RATE_LIMIT_BURST: "rateLimitBurst",
   UNDERSTUDY_RATE_LIMIT_PER_SECOND: "rateLimitPerSecond",
   UNDERSTUDY_VERB_RATE_LIMIT_BURST: "verbRateLimitBurst",
@@ -59,6 +65,9 @@ const NAMES = {
     "UNDERSTUDY_LOG_LEVEL",
     "UNDERSTUDY_ALLOWED_ORIGINS",
     "UNDERSTUDY_IMAGE_SOURCE_NETWORKS",
+    "UNDERSTUDY_TLS",
+    "UNDERSTUDY_CA_FILE",
+    "UNDERSTUDY_CA_KEY_FILE",
     "DATABASE_URL",
     ...Object.keys(NUMBERS),
   ],
@@ -78,6 +87,8 @@ export function readConfiguration(argv: readonly string[], env: NodeJS.ProcessEn
     dataDir,
     listen: readAddress("UNDERSTUDY_LISTEN", told["UNDERSTUDY_LISTEN"] ?? "127.0.0.1:8080"),
     internalListen: readAddress("UNDERSTUDY_INTERNAL_LISTEN", told["UNDERSTUDY_INTERNAL_LISTEN"] ?? "127.0.0.1:8081"),
+    tls: readTlsMode(told["UNDERSTUDY_TLS"]),
+    authorityFiles: readAuthorityFiles(told["UNDERSTUDY_CA_FILE"], told["UNDERSTUDY_CA_KEY_FILE"]),
     imageStore: resolve(told["UNDERSTUDY_IMAGE_STORE"] ?? `${dataDir}/images`),
     joinToken: told["UNDERSTUDY_JOIN_TOKEN"] ?? null,
     joinTokenFile: resolve(told["UNDERSTUDY_JOIN_TOKEN_FILE"] ?? `${dataDir}/join-token`),
@@ -115,6 +126,15 @@ function readAddress(name: string, text: string): ListenAddress {
   const port = Number(match?.[3]);
   if (match === null || port > 65535) throw new UnderstudyError("bad_setting", `Cannot use ${name}: it is "${text}", wanted is host:port`);
   return { host: match[1] ?? (match[2] || "0.0.0.0"), port };
+}
+
+function readAuthorityFiles(certificate: string | undefined, privateKey: string | undefined): Configuration["authorityFiles"] {
+  if (certificate === undefined && privateKey === undefined) return null;
+  if (certificate !== undefined && privateKey !== undefined) return { certificate: resolve(certificate), privateKey: resolve(privateKey) };
+  throw new UnderstudyError(
+    "bad_setting",
+    "Cannot use a certificate authority of your own without both UNDERSTUDY_CA_FILE and UNDERSTUDY_CA_KEY_FILE",
+  );
 }
 
 function readNumbers(told: Readonly<Record<string, string | undefined>>): Partial<ControlSettings> {

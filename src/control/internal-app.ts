@@ -1,36 +1,117 @@
-/** The internal listener: workers' control channels, and the blobs of images. Never public; one join token opens it. */
+/**
+ * The internal listener: workers' control channels, the blobs of images, and the certificates that workers show. Never public.
+ *
+ * Plain, on a loopback, the join token opens all of it. Over TLS a worker's certificate does, and the join token nothing but the way
+ * to a certificate: so it is said to a server that has shown who it is, and as seldom as can be.
+ */
 import { createReadStream } from "node:fs";
 import { stat } from "node:fs/promises";
+import type { Server } from "node:https";
+import type { Socket } from "node:net";
+import type { TLSSocket } from "node:tls";
 import websocket from "@fastify/websocket";
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController } from "fastify";
+import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from "fastify";
+import { UnderstudyError } from "../base/errors.ts";
+import type { AuthorityMaterial } from "../pki/certificate-authority.ts";
+import { workerIdOf } from "../pki/identity.ts";
+import { NONCE_BYTES } from "../pki/join-secret.ts";
+import { SERVER_OPTIONS, tlsFailure, verifiedIdentity } from "../pki/tls-peer.ts";
+import { AUTHORITY_PATH, CERTIFICATES_PATH, type CertificateAnswer, decodeCertificateRequest } from "../wire/join-messages.ts";
 import { bearerOf, equalSecrets } from "./authenticator.ts";
+import { Certificates } from "./certificates.ts";
 import type { ControlPlane } from "./control-plane.ts";
+import { identifyWorker } from "./db/queries/identify-worker.ts";
 import { ApiError } from "./errors/api-error.ts";
 import { installProblems, refuseUnreadable } from "./errors/problem.ts";
-import { admitWorker, type KnownWorkers } from "./workers/admit-worker.ts";
+import { admitWorker, isWorkerName, type KnownWorkers } from "./workers/admit-worker.ts";
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
 
-export async function buildInternalApp(control: ControlPlane, joinToken: string): Promise<FastifyInstance> {
-  const app = Fastify({
-    loggerInstance: control.log as FastifyBaseLogger,
+interface InternalOptions {
+  /** TLS, both sides verified. */
+  readonly secure: boolean;
+  /** Null: the installation's own. */
+  readonly authority: AuthorityMaterial | null;
+}
+
+declare module "fastify" {
+  interface FastifyRequest {
+    /** Of the internal listener: the worker that the client's certificate is for; null: the join token was shown. */
+    certifiedId: string | null;
+  }
+}
+
+export async function buildInternalApp(
+  control: ControlPlane,
+  joinToken: string,
+  { secure, authority }: InternalOptions = { secure: false, authority: null },
+): Promise<FastifyInstance> {
+  const { log } = control;
+  const common = {
+    loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "requestId" }),
-    clientErrorHandler: refuseUnreadable,
+    clientErrorHandler: (error: Error, socket: Socket) => refuseBytes(log, error, socket),
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 200 },
-  });
+  };
+  const app = (secure ? Fastify({ ...common, https: SERVER_OPTIONS }) : Fastify(common)) as FastifyInstance;
   installProblems(app);
   await app.register(websocket, { options: { maxPayload: 4 * 1024 * 1024 }, preClose: (done) => done() });
   const known: KnownWorkers = new Map();
+  const ttlMs = control.config.certificateTtlSeconds * 1000;
+  const certificates = new Certificates({ database: control.database, joinToken, authority, ttlMs, log });
+  if (secure) app.addHook("onReady", () => certificates.serve(app.server as unknown as Server));
+  app.addHook("onClose", async () => certificates.close());
 
+  app.decorateRequest("certifiedId", null);
   app.addHook("onRequest", async (request) => {
+    const { url } = request.routeOptions;
+    // Asked before anybody can show anything: it is proved, and is no secret.
+    if (url === AUTHORITY_PATH) return;
     const secret = bearerOf(request);
+    if (secure && (url !== CERTIFICATES_PATH || secret === null)) {
+      request.certifiedId = certifiedWorker(request);
+      return;
+    }
     if (secret !== null && equalSecrets(secret, joinToken)) return;
-    request.log.warn({ from: request.ip, url: request.url }, "rejected: the join token is missing or wrong");
-    throw new ApiError(
-      "unauthenticated",
+    throw rejected(
+      request,
+      "join_token_wrong",
       "Cannot join: the join token is missing or wrong. It is in the file that the control plane's start prints",
     );
+  });
+
+  app.get(AUTHORITY_PATH, async (request) => {
+    const { nonce } = request.query as { readonly nonce?: unknown };
+    if (typeof nonce !== "string" || !new RegExp(`^[0-9a-f]{${2 * NONCE_BYTES}}$`).test(nonce))
+      throw new ApiError(
+        "validation_failed",
+        `Cannot prove the certificate authority: a nonce of ${NONCE_BYTES} bytes in hexadecimal is wanted`,
+      );
+    return certificates.prove(Buffer.from(nonce, "hex"));
+  });
+
+  app.post(CERTIFICATES_PATH, async (request): Promise<CertificateAnswer> => {
+    const { name, request: signingRequest } = validated(() => decodeCertificateRequest(request.body));
+    if (!isWorkerName(name)) throw new ApiError("validation_failed", `Cannot certify a worker of the name "${name}"`);
+    const worker = await identifyWorker(control.database, name, request.certifiedId);
+    if (worker === null)
+      throw rejected(
+        request,
+        "certificate_revoked",
+        `Cannot renew the certificate of "${name}": it was deleted, or the certificate is another's`,
+      );
+    if (worker.fenced) {
+      throw new ApiError("invalid_state", `Cannot certify the worker "${name}": it is fenced; uncordon it first`, {
+        details: { reason: "fenced", currentState: "fenced" },
+      });
+    }
+    const answer = await certificates.certifyWorker(worker.workerId, signingRequest).catch((error: unknown) => {
+      if (!(error instanceof UnderstudyError) || error.code !== "bad_signing_request") throw error;
+      throw new ApiError("validation_failed", error.message, { cause: error });
+    });
+    log.info({ worker: name, workerId: worker.workerId, renewed: request.certifiedId !== null }, "worker certified");
+    return answer;
   });
 
   app.route({
@@ -39,7 +120,7 @@ export async function buildInternalApp(control: ControlPlane, joinToken: string)
     handler: async () => {
       throw new ApiError("upgrade_required", "Cannot join: this route is a WebSocket");
     },
-    wsHandler: (socket, request) => admitWorker(control, known, socket, request.log),
+    wsHandler: (socket, request) => admitWorker(control, known, socket, request.certifiedId, request.log),
   });
 
   app.route({
@@ -56,4 +137,43 @@ export async function buildInternalApp(control: ControlPlane, joinToken: string)
     },
   });
   return app;
+}
+
+/** @throws {ApiError} `unauthenticated`, with the reason */
+function certifiedWorker(request: FastifyRequest): string {
+  try {
+    const identity = verifiedIdentity(request.raw.socket as TLSSocket);
+    const workerId = workerIdOf(identity);
+    if (workerId !== null) return workerId;
+    throw new UnderstudyError("certificate_of_another", `Cannot join with the certificate of ${identity}: a worker's is wanted`);
+  } catch (error) {
+    if (!(error instanceof UnderstudyError)) throw error;
+    throw rejected(request, error.code, error.message);
+  }
+}
+
+function rejected(request: FastifyRequest, reason: string, message: string): ApiError {
+  request.log.warn({ code: reason, from: request.ip, url: request.url, certifiedId: request.certifiedId }, `rejected: ${message}`);
+  return new ApiError("unauthenticated", message, { details: { reason } });
+}
+
+function validated<T>(decode: () => T): T {
+  try {
+    return decode();
+  } catch (error) {
+    if (!(error instanceof UnderstudyError)) throw error;
+    throw new ApiError("validation_failed", error.message, { cause: error });
+  }
+}
+
+/** Bytes that are no HTTP, or no TLS: the first are told so, the others cannot be told anything. */
+function refuseBytes(log: FastifyBaseLogger, error: Error, socket: Socket): void {
+  const failure = tlsFailure(error);
+  if (failure === error) {
+    refuseUnreadable(error, socket);
+    return;
+  }
+  const { remoteAddress } = socket;
+  log.warn({ code: (failure as UnderstudyError).code, from: remoteAddress, err: failure }, "rejected a connection that speaks no TLS");
+  socket.destroy();
 }

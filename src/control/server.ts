@@ -3,11 +3,13 @@
  *
  *     starting --migrated, ports bound--> listening --stop--> draining (waits end, sockets get 1001) --> closed
  */
-import { mkdirSync } from "node:fs";
+import { mkdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
 import type pg from "pg";
 import { UnderstudyError } from "../base/errors.ts";
+import { isLoopback, speaksTls } from "../base/tls-mode.ts";
+import type { AuthorityMaterial } from "../pki/certificate-authority.ts";
 import { buildApp } from "./app.ts";
 import { type Configuration, type ListenAddress, maskedConfiguration } from "./configuration.ts";
 import { type CreatedControlPlane, createControlPlane } from "./create-control-plane.ts";
@@ -43,12 +45,19 @@ export async function startServer(configuration: Configuration, env: NodeJS.Proc
     await prepareDatabase(control, configuration, env, log);
     await control.parts.images.store.init();
     const { app } = await buildApp(control.parts);
-    const internal = await buildInternalApp(control.parts, joinToken);
+    const secure = speaksTls(configuration.tls, configuration.internalListen.host);
+    const internal = await buildInternalApp(control.parts, joinToken, { secure, authority: readAuthority(configuration) });
     closers.push(() => internal.close());
     closers.push(() => app.close());
     await control.start();
-    const internalUrl = await listen(internal, configuration.internalListen, "UNDERSTUDY_INTERNAL_LISTEN");
-    const url = await listen(app, configuration.listen, "UNDERSTUDY_LISTEN");
+    const internalUrl = await listen(internal, secure ? "https" : "http", configuration.internalListen, "UNDERSTUDY_INTERNAL_LISTEN");
+    const url = await listen(app, "http", configuration.listen, "UNDERSTUDY_LISTEN");
+    if (!secure && !isLoopback(configuration.internalListen.host)) {
+      log.warn(
+        { code: "unencrypted", internalUrl },
+        "UNDERSTUDY_TLS=never: the join token and the secrets of all logging channels go over the network unencrypted, and nobody's name is checked",
+      );
+    }
     log.info(
       { url, internalUrl, tokenFile: configuration.tokenFile, joinTokenFile: configuration.joinTokenFile },
       "understudy control plane listening",
@@ -106,8 +115,23 @@ async function prepareDatabase(
   }
 }
 
+/** @throws {UnderstudyError} `bad_setting` */
+function readAuthority({ authorityFiles }: Configuration): AuthorityMaterial | null {
+  if (authorityFiles === null) return null;
+  const { certificate, privateKey } = authorityFiles;
+  try {
+    return { certificate: readFileSync(certificate, "utf8"), privateKey: readFileSync(privateKey, "utf8") };
+  } catch (cause) {
+    throw new UnderstudyError(
+      "bad_setting",
+      `Cannot use UNDERSTUDY_CA_FILE and UNDERSTUDY_CA_KEY_FILE: ${(cause as Error).message}; files that can be read are wanted`,
+      { cause },
+    );
+  }
+}
+
 /** @throws {UnderstudyError} `port_in_use`, `cannot_listen` */
-async function listen(app: FastifyInstance, address: ListenAddress, variable: string): Promise<string> {
+async function listen(app: FastifyInstance, scheme: "http" | "https", address: ListenAddress, variable: string): Promise<string> {
   try {
     await app.listen(address);
   } catch (cause) {
@@ -129,5 +153,5 @@ async function listen(app: FastifyInstance, address: ListenAddress, variable: st
   const bound = app.server.address();
   const port = typeof bound === "object" && bound !== null ? bound.port : address.port;
   const host = address.host === "0.0.0.0" || address.host === "::" ? "127.0.0.1" : address.host;
-  return `http://${host.includes(":") ? `[${host}]` : host}:${port}`;
+  return `${scheme}://${host.includes(":") ? `[${host}]` : host}:${port}`;
 }

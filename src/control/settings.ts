@@ -50,6 +50,8 @@ export interface ControlSettings {
   /** An input session that was not used for so long is not resumed. */
   readonly inputSessionTtlMs: number;
   readonly consoleTicketTtlMs: number;
+  /** Of workers, and of this control plane's own. */
+  readonly certificateTtlSeconds: number;
   /** Pages of these origins may attach to consoles, besides our own: `https://host[:port]`. */
   readonly allowedOrigins: readonly string[];
   /** An image that is uploaded, or fetched, has at most so much. */
@@ -94,6 +96,7 @@ export const DEFAULT_SETTINGS: ControlSettings = {
   consoleSessionsMax: 1000,
   inputSessionTtlMs: 24 * 60 * 60 * 1000,
   consoleTicketTtlMs: 60_000,
+  certificateTtlSeconds: 24 * 60 * 60,
   allowedOrigins: [],
   imageMaxMiB: 1024,
   imageFetchTimeoutMs: 120_000,

@@ -1,8 +1,8 @@
 /**
  * The control channel between a worker and the control plane: its messages.
  *
- * One WebSocket per worker, dialled by the worker, `Authorization: Bearer <join token>`, path `/internal/v1/workers`,
- * on the control plane's internal listener. Text frames carry one `WorkerMessage` or `ControlMessage` as JSON; binary
+ * One WebSocket per worker, dialled by the worker, path `/internal/v1/workers` on the control plane's internal listener: over TLS
+ * with the worker's certificate (`join-messages.ts`), or, on one machine's loopback, plain with `Authorization: Bearer <join token>`. Text frames carry one `WorkerMessage` or `ControlMessage` as JSON; binary
  * frames carry console bytes (`console-frames.ts`). 64-bit numbers are decimal strings.
  *
  * Every report is level, not edge: a lost message is mended by the next report or by the next `hello`.
@@ -33,6 +33,8 @@ export interface WorkerHello {
   readonly zone: string | null;
   /** Where other workers dial the logging channel. */
   readonly loggingAddress: NetworkAddress;
+  /** It is dialled over TLS, both sides verified. A worker of an older version does not say: plain. */
+  readonly loggingTls?: boolean;
   readonly memoryMiB: number;
   readonly cores: number;
   readonly version: string;
@@ -249,7 +251,23 @@ type ControlMessageBody =
   | {
       readonly type: "pair";
       readonly replicaId: string;
-      readonly backup: { readonly replicaId: string; readonly address: NetworkAddress; readonly channelSecret: string };
+      readonly backup: {
+        readonly replicaId: string;
+        readonly address: NetworkAddress;
+        readonly channelSecret: string;
+        /** Whose certificate must answer, where the backup's worker is dialled over TLS. A control plane of an older version does not say: plain. */
+        readonly workerId?: string;
+        readonly tls?: boolean;
+      };
+    }
+  /**
+   * This primary will dial the backup: over TLS, with that worker's certificate; nobody else may. Comes again with another primary.
+   * Only to workers that say `loggingTls`. Idempotent.
+   */
+  | {
+      readonly type: "expectPrimary";
+      readonly replicaId: string;
+      readonly primary: { readonly replicaId: string; readonly workerId: string };
     }
   /** Stop and forget the replica at once (VM killed, or it is no member any more). */
   | { readonly type: "dropReplica"; readonly replicaId: string; readonly reason: string }

@@ -65,7 +65,7 @@ const ENTROPY_BYTES_MAX = 256;
 const WALL_CLOCK_END_NS = 2n ** 63n;
 
 /** Why the dialled worker will not have the connection. */
-export type ChannelRefusal = "bad_secret" | "unknown_replica" | "engine_mismatch" | "protocol_mismatch";
+export type ChannelRefusal = "bad_secret" | "certificate_refused" | "unknown_replica" | "engine_mismatch" | "protocol_mismatch";
 
 export type ChannelHandshake =
   | {
@@ -105,7 +105,13 @@ const TYPE = {
   takingOver: 0x25,
 } as const satisfies Record<LoggingChannelFrame["kind"], number>;
 
-const REFUSALS: readonly ChannelRefusal[] = ["bad_secret", "unknown_replica", "engine_mismatch", "protocol_mismatch"];
+const REFUSALS: readonly ChannelRefusal[] = [
+  "bad_secret",
+  "certificate_refused",
+  "unknown_replica",
+  "engine_mismatch",
+  "protocol_mismatch",
+];
 const FAILURES: readonly BackupFailure[] = ["divergence", "state_mismatch"];
 
 const EPOCH_HAS_TERM = 0x01;

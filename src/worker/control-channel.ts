@@ -12,8 +12,10 @@ import type { IncomingMessage } from "node:http";
 import { isIP, type LookupFunction } from "node:net";
 import { WebSocket } from "ws";
 import { UnderstudyError } from "../base/errors.ts";
+import { tlsFailure } from "../pki/tls-peer.ts";
 import { decodeControlMessage, encodeControlChannelMessage } from "../wire/control-codec.ts";
 import type { ControlMessage, WorkerHello, WorkerMessage } from "../wire/control-messages.ts";
+import { type ControlAccess, readText, refusalOf } from "./control-requests.ts";
 import type { WorkerLog } from "./log.ts";
 
 const BACKOFF_FIRST_MS = 50;
@@ -25,7 +27,8 @@ export interface ControlChannelOptions {
   readonly url: URL;
   /** Address to dial in place of what the URL's host name resolves to; null: that. */
   readonly address: string | null;
-  readonly joinToken: string;
+  /** Looked at anew for each connection: certificates are renewed. */
+  readonly access: () => ControlAccess;
   /** Made anew for each connection: it carries the replicas as they are then. */
   readonly hello: () => WorkerHello;
   readonly onWelcome: (workerId: string) => void;
@@ -49,9 +52,11 @@ export class ControlChannel {
 
   connect(): void {
     if (this.closed) return;
-    const { url, address, joinToken, log } = this.options;
+    const { url, address, log } = this.options;
+    const { headers, tls } = this.options.access();
     const socket = new WebSocket(url, {
-      headers: { authorization: `Bearer ${joinToken}` },
+      ...tls,
+      headers,
       ...(address === null ? {} : { lookup: lookupOf(address) }),
       handshakeTimeout: HANDSHAKE_TIMEOUT_MS,
       perMessageDeflate: false,
@@ -80,17 +85,17 @@ export class ControlChannel {
       const status = response.statusCode ?? 0;
       failure = new Error(`the control plane answered HTTP ${status}`);
       if (status === 401 || status === 403) {
-        this.refused(
-          new UnderstudyError(
-            "join_refused",
-            `Cannot join the control plane at ${url}: it answered HTTP ${status}, the join token is wrong`,
-          ),
-        );
+        const text = readText(response).catch(() => "");
+        void text.then((body) => {
+          this.refused(refusalOf(url, status, body));
+          socket.terminate();
+        });
+        return;
       }
       response.resume();
       socket.terminate();
     });
-    socket.on("error", (error) => (failure ??= error));
+    socket.on("error", (error) => (failure ??= url.protocol === "wss:" ? tlsFailure(error) : plainFailure(error)));
     socket.on("close", (code, reason) => {
       clearInterval(ping);
       const wasConnected = this.connected && this.socket === socket;
@@ -103,7 +108,7 @@ export class ControlChannel {
       } else {
         log.debug({ reason: why }, "control plane not reached");
       }
-      this.scheduleRetry(why);
+      this.scheduleRetry(why, failure);
     });
   }
 
@@ -154,7 +159,9 @@ export class ControlChannel {
       const message = decodeControlMessage(data.toString("utf8"));
       if (message.type === "refused") {
         this.refused(
-          new UnderstudyError("join_refused", `Cannot join the control plane at ${this.options.url}: ${message.code}: ${message.message}`),
+          new UnderstudyError("join_refused", `Cannot join the control plane at ${this.options.url}: ${message.code}: ${message.message}`, {
+            details: { reason: message.code },
+          }),
         );
         socket.close();
       } else if (message.type === "welcome") {
@@ -178,17 +185,23 @@ export class ControlChannel {
     if (!this.closed && !this.options.onRefused(error)) this.closed = true;
   }
 
-  private scheduleRetry(why: string): void {
+  private scheduleRetry(why: string, failure: Error | null): void {
     const delayMs = randomInt(Math.ceil(this.backoffMs / 2), this.backoffMs + 1);
     if (this.backoffMs < BACKOFF_MAX_MS && this.backoffMs * 2 >= BACKOFF_MAX_MS) {
       this.options.log.warn(
-        { code: "control_plane_unreachable", reason: why },
+        { code: failure instanceof UnderstudyError ? failure.code : "control_plane_unreachable", reason: why },
         `control plane at ${this.options.url} not reachable: trying for ever`,
       );
     }
     this.backoffMs = Math.min(BACKOFF_MAX_MS, this.backoffMs * 2);
     this.retry = setTimeout(() => this.connect(), delayMs);
   }
+}
+
+/** A server that speaks TLS hangs up on who does not. */
+function plainFailure(error: NodeJS.ErrnoException): Error {
+  if (error.code !== "ECONNRESET") return error;
+  return new Error(`${error.message}: where the control plane speaks TLS, write wss:// in UNDERSTUDY_CONTROL_URL`, { cause: error });
 }
 
 /** Resolves every name to `address`. */

@@ -11,6 +11,7 @@ import { lookup } from "node:dns/promises";
 import type { UnderstudyError } from "../base/errors.ts";
 import type { ControlMessage, WorkerHello, WorkerMessage } from "../wire/control-messages.ts";
 import { ControlChannel } from "./control-channel.ts";
+import type { ControlAccess } from "./control-requests.ts";
 import type { WorkerLog } from "./log.ts";
 
 const DISCOVERY_INTERVAL_MS = 2000;
@@ -19,7 +20,7 @@ interface ControlChannelsOptions {
   readonly urls: readonly URL[];
   /** Dial every address of a host name, and look it up again from time to time. */
   readonly discover: boolean;
-  readonly joinToken: string;
+  readonly access: (url: URL) => ControlAccess;
   readonly hello: () => WorkerHello;
   readonly onWelcome: (channel: ControlChannel, workerId: string, url: URL) => void;
   readonly onMessage: (channel: ControlChannel, message: ControlMessage) => void;
@@ -28,6 +29,8 @@ interface ControlChannelsOptions {
   readonly onDisconnected: (channel: ControlChannel) => void;
   /** A control plane will not have this worker, and none ever had it. */
   readonly onJoinRefused: (error: UnderstudyError) => void;
+  /** A control plane will not have it now: `details.reason` says why. */
+  readonly onRefusedForNow: (error: UnderstudyError) => void;
   readonly log: WorkerLog;
 }
 
@@ -69,11 +72,11 @@ export class ControlChannels {
   }
 
   private open(url: URL, address: string | null): void {
-    const { joinToken, hello, log, onWelcome, onMessage, onConsoleFrame, onDisconnected } = this.options;
+    const { access, hello, log, onWelcome, onMessage, onConsoleFrame, onDisconnected } = this.options;
     const channel: ControlChannel = new ControlChannel({
       url,
       address,
-      joinToken,
+      access: () => access(url),
       hello,
       onWelcome: (workerId) => {
         this.everWelcomed = true;
@@ -96,6 +99,7 @@ export class ControlChannels {
   private refused(error: UnderstudyError): boolean {
     if (this.everWelcomed) {
       this.options.log.warn({ code: error.code, err: error }, "a control plane refuses this worker for now: running pairs go on");
+      this.options.onRefusedForNow(error);
       return true;
     }
     if (!this.closed) {

@@ -4,12 +4,9 @@
  *     read(digest) --in the store--> bytes
  *          '--missing or damaged--> GET /internal/v1/blobs/{digest} --digest verified, stored--> bytes
  */
-import { request as httpRequest, type IncomingMessage } from "node:http";
-import { request as httpsRequest } from "node:https";
 import { UnderstudyError } from "../base/errors.ts";
 import type { ImageStore } from "../images/store.ts";
-
-const ANSWER_TIMEOUT_MS = 30_000;
+import { type ControlAccess, requestControl } from "./control-requests.ts";
 
 export class GuestImages {
   /** Two replicas that start together fetch a blob once. */
@@ -19,7 +16,7 @@ export class GuestImages {
   constructor(
     private readonly store: ImageStore,
     private readonly controlUrls: readonly URL[],
-    private readonly joinToken: string,
+    private readonly access: (controlUrl: URL) => ControlAccess,
   ) {}
 
   /** @throws {UnderstudyError} `image_unavailable` */
@@ -68,24 +65,12 @@ export class GuestImages {
   }
 
   private async fetchFrom(controlUrl: URL, digest: string): Promise<void> {
-    const url = new URL(`/internal/v1/blobs/${encodeURIComponent(digest)}`, controlUrl);
-    url.protocol = controlUrl.protocol === "wss:" ? "https:" : "http:";
-    const response = await get(url, this.joinToken);
+    const path = `/internal/v1/blobs/${encodeURIComponent(digest)}`;
+    const response = await requestControl(controlUrl, path, { method: "GET", access: this.access(controlUrl) });
     if (response.statusCode !== 200) {
       response.resume();
       throw new Error(`the control plane answered HTTP ${response.statusCode}`);
     }
     await this.store.putBlob(response, digest);
   }
-}
-
-function get(url: URL, joinToken: string): Promise<IncomingMessage> {
-  return new Promise((resolve, reject) => {
-    const request = url.protocol === "https:" ? httpsRequest : httpRequest;
-    const asked = request(url, { headers: { authorization: `Bearer ${joinToken}` }, timeout: ANSWER_TIMEOUT_MS });
-    asked.on("response", resolve);
-    asked.on("timeout", () => asked.destroy(new Error(`the control plane did not answer within ${ANSWER_TIMEOUT_MS} ms`)));
-    asked.on("error", reject);
-    asked.end();
-  });
 }

@@ -1,16 +1,28 @@
 /**
- * The logging channel over TCP: dialling, listening, the handshake, and one socket per pair of replicas.
+ * The logging channel over TCP, or TLS over that: dialling, listening, the handshake, and one socket per pair of replicas.
  *
  *     dialler (primary's worker)             listener (backup's worker)
  *        connect ------------------------------> accept
+ *        (TLS: each looks who the other is; a dialler that is nobody is answered with refused)
  *        hello {vm, from, to, secret, build} --> checked against the replica `to`
  *        open <-------------------------- welcome | refused {code}, close
  *
  * A channel that ended, for whatever reason, says so exactly once through `onClosed`, and never gives a message after.
  */
 import { createConnection, createServer, type Server, type Socket } from "node:net";
+import { connect as connectTls, createServer as createTlsServer, type TLSSocket, Server as TlsServer } from "node:tls";
 import { UnderstudyError } from "../base/errors.ts";
 import type { LoggingChannelMessage } from "../hypervisor/messages.ts";
+import { workerIdentity, workerIdOf } from "../pki/identity.ts";
+import {
+  clientOptions,
+  MAY_BE_PLAIN,
+  SERVER_OPTIONS,
+  secureContext,
+  type TlsCredentials,
+  tlsFailure,
+  verifiedIdentity,
+} from "../pki/tls-peer.ts";
 import type { NetworkAddress } from "../wire/control-messages.ts";
 import {
   type ChannelHandshake,
@@ -172,24 +184,39 @@ export class ChannelRefused extends UnderstudyError {
   }
 }
 
-/** @throws {ChannelRefused} or the socket's error */
+/** Who must answer, and what is shown to it. */
+export interface SecurePeer {
+  readonly workerId: string;
+  readonly credentials: TlsCredentials;
+}
+
+/**
+ * @param secure null: in plain
+ * @throws {ChannelRefused} or the socket's error, with TLS an `UnderstudyError` of `tls-peer.ts`
+ */
 export function dialLoggingChannel(
-  address: NetworkAddress,
+  { host, port }: NetworkAddress,
   hello: Omit<ChannelHello, "kind" | "protocol">,
   signal: AbortSignal,
+  secure: SecurePeer | null,
 ): Promise<LoggingChannelSocket> {
   return new Promise((resolve, reject) => {
-    const socket = createConnection({ host: address.host, port: address.port, noDelay: true });
+    const socket =
+      secure === null
+        ? createConnection({ host, port, noDelay: true })
+        : connectTls({ ...clientOptions(secure.credentials, workerIdentity(secure.workerId)), host, port });
+    socket.setNoDelay(true);
     const encoder = new LoggingChannelEncoder();
     const decoder = new LoggingChannelDecoder();
     const fail = (error: Error) => {
       settle();
       socket.on("error", () => {});
       socket.destroy();
-      reject(error);
+      reject(tlsFailure(error));
     };
     const onAbort = () => fail(new Error("Cannot open the logging channel: it is not wanted any more"));
-    const onEnd = () => fail(new Error("Cannot open the logging channel: the peer closed it during the handshake"));
+    const onEnd = () =>
+      fail(new Error(`Cannot open the logging channel: the peer closed it during the handshake${secure === null ? "" : MAY_BE_PLAIN}`));
     const onTimeout = () => fail(new Error(`Cannot open the logging channel: no answer within ${HANDSHAKE_TIMEOUT_MS} ms`));
     const onData = (chunk: Buffer) => {
       let frames: LoggingChannelFrame[];
@@ -215,14 +242,15 @@ export function dialLoggingChannel(
       for (const [event, listener] of Object.entries(listeners)) socket.off(event, listener);
     };
     const listeners = {
-      connect: () => socket.write(encoder.encode({ kind: "hello", protocol: LOGGING_CHANNEL_PROTOCOL, ...hello })),
+      [secure === null ? "connect" : "secureConnect"]: () =>
+        socket.write(encoder.encode({ kind: "hello", protocol: LOGGING_CHANNEL_PROTOCOL, ...hello })),
       data: onData,
       error: fail,
       end: onEnd,
     };
     const timeout = setTimeout(onTimeout, HANDSHAKE_TIMEOUT_MS);
     signal.addEventListener("abort", onAbort);
-    socket.on("connect", listeners.connect).on("data", onData).on("error", fail).on("end", onEnd);
+    for (const [event, listener] of Object.entries(listeners)) socket.on(event, listener);
     if (signal.aborted) onAbort();
   });
 }
@@ -234,11 +262,28 @@ export class LoggingChannelListener {
   private readonly server: Server;
   private readonly sockets = new Set<Socket>();
 
+  /**
+   * @param admit with the worker that the dialler's certificate is for; null: it was dialled in plain
+   * @param secure TLS; nobody is accepted before `useCredentials`
+   */
   constructor(
-    private readonly admit: (hello: ChannelHello) => ChannelAdmission,
+    private readonly admit: (hello: ChannelHello, workerId: string | null) => ChannelAdmission,
     private readonly onRejected: (error: Error, from: string) => void,
+    secure = false,
   ) {
-    this.server = createServer({ noDelay: true }, (socket) => this.accept(socket));
+    this.server = secure
+      ? createTlsServer({ ...SERVER_OPTIONS, noDelay: true, handshakeTimeout: HANDSHAKE_TIMEOUT_MS }, (socket) => this.identify(socket))
+      : createServer({ noDelay: true }, (socket) => this.accept(socket, null));
+    this.server.on("connection", (socket) => {
+      this.sockets.add(socket);
+      socket.on("close", () => this.sockets.delete(socket));
+    });
+    this.server.on("tlsClientError", (error: Error, socket: Socket) => onRejected(tlsFailure(error), addressOf(socket)));
+  }
+
+  /** For connections from now on. */
+  useCredentials(credentials: TlsCredentials): void {
+    if (this.server instanceof TlsServer) this.server.setSecureContext(secureContext(credentials));
   }
 
   /**
@@ -264,10 +309,22 @@ export class LoggingChannelListener {
     for (const socket of this.sockets) socket.destroy();
   }
 
-  private accept(socket: Socket): void {
-    const from = `${socket.remoteAddress}:${socket.remotePort}`;
-    this.sockets.add(socket);
-    socket.on("close", () => this.sockets.delete(socket));
+  /** A dialler that is nobody hears so: TLS lets it believe that it is connected. */
+  private identify(socket: TLSSocket): void {
+    try {
+      const identity = verifiedIdentity(socket);
+      const workerId = workerIdOf(identity);
+      if (workerId === null) throw new UnderstudyError("certificate_of_another", `Cannot pair with ${identity}: a worker is wanted`);
+      this.accept(socket, workerId);
+    } catch (error) {
+      socket.on("error", () => {});
+      socket.end(new LoggingChannelEncoder().encode({ kind: "refused", code: "certificate_refused" }));
+      this.onRejected(error as Error, addressOf(socket));
+    }
+  }
+
+  private accept(socket: Socket, workerId: string | null): void {
+    const from = addressOf(socket);
     const encoder = new LoggingChannelEncoder();
     const decoder = new LoggingChannelDecoder();
     const reject = (error: Error) => {
@@ -292,7 +349,7 @@ export class LoggingChannelListener {
         reject(new UnderstudyError("malformed_message", `Cannot take a ${hello.kind} as the first frames: only a hello`));
         return;
       }
-      const admission = hello.protocol === LOGGING_CHANNEL_PROTOCOL ? this.admit(hello) : "protocol_mismatch";
+      const admission = hello.protocol === LOGGING_CHANNEL_PROTOCOL ? this.admit(hello, workerId) : "protocol_mismatch";
       settle();
       if (typeof admission === "string") {
         socket.on("error", () => {});
@@ -310,4 +367,8 @@ export class LoggingChannelListener {
     };
     socket.on("data", onData).on("error", reject).on("end", onEnd);
   }
+}
+
+function addressOf(socket: Socket): string {
+  return `${socket.remoteAddress}:${socket.remotePort}`;
 }

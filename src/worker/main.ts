@@ -7,7 +7,9 @@ import { createWorkerLog, type WorkerLog } from "./log.ts";
 import { loadMachineModule } from "./machine-module.ts";
 import { maskedSettings, readSettings } from "./settings.ts";
 import { Worker } from "./worker.ts";
+import { WorkerCredentials } from "./worker-credentials.ts";
 
+let stopping = false;
 let log: WorkerLog = createWorkerLog(process.env.UNDERSTUDY_WORKER_NAME ?? "worker");
 
 /** Logs why, and ends the process with exit code 1. */
@@ -26,17 +28,20 @@ try {
   log.info({ configuration: maskedSettings(settings) }, "effective configuration");
   const store = new ImageStore(settings.imageStore);
   await store.init();
+  const credentials = new WorkerCredentials({ ...settings, log });
   const worker = new Worker({
     settings,
+    credentials,
     machine: await loadMachineModule(new URL("./machine.wasm", import.meta.url)),
     engineThreadUrl: new URL("./engine-thread.mjs", import.meta.url),
     compileThreadUrl: new URL("./compile-thread.mjs", import.meta.url),
-    images: new GuestImages(store, settings.controlUrls, settings.joinToken),
+    images: new GuestImages(store, settings.controlUrls, (url) => credentials.access(url)),
     version,
     log,
     onJoinRefused: (error) => die(error, "worker not admitted"),
   });
   const stop = (signal: NodeJS.Signals) => {
+    stopping = true;
     log.info({ signal }, "worker stops");
     void worker.stop().then(() => process.exit(0));
   };
@@ -44,5 +49,5 @@ try {
   process.once("SIGINT", stop);
   await worker.start();
 } catch (error) {
-  die(error, "worker not started");
+  if (!stopping) die(error, "worker not started");
 }

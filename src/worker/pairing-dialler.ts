@@ -9,7 +9,7 @@
 import { setTimeout as delay } from "node:timers/promises";
 import type { ControlMessage } from "../wire/control-messages.ts";
 import type { WorkerLog } from "./log.ts";
-import { ChannelRefused, dialLoggingChannel, type LoggingChannelSocket } from "./logging-channel-socket.ts";
+import { ChannelRefused, dialLoggingChannel, type LoggingChannelSocket, type SecurePeer } from "./logging-channel-socket.ts";
 
 const GIVE_UP_AFTER_MS = 10_000;
 const RETRY_FIRST_MS = 25;
@@ -22,6 +22,8 @@ interface PairingOrder {
   readonly replicaId: string;
   readonly backup: BackupAddress;
   readonly buildDigest: string;
+  /** Looked at anew for each attempt; null: it is dialled in plain. */
+  readonly secure: (() => Promise<SecurePeer>) | null;
   readonly onOpen: (channel: LoggingChannelSocket) => void;
   readonly log: WorkerLog;
 }
@@ -56,14 +58,14 @@ export class PairingDialler {
   }
 
   private async dial(
-    { vmId, replicaId, backup, buildDigest, log }: PairingOrder,
+    { vmId, replicaId, backup, buildDigest, secure, log }: PairingOrder,
     signal: AbortSignal,
   ): Promise<LoggingChannelSocket | null> {
     const giveUpAt = performance.now() + GIVE_UP_AFTER_MS;
     const hello = { vmId, from: replicaId, to: backup.replicaId, channelSecret: backup.channelSecret, buildDigest };
     for (let retryMs = RETRY_FIRST_MS; !signal.aborted; retryMs = Math.min(RETRY_MAX_MS, retryMs * 2)) {
       try {
-        return await dialLoggingChannel(backup.address, hello, signal);
+        return await dialLoggingChannel(backup.address, hello, signal, secure === null ? null : await secure());
       } catch (error) {
         if (signal.aborted) return null;
         const forGood = error instanceof ChannelRefused && error.refusal !== "unknown_replica";

@@ -5,12 +5,16 @@ import { join } from "node:path";
 import { parse } from "smol-toml";
 import { UnderstudyError } from "../base/errors.ts";
 import { layeredSettings, type SettingNames } from "../base/layered-settings.ts";
+import { readTlsMode, speaksTls, type TlsMode } from "../base/tls-mode.ts";
 import type { NetworkAddress } from "../wire/control-messages.ts";
 import type { FlippedBit } from "./engine-commands.ts";
 
 export interface WorkerSettings {
   /** Control channels, one for each control plane: ws:// or wss://. */
   readonly controlUrls: readonly [URL, ...URL[]];
+  readonly tls: TlsMode;
+  /** PEM: the certificate authority that is trusted whatever the join token proves; null: the one that it proves. */
+  readonly certificateAuthority: string | null;
   /** Dial every address that the host names of `controlUrls` have. */
   readonly discoverControl: boolean;
   readonly joinToken: string;
@@ -20,6 +24,8 @@ export interface WorkerSettings {
   readonly loggingListen: NetworkAddress;
   /** Host under which other workers reach `loggingListen`. */
   readonly loggingAdvertise: string;
+  /** Logging channels to this worker speak TLS. */
+  readonly loggingTls: boolean;
   readonly imageStore: string;
   readonly memoryMiB: number;
   /** How guests are executed: `jit` translates what runs often. */
@@ -43,6 +49,7 @@ const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 
 const NAMES = {
   plain: [
+    "UNDERSTUDY_CA_FILE",
     "UNDERSTUDY_CONTROL_DISCOVERY",
     "UNDERSTUDY_CONTROL_URL",
     "UNDERSTUDY_DATA_DIR",
@@ -55,6 +62,7 @@ const NAMES = {
     "UNDERSTUDY_LOG_LEVEL",
     "UNDERSTUDY_RECORD_DIR",
     "UNDERSTUDY_TEST_FLIP_BITS",
+    "UNDERSTUDY_TLS",
     "UNDERSTUDY_WORKER_MEMORY_MIB",
     "UNDERSTUDY_WORKER_NAME",
     "UNDERSTUDY_ZONE",
@@ -81,15 +89,20 @@ export function readSettings(argv: readonly string[], environment: NodeJS.Proces
     throw badSetting("UNDERSTUDY_IMAGE_STORE", undefined, "the folder of the image store, or UNDERSTUDY_DATA_DIR");
   const loggingListen = address("UNDERSTUDY_LOGGING_LISTEN", env.UNDERSTUDY_LOGGING_LISTEN ?? "127.0.0.1:0");
   const everywhere = loggingListen.host === "0.0.0.0" || loggingListen.host === "::";
+  const loggingAdvertise = env.UNDERSTUDY_LOGGING_ADVERTISE || (everywhere ? hostname() : loggingListen.host);
+  const tls = readTlsMode(env.UNDERSTUDY_TLS);
   return {
-    controlUrls: controlUrls(env.UNDERSTUDY_CONTROL_URL),
+    controlUrls: controlUrls(env.UNDERSTUDY_CONTROL_URL, tls),
+    tls,
+    certificateAuthority: certificateAuthority(env.UNDERSTUDY_CA_FILE),
     discoverControl: discovery(env.UNDERSTUDY_CONTROL_DISCOVERY),
     joinToken: joinToken(env),
     name,
     zone: env.UNDERSTUDY_ZONE || null,
     host: hostname(),
     loggingListen,
-    loggingAdvertise: env.UNDERSTUDY_LOGGING_ADVERTISE || (everywhere ? hostname() : loggingListen.host),
+    loggingAdvertise,
+    loggingTls: speaksTls(tls, loggingListen.host, loggingAdvertise),
     imageStore,
     memoryMiB: memoryMiB(env.UNDERSTUDY_WORKER_MEMORY_MIB),
     engine: engine(env.UNDERSTUDY_ENGINE),
@@ -102,20 +115,44 @@ export function readSettings(argv: readonly string[], environment: NodeJS.Proces
 
 /** The same, fit to be printed. */
 export function maskedSettings(settings: WorkerSettings): Record<string, unknown> {
-  return { ...settings, controlUrls: settings.controlUrls.map(({ href }) => href), joinToken: "***" };
+  const { certificateAuthority, ...rest } = settings;
+  return {
+    ...rest,
+    certificateAuthority: certificateAuthority === null ? "as the join token proves" : "as UNDERSTUDY_CA_FILE says",
+    controlUrls: settings.controlUrls.map(({ href }) => href),
+    joinToken: "***",
+  };
 }
 
-function controlUrls(value: string | undefined): readonly [URL, ...URL[]] {
+function controlUrls(value: string | undefined, tls: TlsMode): readonly [URL, ...URL[]] {
   const [first, ...others] = (value ?? "").split(",").map((text) => {
     const url = URL.canParse(text.trim()) ? new URL(text.trim()) : null;
-    if (url !== null && (url.protocol === "ws:" || url.protocol === "wss:")) return url;
-    throw badSetting(
-      "UNDERSTUDY_CONTROL_URL",
-      value,
-      "the control channel, such as ws://127.0.0.1:8081/internal/v1/workers, or several with commas between them",
-    );
+    if (url === null || (url.protocol !== "ws:" && url.protocol !== "wss:")) {
+      throw badSetting(
+        "UNDERSTUDY_CONTROL_URL",
+        value,
+        "the control channel, such as ws://127.0.0.1:8081/internal/v1/workers, or several with commas between them",
+      );
+    }
+    if (url.protocol === "ws:" && speaksTls(tls, url.hostname))
+      throw badSetting("UNDERSTUDY_CONTROL_URL", value, `wss:// for ${url.hostname}, with which TLS is spoken, or UNDERSTUDY_TLS=never`);
+    if (url.protocol === "wss:" && tls === "never")
+      throw badSetting("UNDERSTUDY_CONTROL_URL", value, "ws://, since UNDERSTUDY_TLS is never");
+    return url;
   });
   return [first as URL, ...others];
+}
+
+function certificateAuthority(file: string | undefined): string | null {
+  if (file === undefined || file === "") return null;
+  let pem: string;
+  try {
+    pem = readFileSync(file, "utf8");
+  } catch (cause) {
+    throw badSetting("UNDERSTUDY_CA_FILE", file, "a file that can be read", cause);
+  }
+  if (!pem.includes("-----BEGIN CERTIFICATE-----")) throw badSetting("UNDERSTUDY_CA_FILE", file, "a file with certificates, as PEM");
+  return pem;
 }
 
 function discovery(value: string | undefined): boolean {

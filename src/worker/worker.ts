@@ -12,6 +12,7 @@ import { createHash, randomBytes, randomUUID, timingSafeEqual } from "node:crypt
 import { availableParallelism } from "node:os";
 import { unreachable } from "../base/assert.ts";
 import { UnderstudyError } from "../base/errors.ts";
+import { isLoopback, speaksTls } from "../base/tls-mode.ts";
 import type { ReplicaConfig } from "../hypervisor/messages.ts";
 import { createBackup, createPrimary } from "../hypervisor/replica.ts";
 import { decodeControlConsoleFrame } from "../wire/console-frames.ts";
@@ -30,6 +31,7 @@ import type { MachineModule } from "./machine-module.ts";
 import { PairingDialler } from "./pairing-dialler.ts";
 import { ReplicaDriver } from "./replica-driver.ts";
 import type { WorkerSettings } from "./settings.ts";
+import type { WorkerCredentials } from "./worker-credentials.ts";
 
 const REPORT_INTERVAL_MS = 1000;
 
@@ -43,10 +45,13 @@ interface HostedReplica {
   readonly order: CreateReplica;
   readonly driver: ReplicaDriver;
   readonly log: WorkerLog;
+  /** The primary that may dial it over TLS, and its worker; null: the control plane has named none yet. */
+  expectedPrimary: Extract<ControlMessage, { type: "expectPrimary" }>["primary"] | null;
 }
 
 interface WorkerOptions {
   readonly settings: WorkerSettings;
+  readonly credentials: WorkerCredentials;
   readonly machine: MachineModule;
   readonly engineThreadUrl: URL;
   readonly compileThreadUrl: URL;
@@ -76,7 +81,7 @@ export class Worker {
   private workerId: string | null = null;
 
   constructor(private readonly options: WorkerOptions) {
-    const { settings, log } = options;
+    const { settings, credentials, log } = options;
     this.loggingAddress = settings.loggingListen;
     this.flipBits = [...settings.testFlipBits];
     this.compiler =
@@ -88,7 +93,7 @@ export class Worker {
     this.control = new ControlChannels({
       urls: settings.controlUrls,
       discover: settings.discoverControl,
-      joinToken: settings.joinToken,
+      access: (url) => credentials.access(url),
       hello: () => this.hello(),
       onWelcome: (channel, workerId, url) => {
         if (this.workerId !== workerId) log.setBindings({ workerId });
@@ -104,31 +109,47 @@ export class Worker {
         this.arbiter.askAgain();
       },
       onJoinRefused: options.onJoinRefused,
+      onRefusedForNow: ({ details }) => {
+        if (String(details.reason).startsWith("certificate_")) credentials.rejected();
+      },
       log,
     });
     this.arbiter = new ArbiterClient((message, attempt) => this.control.sendToOne(message, attempt));
     this.listener = new LoggingChannelListener(
-      (hello) => this.admit(hello),
+      (hello, workerId) => this.admit(hello, workerId),
       (error, from) => log.warn({ from, err: error }, "logging channel rejected"),
+      settings.loggingTls,
     );
+    credentials.onCertified((tls) => this.listener.useCredentials(tls));
   }
 
-  /** @throws {UnderstudyError} `port_in_use` or `cannot_listen` */
+  /** @throws {UnderstudyError} `port_in_use` or `cannot_listen`, `join_refused` and the like where there is no certificate to be had */
   async start(): Promise<void> {
-    const { settings, log } = this.options;
+    const { settings, credentials, log } = this.options;
     const bound = await this.listener.listen(settings.loggingListen);
     this.loggingAddress = { host: settings.loggingAdvertise, port: bound.port };
     log.info(
-      { loggingAddress: this.loggingAddress, imageStore: settings.imageStore },
+      { loggingAddress: this.loggingAddress, tls: settings.loggingTls, imageStore: settings.imageStore },
       `listening for logging channels on ${bound.host}:${bound.port}`,
     );
     this.reportTimer = setInterval(() => this.reportRunning(), REPORT_INTERVAL_MS);
+    if (
+      settings.tls === "never" &&
+      ![settings.loggingAdvertise, ...settings.controlUrls.map(({ hostname }) => hostname)].every(isLoopback)
+    ) {
+      log.warn(
+        { code: "unencrypted" },
+        "UNDERSTUDY_TLS=never: the join token and the log of all guests go over the network unencrypted, and nobody's name is checked",
+      );
+    }
+    if (settings.loggingTls || settings.controlUrls.some(({ protocol }) => protocol === "wss:")) await credentials.obtain();
     this.control.connect();
   }
 
   /** Leaves: the peers notice at once that their channels close, and take over. */
   async stop(): Promise<void> {
     clearInterval(this.reportTimer);
+    this.options.credentials.stop();
     this.dialler.cancelAll();
     this.listener.close();
     for (const { driver } of this.replicas.values()) driver.close();
@@ -147,6 +168,7 @@ export class Worker {
       host: settings.host,
       zone: settings.zone,
       loggingAddress: this.loggingAddress,
+      loggingTls: settings.loggingTls,
       memoryMiB: settings.memoryMiB,
       cores: availableParallelism(),
       version,
@@ -166,6 +188,11 @@ export class Worker {
       case "pair":
         this.pair(message);
         return;
+      case "expectPrimary": {
+        const hosted = this.find(message.replicaId);
+        if (hosted !== undefined) hosted.expectedPrimary = message.primary;
+        return;
+      }
       case "dropReplica":
         this.dropReplica(message.replicaId, message.reason);
         return;
@@ -276,7 +303,7 @@ export class Worker {
         },
       },
     });
-    this.replicas.set(replicaId, { order, driver, log });
+    this.replicas.set(replicaId, { order, driver, log, expectedPrimary: null });
     log.info({ role, term: order.term, memoryMiB: spec.memoryMiB }, `hosting a ${role}`);
     this.reportChanged(replicaId);
     if (role === "backup") driver.awaitState();
@@ -310,12 +337,19 @@ export class Worker {
     if (hosted === undefined) return;
     const { driver, order, log } = hosted;
     if (driver.status().role !== "primary" || !driver.running || driver.hasChannel(backup.replicaId)) return;
+    const { settings, credentials, machine } = this.options;
+    const { workerId, tls = false, address } = backup;
+    if (!tls && speaksTls(settings.tls, address.host)) {
+      log.error({ code: "plaintext_peer", peer: backup.replicaId, address }, "backup not dialled: its worker does not speak TLS");
+      return;
+    }
     driver.pairingOrdered(backup.replicaId);
     this.dialler.pair({
       vmId: order.vmId,
       replicaId,
       backup,
-      buildDigest: this.options.machine.buildDigest,
+      buildDigest: machine.buildDigest,
+      secure: tls && workerId !== undefined ? async () => ({ workerId, credentials: await credentials.obtain() }) : null,
       onOpen: (channel) => driver.attach(backup.replicaId, channel),
       log,
     });
@@ -344,9 +378,16 @@ export class Worker {
     return hosted;
   }
 
-  private admit(hello: ChannelHello): ChannelAdmission {
+  /** @param workerId of the dialler's certificate; null: it came in plain */
+  private admit(hello: ChannelHello, workerId: string | null): ChannelAdmission {
     const hosted = this.replicas.get(hello.to);
     if (hosted === undefined || hosted.order.vmId !== hello.vmId) return "unknown_replica";
+    if (workerId !== null) {
+      const expected = hosted.expectedPrimary;
+      // The control plane's word about a new primary may still be on its way: the dialler comes again.
+      if (expected?.replicaId !== hello.from) return "unknown_replica";
+      if (expected.workerId !== workerId) return "certificate_refused";
+    }
     if (!sameSecret(hello.channelSecret, hosted.order.channelSecret)) return "bad_secret";
     if (hello.buildDigest !== this.options.machine.buildDigest) return "engine_mismatch";
     const { driver } = hosted;

@@ -37,6 +37,12 @@ describe("a control plane's configuration", () => {
     expect(readConfiguration([], { ...env, UNDERSTUDY_CONFIG_FILE: config }).listen.port).toBe(1);
   });
 
+  test("names the files of a certificate authority of one's own, and makes one where there is none", () => {
+    const { tls, authorityFiles } = readConfiguration(["--tls=always", "--ca-file", "/a.pem", "--ca-key-file", "/a.key"], {});
+    expect({ tls, authorityFiles }).toEqual({ tls: "always", authorityFiles: { certificate: "/a.pem", privateKey: "/a.key" } });
+    expect(readConfiguration([], {})).toMatchObject({ tls: "auto", authorityFiles: null });
+  });
+
   test("is printed without its secrets", () => {
     const config = file('token = "ust_secret_1"\n');
     const env = { UNDERSTUDY_JOIN_TOKEN: "usj_secret_2", DATABASE_URL: "postgres://me:secret_3@there/understudy" };
@@ -55,6 +61,8 @@ describe("a control plane's configuration", () => {
     [[], "colour = 1", /control-plane\.toml: there is no setting "colour"/],
     [[], "listen = true", /"listen" is neither text nor a number/],
     [[], "listen =", /Cannot use the configuration file .*control-plane\.toml: Invalid TOML/],
+    [["--tls", "on"], "", /Cannot use UNDERSTUDY_TLS: it is "on", wanted is auto, always, never/],
+    [["--ca-file", "authority.pem"], "", /without both UNDERSTUDY_CA_FILE and UNDERSTUDY_CA_KEY_FILE/],
     [[], 'worker-lost-ms = "soon"', /Cannot use UNDERSTUDY_WORKER_LOST_MS/],
   ])("with %j and %j is refused in words", (argv, text, says) => {
     expect(() => readConfiguration(["--config", file(text), ...argv], {})).toThrow(says);

@@ -47,6 +47,19 @@ describe("with the embedded database", () => {
     expect((await first.line("effective configuration"))["configuration"]).toMatchObject({ databaseUrl: "embedded", joinToken: "***" });
   });
 
+  test("speaks TLS to workers where others than this machine reach it, and says so where it is told not to", async () => {
+    const folders = ["one", "other"].map((name) => ({ UNDERSTUDY_DATA_DIR: join(folder, name), UNDERSTUDY_INTERNAL_LISTEN: "0.0.0.0:0" }));
+    const secure = new Process({ ...folders[0] });
+    expect((await secure.line("understudy control plane listening"))["internalUrl"]).toMatch(/^https:/);
+    const plain = new Process({ ...folders[1], UNDERSTUDY_TLS: "never" });
+    expect((await plain.line("understudy control plane listening"))["internalUrl"]).toMatch(/^http:/);
+    expect(await plain.line("unencrypted")).toMatchObject({ code: "unencrypted", level: 40 });
+    const authority = { UNDERSTUDY_CA_FILE: join(folder, "none.pem"), UNDERSTUDY_CA_KEY_FILE: join(folder, "none.key") };
+    const without = new Process({ ...folders[0], ...authority });
+    expect(await without.end()).toBe(1);
+    expect(without.stderr).toMatch(/Cannot use UNDERSTUDY_CA_FILE and UNDERSTUDY_CA_KEY_FILE: ENOENT/);
+  });
+
   test("finds its data and its token again, after a stop and after a kill", async () => {
     const first = new Process(embedded());
     const { tokenFile } = (await first.line("understudy control plane listening")) as { tokenFile?: string };

@@ -4,7 +4,7 @@ import { findToken, sha256Of } from "../../src/control/db/queries/tokens.ts";
 import { SCOPES } from "../../src/control/domain/scopes.ts";
 import type { Problem } from "../../src/control/schemas/problem.ts";
 import type { CreatedToken, Token } from "../../src/control/schemas/token.ts";
-import { seal, unseal } from "../../src/control/sealed-answer.ts";
+import { seal, unseal } from "../../src/control/sealed-secret.ts";
 import { ConsoleSocket, ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
 import { TestPostgres } from "./support/database.ts";
 
@@ -72,9 +72,9 @@ describe("a token", () => {
     expect(second.body).toEqual(first.body);
     const { rows } = await control.parts.database.query<{ body: { secret: string } }>("SELECT body FROM idempotency_records", []);
     const sealed = rows[0]?.body.secret as string;
-    expect(unseal(sealed, TOKEN)).toBe(first.body.secret);
-    expect(() => unseal(sealed, first.body.secret)).toThrow();
-    expect(seal("x", TOKEN)).not.toBe(seal("x", TOKEN));
+    expect(unseal(sealed, TOKEN, "idempotent answer")).toBe(first.body.secret);
+    expect(() => unseal(sealed, first.body.secret, "idempotent answer")).toThrow();
+    expect(seal("x", TOKEN, "idempotent answer")).not.toBe(seal("x", TOKEN, "idempotent answer"));
   });
 
   test("may do what its scopes say, whatever the route is", async () => {

@@ -74,7 +74,7 @@ describe("docker-compose.yml", () => {
     for (const [name, { environment = {} }] of workers) {
       const settings = readSettings([], { ...environment, UNDERSTUDY_JOIN_TOKEN: "from-the-file" });
       expect(settings).toMatchObject({ name, loggingAdvertise: name, loggingListen: { host: "0.0.0.0", port: 9000 } });
-      expect(settings.controlUrls.map(({ href }) => href)).toEqual(["ws://control-plane:8081/internal/v1/workers"]);
+      expect(settings.controlUrls.map(({ href }) => href)).toEqual(["wss://control-plane:8081/internal/v1/workers"]);
     }
   });
 

@@ -20,6 +20,15 @@ describe.runIf(hasNetworks("cuts between processes"))("with every part of an ins
   });
   afterAll(async () => await installation?.stop());
 
+  test("whatever is said between hosts is said over TLS, without any setting", async () => {
+    for (const worker of ["worker-1", "worker-2", "worker-3"]) {
+      const lines = (await installation.at.log(worker)).split("\n").filter((line) => line.startsWith("{"));
+      const log = lines.map((line) => JSON.parse(line) as { readonly msg: string; readonly tls?: boolean });
+      expect(log.find(({ msg }) => msg.startsWith("listening for logging channels"))?.tls).toBe(true);
+      expect(log.some(({ msg }) => /^joined the control plane at wss:/.test(msg))).toBe(true);
+    }
+  });
+
   for (const story of STORIES.filter(({ name }) => TOLD.includes(name))) {
     test(`${story.name}: the right replica goes on, no byte is lost or repeated, and the VM is protected again`, async () => {
       const { problems } = await tell(installation, guest, story, TYPE_EVERY_MS);

@@ -65,7 +65,7 @@ export class NetworkedInstallation {
             const own = network.addressOf(node);
             const inside = network.inside.bind(network, node);
             if (node !== "control") {
-              const control = `ws://${network.addressOf("control")}:${INTERNAL_PORT}/internal/v1/workers`;
+              const control = `wss://${network.addressOf("control")}:${INTERNAL_PORT}/internal/v1/workers`;
               return { inside, env: { UNDERSTUDY_CONTROL_URL: control, UNDERSTUDY_LOGGING_LISTEN: `${own}:0` } };
             }
             return {

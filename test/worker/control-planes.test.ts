@@ -87,7 +87,10 @@ describe("a worker with two control planes", () => {
   test("finds them all behind one name, and goes on without those that cannot be reached", async () => {
     const [first] = await twoPlanes();
     const url = first.url.replace("127.0.0.1", "localhost");
-    const worker = startWorker("worker-0", `${url},ws://nowhere.invalid:1/`, { UNDERSTUDY_CONTROL_DISCOVERY: "dns" });
+    const worker = startWorker("worker-0", `${url},ws://nowhere.invalid:1/`, {
+      UNDERSTUDY_CONTROL_DISCOVERY: "dns",
+      UNDERSTUDY_TLS: "never",
+    });
     await first.joined("worker-0");
     expect((await worker.says(/joined the control plane/)).msg).toContain("localhost");
   });

@@ -58,7 +58,7 @@ async function listen(
   return { address: await listener.listen({ host: "127.0.0.1", port: 0 }), rejected };
 }
 
-const dial = (address: { host: string; port: number }) => dialLoggingChannel(address, hello, new AbortController().signal);
+const dial = (address: { host: string; port: number }) => dialLoggingChannel(address, hello, new AbortController().signal, null);
 
 async function pair(): Promise<{ primary: Observer; backup: Observer; hello: ChannelHello }> {
   let accept: (accepted: { channel: LoggingChannelSocket; hello: ChannelHello }) => void = () => {};
@@ -187,7 +187,7 @@ describe("a logging channel over TCP", () => {
     await once(server, "listening");
     const { port } = server.address() as { port: number };
     const abort = new AbortController();
-    const dialled = dialLoggingChannel({ host: "127.0.0.1", port }, hello, abort.signal);
+    const dialled = dialLoggingChannel({ host: "127.0.0.1", port }, hello, abort.signal, null);
     abort.abort();
     await expect(dialled).rejects.toThrowError(/not wanted any more/);
   });

@@ -24,6 +24,8 @@ describe("a worker's settings", () => {
       zone: null,
       loggingListen: { host: "127.0.0.1", port: 0 },
       loggingAdvertise: "127.0.0.1",
+      loggingTls: false,
+      certificateAuthority: null,
       imageStore: "/var/lib/understudy/images",
       recordDir: null,
       logLevel: "info",
@@ -53,12 +55,35 @@ describe("a worker's settings", () => {
     expect(settings.loggingListen).toEqual({ host: "0.0.0.0", port: 7000 });
     expect(settings.loggingAdvertise).toBe(settings.host);
     const told = readSettings([], { ...enough, UNDERSTUDY_LOGGING_LISTEN: "[::]:7000", UNDERSTUDY_LOGGING_ADVERTISE: "10.0.0.7" });
+    expect([settings.loggingTls, told.loggingTls]).toEqual([true, true]);
     expect(told).toMatchObject({ loggingListen: { host: "::", port: 7000 }, loggingAdvertise: "10.0.0.7" });
+  });
+
+  test("TLS is spoken where an address is not the loopback's, always, or never, as it is told", () => {
+    const lan = { ...enough, UNDERSTUDY_CONTROL_URL: "wss://control:8081/internal/v1/workers" };
+    expect(readSettings([], { ...lan, UNDERSTUDY_LOGGING_ADVERTISE: "10.0.0.7" }).loggingTls).toBe(true);
+    expect(readSettings([], lan).loggingTls).toBe(false);
+    expect(readSettings(["--tls", "always"], lan).loggingTls).toBe(true);
+    const plain = {
+      ...enough,
+      UNDERSTUDY_CONTROL_URL: "ws://control:8081/",
+      UNDERSTUDY_TLS: "never",
+      UNDERSTUDY_LOGGING_LISTEN: "0.0.0.0:1",
+    };
+    expect(readSettings([], plain)).toMatchObject({ tls: "never", loggingTls: false });
+    const file = join(folder, "authority.pem");
+    writeFileSync(file, "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n");
+    expect(readSettings([], { ...lan, UNDERSTUDY_CA_FILE: file }).certificateAuthority).toMatch(/BEGIN CERTIFICATE/);
   });
 
   const wrong: readonly { readonly env: NodeJS.ProcessEnv; readonly says: RegExp }[] = [
     { env: { ...enough, UNDERSTUDY_CONTROL_URL: "" }, says: /Cannot use UNDERSTUDY_CONTROL_URL: it is not set/ },
     { env: { ...enough, UNDERSTUDY_CONTROL_URL: "http://127.0.0.1" }, says: /UNDERSTUDY_CONTROL_URL: it is "http:/ },
+    { env: { ...enough, UNDERSTUDY_TLS: "yes" }, says: /UNDERSTUDY_TLS: it is "yes", wanted is auto, always, never/ },
+    { env: { ...enough, UNDERSTUDY_TLS: "always" }, says: /wanted is wss:\/\/ for 127\.0\.0\.1, with which TLS is spoken/ },
+    { env: { ...enough, UNDERSTUDY_CONTROL_URL: "ws://10.0.0.1:1/" }, says: /wanted is wss:\/\/ for 10\.0\.0\.1.*or UNDERSTUDY_TLS=never/ },
+    { env: { ...enough, UNDERSTUDY_CONTROL_URL: "wss://10.0.0.1:1/", UNDERSTUDY_TLS: "never" }, says: /wanted is ws:\/\/, since/ },
+    { env: { ...enough, UNDERSTUDY_CA_FILE: join(folder, "none.pem") }, says: /UNDERSTUDY_CA_FILE: .* a file that can be read/ },
     { env: { ...enough, UNDERSTUDY_JOIN_TOKEN: "" }, says: /UNDERSTUDY_JOIN_TOKEN: it is not set/ },
     { env: { ...enough, UNDERSTUDY_JOIN_TOKEN: "", UNDERSTUDY_JOIN_TOKEN_FILE: join(folder, "none") }, says: /a file that can be read/ },
     { env: { ...enough, UNDERSTUDY_WORKER_NAME: "Worker One" }, says: /UNDERSTUDY_WORKER_NAME: it is "Worker One"/ },

@@ -536,7 +536,7 @@ describe("a peer that breaks the protocol", () => {
     at.worker(0).send({ type: "createReplica", vmId: "vm_1", replicaId: "rep_b", role: "backup", term: "1", spec, channelSecret: "known" });
     await plane.reported("rep_b", "waits", ({ state }) => state === "syncing");
     const hello = { vmId: "vm_1", from: "rep_impostor", to: "rep_b", channelSecret: "known", buildDigest };
-    return { at, channel: await dialLoggingChannel(loggingAddress, hello, new AbortController().signal), bystander };
+    return { at, channel: await dialLoggingChannel(loggingAddress, hello, new AbortController().signal, null), bystander };
   }
 
   test("fails the replica it talks to, by its broken invariant, and no other", async () => {

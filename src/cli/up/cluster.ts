@@ -8,6 +8,7 @@
  */
 import { readFile } from "node:fs/promises";
 import { UnderstudyError } from "../../base/errors.ts";
+import { readTlsMode, speaksTls } from "../../base/tls-mode.ts";
 import { Understudy } from "../../sdk/index.ts";
 import { DataDirectory } from "./data-directory.ts";
 import { InstanceLock, isRunning, startTimeOf } from "./instance-lock.ts";
@@ -97,7 +98,8 @@ export class Cluster {
         ...surroundings("control-plane").env,
       },
     });
-    const controlUrl = `${urlOf(options.internalListen).replace("http:", "ws:")}/internal/v1/workers`;
+    const secure = speaksTls(readTlsMode(options.env.UNDERSTUDY_TLS), options.internalListen.host);
+    const controlUrl = `${urlOf(options.internalListen).replace("http:", secure ? "wss:" : "ws:")}/internal/v1/workers`;
     this.workers = Array.from({ length: options.workers }, (_none, index) => {
       const name = `worker-${index + 1}`;
       return new Service({

@@ -128,6 +128,23 @@ export const workers = pgTable("workers", {
 });
 export type WorkerRow = typeof workers.$inferSelect;
 
+/** One row at most. */
+export const certificateAuthority = pgTable("certificate_authority", {
+  id: integer("id").primaryKey().default(1),
+  /** PEM. */
+  certificate: text("certificate").notNull(),
+  /** PEM, sealed with a key drawn from the join token. */
+  sealedPrivateKey: text("sealed_private_key").notNull(),
+  createdAt: time("created_at").notNull().defaultNow(),
+});
+
+/** Who the certificates of a worker's name are for: known before it has said hello, and until it is deleted. */
+export const workerIdentities = pgTable("worker_identities", {
+  name: text("name").primaryKey(),
+  workerId: text("worker_id").notNull().unique(),
+  certifiedAt: time("certified_at").notNull().defaultNow(),
+});
+
 export const vms = pgTable("vms", {
   id: text("id").primaryKey(),
   project: text("project").notNull(),

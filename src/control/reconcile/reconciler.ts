@@ -431,12 +431,16 @@ export class Reconciler {
         const at = backup === undefined ? null : workers.link(backup.workerId);
         const by = primary === undefined ? null : workers.link(primary.workerId);
         if (backup === undefined || primary === undefined || at === null || by === null) return;
-        const address = at.hello.loggingAddress;
+        const { loggingAddress: address, loggingTls: tls = false } = at.hello;
         const message = {
           type: "pair",
           replicaId: primary.id,
-          backup: { replicaId: backup.id, address, channelSecret: backup.channelSecret },
+          backup: { replicaId: backup.id, address, channelSecret: backup.channelSecret, workerId: at.worker.id, tls },
         } as const;
+        if (tls) {
+          const dialler = { replicaId: primary.id, workerId: by.worker.id };
+          order(at, `expectPrimary ${primary.id} ${backup.id}`, { type: "expectPrimary", replicaId: backup.id, primary: dialler });
+        }
         if (order(by, `pair ${primary.id} ${backup.id}`, message)) {
           log.info({ vmId: vm.id, primary: primary.id, backup: backup.id, address }, "pairing");
         }

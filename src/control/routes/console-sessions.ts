@@ -12,7 +12,7 @@ import { sha256Of } from "../db/queries/tokens.ts";
 import type { TokenRow } from "../db/schema.ts";
 import { presentConsoleSession } from "../presenters/console-session.ts";
 import { ConsoleSession, ConsoleSessionList, ConsoleTicket, ConsoleTicketRequest } from "../schemas/console.ts";
-import { seal, unseal } from "../sealed-answer.ts";
+import { seal, unseal } from "../sealed-secret.ts";
 import { readIdempotencyKey } from "./idempotency-key.ts";
 import { OPERATION_CALL_ERRORS } from "./operation-call.ts";
 import { IdempotencyHeader, VmPath } from "./parameters.ts";
@@ -55,14 +55,18 @@ export const consoleSessionRoutes =
             mode,
             ttlMs: control.config.consoleTicketTtlMs,
           });
-          return { status: 201, headers: {}, body: { ticket: seal(secret, own), vmId: vm.id, mode, expiresAt: expiresAt.toISOString() } };
+          return {
+            status: 201,
+            headers: {},
+            body: { ticket: seal(secret, own, "idempotent answer"), vmId: vm.id, mode, expiresAt: expiresAt.toISOString() },
+          };
         });
         if (answer.replayed) reply.header("Idempotency-Replayed", "true");
         const made = answer.body as ConsoleTicket;
         return reply
           .code(201)
           .header("Cache-Control", "no-store")
-          .send({ ...made, ticket: unseal(made.ticket, own) });
+          .send({ ...made, ticket: unseal(made.ticket, own, "idempotent answer") });
       },
     });
 

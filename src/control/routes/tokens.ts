@@ -9,7 +9,7 @@ import { createToken, listTokens, revokeToken, sha256Of } from "../db/queries/to
 import type { TokenRow } from "../db/schema.ts";
 import { presentToken } from "../presenters/token.ts";
 import { CreatedToken, CreateTokenRequest, Identity, Token, TokenList } from "../schemas/token.ts";
-import { seal, unseal } from "../sealed-answer.ts";
+import { seal, unseal } from "../sealed-secret.ts";
 import { readIdempotencyKey } from "./idempotency-key.ts";
 import { OPERATION_CALL_ERRORS } from "./operation-call.ts";
 import { readPageToken, writePageToken } from "./page-token.ts";
@@ -50,7 +50,7 @@ export const tokenRoutes =
             secretSha256: sha256Of(secret),
             createdBy: (request.token as TokenRow).id,
           });
-          const body = { token: presentToken(made), secret: seal(secret, own) };
+          const body = { token: presentToken(made), secret: seal(secret, own, "idempotent answer") };
           return { status: 201, headers: { location: `/v1/tokens/${made.id}` }, body };
         });
         if (answer.replayed) reply.header("Idempotency-Replayed", "true");
@@ -58,7 +58,7 @@ export const tokenRoutes =
         return reply
           .code(201)
           .headers({ ...answer.headers, "cache-control": "no-store" })
-          .send({ token, secret: unseal(secret, own) });
+          .send({ token, secret: unseal(secret, own, "idempotent answer") });
       },
     });
 

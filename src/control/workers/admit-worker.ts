@@ -3,8 +3,8 @@
  *
  *     opened --hello--> greeting --row written--> linked --closed--> (registry: away)
  *        |                 |
- *        '-- no hello,     '-- refused: another protocol, a name in use; closed 1013: the database is down, come again
- *            not a message
+ *        '-- no hello,     '-- refused: another protocol, a name in use, another worker's certificate, a certificate of one that
+ *            not a message     was deleted; closed 1013: the database is down, come again
  *
  * Messages that come while the row is written wait. Every message is checked; a malformed one closes the channel.
  */
@@ -15,7 +15,7 @@ import { decodeControlConsoleFrame } from "../../wire/console-frames.ts";
 import { decodeWorkerMessage, encodeControlChannelMessage } from "../../wire/control-codec.ts";
 import { CONTROL_PROTOCOL, type ControlMessage, type WorkerHello, type WorkerMessage } from "../../wire/control-messages.ts";
 import type { ControlPlane } from "../control-plane.ts";
-import { registerWorker } from "../db/queries/register-worker.ts";
+import { type RegistrationRefusal, registerWorker } from "../db/queries/register-worker.ts";
 import type { WorkerRow } from "../db/schema.ts";
 import { isDatabaseUnavailable } from "../db/unavailable.ts";
 import { answerArbiterRequest } from "./answer-arbiter-request.ts";
@@ -27,7 +27,20 @@ const NAME = /^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$/;
 /** Rows of workers that this process has admitted: enough to have one back while the database is down. */
 export type KnownWorkers = Map<string, WorkerRow>;
 
-export function admitWorker(control: ControlPlane, known: KnownWorkers, socket: WebSocket, log: FastifyBaseLogger): void {
+const REFUSALS: Readonly<Record<RegistrationRefusal, (certifiedId: string | null) => string>> = {
+  replaced: () => "another process has taken its place",
+  certificate_revoked: (certifiedId) => `its certificate is that of ${certifiedId}, which was deleted`,
+  certificate_of_another: (certifiedId) => `its certificate is that of another worker, ${certifiedId}`,
+};
+
+/** @param certifiedId of the worker's certificate; null: it shows none, on a loopback */
+export function admitWorker(
+  control: ControlPlane,
+  known: KnownWorkers,
+  socket: WebSocket,
+  certifiedId: string | null,
+  log: FastifyBaseLogger,
+): void {
   let link: WorkerLink | null = null;
   let greeting = false;
   const waiting: [Buffer, boolean][] = [];
@@ -54,26 +67,26 @@ export function admitWorker(control: ControlPlane, known: KnownWorkers, socket: 
     }
   };
 
+  const refuse = ({ name, incarnation }: WorkerHello, code: string, message: string): void => {
+    log.warn({ worker: name, incarnation, code, certifiedId }, `worker refused: ${message}`);
+    send(socket, { type: "refused", code, message });
+    socket.close(4403, code);
+  };
+
   const greet = async (hello: WorkerHello): Promise<void> => {
     try {
       const refusal = await whyRefused(control, hello);
       if (refusal !== null) {
-        log.warn({ worker: hello.name, code: refusal.code }, `worker refused: ${refusal.message}`);
-        send(socket, { type: "refused", ...refusal });
-        socket.close(4403, refusal.code);
+        refuse(hello, refusal.code, refusal.message);
         return;
       }
-      const worker = await rowOf(control, known, hello);
-      if (worker === null) {
-        log.warn({ worker: hello.name, incarnation: hello.incarnation }, "worker refused: another process has taken its place");
-        send(socket, { type: "refused", code: "replaced", message: `Cannot join as "${hello.name}": another process has taken its place` });
-        socket.close(4403, "replaced");
+      const worker = await rowOf(control, known, hello, certifiedId);
+      if (typeof worker === "string") {
+        refuse(hello, worker, `Cannot join as "${hello.name}": ${REFUSALS[worker](certifiedId)}`);
         return;
       }
       if (worker.desiredState === "fenced") {
-        log.warn({ worker: hello.name }, "worker refused: it is fenced");
-        send(socket, { type: "refused", code: "fenced", message: `Cannot join as "${hello.name}": it is fenced; uncordon it first` });
-        socket.close(4403, "fenced");
+        refuse(hello, "fenced", `Cannot join as "${hello.name}": it is fenced; uncordon it first`);
         return;
       }
       if (socket.readyState !== socket.OPEN) return;
@@ -107,6 +120,10 @@ export function admitWorker(control: ControlPlane, known: KnownWorkers, socket: 
   });
 }
 
+export function isWorkerName(name: string): boolean {
+  return NAME.test(name);
+}
+
 async function whyRefused(control: ControlPlane, hello: WorkerHello): Promise<{ code: string; message: string } | null> {
   if (hello.protocol !== CONTROL_PROTOCOL) {
     return {
@@ -114,7 +131,7 @@ async function whyRefused(control: ControlPlane, hello: WorkerHello): Promise<{ 
       message: `Cannot join: the worker speaks control protocol ${hello.protocol}, this control plane ${CONTROL_PROTOCOL}. Run the same build`,
     };
   }
-  if (!NAME.test(hello.name)) {
+  if (!isWorkerName(hello.name)) {
     return {
       code: "bad_worker_name",
       message: `Cannot join as "${hello.name}": a label of lower-case letters, digits and hyphens is wanted`,
@@ -150,12 +167,18 @@ function stillThere(control: ControlPlane, link: WorkerLink): Promise<boolean> {
   });
 }
 
-async function rowOf(control: ControlPlane, known: KnownWorkers, hello: WorkerHello): Promise<WorkerRow | null> {
+async function rowOf(
+  control: ControlPlane,
+  known: KnownWorkers,
+  hello: WorkerHello,
+  certifiedId: string | null,
+): Promise<WorkerRow | RegistrationRefusal> {
   try {
-    return await registerWorker(control.database, hello);
+    return await registerWorker(control.database, hello, certifiedId);
   } catch (error) {
     const row = known.get(hello.name);
-    if (row?.incarnation === hello.incarnation && isDatabaseUnavailable(error)) return row;
+    const same = row?.incarnation === hello.incarnation && (certifiedId === null || row.id === certifiedId);
+    if (row !== undefined && same && isDatabaseUnavailable(error)) return row;
     throw error;
   }
 }

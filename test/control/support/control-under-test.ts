@@ -2,6 +2,7 @@
 import { EventEmitter, once } from "node:events";
 import { rm } from "node:fs/promises";
 import type { AddressInfo } from "node:net";
+import { Server as TlsServer } from "node:tls";
 import type { FastifyInstance } from "fastify";
 import type pg from "pg";
 import { pino } from "pino";
@@ -14,6 +15,7 @@ import { buildInternalApp } from "../../../src/control/internal-app.ts";
 import type { Vm } from "../../../src/control/schemas/vm.ts";
 import type { ControlSettings } from "../../../src/control/settings.ts";
 import type { ImageStore } from "../../../src/images/index.ts";
+import type { AuthorityMaterial } from "../../../src/pki/certificate-authority.ts";
 import { decodeConsoleFrame, encodeConsoleFrame } from "../../../src/wire/console-frames.ts";
 import { makeImageStore } from "./image-store.ts";
 import { type ScriptedGuest, ScriptedWorker, type ScriptedWorkerOptions } from "./scripted-worker.ts";
@@ -38,6 +40,10 @@ export interface ControlUnderTestOptions {
   readonly images?: ImageStore;
   /** Default: long enough for a slow machine. */
   readonly queryTimeoutMs?: number;
+  /** The internal listener speaks TLS. */
+  readonly secure?: boolean;
+  readonly joinToken?: string;
+  readonly authority?: AuthorityMaterial | null;
 }
 
 export class ControlUnderTest {
@@ -67,12 +73,22 @@ export class ControlUnderTest {
     this.apps = apps;
     this.images = images;
     this.log = log;
-    const [url = "", internalUrl = ""] = apps.map((app) => `http://127.0.0.1:${(app.server.address() as AddressInfo).port}`);
+    const [url = "", internalUrl = ""] = apps.map(
+      ({ server }) => `${server instanceof TlsServer ? "https" : "http"}://127.0.0.1:${(server.address() as AddressInfo).port}`,
+    );
     this.url = url;
     this.internalUrl = internalUrl;
   }
 
-  static async start({ connection, settings, images, queryTimeoutMs = 60_000 }: ControlUnderTestOptions): Promise<ControlUnderTest> {
+  static async start({
+    connection,
+    settings,
+    images,
+    queryTimeoutMs = 60_000,
+    secure = false,
+    joinToken = JOIN_TOKEN,
+    authority = null,
+  }: ControlUnderTestOptions): Promise<ControlUnderTest> {
     const log: Record<string, unknown>[] = [];
     const logger = pino({ level: "debug" }, { write: (line: string) => void log.push(JSON.parse(line)) });
     const store = images ?? (await makeImageStore());
@@ -85,7 +101,7 @@ export class ControlUnderTest {
     });
     await registerToken(created.parts.database.db, "test", TOKEN);
     const { app } = await buildApp(created.parts);
-    const internal = await buildInternalApp(created.parts, JOIN_TOKEN);
+    const internal = await buildInternalApp(created.parts, joinToken, { secure, authority });
     await created.start();
     await app.listen({ host: "127.0.0.1", port: 0 });
     await internal.listen({ host: "127.0.0.1", port: 0 });

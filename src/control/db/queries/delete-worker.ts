@@ -3,7 +3,7 @@ import { eq, sql } from "drizzle-orm";
 import { USER_ACTION } from "../../domain/events.ts";
 import { ApiError } from "../../errors/api-error.ts";
 import type { Transaction } from "../database.ts";
-import { replicas, type WorkerRow, workers } from "../schema.ts";
+import { replicas, type WorkerRow, workerIdentities, workers } from "../schema.ts";
 
 /** @throws {ApiError} `worker_not_drained`, `invalid_state` */
 export async function deleteWorker(tx: Transaction, workerId: string): Promise<WorkerRow> {
@@ -33,6 +33,8 @@ export async function deleteWorker(tx: Transaction, workerId: string): Promise<W
   }
   // What it held once is history of VMs in their events; here it would hold on to the worker.
   await tx.db.delete(replicas).where(eq(replicas.workerId, workerId));
+  // Its certificates are good for nothing any more.
+  await tx.db.delete(workerIdentities).where(eq(workerIdentities.workerId, workerId));
   await tx.db.delete(workers).where(eq(workers.id, workerId));
   tx.emit({ type: "worker.deleted", cause: USER_ACTION, data: { workerId, name: worker.name } });
   return worker;

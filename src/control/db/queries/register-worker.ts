@@ -6,14 +6,26 @@ import { eq, sql } from "drizzle-orm";
 import type { WorkerHello } from "../../../wire/control-messages.ts";
 import { workerStateOf } from "../../domain/worker-state.ts";
 import { type Database, newId } from "../database.ts";
-import { type WorkerRow, workers } from "../schema.ts";
+import { type WorkerRow, workerIdentities, workers } from "../schema.ts";
 
 /** How many former processes of a worker are remembered: a connection does not wait to be read for longer than their restarts take. */
 const FORMER_MAX = 16;
 
-/** @returns null for a process that was replaced */
-export function registerWorker(database: Database, hello: WorkerHello): Promise<WorkerRow | null> {
+/** Why a worker is not who it says: its process was replaced, it was deleted, or its certificate is another worker's. */
+export type RegistrationRefusal = "replaced" | "certificate_revoked" | "certificate_of_another";
+
+/** @param certifiedId of the worker's certificate; null: it shows none, on a loopback */
+export function registerWorker(
+  database: Database,
+  hello: WorkerHello,
+  certifiedId: string | null,
+): Promise<WorkerRow | RegistrationRefusal> {
   return database.transaction(async (tx) => {
+    const [identity] = await tx.db.select().from(workerIdentities).where(eq(workerIdentities.name, hello.name));
+    if (certifiedId !== null && identity?.workerId !== certifiedId) {
+      const [another] = await tx.db.select().from(workerIdentities).where(eq(workerIdentities.workerId, certifiedId));
+      return another === undefined ? "certificate_revoked" : "certificate_of_another";
+    }
     const facts = {
       incarnation: hello.incarnation,
       state: "ready" as const,
@@ -30,7 +42,7 @@ export function registerWorker(database: Database, hello: WorkerHello): Promise<
     };
     const [added] = await tx.db
       .insert(workers)
-      .values({ id: newId("wrk"), name: hello.name, ...facts })
+      .values({ id: identity?.workerId ?? newId("wrk"), name: hello.name, ...facts })
       .onConflictDoNothing({ target: workers.name })
       .returning();
     if (added !== undefined) {
@@ -44,7 +56,7 @@ export function registerWorker(database: Database, hello: WorkerHello): Promise<
     }
     const [before] = await tx.db.select().from(workers).where(eq(workers.name, hello.name)).for("update");
     if (before === undefined) throw new Error(`worker ${hello.name} was deleted while it said hello`);
-    if (before.formerIncarnations.includes(hello.incarnation)) return null;
+    if (before.formerIncarnations.includes(hello.incarnation)) return "replaced";
     if (before.incarnation !== hello.incarnation) {
       await tx.db.execute(sql`
         UPDATE replicas SET gone_at = now(), updated_at = now(), state = CASE WHEN state IN ('fenced', 'stopped') THEN state ELSE 'lost' END,
