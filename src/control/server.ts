@@ -38,6 +38,7 @@ export async function startServer(configuration: Configuration, env: NodeJS.Proc
   };
   try {
     mkdirSync(configuration.dataDir, { recursive: true });
+    const authority = readAuthority(configuration);
     const joinToken = obtainJoinToken(configuration.joinToken, configuration.joinTokenFile);
     const connection = await connect(configuration, log, closers);
     const control = createControlPlane({ connection, imageStore: configuration.imageStore, log, settings: configuration.settings });
@@ -46,7 +47,7 @@ export async function startServer(configuration: Configuration, env: NodeJS.Proc
     await control.parts.images.store.init();
     const { app } = await buildApp(control.parts);
     const secure = speaksTls(configuration.tls, configuration.internalListen.host);
-    const internal = await buildInternalApp(control.parts, joinToken, { secure, authority: readAuthority(configuration) });
+    const internal = await buildInternalApp(control.parts, joinToken, { secure, authority });
     closers.push(() => internal.close());
     closers.push(() => app.close());
     await control.start();

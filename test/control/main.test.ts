@@ -47,19 +47,6 @@ describe("with the embedded database", () => {
     expect((await first.line("effective configuration"))["configuration"]).toMatchObject({ databaseUrl: "embedded", joinToken: "***" });
   });
 
-  test("speaks TLS to workers where others than this machine reach it, and says so where it is told not to", async () => {
-    const folders = ["one", "other"].map((name) => ({ UNDERSTUDY_DATA_DIR: join(folder, name), UNDERSTUDY_INTERNAL_LISTEN: "0.0.0.0:0" }));
-    const secure = new Process({ ...folders[0] });
-    expect((await secure.line("understudy control plane listening"))["internalUrl"]).toMatch(/^https:/);
-    const plain = new Process({ ...folders[1], UNDERSTUDY_TLS: "never" });
-    expect((await plain.line("understudy control plane listening"))["internalUrl"]).toMatch(/^http:/);
-    expect(await plain.line("unencrypted")).toMatchObject({ code: "unencrypted", level: 40 });
-    const authority = { UNDERSTUDY_CA_FILE: join(folder, "none.pem"), UNDERSTUDY_CA_KEY_FILE: join(folder, "none.key") };
-    const without = new Process({ ...folders[0], ...authority });
-    expect(await without.end()).toBe(1);
-    expect(without.stderr).toMatch(/Cannot use UNDERSTUDY_CA_FILE and UNDERSTUDY_CA_KEY_FILE: ENOENT/);
-  });
-
   test("finds its data and its token again, after a stop and after a kill", async () => {
     const first = new Process(embedded());
     const { tokenFile } = (await first.line("understudy control plane listening")) as { tokenFile?: string };
@@ -156,6 +143,15 @@ describe("with a database of its user's", () => {
     holder.close();
   });
 
+  test("speaks TLS to workers where others than this machine reach it, and says so where it is told not to", async () => {
+    const everywhere = { ...given(), UNDERSTUDY_INTERNAL_LISTEN: "0.0.0.0:0" };
+    const secure = new Process(everywhere);
+    expect((await secure.line("understudy control plane listening"))["internalUrl"]).toMatch(/^https:/);
+    const plain = new Process({ ...everywhere, UNDERSTUDY_TLS: "never" });
+    expect((await plain.line("understudy control plane listening"))["internalUrl"]).toMatch(/^http:/);
+    expect(await plain.line("unencrypted")).toMatchObject({ code: "unencrypted", level: 40 });
+  });
+
   test("that is of a later build is refused", async () => {
     const first = new Process(given());
     await first.line("understudy control plane listening");
@@ -184,6 +180,7 @@ describe("settings", () => {
     [{ DATABASE_URL: "mysql://x" }, [], /DATABASE_URL/],
     [{ UNDERSTUDY_WORKER_LOST_MS: "soon" }, [], /UNDERSTUDY_WORKER_LOST_MS: it is "soon"/],
     [{}, ["--colour", "red"], /flags/],
+    [{}, ["--ca-file", "none.pem", "--ca-key-file", "none.key"], /Cannot use UNDERSTUDY_CA_FILE and UNDERSTUDY_CA_KEY_FILE: ENOENT/],
   ])("%j %j is refused with its name", async (env, args, says) => {
     const refused = new Process(env as Record<string, string>, args);
     expect(await refused.end()).toBe(1);
