@@ -136,9 +136,9 @@ export class Reconciler {
     let settled = true;
     while (this.again && !this.stopped) {
       await this.heldOff();
-      // This process may have stood still for so long that another one leads.
-      if (!this.options.leads()) break;
       this.again = false;
+      // This process may have stood still for so long that another one leads: it hears so, or is asked again at the next tick.
+      if (!this.options.leads()) break;
       try {
         settled = await this.pass();
         if (this.down) this.options.log.info("the database is back, reconciling goes on");

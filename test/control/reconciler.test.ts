@@ -1,0 +1,34 @@
+/** The loop itself: when it looks, and when it had better not. */
+import { setImmediate } from "node:timers/promises";
+import { afterAll, beforeAll, expect, test } from "vitest";
+import { Reconciler } from "../../src/control/reconcile/reconciler.ts";
+import { ControlUnderTest } from "./support/control-under-test.ts";
+import { TestPostgres } from "./support/database.ts";
+
+let postgres: TestPostgres;
+let control: ControlUnderTest;
+beforeAll(async () => {
+  postgres = await TestPostgres.start();
+  control = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
+});
+afterAll(async () => {
+  await control.close();
+  await postgres.stop();
+});
+
+test("a process that does not lead any more leaves its thread to those who will tell it so", async () => {
+  let asked = 0;
+  const { parts } = control;
+  const reconciler = new Reconciler({
+    ...parts,
+    settings: { ...parts.config, tickMs: 60_000 },
+    // Whoever asks for ever would be heard by nobody: a test that hangs.
+    leads: () => ++asked > 1000,
+    drainConsole: () => true,
+  });
+  reconciler.start();
+  reconciler.kick();
+  await setImmediate();
+  expect(asked).toBe(1);
+  await reconciler.stop();
+});
