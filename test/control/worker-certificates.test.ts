@@ -15,6 +15,7 @@ import { CertificateAuthority, createAuthority } from "../../src/pki/certificate
 import { CONTROL_PLANE_IDENTITY } from "../../src/pki/identity.ts";
 import { createSigningRequest } from "../../src/pki/signing-request.ts";
 import { clientOptions, type TlsCredentials, UNVERIFIED } from "../../src/pki/tls-peer.ts";
+import { CONTROL_PROTOCOL } from "../../src/wire/control-messages.ts";
 import { CERTIFICATES_PATH } from "../../src/wire/join-messages.ts";
 import { type ControlAccess, readText, requestControl } from "../../src/worker/control-requests.ts";
 import { createWorkerLog } from "../../src/worker/log.ts";
@@ -90,7 +91,7 @@ async function sayHello(name: string, { headers, tls }: ControlAccess, at = cont
     socket.send(
       JSON.stringify({
         type: "hello",
-        protocol: 4,
+        protocol: CONTROL_PROTOCOL,
         name,
         incarnation: randomUUID(),
         pid: 1,
