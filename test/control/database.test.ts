@@ -2,6 +2,7 @@
 import { sql } from "drizzle-orm";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Database } from "../../src/control/db/database.ts";
+import { changeTerm } from "../../src/control/db/queries/change-term.ts";
 import { TestPostgres } from "./support/database.ts";
 
 let postgres: TestPostgres;
@@ -23,6 +24,29 @@ test("who waits for a connection that others use is served in turn, and not told
     );
     await Promise.all(all);
     expect(served).toEqual([1, 2, 3, 4]);
+  } finally {
+    await database.close();
+  }
+});
+
+test("the arbiter decides while calls have every connection and more of them wait", async () => {
+  const database = new Database({ connection: await postgres.newDatabase(), poolSize: 1, connectTimeoutMs: 5000, queryTimeoutMs: 60_000 });
+  try {
+    let release = (): void => {};
+    const held = new Promise<void>((resolve) => {
+      release = resolve;
+    });
+    const ended: string[] = [];
+    const calls = ["holds", "waits", "waits as well"].map((name) => database.transaction(() => held).then(() => ended.push(name)));
+    const decide = async (term: bigint): Promise<string> => {
+      const change = { kind: "promote", vmId: "vm_of_nobody", asker: "rep_of_nobody", term } as const;
+      return (await changeTerm(database, change, { cause: "worker_lost", isReachable: () => true })).outcome;
+    };
+    expect(await Promise.all([1n, 2n, 3n, 4n, 5n, 6n].map(decide))).toEqual(Array(6).fill("refused"));
+    expect(ended).toEqual([]);
+    release();
+    await Promise.all(calls);
+    expect(ended).toEqual(["holds", "waits", "waits as well"]);
   } finally {
     await database.close();
   }

@@ -4,6 +4,8 @@
  * A server that is stopped accepts connections and answers nothing, so every wait has its own time-out here; a connection
  * on which one ran out is thrown away, never put back. Waiting for a connection that others are using is no sign of a server
  * that is away: they end by their own time-outs, and the wait for them is longer.
+ *
+ * The arbiter has connections of its own: while it decides a guest stands still, however many calls are in front of it.
  */
 import { randomBytes } from "node:crypto";
 import { sql } from "drizzle-orm";
@@ -15,6 +17,9 @@ import { type IdPrefix, makeId } from "../domain/ids.ts";
 
 /** Of those in front of it in the queue, each is over after the time-outs of its queries. */
 const QUEUE_TIMEOUT_MS = 30_000;
+
+/** The arbiter's. More would only wait for each other: what it decides ends with one lock, that of the event clock. */
+const ARBITER_CONNECTIONS = 4;
 
 export type Queryable = NodePgDatabase<Record<string, never>>;
 
@@ -41,6 +46,7 @@ export interface DatabaseOptions {
 export class Database {
   readonly db: Queryable;
   private readonly pool: pg.Pool;
+  private readonly arbiterPool: pg.Pool;
   private readonly clientConfig: pg.ClientConfig;
   private readonly committed = new Set<CommitListener>();
   /** Ids of events that were written here and that nobody has asked about since. */
@@ -66,14 +72,14 @@ export class Database {
         super({ ...config, connectionTimeoutMillis: connectTimeoutMs });
       }
     }
-    this.pool = new pg.Pool({
-      ...this.clientConfig,
-      Client,
-      connectionTimeoutMillis: QUEUE_TIMEOUT_MS,
-      max: options.poolSize ?? 10,
-      idleTimeoutMillis: 60_000,
-    });
-    this.pool.on("error", (error) => options.onIdleError?.(error));
+    const newPool = (max: number, idleTimeoutMillis: number): pg.Pool => {
+      const pool = new pg.Pool({ ...this.clientConfig, Client, connectionTimeoutMillis: QUEUE_TIMEOUT_MS, max, idleTimeoutMillis });
+      pool.on("error", (error) => options.onIdleError?.(error));
+      return pool;
+    };
+    this.pool = newPool(options.poolSize ?? 10, 60_000);
+    // What was connected once stays so: a failover is no time to connect.
+    this.arbiterPool = newPool(ARBITER_CONNECTIONS, 0);
     this.db = drizzle(this.pool) as unknown as Queryable;
   }
 
@@ -103,8 +109,17 @@ export class Database {
    *
    * @param call by which it was asked for: who the user of its events is, and what the audit log says
    */
-  async transaction<T>(work: (tx: Transaction) => Promise<T>, call: ApiCall | null = null): Promise<T> {
-    const client = await this.pool.connect();
+  transaction<T>(work: (tx: Transaction) => Promise<T>, call: ApiCall | null = null): Promise<T> {
+    return this.transactionOn(this.pool, work, call);
+  }
+
+  /** A transaction of the arbiter's, which waits for no call's. */
+  arbiterTransaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.transactionOn(this.arbiterPool, work, null);
+  }
+
+  private async transactionOn<T>(pool: pg.Pool, work: (tx: Transaction) => Promise<T>, call: ApiCall | null): Promise<T> {
+    const client = await pool.connect();
     // While it is out of the pool nobody else listens, and a connection that breaks between two queries says so here.
     client.on("error", ignore);
     const done = (broken?: Error): void => {
@@ -157,7 +172,7 @@ export class Database {
   }
 
   async close(): Promise<void> {
-    await this.pool.end();
+    await Promise.all([this.pool.end(), this.arbiterPool.end()]);
   }
 }
 

@@ -29,7 +29,7 @@ export interface TermChangeContext {
 }
 
 export function changeTerm(database: Database, change: TermChange, context: TermChangeContext): Promise<TermChangeAnswer> {
-  return database.transaction(async (tx) => {
+  return database.arbiterTransaction(async (tx) => {
     const [vm] = await tx.db.select().from(vms).where(eq(vms.id, change.vmId)).for("update");
     if (vm === undefined) return { outcome: "refused", term: 0n, changed: false };
     const isCandidate =
