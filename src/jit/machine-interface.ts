@@ -4,16 +4,15 @@
  *
  * A region is a function
  *
- *     (base: i64, table: i32, set: i32, left: i32, index: i32, key: i64) -> i32
+ *     (base: i64, table: i32, set: i32, left: i32, entry: i64) -> i32
  *
  * with base: the page's virtual address; table: its decode table; set: the TLB set of data accesses in the present mode; left:
- * instructions that may retire, unless `more` gives it more; index: which entry; key: what the page's decode entries say where this region can be
- * entered, without the entry's index. It stores the program counter it comes to and returns
- * `left | reason << 30`, with left: what is left now. Where the program counter is an entry of another region, it calls that as the
- * last thing it does, through the table that all regions of the machine are in, by their numbers.
+ * instructions that may retire, unless `more` gives it more; entry: the decode entry that leads here. It stores the program counter
+ * it comes to and returns `left | reason << 30`, with left: what is left now. Where the program counter is an entry of another
+ * region, it calls that as the last thing it does, through the table that all regions of the machine are in, by their numbers.
  *
- * A decode entry of 8 bytes, at table + 4 * offset, says where a region is entered: the operation u8, which the key has too, the
- * index of the entry u16 at 2, and the number of the region u32 at 4.
+ * A decode entry of 8 bytes, at table + 4 * offset, says where a region is entered: the operation u8, 0, the index of the entry
+ * u16 at 2, and the number of the region u32 at 4. The parameters are as many as V8 has registers for.
  */
 import { I32, I64 } from "./wasm-builder.ts";
 
@@ -70,10 +69,10 @@ export const MACHINE_FUNCTIONS = {
   more: { index: 9, type: { parameters: [I32], results: [I32] } },
 } as const;
 
-export const REGION_TYPE = { parameters: [I64, I32, I32, I32, I32, I64], results: [I32] } as const;
+export const REGION_TYPE = { parameters: [I64, I32, I32, I32, I64], results: [I32] } as const;
 
 /** Of a region's type in a module of regions: behind those of the functions that it imports. */
 export const REGION_TYPE_INDEX = Object.keys(MACHINE_FUNCTIONS).length;
 
 /** What the parameters are called. */
-export const REGION_PARAMETERS = ["base", "table", "set", "left", "index", "key"] as const;
+export const REGION_PARAMETERS = ["base", "table", "set", "left", "entry"] as const;

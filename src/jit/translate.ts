@@ -98,14 +98,14 @@ const BASE = 0;
 const TABLE = 1;
 const SET = 2;
 const LEFT = 3;
-const INDEX = 4;
-const KEY = 5;
+const ENTRY = 4;
 
-const KEY_MASK = 0xffff_ffff_0000_00ffn;
-const KEY_OPERATION = 0xff;
-const KEY_NUMBER_SHIFT = 32;
+/** Of a decode entry: all but the index of the region's entry. */
+const ENTRY_KEY = 0xffff_ffff_0000_00ffn;
+const ENTRY_OPERATION = 0xff;
+const ENTRY_NUMBER_SHIFT = 32;
+/** In its low half, which has nothing above the index. */
 const ENTRY_INDEX_SHIFT = 16;
-const ENTRY_INDEX = 0xffff;
 
 const MSTATUS_FS = 0x6000;
 const FCSR_NX = 0x01;
@@ -148,6 +148,8 @@ class RegionTranslator {
   private readonly machine: MachineAddresses;
   private readonly host: Host;
   private readonly body = new FunctionBody(REGION_TYPE.parameters.length);
+  /** Which entry the dispatcher leads to. */
+  private readonly index = this.body.local(I32, "index");
   private readonly address = this.body.local(I64, "address");
   private readonly value = this.body.local(I64, "value");
   /** Program counter at the exit, relative to `base`. */
@@ -205,6 +207,7 @@ class RegionTranslator {
   translate(): { readonly body: FunctionBody; readonly shape: RegionShape } {
     const { body, flow } = this;
     const { blocks, entries, dominators } = flow;
+    this.setIndex(ENTRY);
     if (this.given !== null) body.get(LEFT).set(this.given);
     this.loadFloatState();
     this.exit = body.block();
@@ -218,7 +221,7 @@ class RegionTranslator {
         const [fallback] = targets;
         assert(fallback !== undefined, "there is an entry");
         if (targets.length === 1) body.branch(fallback);
-        else body.get(INDEX).branchTable(targets, fallback);
+        else body.get(this.index).branchTable(targets, fallback);
       });
       body.end();
     }
@@ -267,29 +270,28 @@ class RegionTranslator {
       .op(0x6a)
       .memory(0x29, 0)
       .tee(value);
-    body.get(KEY).op(0x85).op(0xa7).i32(KEY_OPERATION).op(0x71).when(false);
+    body.get(ENTRY).op(0x85).op(0xa7).i32(ENTRY_OPERATION).op(0x71).when(false);
     body.branch(nowhere).end();
     this.addHeat();
     body.i32(0).i32(0).memory(0x29, machine.jumps).i64(1).op(0x7c).memory(0x37, machine.jumps);
     body.get(address).i64(-PAGE_BYTES).op(0x83).get(table).get(SET).get(LEFT);
-    this.pushEntryIndex();
-    body.get(value).i64(KEY_MASK).op(0x83);
-    body.get(value).i64(KEY_NUMBER_SHIFT).op(0x88).op(0xa7);
+    body.get(value);
+    body.get(value).i64(ENTRY_NUMBER_SHIFT).op(0x88).op(0xa7);
     body.returnCallIndirect(REGION_TYPE_INDEX);
     body.end();
     body.i32(EXIT_JUMP).set(this.reason);
   }
 
-  /** Leaves the index of the entry on the stack that the decode entry in `value` leads to. */
-  private pushEntryIndex(): void {
-    this.body.get(this.value).i64(ENTRY_INDEX_SHIFT).op(0x88).op(0xa7).i32(ENTRY_INDEX).op(0x71);
+  /** Takes the index of the region's entry from a decode entry. */
+  private setIndex(entry: number): void {
+    this.body.get(entry).op(0xa7).i32(ENTRY_INDEX_SHIFT).op(0x76).set(this.index);
   }
 
   /** What was retired here since the region was entered. */
   private addHeat(): void {
     const { body, machine } = this;
     if (this.given === null) return;
-    body.get(KEY).i64(KEY_NUMBER_SHIFT).op(0x88).op(0xa7).i32(2).op(0x74).tee(this.slot);
+    body.get(ENTRY).i64(ENTRY_NUMBER_SHIFT).op(0x88).op(0xa7).i32(2).op(0x74).tee(this.slot);
     body.get(this.slot).memory(0x28, machine.heat).get(this.given).op(0x6a).get(LEFT).op(0x6b).memory(0x36, machine.heat);
   }
 
@@ -400,7 +402,7 @@ class RegionTranslator {
     }
     const index = this.entryIndex.get(target);
     assert(index !== undefined && this.dispatch !== null, "where no label is open, the dispatcher leads to");
-    this.body.i32(index).set(INDEX).branch(this.dispatch);
+    this.body.i32(index).set(this.index).branch(this.dispatch);
   }
 
   // --- blocks ---------------------------------------------------------------------------------------------------------
@@ -503,9 +505,9 @@ class RegionTranslator {
     assert(this.dispatch !== null, "a block is under the dispatcher");
     body.get(this.relative).i64(PAGE_BYTES).op(0x54).when();
     body.get(TABLE).get(this.relative).op(0xa7).i32(2).op(0x74).op(0x6a).memory(0x29, 0).tee(this.value);
-    body.i64(KEY_MASK).op(0x83).get(KEY).op(0x51).when();
-    this.pushEntryIndex();
-    body.set(INDEX).branch(this.dispatch);
+    body.get(ENTRY).op(0x85).i64(ENTRY_KEY).op(0x83).op(0x50).when();
+    this.setIndex(this.value);
+    body.branch(this.dispatch);
     body.end();
     body.end();
     body.branch(this.jumpLabel());

@@ -5,7 +5,8 @@
  * find it ready. V8 compiles a function when it is called first; so every function is called here, once, on a memory that is
  * nobody's, and leaves at once because it has no instruction to spend. The code belongs to the process, the replicas' threads only
  * instantiate. What then turns out to run much they ask for again, and it is compiled for speed, by V8's optimising compiler, unless
- * V8 is left to do that by itself (v8-flags.ts).
+ * V8 is left to do that by itself (v8-flags.ts). Then it has no looks at the stack either, at the head of each loop and function: a
+ * region calls others as the last thing it does, and the machine, which looks; and it ends by itself, after a slice of instructions.
  */
 import { setFlagsFromString } from "node:v8";
 import { type MessagePort, parentPort, workerData } from "node:worker_threads";
@@ -94,9 +95,11 @@ function optimised(region: CompiledRegion, machine: MachineAddresses): CompiledR
     .find(({ regions }) => regions.some(({ id, optimised }) => optimised && id === region.id));
   if (known !== undefined) return known;
   const compiled = compileAgain(region, machine);
-  // V8's flags are the process's: what another thread calls first meanwhile is optimised as well.
+  // V8's flags are the process's: what another thread calls first meanwhile is optimised as well, and looks at no stack either.
   setFlagsFromString("--no-liftoff");
+  setFlagsFromString("--no-wasm-stack-checks");
   callEach(compiled);
+  setFlagsFromString("--wasm-stack-checks");
   setFlagsFromString("--liftoff");
   keep(compiled);
   return compiled;
@@ -109,5 +112,5 @@ function keep(compiled: CompiledRegions): void {
 
 function callEach({ module, regions }: CompiledRegions): void {
   const { exports } = new WebAssembly.Instance(module, imports);
-  for (const { name } of regions) (exports[name] as (...words: (number | bigint)[]) => number)(0n, 0, 0, 0, 0, 0n);
+  for (const { name } of regions) (exports[name] as (...words: (number | bigint)[]) => number)(0n, 0, 0, 0, 0n);
 }

@@ -1369,16 +1369,13 @@ function slowStep(target: u64): bool {
   return false;
 }
 
-/** Of an Enter entry: all but the entry's index; regions compare it where they jump. */
-const ENTER_KEY: u64 = 0xffff_ffff_0000_00ff;
-
 /** Runs the region that the entry at `ip` leads to, and those that it leads to, until one comes to what is not translated. */
 function enterRegions(target: u64): bool {
   while (true) {
     const entry = load<u64>(ip);
     const given = regionShare(n, stopLookLeft);
     beginRegion(target - (n - given), target);
-    const out = call_indirect<u32>(<u32>(entry >> 32), page, table, dataSet, <u32>given, <u32>(entry >> 16) & 0xffff, entry & ENTER_KEY);
+    const out = call_indirect<u32>(<u32>(entry >> 32), page, table, dataSet, <u32>given, entry);
     const left = leftBehindRegion(out & <u32>REGION_LEFT_MAX);
     const retired = n - left;
     n = left;
