@@ -20,7 +20,7 @@ import { AUTHORITY_PATH, CERTIFICATES_PATH, type CertificateAnswer, decodeCertif
 import { bearerOf, equalSecrets } from "./authenticator.ts";
 import { Certificates } from "./certificates.ts";
 import type { ControlPlane } from "./control-plane.ts";
-import { identifyWorker } from "./db/queries/identify-worker.ts";
+import { identifyWorker, isRevoked } from "./db/queries/identify-worker.ts";
 import { ApiError } from "./errors/api-error.ts";
 import { installProblems, refuseUnreadable } from "./errors/problem.ts";
 import { admitWorker, isWorkerName, type KnownWorkers } from "./workers/admit-worker.ts";
@@ -130,6 +130,13 @@ export async function buildInternalApp(
       const { digest } = request.params as { digest: string };
       if (!DIGEST.test(digest))
         throw new ApiError("validation_failed", `Cannot serve the blob "${digest}": sha256:<64 hex digits> is wanted`);
+      const { certifiedId } = request;
+      if (certifiedId !== null && (await isRevoked(control.database, certifiedId)))
+        throw rejected(
+          request,
+          "certificate_revoked",
+          `Cannot serve the blob ${digest}: the worker ${certifiedId} was deleted, or is fenced`,
+        );
       const path = await control.images.obtain(digest);
       const info = path === null ? null : await stat(path).catch(() => null);
       if (path === null || info === null) throw new ApiError("not_found", `Cannot serve the blob ${digest}: no image store has it`);

@@ -8,6 +8,7 @@ import { writeFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
+import { sql } from "drizzle-orm";
 import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import type { Vm } from "../../src/control/schemas/vm.ts";
@@ -19,6 +20,7 @@ import { CONTROL_PROTOCOL } from "../../src/wire/control-messages.ts";
 import { CERTIFICATES_PATH } from "../../src/wire/join-messages.ts";
 import { type ControlAccess, readText, requestControl } from "../../src/worker/control-requests.ts";
 import { createWorkerLog } from "../../src/worker/log.ts";
+import { dialLoggingChannel } from "../../src/worker/logging-channel-socket.ts";
 import { WorkerCredentials } from "../../src/worker/worker-credentials.ts";
 import { credentialsOf, HOUR_MS, newAuthority } from "../pki/authority.ts";
 import { guestImage } from "../worker/guest-program.ts";
@@ -124,6 +126,20 @@ describe("a worker's way to a certificate", () => {
     expect(certified.map(({ workerId }) => workerId)).toEqual([welcome["workerId"], welcome["workerId"]]);
   });
 
+  test("begins anew where a control plane does not take the certificate, and connections are told of the next one", async () => {
+    const credentials = credentialsAt(channelUrl(), "begins-anew");
+    const told: TlsCredentials[] = [];
+    const next = new Promise<void>((resolve) => credentials.onCertified((tls) => void (told.push(tls) === 2 && resolve())));
+    const first = await credentials.obtain();
+    credentials.rejected();
+    await next;
+    expect(told[0]).toBe(first);
+    expect(await credentials.obtain()).toBe(told[1]);
+    expect(credentials.access(channelUrl()).tls.cert).toBe(told[1]?.cert);
+    const certified = control.log.filter(({ msg, worker }) => msg === "worker certified" && worker === "begins-anew");
+    expect(certified.map(({ renewed }) => renewed)).toEqual([false, false]);
+  });
+
   test("ends at a control plane that does not know the join token, which it does not hear", async () => {
     await expect(credentialsAt(channelUrl(), "wrong-token", "usj_another").obtain()).rejects.toMatchObject({
       code: "join_refused",
@@ -191,6 +207,8 @@ describe("a worker's way to a certificate", () => {
   });
 });
 
+const NO_BLOB = `/internal/v1/blobs/sha256:${"0".repeat(64)}`;
+
 describe("the internal listener over TLS refuses", () => {
   test("a worker that claims to be another one than its certificate says", async () => {
     const tls = await credentialsAt(channelUrl(), "claiming").obtain();
@@ -208,8 +226,7 @@ describe("the internal listener over TLS refuses", () => {
     const { ca } = await credentialsAt(channelUrl(), "presenting").obtain();
     const stranger = await credentialsOf(await newAuthority(), "wrk_1");
     const token = { headers: { authorization: `Bearer ${JOIN_TOKEN}` }, tls: clientOptions({ ca }, CONTROL_PLANE_IDENTITY) };
-    const blob = `/internal/v1/blobs/sha256:${"0".repeat(64)}`;
-    for (const path of ["/internal/v1/workers", blob]) {
+    for (const path of ["/internal/v1/workers", NO_BLOB]) {
       expect(await ask(path, token)).toMatchObject({ status: 401, body: { reason: "certificate_missing" } });
       expect(await ask(path, showing({ ...stranger, ca }))).toMatchObject({
         status: 401,
@@ -231,10 +248,12 @@ describe("the internal listener over TLS refuses", () => {
   test("a worker that is fenced, and one that was deleted until it joins anew as another", async () => {
     const tls = await credentialsAt(channelUrl(), "leaving").obtain();
     const { workerId } = await sayHello("leaving", showing(tls));
+    expect(await ask(NO_BLOB, showing(tls))).toMatchObject({ status: 404 });
     expect((await control.call("POST", "/v1/workers/leaving/fence?wait=60")).body).toMatchObject({ state: "succeeded" });
     const { request } = await createSigningRequest("leaving");
     const renewal = { name: "leaving", request };
     expect(await ask(CERTIFICATES_PATH, showing(tls), renewal)).toMatchObject({ status: 409, body: { reason: "fenced" } });
+    expect(await ask(NO_BLOB, showing(tls))).toMatchObject({ status: 401, body: { reason: "certificate_revoked" } });
     expect(await sayHello("leaving", showing(tls))).toMatchObject({ type: "refused", code: "fenced" });
     await expect(credentialsAt(channelUrl(), "leaving").obtain()).rejects.toMatchObject({ details: { reason: "fenced" } });
 
@@ -279,8 +298,8 @@ describe("worker processes over TLS", () => {
 
   test("protect a VM, renew their certificates without disturbing it, and pair again with the new ones", async () => {
     const images = await makeImageStore("debian", 96, KERNEL);
-    // Renewed after four seconds: slow hosts take longer for a join, and then a worker joins by its token again.
-    const renewing = await another({ images, settings: { certificateTtlSeconds: 6, heartbeatTimeoutMs: 60_000, maxLagMs: 60_000 } });
+    // Renewed after six seconds: a host that takes three more for it has its workers join by their token again.
+    const renewing = await another({ images, settings: { certificateTtlSeconds: 9, heartbeatTimeoutMs: 60_000, maxLagMs: 60_000 } });
     const workers = ["worker-1", "worker-2"].map((name) => startWorker(renewing, name));
     for (const worker of workers) await worker.says(/joined the control plane at wss:/);
     const { id } = await renewing.createVm("web");
@@ -291,9 +310,23 @@ describe("worker processes over TLS", () => {
 
     const backupOf = ({ status }: Vm) => status.replicas.find(({ role, state }) => role === "backup" && state === "live")?.id;
     const first = backupOf(after);
+    // Somebody else with a good certificate, who knows the secret, is not the worker that the control plane has named.
+    const { rows } = await renewing.parts.database.db.execute<
+      Record<"secret" | "worker" | "host" | "primary", string> & { port: number }
+    >(sql`
+      SELECT r.channel_secret AS secret, w.id AS worker, w.logging_host AS host, w.logging_port AS port, v.primary_replica AS primary
+      FROM replicas r JOIN workers w ON w.id = r.worker_id JOIN vms v ON v.id = r.vm_id WHERE r.id = ${first}`);
+    const { secret = "", worker: workerId = "", host = "", port = 0, primary = "" } = rows[0] ?? {};
+    const hello = { vmId: id, from: primary, to: String(first), channelSecret: secret, buildDigest: "" };
+    const credentials = await credentialsAt(channelUrl(renewing), "impostor").obtain();
+    const dialled = dialLoggingChannel({ host, port }, hello, new AbortController().signal, { credentials, workerId });
+    await expect(dialled).rejects.toMatchObject({ refusal: "certificate_refused" });
+
     expect((await renewing.call("POST", `/v1/vms/${id}/replicas/${first}/restart`, {})).status).toBe(202);
     await renewing.vmThat(id, (vm) => vm.status.protection.state === "protected" && ![undefined, first].includes(backupOf(vm)));
-    expect(workers.flatMap(({ log }) => log.filter(({ msg }) => /rejected|given up/.test(msg)))).toEqual([]);
+    // The second time the control plane's own first certificate is over, too.
+    const renewals = ({ log }: WorkerProcess) => log.filter(({ msg }) => msg === "certificate renewed").length;
+    for (const worker of workers) await expect.poll(() => renewals(worker), { timeout: 240_000 }).toBeGreaterThan(1);
   });
 
   test("end with exit code 1 and the reason, where they are not to be had", async () => {

@@ -15,7 +15,7 @@ import {
   LoggingChannelListener,
   type LoggingChannelSocket,
 } from "../../src/worker/logging-channel-socket.ts";
-import { credentialsOf, HOUR_MS, newAuthority } from "../pki/authority.ts";
+import { credentialsOf, HOUR_MS, intermediateAuthority, newAuthority } from "../pki/authority.ts";
 
 const hello = { vmId: "vm_1", from: "rep_p", to: "rep_b", channelSecret: "s3cret", buildDigest: "abc" };
 
@@ -88,6 +88,14 @@ describe("a logging channel over TLS", () => {
     await dial(at.address);
     channel.send({ kind: "heartbeat", term: 8n });
     expect(await nextMessage(at.opened[0]?.channel as LoggingChannelSocket)).toEqual({ kind: "heartbeat", term: 8n });
+  });
+
+  test("is trusted by the root of an authority that another one has certified", async () => {
+    const intermediate = await intermediateAuthority();
+    const at = await listen(await credentialsOf(intermediate, "wrk_backup"));
+    await dial(at.address, await credentialsOf(intermediate, "wrk_primary"));
+    expect(at.opened[0]?.workerId).toBe("wrk_primary");
+    await expect(dial(at.address, { ...primary, ca: intermediate.certificate })).rejects.toMatchObject({ code: "certificate_refused" });
   });
 
   test("tells a dialler that the replica refuses why, as without TLS", async () => {

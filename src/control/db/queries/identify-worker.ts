@@ -30,3 +30,13 @@ export function identifyWorker(database: Database, name: string, certifiedId: st
     return { workerId: row?.workerId ?? workerId, fenced };
   });
 }
+
+/** A worker that was deleted, or is fenced, is not served by the certificate that it still has. */
+export async function isRevoked({ db }: Database, workerId: string): Promise<boolean> {
+  const [row] = await db
+    .select({ desiredState: workers.desiredState })
+    .from(workerIdentities)
+    .leftJoin(workers, eq(workers.id, workerIdentities.workerId))
+    .where(eq(workerIdentities.workerId, workerId));
+  return row === undefined || row.desiredState === "fenced";
+}
