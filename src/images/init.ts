@@ -2,6 +2,7 @@
  * What runs first in our guest: mounts, a name, one ready line, drivers, then a shell on the serial console.
  *
  *     kernel -> /init (this script) -> exec busybox init -> /bin/sh on ttyS0, again whenever it exits
+ *                                                    '----> /sbin/terminal-size, beside it
  *
  * busybox's own `init` takes over as process 1: it gives the shell a session and a controlling terminal (so that Ctrl-C
  * and `fg` work; the installer's busybox has no setsid and no cttyhack), starts a new one when it exits, and reaps
@@ -43,9 +44,29 @@ done
 exec busybox init
 `;
 
+/**
+ * The size of a client's terminal is known at `hvc0`, where the kernel tells whoever has that for a terminal; a serial port has no such
+ * thing, and the shell is there. So this one has `hvc0`, and passes on what it is told. Nothing of it may be written there: who
+ * writes there gets what is typed. It waits for a program that never ends, as that takes no timer; `wait` returns with each signal.
+ */
+export const TERMINAL_SIZE_PATH = "/sbin/terminal-size";
+export const TERMINAL_SIZE_SCRIPT = `#!/bin/sh
+tell() {
+  set -- $(stty size)
+  [ "\${2:-0}" -gt 0 ] && stty -F /dev/ttyS0 rows "$1" cols "$2"
+}
+[ -c /dev/hvc0 ] || exit 0
+exec >/dev/null 2>&1
+trap tell WINCH
+exec </dev/hvc0
+sleep 2147483647 &
+while kill -0 $!; do wait $!; done
+`;
+
 /** `/etc/inittab`: an empty first field would mean the console device, which is no controlling terminal. */
 export const INITTAB = `# The shell on the serial console; the dash makes it a login shell, which reads /etc/profile.
 ttyS0::respawn:-/bin/sh
+::once:${TERMINAL_SIZE_PATH}
 ::ctrlaltdel:/sbin/reboot
 ::shutdown:/bin/sync
 `;

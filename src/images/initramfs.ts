@@ -20,7 +20,7 @@ import {
   writeCpio,
 } from "./cpio.ts";
 import { neededLibraries } from "./elf.ts";
-import { FSTAB, GROUP, INIT_MARK, INIT_SCRIPT, INITTAB, PASSWD, PROFILE } from "./init.ts";
+import { FSTAB, GROUP, INIT_MARK, INIT_SCRIPT, INITTAB, PASSWD, PROFILE, TERMINAL_SIZE_PATH, TERMINAL_SIZE_SCRIPT } from "./init.ts";
 import { readModuleIndex } from "./module-index.ts";
 
 /** Modules that a guest of this machine has a use for; what they depend on comes along. */
@@ -100,6 +100,7 @@ export function buildInitramfs(initrd: ReadonlyMap<string, CpioEntry>, kernelRel
   text("etc/passwd", PASSWD);
   text("etc/group", GROUP);
   text("etc/profile", PROFILE);
+  text(`usr${TERMINAL_SIZE_PATH}`, TERMINAL_SIZE_SCRIPT, 0o755);
   keep(symbolicLink("etc/mtab", "/proc/mounts"));
   return { archive: writeCpio(kept.values()), applets: applets.sort() };
 }

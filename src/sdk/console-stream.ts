@@ -237,7 +237,7 @@ export class ConsoleStream implements AsyncIterableIterator<ConsoleChunk, undefi
 
   /**
    * Says what size the terminal has, in characters, 1..65535 each; in its place among the writes, and as durable as they are. A program
-   * on the guest's `hvc0` is told; a guest's serial port, `ttyS0`, has no size.
+   * on the guest's `hvc0` is told (SIGWINCH); `ttyS0` has the size that the guest gives it, as our image does.
    *
    * @returns once it is acknowledged; it takes one offset of the input session
    */

@@ -114,11 +114,14 @@ test("a guest knows the time from its first second, has entropy, and an hvc0 tha
   guest.runUntil("back at ttyS0\r\n", from);
   expect(guest.transcript.slice(from)).toMatch(/at hvc0\r\nthere and back\r\nthere and back\r\nback at ttyS0/);
 
-  // The size of the terminal is known at hvc0, when it is opened and when it changes; the serial port has none.
+  // The size of the terminal is hvc0's, and the image passes it on to the serial port, where the shell is.
   guest.resize(100, 30);
-  expect(answer("exec 3<>/dev/hvc0; stty size <&3; stty size")).toMatch(/\r\n30 100\r\nstty: /);
+  expect(answer("until stty size; do read -t 1 x; done; stty size </dev/hvc0")).toMatch(/\r\n30 100\r\n30 100\r\n/);
+  const changed = guest.transcript.length;
   guest.resize(81, 25);
-  expect(answer("stty size <&3; exec 3<&-")).toMatch(/\r\n25 81\r\n/);
+  // The shell draws its prompt anew: it had the signal.
+  guest.runUntil("# \x1b[J", changed);
+  expect(answer("stty size")).toMatch(/\r\n25 81\r\n/);
 
   // More than the console's ring holds, through a device that takes it at once.
   const long = answer("seq 1 60000 >/tmp/many; cat /tmp/many >/dev/hvc0");

@@ -2,12 +2,13 @@
 import { spawnSync } from "node:child_process";
 import { describe, expect, it } from "vitest";
 import { DEFAULT_CMDLINE, READY_LINE } from "../../src/images/index.ts";
-import { INIT_SCRIPT, INITTAB, PROFILE } from "../../src/images/init.ts";
+import { INIT_SCRIPT, INITTAB, PROFILE, TERMINAL_SIZE_PATH, TERMINAL_SIZE_SCRIPT } from "../../src/images/init.ts";
 
 describe("the guest's init", () => {
   it.each([
     ["/init", INIT_SCRIPT],
     ["/etc/profile", PROFILE],
+    [TERMINAL_SIZE_PATH, TERMINAL_SIZE_SCRIPT],
   ])("is a script that a POSIX shell takes: %s", (_path, script) => {
     expect(spawnSync("sh", ["-n"], { input: script, encoding: "utf8" })).toMatchObject({ status: 0, stderr: "" });
   });

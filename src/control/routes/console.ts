@@ -88,7 +88,7 @@ export const consoleRoute =
           "Subprotocol `understudy.console.v1`: text frames are ConsoleServerMessage and ConsoleClientMessage; binary frames carry bytes " +
           "with their offset. Subprotocol `understudy.console.raw`: bytes alone, and what is typed goes where the session ended. " +
           "`resize` says the size of the writer's terminal: it is input of the guest, logged in its place among the bytes, of which it takes " +
-          "one offset; the guest's `hvc0` has that size from then on, over failovers too, and a serial port, `ttyS0`, has none. Pages give " +
+          "one offset; the guest's `hvc0` has that size from then on, over failovers too. A serial port, `ttyS0`, has none by itself. Pages give " +
           "a ticket, or the token as subprotocol `understudy.bearer.<base64url>`, and are told by close code what others are told before " +
           "the upgrade. Close codes: 1000 done, 1001 going away (reconnect now), 4400 bad frame, 4401 unauthenticated (the token was revoked or has " +
           "expired), 4403 scope missing, or the session was ended by somebody, 4404 no such VM, 4408 slow consumer, 4409 writer or " +

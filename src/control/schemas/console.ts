@@ -81,7 +81,7 @@ export const ConsoleClientMessage = Type.Union(
       {
         description:
           "Of the session that may write: the size of its terminal. It is input of the guest, in its place among the bytes, and acknowledged as " +
-          "they are. A program on the guest's hvc0 is told (SIGWINCH); a serial port, ttyS0, has no size",
+          "they are. A program on the guest's hvc0 is told (SIGWINCH); a serial port, ttyS0, has the size that the guest gives it, as ours does",
       },
     ),
     Type.Object({ type: Type.Literal("ping") }),
