@@ -1,96 +1,43 @@
 /**
  * Walks every operation of the committed OpenAPI document against a running control plane, with inputs made from its schemas.
  *
- * Nothing here knows a route: what goes into a path is read from the lists that the service itself gives, bodies and parameters
+ * The walk knows no route: what goes into a path is read from the lists that the service itself gives, bodies and parameters
  * come from the schemas and the examples. Of each answer it is asked whether the document declares it: status, media type, schema,
- * and of an error its code. What the document does not allow must be refused, and nothing may be an error of ours.
+ * and of an error its code. What the document does not allow must be refused, and nothing may be an error of ours. Each operation is
+ * to be served at least once: those whose success needs a state of its own are asked again once `served-operations.ts` has made that.
  *
  * Runs a seed that is fixed; `UNDERSTUDY_WALK_SEED` and `UNDERSTUDY_WALK_RUNS` (inputs for each operation) take others.
  */
-import { readFileSync } from "node:fs";
-import Ajv, { type ValidateFunction } from "ajv/dist/2020.js";
 import fc from "fast-check";
 import { afterAll, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
-import type { ErrorCode } from "../../src/control/errors/error-codes.ts";
+import {
+  ajv,
+  ask,
+  type Content,
+  CREDENTIALS,
+  codesOf,
+  document,
+  filled,
+  type Input,
+  JSON_MEDIA,
+  judge,
+  OPERATIONS,
+  type Operation,
+  type Parameter,
+  searchOf,
+  served,
+  shownBy,
+  validator,
+  type Walked,
+} from "./support/contract-document.ts";
 import { ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
 import { TestPostgres } from "./support/database.ts";
 import { changed, conforming, resolvePointer, type Schema, texts } from "./support/schema-inputs.ts";
+import { prepared } from "./support/served-operations.ts";
 
 const SEED = Number(process.env["UNDERSTUDY_WALK_SEED"] ?? 20_261_128);
 const RUNS = Number(process.env["UNDERSTUDY_WALK_RUNS"] ?? 24);
-
-/** Situations that this test does not make: an answer that tells of one is wrong here, though every operation declares it. */
-const NOT_HERE: readonly string[] = [
-  "internal_error",
-  "shutting_down",
-  "arbiter_unavailable",
-  "image_store_error",
-  "unauthenticated",
-  "token_expired",
-] satisfies readonly ErrorCode[];
-
-interface Parameter {
-  readonly name: string;
-  readonly in: "path" | "query" | "header";
-  readonly required: boolean;
-  readonly schema: Schema;
-}
-
-interface Content {
-  readonly schema?: Schema;
-  readonly example?: unknown;
-  readonly examples?: Readonly<Record<string, Example>>;
-}
-
-interface Example {
-  readonly $ref?: string;
-  readonly value?: unknown;
-}
-
-interface Operation {
-  readonly operationId: string;
-  readonly summary: string;
-  readonly parameters?: readonly Parameter[];
-  readonly requestBody?: { readonly required: boolean; readonly content: Readonly<Record<string, Content>> };
-  readonly responses: Readonly<Record<string, { readonly content?: Readonly<Record<string, Content>> }>>;
-}
-
-interface Document {
-  readonly paths: Readonly<Record<string, Readonly<Record<string, Operation>>>>;
-  readonly components: {
-    readonly examples: Readonly<Record<string, Example>>;
-    readonly securitySchemes: Readonly<Record<string, { readonly in?: string; readonly name?: string }>>;
-  };
-}
-
-const document = JSON.parse(readFileSync(new URL("../../openapi/control-plane.json", import.meta.url), "utf8")) as Document;
-const ajv = new Ajv({ strict: false, formats: { "date-time": /^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z$/ } });
-ajv.addSchema(document, "contract");
-const validators = new Map<string, ValidateFunction>();
-
-/** @param place names from the document's root to a schema */
-function validator(...place: string[]): ValidateFunction {
-  const pointer = place.map((part) => encodeURIComponent(part.replaceAll("~", "~0").replaceAll("/", "~1"))).join("/");
-  const validate = validators.get(pointer) ?? ajv.compile({ $ref: `contract#/${pointer}` });
-  validators.set(pointer, validate);
-  return validate;
-}
-
-interface Walked {
-  readonly path: string;
-  readonly method: string;
-  readonly operation: Operation;
-}
-
-/** Reads first, deletions last: what is asked about shall be there as long as it may. */
-const ORDER = ["get", "post", "put", "patch", "delete"];
-const OPERATIONS: readonly Walked[] = Object.entries(document.paths)
-  .flatMap(([path, methods]) => Object.entries(methods).map(([method, operation]) => ({ path, method, operation })))
-  .sort((a, b) => ORDER.indexOf(a.method) - ORDER.indexOf(b.method));
-/** Parameters that say who is calling: a token says it here. */
-const CREDENTIALS = Object.values(document.components.securitySchemes).flatMap(({ name }) => (name === undefined ? [] : [name]));
-const JSON_MEDIA = /^application\/(?:[\w.-]+\+)?json$/;
 
 describe("every operation of the document", () => {
   test("has an id of its own, a summary and its codes", () => {
@@ -137,25 +84,6 @@ describe("every operation of the document", () => {
   });
 });
 
-/** The values of its examples. */
-function shownBy({ example, examples = {} }: Content): readonly unknown[] {
-  const named = Object.values(examples).map((each) => (each.$ref === undefined ? each : (resolvePointer(document, each.$ref) as Example)));
-  return [...(example === undefined ? [] : [example]), ...named.map(({ value }) => value)];
-}
-
-function codesOf(content: Content | undefined): readonly string[] {
-  return Object.keys(content?.examples ?? {});
-}
-
-interface Input {
-  readonly path: Readonly<Record<string, string>>;
-  readonly query: Readonly<Record<string, string>>;
-  readonly headers: Readonly<Record<string, string>>;
-  readonly body: string | undefined;
-  /** False: by the document this is no request of the operation. */
-  readonly allowed: boolean;
-}
-
 describe("a running control plane", () => {
   let postgres: TestPostgres;
   let control: ControlUnderTest;
@@ -182,7 +110,7 @@ describe("a running control plane", () => {
       const known = await knownPaths(walked.path);
       await fc.assert(
         fc.asyncProperty(inputs(walked, known), async (input) => {
-          await judge(walked, input, await ask(walked, input));
+          await judge(walked, input, await ask(control, walked, input));
           if (walked.operation.responses["101"] !== undefined) await judgeUpgrade(walked, input);
         }),
         { seed: SEED, numRuns: RUNS, endOnFailure: true },
@@ -210,22 +138,15 @@ describe("a running control plane", () => {
     return found.filter((values) => Object.keys(values).length > 0);
   }
 
-  async function ask({ path, method }: Walked, { path: values, query, headers, body }: Input): Promise<Response> {
-    const search = Object.keys(query).length === 0 ? "" : `?${new URLSearchParams(query)}`;
-    return fetch(`${control.url}${filled(path, values)}${search}`, {
-      method: method.toUpperCase(),
-      headers: { authorization: `Bearer ${TOKEN}`, ...headers },
-      ...(body === undefined ? {} : { body }),
-      redirect: "error",
-    });
-  }
-
   /** The operation's WebSocket: refused with a problem as every answer is, or a first message of the contract. */
   async function judgeUpgrade(walked: Walked, { path, query, headers, allowed }: Input): Promise<void> {
-    const search = Object.keys(query).length === 0 ? "" : `?${new URLSearchParams(query)}`;
-    const socket = new WebSocket(`${control.url.replace("http", "ws")}${filled(walked.path, path)}${search}`, ["understudy.console.v1"], {
-      headers: { authorization: `Bearer ${TOKEN}`, ...headers },
-    });
+    const socket = new WebSocket(
+      `${control.url.replace("http", "ws")}${filled(walked.path, path)}${searchOf(query)}`,
+      ["understudy.console.v1"],
+      {
+        headers: { authorization: `Bearer ${TOKEN}`, ...headers },
+      },
+    );
     const outcome = await new Promise<Response | string>((resolve) => {
       socket.on("error", () => undefined);
       socket.on("unexpected-response", (_request, response) => {
@@ -244,56 +165,39 @@ describe("a running control plane", () => {
     expect(allowed, `${walked.operation.operationId} ${JSON.stringify(query)}: it was upgraded`).toBe(true);
     const validate = validator("components", "schemas", "ConsoleServerMessage");
     expect(validate(JSON.parse(outcome)), `${outcome}: ${ajv.errorsText(validate.errors)}`).toBe(true);
+    served.add(walked.operation.operationId);
   }
 });
 
-function filled(path: string, values: Readonly<Record<string, string>>): string {
-  return path.replaceAll(/\{(.+?)\}/g, (_all, name: string) => encodeURIComponent(values[name] ?? ""));
-}
+describe("a control plane in the state that an operation needs", () => {
+  let postgres: TestPostgres;
+  let control: ControlUnderTest;
+  const operations = prepared(() => control);
 
-async function judge({ path, method, operation }: Walked, input: Input, response: Response): Promise<void> {
-  const { status, headers } = response;
-  const media = headers.get("content-type")?.split(";")[0] ?? "";
-  const text = media === "text/event-stream" ? await firstOf(response) : await response.text();
-  const told = `${operation.operationId} ${JSON.stringify(input)}: ${status} ${media} ${text.slice(0, 600)}`;
-  const declared = operation.responses[String(status)];
-  expect(declared, `${told}\nThe document has no answer ${status}`).toBeDefined();
-  expect(headers.get("request-id"), told).toMatch(/./);
-  const content = declared?.content?.[media];
-  if (text !== "" || declared?.content !== undefined) expect(content, `${told}\nThe document has no ${media}`).toBeDefined();
-  if (JSON_MEDIA.test(media)) {
-    const validate = validator("paths", path, method, "responses", String(status), "content", media, "schema");
-    expect(validate(JSON.parse(text)), `${told}\n${ajv.errorsText(validate.errors)}`).toBe(true);
-  }
-  if (media === "application/problem+json") {
-    const problem = JSON.parse(text) as { code: string; status: number; detail: string; requestId: string };
-    expect(problem.status, told).toBe(status);
-    expect(codesOf(content), `${told}\nThe document does not declare ${problem.code}`).toContain(problem.code);
-    expect(NOT_HERE, told).not.toContain(problem.code);
-    expect(problem.detail, told).toMatch(/^Cannot /);
-    expect(problem.requestId, told).toBe(headers.get("request-id"));
-  } else if (status === 416) {
-    // The one refusal that is told by its headers alone, as RFC 9110 has it.
-    expect([text, headers.get("content-range")], told).toEqual(["", expect.stringMatching(/^bytes \*\/\d+$/)]);
-  } else {
-    expect(status, told).toBeLessThan(400);
-    expect(input.allowed, `${told}\nThe document does not allow this request, and it was served`).toBe(true);
-  }
-}
+  beforeAll(async () => {
+    postgres = await TestPostgres.start();
+    control = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
+    for (const name of ["one", "two", "three"]) await control.join(name);
+    await control.protectedVm("demo");
+  });
+  afterAll(async () => {
+    await control.close();
+    await postgres.stop();
+  });
 
-/** The first event of a stream, which is left then. */
-async function firstOf(response: Response): Promise<string> {
-  const reader = (response.body as ReadableStream<Uint8Array>).getReader();
-  let text = "";
-  while (!text.includes("\n\n")) {
-    const { value, done } = await reader.read();
-    if (done) break;
-    text += Buffer.from(value).toString();
-  }
-  await reader.cancel();
-  expect(text).toMatch(/^id: \d+\nevent: [\w.]+\ndata: \{.*\}\n\n/);
-  return text;
-}
+  test.each(Object.entries(operations))("serves it: %s", async (id, prepare) => {
+    const walked = OPERATIONS.find(({ operation }) => operation.operationId === id) as Walked;
+    const input = await prepare();
+    const answer = await ask(control, walked, input);
+    expect(answer.status, await answer.clone().text()).toBeLessThan(300);
+    await judge(walked, { ...input, allowed: true }, answer);
+  });
+
+  test("is one of those, or was served by the walk", () => {
+    const all = OPERATIONS.map(({ operation }) => operation.operationId);
+    expect(all.filter((id) => !served.has(id))).toEqual([]);
+  });
+});
 
 /** What an input is made of, piece by piece, each with whether the document allows it. */
 interface Piece<T> {
