@@ -1,6 +1,7 @@
 /** The parts of a console: the window over the output, and an input session between client and primary. */
 import { describe, expect, test } from "vitest";
 import { InputSession } from "../../src/control/consoles/input-session.ts";
+import { OutputGathering } from "../../src/control/consoles/output-gathering.ts";
 import { OutputWindow } from "../../src/control/consoles/output-window.ts";
 
 const bytes = (text: string) => Buffer.from(text);
@@ -41,6 +42,29 @@ describe("the output window", () => {
     window.append(0n, buffer);
     buffer.fill(0);
     expect(Buffer.from(window.read(0n, 3)).toString()).toBe("abc");
+  });
+});
+
+describe("output gathering", () => {
+  test("sends at once behind a silence, and once for all that follows it closely", async () => {
+    let sent = 0;
+    let told: () => void = () => {};
+    const gathering = new OutputGathering(() => {
+      sent++;
+      told();
+    });
+    for (let i = 0; i < 100; i++) gathering.output();
+    expect(sent).toBe(1);
+    await new Promise<void>((resolve) => {
+      told = resolve;
+    });
+    expect(sent).toBe(2);
+    for (let i = 0; i < 100; i++) gathering.output();
+    expect(sent).toBe(2);
+    gathering.flush();
+    gathering.flush();
+    expect(sent).toBe(3);
+    gathering.close();
   });
 });
 

@@ -192,6 +192,8 @@ export class ConsoleClient {
     }
     if (offset > this.acked) this.acked = offset;
     this.windowBytes = BigInt(window);
+    // Without credit it waits for this; else for its turn.
+    if (this.stalled === null) return;
     this.unstall();
     this.pump();
   }

@@ -15,6 +15,7 @@ import type { ConsoleClientMessage, ConsoleServerMessage } from "../schemas/cons
 import type { WorkerLink } from "../workers/worker-link.ts";
 import type { ConsoleClient } from "./console-client.ts";
 import { type AcceptVerdict, InputSession } from "./input-session.ts";
+import { OutputGathering } from "./output-gathering.ts";
 import { OutputWindow } from "./output-window.ts";
 
 /** What a reader who is behind may make us hold. */
@@ -71,6 +72,10 @@ export class VmConsole {
   private readonly retries = new Map<InputSession, NodeJS.Timeout>();
   private readonly paused = new Set<ConsoleClient>();
   private readonly waiters = new Set<() => void>();
+  /** Who writes waits for the echo: it has the output at once. */
+  private readonly gathering = new OutputGathering(() => {
+    for (const client of this.clients) if (client !== this.writerClient) client.pump();
+  });
   private subscription: Subscription | null = null;
   /** Where the first byte came from: nothing is in the window before. */
   private primed = false;
@@ -165,7 +170,8 @@ export class VmConsole {
     if (this.silence !== null && this.clients.size > 0) this.options.onSilenceEnded(this.silence.replicaId, nowMs - this.silence.sinceMs);
     this.silence = null;
     this.lastOutputMs = nowMs;
-    for (const client of this.clients) client.pump();
+    this.writerClient?.pump();
+    this.gathering.output();
     this.window.trim(this.slowestReader());
     this.wake();
   }
@@ -299,10 +305,12 @@ export class VmConsole {
   }
 
   broadcast(message: ConsoleServerMessage): void {
+    this.gathering.flush();
     for (const client of this.clients) client.tell(message);
   }
 
   closeClients(code: number, reason: string): void {
+    this.gathering.flush();
     for (const client of this.clients) client.close(code, reason);
   }
 
@@ -351,6 +359,8 @@ export class VmConsole {
     this.unsubscribe();
     for (const timer of this.retries.values()) clearTimeout(timer);
     this.retries.clear();
+    this.gathering.flush();
+    this.gathering.close();
     for (const client of this.clients) client.close(1001, "the control plane stops, come back at once");
     this.wake();
   }
