@@ -41,6 +41,10 @@ declare module "fastify" {
   }
 }
 
+/**
+ * @returns ready to listen
+ * @throws {UnderstudyError} `bad_certificate_authority`
+ */
 export async function buildInternalApp(
   control: ControlPlane,
   joinToken: string,
@@ -60,7 +64,8 @@ export async function buildInternalApp(
   const known: KnownWorkers = new Map();
   const ttlMs = control.config.certificateTtlSeconds * 1000;
   const certificates = new Certificates({ database: control.database, joinToken, authority, ttlMs, log });
-  if (secure) app.addHook("onReady", () => certificates.serve(app.server as unknown as Server));
+  // Not when the app is made ready, which has a time-out of its own.
+  if (secure) await certificates.serve(app.server as unknown as Server);
   app.addHook("onClose", async () => certificates.close());
 
   app.decorateRequest("certifiedId", null);
