@@ -179,7 +179,7 @@ describe("the raw subprotocol", () => {
 
 describe("a connection ends", () => {
   test("with 4401 where its token is revoked, and where it expires", async () => {
-    await startAnew({ consoleHeartbeatMs: 20 });
+    await startAnew({ consoleHeartbeatMs: 1_000 });
     const made = await token("console:read");
     const socket = open(at(""), bearer(made.secret));
     await socket.hello();
