@@ -4,9 +4,12 @@ import { readFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
 import { describe, expect, it } from "vitest";
 import { ApiError, ERROR_CLASSES, errorFromProblem, NotFoundError, UnavailableError, VmNotFoundError } from "../../src/sdk/errors.ts";
+import { FAKE_OPERATIONS } from "../../src/sdk/testing/fake-operations.ts";
+import { FAKE_ROUTES } from "../../src/sdk/testing/fake-routes.ts";
 
 const document = JSON.parse(readFileSync(new URL("../../openapi/control-plane.json", import.meta.url), "utf8")) as {
   components: { schemas: { ErrorCode: { enum: string[] } } };
+  paths: Record<string, Record<string, { operationId: string; security?: { bearer?: string[] }[] }>>;
 };
 
 describe("the contract", () => {
@@ -17,6 +20,16 @@ describe("the contract", () => {
 
   it("has a class for every error code, and none besides", () => {
     expect(Object.keys(ERROR_CLASSES).sort()).toEqual([...document.components.schemas.ErrorCode.enum].sort());
+  });
+
+  it("is what the fake service goes by, in ids and scopes, and it has a route for each", () => {
+    const described = Object.keys(FAKE_OPERATIONS).map((route) => {
+      const [method = "", path = ""] = route.split(" ");
+      const { operationId: id, security } = document.paths[path]?.[method.toLowerCase()] ?? { operationId: "none" };
+      return [route, { id, scope: security?.[0]?.bearer?.[0] ?? null }];
+    });
+    expect(FAKE_OPERATIONS).toEqual(Object.fromEntries(described));
+    expect(Object.keys(FAKE_ROUTES).sort()).toEqual(Object.keys(FAKE_OPERATIONS).sort());
   });
 
   it("has classes that are all different, named after their codes", () => {

@@ -13,13 +13,16 @@ import {
   NotProtectedError,
   OperationNotFoundError,
   type OperationResource,
+  ScopeMissingError,
   TermMismatchError,
+  TokenNotFoundError,
   UnauthenticatedError,
   Understudy,
   ValidationFailedError,
   VmDeletedError,
   VmNotFoundError,
   WaitTargetUnreachableError,
+  WorkerNotFoundError,
 } from "../../src/sdk/index.ts";
 import { FakeUnderstudy } from "../../src/sdk/testing/index.ts";
 import { ControlUnderTest, TOKEN } from "../control/support/control-under-test.ts";
@@ -198,6 +201,66 @@ describe.each([
     const kinds = (await client.operations.list({ vm: vm.id }).all()).map(({ kind }) => kind);
     expect(kinds.slice(0, 2)).toEqual(["vm.start", "vm.kill"]);
     await expect(client.operations.get("op_nothing")).rejects.toBeInstanceOf(OperationNotFoundError);
+  });
+
+  it("makes tokens that may do what their scopes say, and takes them back", async () => {
+    const { token, secret } = await client.tokens.create({ name: "ci", scopes: ["vms:read", "console:read"], ttlSeconds: 3600 });
+    const ci = new Understudy({ url: stage.url, token: secret });
+    expect((await ci.whoami()).token).toMatchObject({ id: token.id, name: "ci", scopes: ["vms:read", "console:read"] });
+    expect(await ci.vms.list().all()).toEqual([]);
+    await expect(ci.vms.create({ image: "debian" })).rejects.toBeInstanceOf(ScopeMissingError);
+    await expect(ci.tokens.create({ name: "more", scopes: ["vms:write"] })).rejects.toBeInstanceOf(ScopeMissingError);
+    expect((await client.tokens.list({ pageSize: 1 }).all()).map(({ name }) => name)).toContain("ci");
+    expect((await client.tokens.revoke(token.id)).id).toBe(token.id);
+    await expect(ci.whoami()).rejects.toBeInstanceOf(UnauthenticatedError);
+    expect((await client.tokens.revoke(token.id)).id).toBe(token.id);
+    await expect(client.tokens.revoke("tok_nobodys")).rejects.toBeInstanceOf(TokenNotFoundError);
+  });
+
+  it("does with workers what an operator wants", async () => {
+    const { workers } = client;
+    const state = async () => (await workers.get("worker-1")).status.state;
+    expect((await workers.update("worker-1", { labels: { rack: "a" } })).labels).toEqual({ rack: "a" });
+    expect((await workers.list({ labelSelector: "rack=a" })).map(({ name }) => name)).toEqual(["worker-1"]);
+    await workers.cordon("worker-1").result();
+    expect(await state()).toBe("cordoned");
+    await workers.uncordon("worker-1").result();
+    expect(await state()).toBe("ready");
+    await workers.drain("worker-1").result();
+    expect(await state()).toBe("drained");
+    await workers.fence("worker-1").result();
+    expect(await state()).toBe("fenced");
+    await expect(workers.cordon("worker-1")).rejects.toBeInstanceOf(InvalidStateError);
+    await expect(workers.cordon("nobody")).rejects.toBeInstanceOf(WorkerNotFoundError);
+    expect((await client.operations.list().all()).map(({ kind, state }) => `${kind} ${state}`)).toEqual(
+      ["fence", "drain", "uncordon", "cordon"].map((verb) => `worker.${verb} succeeded`),
+    );
+  });
+
+  it("drains a worker that holds something once that is gone", async () => {
+    const vm = await client.vms.create({ name: "web", image: "debian", protection: { mode: "none" } });
+    await vm.waitFor("running");
+    const [{ workerName } = { workerName: "" }] = (await vm.refresh()).status.replicas;
+    const operation = await client.workers.drain(workerName);
+    expect((await client.workers.get(workerName)).status.state).toBe("draining");
+    await vm.delete().result();
+    await operation.result();
+    expect((await client.workers.get(workerName)).status).toMatchObject({ state: "drained", replicas: 0 });
+  });
+
+  it("writes down who asked for what", async () => {
+    await client.vms.create({ name: "web", image: "debian", protection: { mode: "none" } });
+    await expect(client.vms.get("nobody")).rejects.toBeInstanceOf(VmNotFoundError);
+    const entries = await client.audit.list({ pageSize: 2 }).all();
+    const told = entries.map(({ operation, route, outcome, status, code }) => ({ operation, route, outcome, status, code }));
+    expect(told).toEqual([
+      { operation: "createVm", route: "/v1/vms", outcome: "succeeded", status: 201, code: null },
+      { operation: "getVm", route: "/v1/vms/{vm}", outcome: "refused", status: 404, code: "vm_not_found" },
+      // The pages that are read are calls, too.
+      ...told.slice(2),
+    ]);
+    expect(new Set(entries.map(({ actor }) => actor?.tokenId))).toEqual(new Set([(await client.whoami()).token.id]));
+    expect(await client.audit.list({ endTime: new Date(0) }).all()).toEqual([]);
   });
 
   it("tells what happened, to who asks and to who watches", async () => {

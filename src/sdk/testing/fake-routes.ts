@@ -1,4 +1,4 @@
-/** The routes of the fake service: those of VMs, their operations and events, and what a client asks before it begins. */
+/** The routes of the fake service: those of VMs, workers, operations, events, tokens, the audit log, and what a client asks before it begins. */
 import type { Schemas } from "../client.ts";
 import { FakeProblem, invalid } from "./fake-problem.ts";
 import { FAKE_IMAGE, type FakeState } from "./fake-state.ts";
@@ -9,6 +9,8 @@ export interface FakeCall {
   readonly query: URLSearchParams;
   readonly headers: Readonly<Record<string, string | undefined>>;
   readonly body: unknown;
+  /** That the caller showed. */
+  readonly token: Schemas["Token"];
   readonly signal: AbortSignal;
 }
 
@@ -28,12 +30,40 @@ const TARGETS = ["running", "paused", "protected", "fully_protected", "stopped",
 export const FAKE_ROUTES: Readonly<Record<string, Handler>> = {
   "GET /v1/version": () => ok({ service: "understudy", version: "0.0.0", api: "v1", capabilities: [] }),
   "GET /v1/images": () => ok({ items: [FAKE_IMAGE] }),
-  "GET /v1/workers": (state) => ok({ items: state.workers() }),
-  "GET /v1/workers/{worker}": (state, { path }) => {
-    const found = state.workers().find(({ id, name }) => id === path[2] || name === path[2]);
-    if (found === undefined) throw new FakeProblem(404, "worker_not_found", `Cannot find the worker "${path[2]}"`);
-    return ok(found);
+  "GET /v1/images/{image}": (_state, { path }) => {
+    const [name, digest = FAKE_IMAGE.digest] = (path[2] ?? "").split("@");
+    if (name !== FAKE_IMAGE.id && (name !== FAKE_IMAGE.name || digest !== FAKE_IMAGE.digest))
+      throw new FakeProblem(404, "image_not_found", `Cannot find the image "${path[2]}": there is ${FAKE_IMAGE.name}`);
+    return ok(FAKE_IMAGE);
   },
+  "GET /v1/whoami": (_state, { token }) => ok({ token, project: "default" }),
+  "POST /v1/tokens": (state, { body, token }) => {
+    const created = state.tokens.create(body, token);
+    state.emit("token.created", null, "user_action", { tokenId: created.token.id, name: created.token.name });
+    return { status: 201, headers: { location: `/v1/tokens/${created.token.id}` }, body: created };
+  },
+  "GET /v1/tokens": (state, { query }) => ok(page(state.tokens.all, query)),
+  "DELETE /v1/tokens/{token}": (state, { path }) => {
+    const revoked = state.tokens.revoke(path[2] ?? "");
+    state.emit("token.revoked", null, "user_action", { tokenId: revoked.id, name: revoked.name });
+    return ok(revoked);
+  },
+  "GET /v1/audit-log": (state, { query }) => {
+    const [from, to] = [query.get("startTime"), query.get("endTime")].map((time) => (time === null ? null : Date.parse(time)));
+    const wanted = state.audit.filter(({ completedAt }) => {
+      const at = Date.parse(completedAt);
+      return at >= (from ?? at) && (to == null || at < to);
+    });
+    return ok(page(wanted, query));
+  },
+  "GET /v1/workers": (state, { query }) => ok({ items: state.workers.all().filter(({ labels }) => fitsSelector(labels, query)) }),
+  "GET /v1/workers/{worker}": (state, { path }) => ok(state.workers.get(path[2] ?? "")),
+  "PATCH /v1/workers/{worker}": (state, { path, body }) =>
+    ok(state.workers.patch(path[2] ?? "", (body ?? {}) as Schemas["PatchWorkerRequest"])),
+  "POST /v1/workers/{worker}/cordon": (state, { path }) => accepted(state.orderWorker(path[2] ?? "", "cordon")),
+  "POST /v1/workers/{worker}/uncordon": (state, { path }) => accepted(state.orderWorker(path[2] ?? "", "uncordon")),
+  "POST /v1/workers/{worker}/drain": (state, { path }) => accepted(state.orderWorker(path[2] ?? "", "drain")),
+  "POST /v1/workers/{worker}/fence": (state, { path }) => accepted(state.orderWorker(path[2] ?? "", "fence")),
   "POST /v1/vms": (state, { body }) => {
     const vm = state.create(createRequest(body));
     const headers = { location: `/v1/vms/${vm.id}`, etag: etagOf(vm), "operation-id": vm.resource.status.operationId ?? "" };
@@ -218,20 +248,23 @@ function patch(state: FakeState, vm: FakeVm, { name, labels, spec }: Schemas["Pa
   state.emit("vm.spec.changed", vm, null, { generation: resource.generation });
 }
 
-function matches({ resource }: FakeVm, query: URLSearchParams): boolean {
-  const { status, name, labels } = resource;
+function fitsSelector(labels: Readonly<Record<string, string>>, query: URLSearchParams): boolean {
   const selector = (query.get("labelSelector") ?? "").split(",").filter((part) => part !== "");
-  const holds = selector.every((part) => {
+  return selector.every((part) => {
     const [, key = "", operator, value] = /^([^=!]+)(!?=)(.*)$/.exec(part) ?? [];
     if (operator === "=") return labels[key] === value;
     if (operator === "!=") return labels[key] !== value;
     return part.startsWith("!") ? labels[part.slice(1)] === undefined : labels[part] !== undefined;
   });
+}
+
+function matches({ resource }: FakeVm, query: URLSearchParams): boolean {
+  const { status, name, labels } = resource;
   const placed = (wanted: string | null) =>
     wanted === null || status.replicas.some(({ worker, workerName }) => worker === wanted || workerName === wanted);
   const state = query.get("state");
   return (
-    holds &&
+    fitsSelector(labels, query) &&
     (state === null ? status.state !== "deleted" : status.state === state) &&
     (query.get("name") ?? name) === name &&
     (query.get("protection") ?? status.protection.state) === status.protection.state &&

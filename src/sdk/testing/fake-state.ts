@@ -1,8 +1,10 @@
-/** What the fake service holds: VMs, operations, events, and the answers to requests that had an idempotency key. */
+/** What the fake service holds: VMs, workers, operations, events, tokens, and the entries of its audit log. */
 import type { Schemas } from "../client.ts";
 import { FakeConsoles } from "./fake-console.ts";
 import { FakeProblem, invalid } from "./fake-problem.ts";
-import { FAKE_WORKERS, FakeVm } from "./fake-vm.ts";
+import { FakeTokens } from "./fake-tokens.ts";
+import { FakeVm } from "./fake-vm.ts";
+import { FakeWorkers } from "./fake-workers.ts";
 
 type Operation = Schemas["Operation"];
 type Event = Schemas["Event"];
@@ -23,6 +25,10 @@ export const FAKE_IMAGE: Schemas["Image"] = {
 export class FakeState {
   readonly vms: FakeVm[] = [];
   readonly operations: Operation[] = [];
+  readonly workers = new FakeWorkers(this.vms);
+  readonly tokens: FakeTokens;
+  /** In the order of the answers. */
+  readonly audit: Schemas["AuditEntry"][] = [];
   readonly consoles = new FakeConsoles();
   /** Oldest first; those below `oldest` are not kept. */
   events: Event[] = [];
@@ -30,8 +36,16 @@ export class FakeState {
   private count = 0;
   private readonly watchers = new Set<() => void>();
 
-  /** VMs run, and are protected, by themselves. */
-  constructor(private readonly settles: boolean) {}
+  /**
+   * @param settles VMs run, and are protected, by themselves
+   * @param secret of the first token
+   */
+  constructor(
+    private readonly settles: boolean,
+    secret: string,
+  ) {
+    this.tokens = new FakeTokens(secret, (prefix) => this.id(prefix));
+  }
 
   get oldest(): number {
     return this.events.length === 0 ? this.seq + 1 : Number(this.events[0]?.seq);
@@ -86,16 +100,47 @@ export class FakeState {
     if (this.settles) setImmediate(() => vm.resource.status.state !== "deleted" && work());
   }
 
-  begin(kind: Operation["kind"], vm: FakeVm): Operation {
+  begin(kind: Operation["kind"], about: FakeVm | { readonly workerId: string }): Operation {
     const now = new Date().toISOString();
+    const [vm, workerId] = about instanceof FakeVm ? [about, null] : [null, about.workerId];
     const operation: Operation = {
-      ...{ id: this.id("op"), kind, state: "running", vmId: vm.id, workerId: null, result: null, error: null },
+      ...{ id: this.id("op"), kind, state: "running", vmId: vm?.id ?? null, workerId, result: null, error: null },
       ...{ createdAt: now, updatedAt: now, completedAt: null },
     };
     this.operations.unshift(operation);
-    vm.resource.status.operationId = operation.id;
+    if (vm !== null) vm.resource.status.operationId = operation.id;
     this.emit("operation.updated", vm, null, { kind, state: "running" }, operation.id);
     return operation;
+  }
+
+  /** What an operator wants of a worker. Another order ends a drain that runs; a drain ends by itself once the worker holds nothing. */
+  orderWorker(ref: string, verb: "cordon" | "uncordon" | "drain" | "fence"): Operation {
+    const desired = { cordon: "cordoned", uncordon: "ready", drain: "drained", fence: "fenced" } as const;
+    const { before, after } = this.workers.order(ref, desired[verb]);
+    const data = { workerId: after.id, name: after.name };
+    for (const drain of this.drains(after.id)) this.cancel(drain);
+    const operation = this.begin(`worker.${verb}`, { workerId: after.id });
+    if (before.status.state !== after.status.state)
+      this.emit("worker.state.changed", null, "user_action", { ...data, from: before.status.state, state: after.status.state });
+    if (verb === "fence") this.emit("worker.fenced", null, "user_action", data);
+    if (verb === "drain") this.emit("worker.drain.started", null, "user_action", data);
+    if (verb !== "drain") this.end(operation);
+    else this.endDrains();
+    return operation;
+  }
+
+  private drains(workerId: string): Operation[] {
+    return this.operations.filter(({ kind, state, workerId: of }) => kind === "worker.drain" && state === "running" && of === workerId);
+  }
+
+  private endDrains(): void {
+    for (const { id, name, status } of this.workers.all()) {
+      if (status.replicas > 0) continue;
+      for (const drain of this.drains(id)) {
+        this.end(drain);
+        this.emit("worker.drain.completed", null, "drained", { workerId: id, name }, drain.id);
+      }
+    }
   }
 
   end(operation: Operation, result: Operation["result"] = null): void {
@@ -130,6 +175,8 @@ export class FakeState {
       ...{ operationId, requestId: null, data: { ...data } },
     });
     for (const wake of [...this.watchers]) wake();
+    // What a worker held may be gone by that.
+    if (type === "vm.state.changed" || type === "vm.deleted") this.endDrains();
   }
 
   /** Resolves with the next event, when `ms` are over, or when `signal` aborts. */
@@ -145,21 +192,6 @@ export class FakeState {
       this.watchers.add(done);
       signal.addEventListener("abort", done);
       if (signal.aborted) done();
-    });
-  }
-
-  workers(): Schemas["Worker"][] {
-    const now = new Date().toISOString();
-    return FAKE_WORKERS.map((name) => {
-      const held = this.vms.flatMap(({ resource }) => resource.status.replicas.filter(({ workerName }) => workerName === name));
-      return {
-        ...{ id: `wrk_${name}`, name, labels: {}, createdAt: FAKE_IMAGE.createdAt, updatedAt: now, spec: { desiredState: "ready" } },
-        status: {
-          ...{ state: "ready", host: "fake", zone: null, pid: 1, incarnation: "fake", cores: 2, memoryMiB: 8192 },
-          ...{ memoryPromisedMiB: 128 * held.length, replicas: held.length, engine: { version: "0.0.0", buildDigest: "0".repeat(64) } },
-          ...{ nodeVersion: "v20.0.0", lastHeartbeatAt: now, operationId: null },
-        },
-      };
     });
   }
 }

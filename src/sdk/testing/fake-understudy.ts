@@ -18,8 +18,9 @@ import type { Duplex } from "node:stream";
 import { WebSocketServer } from "ws";
 import type { Schemas } from "../client.ts";
 import { CONSOLE_SUBPROTOCOL, type FakeAttachment } from "./fake-console.ts";
+import { FAKE_OPERATIONS } from "./fake-operations.ts";
 import { FakeProblem } from "./fake-problem.ts";
-import { eventsAfter, FAKE_ROUTES, type FakeAnswer } from "./fake-routes.ts";
+import { eventsAfter, FAKE_ROUTES, type FakeAnswer, type FakeCall } from "./fake-routes.ts";
 import { FakeState } from "./fake-state.ts";
 import type { FakeVm } from "./fake-vm.ts";
 
@@ -27,7 +28,7 @@ const BEARER_PROTOCOL = "understudy.bearer.";
 const BOOKMARK_MS = 15_000;
 
 export interface FakeOptions {
-  /** What callers must show. Default: `fake`. */
+  /** The secret of the first token, which may do everything. Default: `fake`. */
   readonly token?: string;
   /**
    * True (default): VMs run and are protected, and operations end, by themselves, after the answer that told of them. False: a test
@@ -57,6 +58,15 @@ interface Known {
   readonly answer: FakeAnswer;
 }
 
+/** What the audit log is told of a call. */
+interface FakeAuditedCall {
+  readonly route: string | null;
+  readonly requestId: string;
+  readonly startedAt: Date;
+  token: Schemas["Token"] | null;
+  code: Schemas["ErrorCode"] | null;
+}
+
 export class FakeUnderstudy {
   readonly url: string;
   readonly token: string;
@@ -74,7 +84,7 @@ export class FakeUnderstudy {
     this.server = server;
     this.token = token;
     this.url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
-    this.state = new FakeState(settles);
+    this.state = new FakeState(settles, token);
     server.on("request", (request, response) => void this.serve(request, response));
     server.on("upgrade", (request, socket, head) => this.upgrade(request, socket, head));
   }
@@ -111,13 +121,18 @@ export class FakeUnderstudy {
     const requestId = String(request.headers["request-id"] ?? `req_${String(++this.count).padStart(26, "0")}`);
     response.setHeader("request-id", requestId);
     const url = new URL(request.url ?? "/", this.url);
+    const route = routeOf(request.method ?? "GET", url);
+    const operation = FAKE_OPERATIONS[route ?? ""];
+    const call: FakeAuditedCall = { route, requestId, startedAt: new Date(), token: null, code: null };
+    response.on("close", () => this.audit(request, response, url, call));
     try {
       const body = await readBody(request);
       const headers = request.headers as Record<string, string | undefined>;
       this.requests.push({ method: request.method ?? "GET", path: `${url.pathname}${url.search}`, headers, body });
-      this.authenticate(request);
+      call.token = this.authenticate(request);
       const refusal = this.refusals.shift();
       if (refusal !== undefined) throw refusal;
+      if (operation?.scope != null) this.state.tokens.require(call.token, operation.scope);
       if (url.pathname === "/v1/events" && String(headers["accept"]).includes("text/event-stream")) {
         await this.stream(url.searchParams, headers["last-event-id"], response);
         return;
@@ -125,7 +140,7 @@ export class FakeUnderstudy {
       const gone = new AbortController();
       response.on("close", () => gone.abort());
       const signal = AbortSignal.any([gone.signal, this.closing.signal]);
-      const answer = await this.answer(request.method ?? "GET", url, headers, body, signal);
+      const answer = await this.answer(request.method ?? "GET", route, url, { headers, body, token: call.token, signal });
       response.writeHead(answer.status, { "content-type": "application/json", ...answer.headers });
       response.end(JSON.stringify(answer.body));
     } catch (error) {
@@ -136,6 +151,7 @@ export class FakeUnderstudy {
         return;
       }
       const problem = { ...error.problem, instance: url.pathname, requestId };
+      call.code = problem.code;
       const after = problem.retryAfterMs === undefined ? {} : { "retry-after": String(Math.ceil(problem.retryAfterMs / 1000)) };
       response.writeHead(problem.status, { "content-type": "application/problem+json", ...after });
       response.end(JSON.stringify(problem));
@@ -143,14 +159,18 @@ export class FakeUnderstudy {
   }
 
   /** Once for each idempotency key. */
-  private async answer(method: string, url: URL, headers: FakeRequest["headers"], body: unknown, signal: AbortSignal): Promise<FakeAnswer> {
+  private async answer(
+    method: string,
+    route: string | null,
+    url: URL,
+    { headers, body, token, signal }: Omit<FakeCall, "path" | "query">,
+  ): Promise<FakeAnswer> {
     const path = segmentsOf(url);
-    const route = Object.keys(FAKE_ROUTES).find((each) => fits(each, method, path));
-    const handler = route === undefined ? undefined : FAKE_ROUTES[route];
+    const handler = route === null ? undefined : FAKE_ROUTES[route];
     if (handler === undefined)
       throw new FakeProblem(404, "not_found", `Cannot ${method} ${url.pathname}: the fake service has no such route`);
     const key = method === "POST" ? headers["idempotency-key"] : undefined;
-    const name = `${method} ${url.pathname} ${key}`;
+    const name = `${token.id} ${method} ${url.pathname} ${key}`;
     const fingerprint = JSON.stringify(body ?? null);
     const known = key === undefined ? undefined : this.known.get(name);
     if (known !== undefined) {
@@ -158,7 +178,7 @@ export class FakeUnderstudy {
         throw new FakeProblem(422, "idempotency_key_reused", "Cannot use this idempotency key: it was sent with another body");
       return { ...known.answer, headers: { ...known.answer.headers, "idempotency-replayed": "true" } };
     }
-    const answer = await handler(this.state, { path, query: url.searchParams, headers, body, signal });
+    const answer = await handler(this.state, { path, query: url.searchParams, headers, body, token, signal });
     // As it is now: the resource goes on.
     if (key !== undefined) this.known.set(name, { fingerprint, answer: { ...answer, body: structuredClone(answer.body) } });
     return answer;
@@ -189,11 +209,12 @@ export class FakeUnderstudy {
   private upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void {
     const url = new URL(request.url ?? "/", this.url);
     try {
-      this.authenticate(request);
+      const token = this.authenticate(request);
       const [, , ref = "", last] = segmentsOf(url);
       if (last !== "console") throw new FakeProblem(404, "not_found", `Cannot upgrade ${url.pathname}: it is no console`);
       const vm = this.state.living(ref);
       const attachment = attachmentOf(url.searchParams);
+      this.state.tokens.require(token, attachment.mode === "write" ? "console:write" : "console:read");
       const other = attachment.takeover ? null : this.state.consoles.otherWriter(vm, attachment.inputSession);
       if (attachment.mode === "write" && other !== null)
         throw new FakeProblem(409, "console_writer_busy", `Cannot write: session ${other} does`, { writer: other });
@@ -208,11 +229,36 @@ export class FakeUnderstudy {
     }
   }
 
-  private authenticate({ headers }: IncomingMessage): void {
+  /** @throws {FakeProblem} `unauthenticated`, `token_expired` */
+  private authenticate({ headers }: IncomingMessage): Schemas["Token"] {
     const offered = String(headers["sec-websocket-protocol"] ?? "").split(/, */);
     const entry = offered.find((protocol) => protocol.startsWith(BEARER_PROTOCOL))?.slice(BEARER_PROTOCOL.length);
     const shown = /^Bearer (.+)$/.exec(headers.authorization ?? "")?.[1] ?? Buffer.from(entry ?? "", "base64url").toString("utf8");
-    if (shown !== this.token) throw new FakeProblem(401, "unauthenticated", "Cannot accept the token: it is not the fake service's");
+    return this.state.tokens.authenticate(shown);
+  }
+
+  private audit(request: IncomingMessage, response: ServerResponse, { pathname }: URL, call: FakeAuditedCall): void {
+    const { route, requestId, startedAt, token, code } = call;
+    const completedAt = new Date();
+    const status = response.headersSent ? response.statusCode : null;
+    const outcome = status === null ? "unknown" : status < 400 ? "succeeded" : status < 500 ? "refused" : "failed";
+    this.state.audit.push({
+      ...{ id: this.state.id("aud"), requestId, method: request.method ?? "GET", resource: pathname, sourceAddress: "127.0.0.1" },
+      actor: token === null ? null : { tokenId: token.id, tokenName: token.name },
+      ...{ route: route?.split(" ")[1] ?? "", operation: FAKE_OPERATIONS[route ?? ""]?.id ?? "" },
+      ...{ startedAt: startedAt.toISOString(), completedAt: completedAt.toISOString(), outcome, status, code },
+      durationMs: completedAt.getTime() - startedAt.getTime(),
+    });
+  }
+}
+
+/** Of the contract's words; null: the fake service has none such. */
+function routeOf(method: string, url: URL): string | null {
+  try {
+    const path = segmentsOf(url);
+    return Object.keys(FAKE_ROUTES).find((each) => fits(each, method, path)) ?? null;
+  } catch {
+    return null;
   }
 }
 

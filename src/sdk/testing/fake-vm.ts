@@ -60,7 +60,6 @@ export class FakeVm {
     return () => void this.listeners.delete(listener);
   }
 
-  /** What came in an input session, from the byte that is wanted on. */
   /** The newest size that a console's terminal has said to have; null: none has. */
   terminal: TerminalSize | null = null;
 
@@ -70,6 +69,7 @@ export class FakeVm {
     this.terminal = { cols, rows };
   }
 
+  /** What came in an input session, from the byte that is wanted on. */
   typed(session: string, bytes: Uint8Array): void {
     this.sessions.set(session, (this.sessions.get(session) ?? 0n) + BigInt(bytes.length));
     const text = new TextDecoder().decode(bytes);
@@ -81,6 +81,7 @@ export class FakeVm {
     const { status } = this.resource;
     status.state = state;
     status.stateReason = reason;
+    status.replicas = this.placed();
     this.touch();
     if (state !== "running" && state !== "paused") this.setProtection(this.protects ? "inactive" : "off", null);
     this.events.changed(this, "vm.state.changed", reason, { state });
