@@ -43,21 +43,13 @@ import type {
 } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
 import type { PrimaryStart } from "./primary.ts";
+import { Promotion } from "./promotion.ts";
 import { WallClock } from "./wall-clock.ts";
 
 /** In one `pageChanges`: 32768 pages of three words. */
 const PAGE_CHANGES_WORDS = 3 * 32_768;
 
 type Phase = "waiting" | "receiving" | "verifying" | "following" | "promoting";
-
-interface Promotion {
-  /** The primary is asked to hand over once the promotion is granted. */
-  handOver: boolean;
-  readonly askedUs: number;
-  granted: { readonly term: bigint; readonly atUs: number } | null;
-  /** The last word of the old primary. */
-  heardUs: number;
-}
 
 interface Received {
   readonly record: EpochRecord;
@@ -184,12 +176,7 @@ export class Backup {
   notable(): NotableStatus {
     return {
       role: "backup",
-      state:
-        this.phase === "promoting" || this.promotion?.granted != null
-          ? "promoting"
-          : this.synced.includes(this.config.replicaId)
-            ? "live"
-            : "syncing",
+      state: this.phase === "promoting" || this.isGranted ? "promoting" : this.synced.includes(this.config.replicaId) ? "live" : "syncing",
       term: this.term ?? 0n,
       synced: this.synced,
       joining: null,
@@ -270,7 +257,7 @@ export class Backup {
           this.outbox.halt("join_aborted");
           return;
         }
-        if (this.promotion?.granted != null) {
+        if (this.isGranted) {
           this.takeOver(nowUs);
           return;
         }
@@ -283,7 +270,7 @@ export class Backup {
         if (!message.paused) this.clock = new GuestClockEstimate();
         return;
       case "handedOver":
-        assert(this.promotion?.granted != null, "a primary hands over to whom the arbiter has promoted");
+        assert(this.isGranted, "a primary hands over to whom the arbiter has promoted");
         this.takeOver(nowUs);
         return;
       case "ack":
@@ -449,11 +436,13 @@ export class Backup {
     if (deadline !== null) this.outbox.arm("silence", Math.min(deadline, this.handOverDeadlineUs()));
   }
 
-  /** A primary that is heard and does not hand over has a guest that does not come to the end of its epoch. */
   private handOverDeadlineUs(): number {
-    const granted = this.promotion?.granted;
-    if (this.phase !== "following" || granted == null) return Number.POSITIVE_INFINITY;
-    return granted.atUs + this.config.heartbeatTimeoutMs * 1000;
+    if (this.phase !== "following" || this.promotion === null) return Number.POSITIVE_INFINITY;
+    return this.promotion.handOverDeadlineUs(this.config.heartbeatTimeoutMs * 1000);
+  }
+
+  private get isGranted(): boolean {
+    return this.promotion !== null && this.promotion.term !== null;
   }
 
   /** From here on nothing more of the old primary is accepted, so nothing more is acknowledged. */
@@ -481,7 +470,8 @@ export class Backup {
     const { primary } = this;
     if (primary === null) return;
     this.primary = null;
-    if (this.promotion !== null) this.promotion.heardUs = this.detector.lastHeardUs(primary) ?? this.promotion.heardUs;
+    const heardUs = this.detector.lastHeardUs(primary);
+    if (heardUs !== null) this.promotion?.lastHeard(heardUs);
     this.detector.forget(primary);
     this.outbox.emit({ kind: "closeChannel", peer: primary });
   }
@@ -494,14 +484,14 @@ export class Backup {
     }
     // Asked to hand over, the primary has not: it is not waited for any more.
     if (handOver) return;
-    this.promotion.handOver = false;
-    if (this.promotion.granted !== null) this.takeOver(nowUs);
+    this.promotion.force();
+    if (this.isGranted) this.takeOver(nowUs);
   }
 
   private askForPromotion(handOver: boolean, nowUs: number): void {
     assert(this.phase === "following", "only a verified backup may ask for promotion");
     assert(this.primary !== null && this.term !== null, "a backup that follows knows its primary and its term");
-    this.promotion = { handOver, askedUs: nowUs, granted: null, heardUs: nowUs };
+    this.promotion = new Promotion(handOver, nowUs);
     this.arbitration.ask({ kind: "promote", term: this.term });
   }
 
@@ -519,8 +509,8 @@ export class Backup {
     }
     assert(this.promotion !== null, "a promotion that is granted was asked for");
     assert(this.term !== null && term > this.term, `a granted request leads to a newer term than ${this.term}, not to ${term}`);
-    this.promotion.granted = { term, atUs: nowUs };
-    if (this.phase === "following" && this.promotion.handOver) {
+    this.promotion.granted(term, nowUs);
+    if (this.phase === "following" && this.promotion.waitsForHandOver) {
       this.send({ kind: "takingOver", term });
       this.armSilence();
     } else this.takeOver(nowUs);
@@ -528,24 +518,20 @@ export class Backup {
 
   /** True when the arbiter has said yes and every record that was acknowledged has been executed (rule P7). */
   get readyToGoLive(): boolean {
-    if (this.outbox.haltReason !== null || this.phase !== "promoting") return false;
-    return this.promotion?.granted != null && this.engine.idle && this.log.length === 0;
+    return this.outbox.haltReason === null && this.phase === "promoting" && this.isGranted && this.engine.idle && this.log.length === 0;
   }
 
   /** Hands everything over to the primary that this backup becomes. Nothing of the old primary can arrive any more. */
   handOver(nowUs: number): { readonly start: PrimaryStart; readonly time: bigint } {
-    const granted = this.promotion?.granted;
+    const term = this.promotion?.term ?? null;
     assert(this.phase === "promoting" && this.primary === null, "only a backup that was cut off is promoted");
-    assert(this.promotion !== null && granted != null, "only the arbiter promotes");
+    assert(this.promotion !== null && term !== null, "only the arbiter promotes");
     assert(this.log.length === 0 && this.engine.idle, "the log is drained before promotion");
     assert(this.verified !== null, "a backup is verified before it follows");
-    const { heardUs, askedUs } = this.promotion;
-    const silentAskedUs = Math.max(heardUs, askedUs);
-    const silentGrantedUs = Math.max(heardUs, granted.atUs);
     return {
       time: this.clock.now(this.point.time, nowUs),
       start: {
-        term: granted.term,
+        term,
         point: this.point,
         sessions: this.sessions,
         inputRoom: this.inputRoom,
@@ -556,9 +542,7 @@ export class Backup {
         guestHalt: this.guestHalt,
         paused: this.paused,
         promotion: {
-          detectUs: silentAskedUs - heardUs,
-          arbitrateUs: silentGrantedUs - silentAskedUs,
-          promoteUs: nowUs - silentGrantedUs,
+          ...this.promotion.spans(nowUs),
           instant: this.point.instant,
           consoleEnd: this.point.consoleEnd,
           verified: this.verified,
