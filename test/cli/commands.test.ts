@@ -331,7 +331,7 @@ describe("other commands", () => {
   ])("worker %s says what was done", async (verb, past) => {
     const worker = { id: "wrk_1", name: "w", status: { state: "ready" } };
     const outcome = await against(
-      { [`POST /v1/workers/w/${verb}`]: { id: "op_1", state: "succeeded" }, "GET /v1/workers/w": worker },
+      { [`POST /v1/workers/w/${verb}`]: { id: "op_1", kind: `worker.${verb}`, state: "succeeded" }, "GET /v1/workers/w": worker },
       ...["worker", verb, "w", "-o", "json"],
     );
     expect(outcome).toMatchObject({ code: 0, stderr: `${past} w\n` });
