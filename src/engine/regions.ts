@@ -47,9 +47,10 @@ export interface RegionStatistics {
 }
 
 const SAMPLE_INTERVAL = 2048;
-const THRESHOLD = 32;
-/** Some 40 us of the guest's time. */
-const LANDINGS = 512;
+/** Some ms of the guest's time: code that runs less costs more to compile than it gains, and other code its place in the processor's caches. */
+const THRESHOLD = 128;
+/** Some 160 us of the guest's time. */
+const LANDINGS = 2048;
 /** Looks within which they count, some 50 M instructions: a timer interrupts a loop anywhere, and each entry makes it slower. */
 const LANDINGS_LOOKS = 512;
 /** Compiling for speed takes some 100 us an instruction, on another thread, and what runs much twice as fast: measured, less costs as much as more. */
@@ -61,7 +62,7 @@ const HEAT_LOOKS = 32;
 /** Looks between two for regions that were dropped: what they hold others may want. */
 const FORGET_LOOKS = 64;
 /** What is known already is worth this fraction of the samples. */
-const KNOWN_THRESHOLD_DIVISOR = 8;
+const KNOWN_THRESHOLD_DIVISOR = 32;
 /** Seeds that one region is made from. */
 const SEEDS_MAX = 64;
 /** Entries of older regions that a new one of the same page has too. */
