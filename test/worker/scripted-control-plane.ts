@@ -105,9 +105,9 @@ export class ConsoleClient {
       this.inputNext = BigInt(message.inputNext);
       this.durability = message.durability;
     }
-    // What the replica does not have was lost with its predecessor: say it again.
-    if (message.type === "consoleSession" && BigInt(message.inputNext) < BigInt(this.input.length))
-      this.sendFrom(BigInt(message.inputNext));
+    // What the replica does not have was lost with its predecessor: say it again. Of what it has only the ack may be lost: the last byte
+    // once more brings that.
+    if (message.type === "consoleSession") this.sendFrom(BigInt(Math.max(0, Math.min(Number(message.inputNext), this.input.length - 1))));
   }
 
   private sendFrom(offset: bigint): void {
