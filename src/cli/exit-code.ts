@@ -90,6 +90,8 @@ function hintFor(error: UnderstudyError): string | null {
       return "See which there are: understudy op ls";
     case "worker_not_drained":
       return "Move its replicas off first: understudy worker drain NAME. Or, if its process is dead: understudy worker fence NAME";
+    case "deletion_protected":
+      return "If it shall go, take its protection off first: understudy vm update NAME --deletion-protection off";
     case "name_taken":
       return "Choose another name, or delete the VM that has it: understudy vm rm NAME";
     case "not_protected":

@@ -17,6 +17,7 @@ interface Options {
   readonly backups?: number;
   readonly maxLag?: number;
   readonly restart?: "never" | "on_failure" | "always";
+  readonly deletionProtection?: boolean;
   readonly label: Readonly<Record<string, string>>;
   readonly wait?: WaitTarget;
   readonly dryRun?: boolean;
@@ -41,6 +42,7 @@ export function addVmCreate(vm: Command, shell: Shell): void {
       ]),
     )
     .option("--max-lag <ms>", "how far a backup may trail before it is dropped, 250 to 60000", parseInteger(250, 60_000))
+    .option("--deletion-protection", "refuse to delete it until that is taken off: vm update --deletion-protection off")
     .option("--label <key=value>", "label, may be repeated", parseLabel, {})
     .option("--dry-run", "check, and show where its replicas would be placed now; make nothing")
     .addOption(new Option("--wait <target>", "wait until the VM is there").choices(["running", "protected", "fully_protected"]))
@@ -55,6 +57,7 @@ export function addVmCreate(vm: Command, shell: Shell): void {
         ...(options.memory === undefined ? {} : { machine: { memoryMiB: options.memory } }),
         ...(options.cmdline === undefined ? {} : { cmdline: options.cmdline }),
         ...(options.restart === undefined ? {} : { restartPolicy: options.restart }),
+        ...(options.deletionProtection === true ? { deletionProtection: true } : {}),
         protection: {
           ...(options.protection === undefined ? {} : { mode: options.protection }),
           ...(options.backups === undefined ? {} : { backups: options.backups }),

@@ -17,6 +17,7 @@ interface Options {
   readonly backups?: number;
   readonly maxLag?: number;
   readonly restart?: "never" | "on_failure" | "always";
+  readonly deletionProtection?: "on" | "off";
   readonly label: Readonly<Record<string, string>>;
   readonly removeLabel: readonly string[];
   readonly ifGeneration?: number;
@@ -41,6 +42,7 @@ export function addVmUpdate(vm: Command, shell: Shell): void {
       ]),
     )
     .option("--max-lag <ms>", "how far a backup may trail before it is dropped, 250 to 60000", parseInteger(250, 60_000))
+    .addOption(new Option("--deletion-protection <on|off>", "on: it cannot be deleted until that is off").choices(["on", "off"]))
     .option("--image <image>", "another image, of a VM that is stopped")
     .option("--memory <MiB>", "memory of the guest, of a VM that is stopped", parseInteger(1, 1 << 20))
     .option("--cmdline <text>", "kernel command line, of a VM that is stopped")
@@ -72,6 +74,7 @@ function patchOf(options: Options, named: boolean): VmPatch {
     ...(options.memory === undefined ? {} : { machine: { memoryMiB: options.memory } }),
     ...(options.cmdline === undefined ? {} : { cmdline: options.cmdline }),
     ...(options.restart === undefined ? {} : { restartPolicy: options.restart }),
+    ...(options.deletionProtection === undefined ? {} : { deletionProtection: options.deletionProtection === "on" }),
     ...(Object.keys(protection).length === 0 ? {} : { protection }),
   };
   return {

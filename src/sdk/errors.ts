@@ -151,6 +151,7 @@ export class NotProtectedError extends ConflictError {}
 export class OperationInProgressError extends ConflictError {}
 export class TermMismatchError extends ConflictError {}
 export class WaitTargetUnreachableError extends ConflictError {}
+export class DeletionProtectedError extends ConflictError {}
 export class ImageInUseError extends ConflictError {}
 export class WorkerNotDrainedError extends ConflictError {}
 export class EventCursorExpiredError extends GoneError {}
@@ -200,6 +201,7 @@ export const ERROR_CLASSES: Readonly<Record<components["schemas"]["ErrorCode"], 
   vm_not_found: VmNotFoundError,
   worker_not_found: WorkerNotFoundError,
   console_writer_busy: ConsoleWriterBusyError,
+  deletion_protected: DeletionProtectedError,
   idempotency_in_progress: IdempotencyInProgressError,
   input_offset_gap: InputOffsetGapError,
   input_session_expired: InputSessionExpiredError,

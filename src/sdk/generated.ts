@@ -365,7 +365,7 @@ export interface paths {
         post?: never;
         /**
          * Kill and delete a VM
-         * @description At once, also where its workers are gone. A second call answers 200 with the operation of the first.
+         * @description At once, also where its workers are gone. A second call answers 200 with the operation of the first. Where `spec.deletionProtection` is true it is refused, and so is the dry run: a PATCH takes that off first.
          */
         delete: operations["deleteVm"];
         options?: never;
@@ -1220,7 +1220,7 @@ export interface components {
             force?: boolean;
         };
         /** @enum {string} */
-        ErrorCode: "anti_affinity_unsatisfiable" | "arbiter_unavailable" | "bad_idempotency_key" | "bad_page_token" | "bad_request" | "console_session_not_found" | "console_writer_busy" | "digest_mismatch" | "engine_mismatch" | "etag_mismatch" | "event_cursor_expired" | "failover_not_found" | "idempotency_in_progress" | "idempotency_key_reused" | "if_match_required" | "image_alias_not_found" | "image_in_use" | "image_not_found" | "image_store_error" | "input_offset_gap" | "input_session_expired" | "internal_error" | "invalid_state" | "malformed_json" | "name_taken" | "no_backup_available" | "no_capacity" | "not_found" | "not_protected" | "operation_in_progress" | "operation_not_found" | "origin_not_allowed" | "payload_too_large" | "quota_exceeded" | "rate_limited" | "replica_not_found" | "scope_missing" | "shutting_down" | "term_mismatch" | "token_expired" | "token_not_found" | "unauthenticated" | "unsupported_machine" | "unsupported_media_type" | "upgrade_required" | "validation_failed" | "vm_deleted" | "vm_not_found" | "wait_target_unreachable" | "worker_not_drained" | "worker_not_found" | "worker_timeout";
+        ErrorCode: "anti_affinity_unsatisfiable" | "arbiter_unavailable" | "bad_idempotency_key" | "bad_page_token" | "bad_request" | "console_session_not_found" | "console_writer_busy" | "deletion_protected" | "digest_mismatch" | "engine_mismatch" | "etag_mismatch" | "event_cursor_expired" | "failover_not_found" | "idempotency_in_progress" | "idempotency_key_reused" | "if_match_required" | "image_alias_not_found" | "image_in_use" | "image_not_found" | "image_store_error" | "input_offset_gap" | "input_session_expired" | "internal_error" | "invalid_state" | "malformed_json" | "name_taken" | "no_backup_available" | "no_capacity" | "not_found" | "not_protected" | "operation_in_progress" | "operation_not_found" | "origin_not_allowed" | "payload_too_large" | "quota_exceeded" | "rate_limited" | "replica_not_found" | "scope_missing" | "shutting_down" | "term_mismatch" | "token_expired" | "token_not_found" | "unauthenticated" | "unsupported_machine" | "unsupported_media_type" | "upgrade_required" | "validation_failed" | "vm_deleted" | "vm_not_found" | "wait_target_unreachable" | "worker_not_drained" | "worker_not_found" | "worker_timeout";
         Event: {
             /** @description Who brought it about */
             actor: {
@@ -1413,6 +1413,7 @@ export interface components {
             name?: string | null;
             spec?: {
                 cmdline?: string | null;
+                deletionProtection?: boolean | null;
                 /** @description Id, name, or name@sha256:… of an image */
                 image?: string;
                 machine?: {
@@ -1579,6 +1580,8 @@ export interface components {
         };
         VmSpec: {
             cmdline: string;
+            /** @description It is not deleted, and DELETE is refused (`deletion_protected`), until this is false. Its guest may be stopped and killed as ever */
+            deletionProtection: boolean;
             /**
              * @description Changed by the verbs start, stop, kill, pause, resume and reset, and by DELETE
              * @enum {string}
@@ -1611,6 +1614,8 @@ export interface components {
         VmSpecRequest: {
             /** @description Kernel command line; the image's own where it is left out */
             cmdline?: string;
+            /** @description It is not deleted, and DELETE is refused (`deletion_protected`), until this is false. Its guest may be stopped and killed as ever */
+            deletionProtection?: boolean;
             /** @description Id, name, or name@sha256:… of an image */
             image: string;
             machine?: {
@@ -4996,6 +5001,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
                         code?: "vm_not_found";
+                    };
+                };
+            };
+            /** @description `deletion_protected`: The VM is protected from deletion */
+            409: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "deletion_protected";
                     };
                 };
             };

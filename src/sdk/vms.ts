@@ -112,7 +112,7 @@ export class Vms {
     });
   }
 
-  /** Ends the VM at once, for good, also where its workers are gone. */
+  /** Ends the VM at once, for good, also where its workers are gone. `deletion_protected` where its spec says so. */
   delete(vm: string, call: { readonly signal?: AbortSignal } = {}): PendingOperation<void> {
     const { raw } = this.dependencies;
     return PendingOperation.of(raw, raw.DELETE("/v1/vms/{vm}", { params: { path: { vm } }, ...signalOf(call) }), () => undefined);

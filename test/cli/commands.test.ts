@@ -1,4 +1,5 @@
 /** Every command against a scripted API: what is asked, what goes to stdout, and how it exits. */
+import type { ServerResponse } from "node:http";
 import { afterEach, describe, expect, it } from "vitest";
 import { freePorts } from "../../src/cli/up/ports.ts";
 import { type Outcome, runCli } from "./captured-shell.ts";
@@ -270,6 +271,26 @@ describe("other commands", () => {
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "demo\n", stderr: "Updated demo, generation 2\n" });
     expect(api.asked[1]?.body).toEqual({ name: null, labels: { a: "1", b: null }, spec: { protection: { backups: 2, maxLagMs: 500 } } });
     expect(api.asked[1]?.headers["if-match"]).toBe('"g1"');
+  });
+
+  it("vm create, update, get and rm know of deletion protection", async () => {
+    const kept = { ...vm, spec: { ...(vm["spec"] as object), deletionProtection: true } };
+    const routes: Routes = {
+      "POST /v1/vms": kept,
+      "GET /v1/vms/demo": kept,
+      "PATCH /v1/vms/vm_1": { ...vm, generation: 2 },
+      "DELETE /v1/vms/demo": (_asked: unknown, response: ServerResponse) =>
+        sendProblem(response, 409, "deletion_protected", "Cannot delete the VM"),
+    };
+    const created = await against(routes, "vm", "create", "demo", "--deletion-protection");
+    expect(created.api.asked[0]?.body).toMatchObject({ spec: { deletionProtection: true } });
+    expect((await against(routes, "vm", "get", "demo", "-o", "wide")).stdout).toMatch(/ DELETION .*\n.* protected /);
+    const refused = await against(routes, "vm", "rm", "demo");
+    expect([refused.code === 0, refused.stdout]).toEqual([false, ""]);
+    expect(refused.stderr).toContain("understudy vm update NAME --deletion-protection off");
+    const updated = await against(routes, "vm", "update", "demo", "--deletion-protection", "off");
+    expect(updated.api.asked[1]?.body).toEqual({ spec: { deletionProtection: false } });
+    expect((await against(routes, "vm", "update", "demo", "--deletion-protection", "maybe")).code).toBe(2);
   });
 
   it("vm failover waits for the operation and shows the measured gap", async () => {

@@ -197,6 +197,10 @@ const RAISED: Readonly<Record<ErrorCode, () => Promise<Refusal>>> = {
     const { id } = await control.createVm("bare", "none");
     return refused("GET", `/v1/vms/${id}/wait?for=protected`);
   },
+  deletion_protected: async () => {
+    await control.call("POST", "/v1/vms", { name: "kept", spec: { ...vm.spec, deletionProtection: true } });
+    return refused("DELETE", "/v1/vms/kept");
+  },
   worker_not_drained: () => refused("DELETE", "/v1/workers/one"),
   etag_mismatch: () => refused("PATCH", "/v1/vms/demo", { labels: { a: "b" } }, { "if-match": '"g99"' }),
   payload_too_large: () => refused("POST", "/v1/vms", { ...vm, labels: { a: "x".repeat(1_100_000) } }),

@@ -138,6 +138,32 @@ test("protection that is asked for later is given, and taken off drops the backu
   expect(vm.status).toMatchObject({ state: "running", replicas: [{ id: primaryId, role: "primary", state: "live" }] });
 });
 
+test("a VM is not deleted while its deletion protection is on, dry or not, and is once that is off", async () => {
+  const spec = { image: "debian", protection: { mode: "none" }, deletionProtection: true };
+  const { body: made } = await control.call<Vm>("POST", "/v1/vms", { name: "kept", spec });
+  expect(made.spec.deletionProtection).toBe(true);
+  for (const query of ["", "?dryRun=true"])
+    expect((await control.call<Problem>("DELETE", `/v1/vms/kept${query}`)).body).toMatchObject({ code: "deletion_protected", status: 409 });
+  expect((await control.call("DELETE", "/v1/vms/kept", undefined, { "if-match": '"g9"' })).status).toBe(412);
+  expect((await vmOf("kept")).spec.desiredState).toBe("running");
+
+  const off = await patch("kept", { spec: { deletionProtection: false } });
+  expect([off.body.spec.deletionProtection, off.headers.get("etag")]).toEqual([false, '"g2"']);
+  expect((await patch("kept", { spec: { deletionProtection: true } })).body.generation).toBe(3);
+  expect((await patch("kept", { spec: { deletionProtection: null } })).body.spec.deletionProtection).toBe(false);
+  expect((await changesOf(made.id)).map(({ changed }) => changed)).toEqual(Array(3).fill(["/spec/deletionProtection"]));
+  expect((await control.call("DELETE", "/v1/vms/kept?wait=60")).status).toBe(202);
+  await control.waitFor(made.id, "deleted");
+});
+
+test("a row of before a field was added has its default, and a patch of something else does not count as a change of it", async () => {
+  const { id } = await control.createVm("older", "none");
+  await control.parts.database.query("UPDATE vms SET spec = spec - '{restartPolicy,deletionProtection}'::text[] WHERE id = $1", [id]);
+  expect((await vmOf(id)).spec).toMatchObject({ restartPolicy: "never", deletionProtection: false });
+  expect((await patch(id, { labels: { a: "b" } })).body.generation).toBe(1);
+  expect((await changesOf(id))[0]?.changed).toEqual(["/labels/a"]);
+});
+
 test("what the guest was started from is refused by name while it runs, and the whole patch with it", async () => {
   const { id } = await control.createVm("fixed", "none");
   await control.waitFor(id, "running");
@@ -186,6 +212,7 @@ test.each([
     "/spec/protection/backups",
   ],
   ["a bound of lag too small", { spec: { protection: { maxLagMs: 249 } } }, 422, "validation_failed", "/spec/protection/maxLagMs"],
+  ["a deletion protection that is a word", { spec: { deletionProtection: "on" } }, 422, "validation_failed", "/spec/deletionProtection"],
   ["a mode that is none", { spec: { protection: { mode: "twice" } } }, 422, "validation_failed", "/spec/protection/mode"],
   ["a field that is not known", { spec: { colour: "red" } }, 422, "validation_failed", "/spec/colour"],
   ["a field of the status", { status: { state: "running" } }, 422, "validation_failed", "/status"],

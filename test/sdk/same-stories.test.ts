@@ -5,6 +5,7 @@
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from "vitest";
 import {
   BadPageTokenError,
+  DeletionProtectedError,
   EtagMismatchError,
   IdempotencyKeyReusedError,
   ImageNotFoundError,
@@ -201,6 +202,18 @@ describe.each([
     const kinds = (await client.operations.list({ vm: vm.id }).all()).map(({ kind }) => kind);
     expect(kinds.slice(0, 2)).toEqual(["vm.start", "vm.kill"]);
     await expect(client.operations.get("op_nothing")).rejects.toBeInstanceOf(OperationNotFoundError);
+  });
+
+  it("keeps a VM that is protected from deletion until it no longer is", async () => {
+    const vm = await client.vms.create({ name: "kept", image: "debian", protection: { mode: "none" }, deletionProtection: true });
+    await vm.waitFor("running");
+    await expect(vm.delete().result()).rejects.toBeInstanceOf(DeletionProtectedError);
+    expect((await client.vms.get("kept")).resource.spec.deletionProtection).toBe(true);
+    const after = await vm.update({ spec: { deletionProtection: false } });
+    expect([after.spec.deletionProtection, after.generation]).toEqual([false, 2]);
+    expect((await vm.update({ spec: { deletionProtection: false } })).generation).toBe(2);
+    await vm.delete().result();
+    await expect(client.vms.get(vm.id)).rejects.toBeInstanceOf(VmDeletedError);
   });
 
   it("makes tokens that may do what their scopes say, and takes them back", async () => {

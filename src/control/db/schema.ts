@@ -32,6 +32,8 @@ export interface StoredVmSpec {
   };
   /** Undefined, in rows of an older version: never. */
   readonly restartPolicy?: RestartPolicy;
+  /** It is not deleted. Undefined, in rows of an older version: no. */
+  readonly deletionProtection?: boolean;
 }
 
 /** `images.manifest`: what of a manifest has no column of its own. Rows of before images could be uploaded lack what is optional. */

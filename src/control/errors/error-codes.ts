@@ -43,6 +43,7 @@ export const ERROR_TABLE = {
   input_session_expired: kind(409, "The input session is no longer known"),
   input_offset_gap: kind(409, "Input bytes are missing"),
   wait_target_unreachable: kind(409, "The VM cannot get there"),
+  deletion_protected: kind(409, "The VM is protected from deletion"),
   image_in_use: kind(409, "The image is in use"),
   worker_not_drained: kind(409, "The worker holds replicas"),
   etag_mismatch: kind(412, "The VM has changed"),

@@ -25,6 +25,7 @@ export function presentVm({ vm, replicas, lastFailover }: LoadedVm, live: LiveVi
       desiredState: vm.desiredState,
       protection: { ...vm.spec.protection, suspended: vm.spec.protection.suspended === true },
       restartPolicy: vm.spec.restartPolicy ?? "never",
+      deletionProtection: vm.spec.deletionProtection === true,
     },
     status: {
       state: vm.state,

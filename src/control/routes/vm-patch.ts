@@ -16,7 +16,7 @@ import { PatchVmRequest, Vm, type VmSpecRequest } from "../schemas/vm.ts";
 import { answerWithPreview } from "./dry-run.ts";
 import { checkEtag, etagOf } from "./etag.ts";
 import { DryRunQuery, IfMatchHeader, VmPath } from "./parameters.ts";
-import { fillSpec } from "./vm-spec.ts";
+import { ADDED_DEFAULTS, fillSpec } from "./vm-spec.ts";
 
 export const MERGE_PATCH = "application/merge-patch+json";
 
@@ -86,7 +86,7 @@ function decideChange(vm: VmRow, patch: PatchVmRequest, image: ImageRow, default
     labels: wanted.labels ?? {},
     spec: fillSpec({ ...wanted.spec, protection: protectionAfter(wanted.spec.protection, patch) }, image, defaultMaxLagMs),
   };
-  const before = { name: vm.name, labels: vm.labels, spec: vm.spec };
+  const before = { name: vm.name, labels: vm.labels, spec: { ...ADDED_DEFAULTS, ...vm.spec } };
   const changed = changedPointers(before as unknown as Json, after as unknown as Json);
   const fixed = fixedIn(vm.state, changed);
   if (fixed.length > 0) {

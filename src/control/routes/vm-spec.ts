@@ -9,6 +9,9 @@ import type { VmSpecRequest } from "../schemas/vm.ts";
 /** Memory of a VM whose caller did not say, unless its image needs more. */
 const DEFAULT_MEMORY_MIB = 128;
 
+/** Of fields that rows of an older version lack. */
+export const ADDED_DEFAULTS = { restartPolicy: "never", deletionProtection: false } as const;
+
 /**
  * Pins the image and fills in every default.
  *
@@ -33,6 +36,7 @@ export function fillSpec(spec: VmSpecRequest, image: ImageRow, defaultMaxLagMs: 
       maxLagMs: spec.protection?.maxLagMs ?? defaultMaxLagMs,
       suspended: spec.protection?.suspended ?? false,
     },
-    restartPolicy: spec.restartPolicy ?? "never",
+    restartPolicy: spec.restartPolicy ?? ADDED_DEFAULTS.restartPolicy,
+    deletionProtection: spec.deletionProtection ?? ADDED_DEFAULTS.deletionProtection,
   };
 }

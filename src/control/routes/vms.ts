@@ -164,7 +164,9 @@ export const vmRoutes =
         operationId: "deleteVm",
         scope: "vms:delete",
         summary: "Kill and delete a VM",
-        description: "At once, also where its workers are gone. A second call answers 200 with the operation of the first.",
+        description:
+          "At once, also where its workers are gone. A second call answers 200 with the operation of the first. Where `spec.deletionProtection` " +
+          "is true it is refused, and so is the dry run: a PATCH takes that off first.",
         tags,
         params: VmPath,
         querystring: Type.Object({ ...WaitQuery, ...DryRunQuery }, { additionalProperties: false }),
@@ -176,7 +178,7 @@ export const vmRoutes =
           }),
           202: Operation,
         },
-        errors: ["vm_not_found", "etag_mismatch", "validation_failed"],
+        errors: ["vm_not_found", "deletion_protected", "etag_mismatch", "validation_failed"],
       },
       handler: async (request, reply) => {
         const row = await readVmRow(control.database.db, request.params.vm);

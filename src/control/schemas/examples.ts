@@ -106,6 +106,7 @@ const vm: Vm = {
     desiredState: "running",
     protection: { mode: "lockstep", backups: 1, maxLagMs: 2000, suspended: false },
     restartPolicy: "on_failure",
+    deletionProtection: false,
   },
   status: {
     state: "running",

@@ -26,6 +26,11 @@ const RestartPolicyWord = words(RESTART_POLICIES, {
     "any way, too. Its guest begins anew. One that fails again soon is left for longer each time, up to a minute",
 });
 
+const DeletionProtection = Type.Boolean({
+  description:
+    "It is not deleted, and DELETE is refused (`deletion_protected`), until this is false. Its guest may be stopped and killed as ever",
+});
+
 const Image = Type.String({ minLength: 1, maxLength: 200, description: "Id, name, or name@sha256:… of an image" });
 const Vcpus = Type.Integer({ minimum: 1, maximum: 1, description: "1, which is the default" });
 const MemoryMiB = Type.Integer({
@@ -54,6 +59,7 @@ const VmSpecRequest = Type.Object(
       ),
     ),
     restartPolicy: Type.Optional(RestartPolicyWord),
+    deletionProtection: Type.Optional(DeletionProtection),
   },
   { $id: "VmSpecRequest", additionalProperties: false },
 );
@@ -81,6 +87,7 @@ export const PatchVmRequest = Type.Object(
           ),
           cmdline: Type.Optional(orNull(Cmdline)),
           restartPolicy: Type.Optional(orNull(RestartPolicyWord)),
+          deletionProtection: Type.Optional(orNull(DeletionProtection)),
           protection: Type.Optional(
             orNull(
               Type.Object(
@@ -113,6 +120,7 @@ const VmSpec = Type.Object(
     }),
     protection: Type.Object({ mode: ProtectionMode, backups: Backups, maxLagMs: Type.Integer(), suspended: Suspended }),
     restartPolicy: RestartPolicyWord,
+    deletionProtection: DeletionProtection,
   },
   { $id: "VmSpec" },
 );

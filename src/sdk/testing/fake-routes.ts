@@ -85,6 +85,8 @@ export const FAKE_ROUTES: Readonly<Record<string, Handler>> = {
     if (vm.resource.status.state === "deleted")
       return ok(state.operations.find(({ kind, vmId }) => kind === "vm.delete" && vmId === vm.id));
     checkEtag(vm, headers);
+    if (vm.resource.spec.deletionProtection)
+      throw new FakeProblem(409, "deletion_protected", "Cannot delete the VM: its deletion protection is on");
     const operation = state.begin("vm.delete", vm);
     vm.become("deleted");
     state.consoles.close(vm, 4410, "vm_deleted: the VM was deleted");
@@ -240,10 +242,12 @@ function patch(state: FakeState, vm: FakeVm, { name, labels, spec }: Schemas["Pa
     if (value === null) delete resource.labels[key];
     else resource.labels[key] = value;
   }
+  const before = JSON.stringify(resource.spec);
   const { backups, maxLagMs } = spec?.protection ?? {};
   if (backups != null) resource.spec.protection.backups = backups;
   if (maxLagMs != null) resource.spec.protection.maxLagMs = maxLagMs;
-  if (backups != null || maxLagMs != null) resource.generation += 1;
+  if (spec?.deletionProtection !== undefined) resource.spec.deletionProtection = spec.deletionProtection ?? false;
+  if (JSON.stringify(resource.spec) !== before) resource.generation += 1;
   vm.touch();
   state.emit("vm.spec.changed", vm, null, { generation: resource.generation });
 }

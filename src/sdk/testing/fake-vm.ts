@@ -204,6 +204,7 @@ function newVm(id: string, { name, labels, spec }: Schemas["CreateVmRequest"], i
         suspended: false,
       },
       restartPolicy: spec.restartPolicy ?? "never",
+      deletionProtection: spec.deletionProtection ?? false,
     },
     status: {
       ...{ state: "provisioning", stateReason: null, stateMessage: null, restarts: 0, term: 1, instant: "0", replicas: [], conditions: [] },

@@ -1,6 +1,7 @@
 /** Marks a VM to be deleted. A second call finds the operation of the first. */
 import { eq, sql } from "drizzle-orm";
 import { USER_ACTION } from "../../domain/events.ts";
+import { ApiError } from "../../errors/api-error.ts";
 import type { Transaction } from "../database.ts";
 import { type OperationRow, operations, type VmRow, vms } from "../schema.ts";
 import { beginOperation } from "./begin-operation.ts";
@@ -11,7 +12,10 @@ export interface DeleteAnswer {
   readonly first: boolean;
 }
 
-/** @param check called with the row under its lock, before anything is written */
+/**
+ * @param check called with the row under its lock, before anything is written
+ * @throws {ApiError} `deletion_protected`
+ */
 export async function deleteVm(tx: Transaction, vmId: string, check: (vm: VmRow) => void): Promise<DeleteAnswer> {
   const [vm] = await tx.db.select().from(vms).where(eq(vms.id, vmId)).for("update");
   const row = vm as VmRow;
@@ -20,6 +24,12 @@ export async function deleteVm(tx: Transaction, vmId: string, check: (vm: VmRow)
     return { operation: operation as OperationRow, first: false };
   }
   check(row);
+  if (row.spec.deletionProtection === true) {
+    throw new ApiError(
+      "deletion_protected",
+      `Cannot delete the VM "${row.name ?? vmId}": its deletion protection is on. Set spec.deletionProtection to false first`,
+    );
+  }
   const operation = await beginOperation(tx, { kind: "vm.delete", vmId });
   const operationId = operation.id;
   const { rows: others } = await tx.db.execute<{ id: string }>(
