@@ -25,6 +25,7 @@ function vmColumns(): readonly Column<VmResource>[] {
     { title: "LAG", value: (vm) => `${vm.status.protection.lagMs} ms`, wide: true },
     { title: "CONSOLE", value: (vm) => `${vm.status.console.end} B`, wide: true },
     { title: "DELETION", value: (vm) => (vm.spec.deletionProtection ? "protected" : "allowed"), wide: true },
+    { title: "EXPIRES", value: (vm) => vm.status.expiresAt ?? "-", wide: true },
     { title: "LABELS", value: (vm) => labelText(vm.labels), wide: true },
   ];
 }

@@ -18,6 +18,7 @@ interface Options {
   readonly maxLag?: number;
   readonly restart?: "never" | "on_failure" | "always";
   readonly deletionProtection?: boolean;
+  readonly ttl?: number;
   readonly label: Readonly<Record<string, string>>;
   readonly wait?: WaitTarget;
   readonly dryRun?: boolean;
@@ -43,6 +44,7 @@ export function addVmCreate(vm: Command, shell: Shell): void {
     )
     .option("--max-lag <ms>", "how far a backup may trail before it is dropped, 250 to 60000", parseInteger(250, 60_000))
     .option("--deletion-protection", "refuse to delete it until that is taken off: vm update --deletion-protection off")
+    .option("--ttl <seconds>", "delete it so long after its creation, unless it is protected from that", parseInteger(1, 315_360_000))
     .option("--label <key=value>", "label, may be repeated", parseLabel, {})
     .option("--dry-run", "check, and show where its replicas would be placed now; make nothing")
     .addOption(new Option("--wait <target>", "wait until the VM is there").choices(["running", "protected", "fully_protected"]))
@@ -58,6 +60,7 @@ export function addVmCreate(vm: Command, shell: Shell): void {
         ...(options.cmdline === undefined ? {} : { cmdline: options.cmdline }),
         ...(options.restart === undefined ? {} : { restartPolicy: options.restart }),
         ...(options.deletionProtection === true ? { deletionProtection: true } : {}),
+        ...(options.ttl === undefined ? {} : { ttlSeconds: options.ttl }),
         protection: {
           ...(options.protection === undefined ? {} : { mode: options.protection }),
           ...(options.backups === undefined ? {} : { backups: options.backups }),

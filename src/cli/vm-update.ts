@@ -18,6 +18,7 @@ interface Options {
   readonly maxLag?: number;
   readonly restart?: "never" | "on_failure" | "always";
   readonly deletionProtection?: "on" | "off";
+  readonly ttl?: number | false;
   readonly label: Readonly<Record<string, string>>;
   readonly removeLabel: readonly string[];
   readonly ifGeneration?: number;
@@ -43,6 +44,8 @@ export function addVmUpdate(vm: Command, shell: Shell): void {
     )
     .option("--max-lag <ms>", "how far a backup may trail before it is dropped, 250 to 60000", parseInteger(250, 60_000))
     .addOption(new Option("--deletion-protection <on|off>", "on: it cannot be deleted until that is off").choices(["on", "off"]))
+    .option("--ttl <seconds>", "delete it so long after its creation", parseInteger(1, 315_360_000))
+    .option("--no-ttl", "keep it until somebody deletes it")
     .option("--image <image>", "another image, of a VM that is stopped")
     .option("--memory <MiB>", "memory of the guest, of a VM that is stopped", parseInteger(1, 1 << 20))
     .option("--cmdline <text>", "kernel command line, of a VM that is stopped")
@@ -50,7 +53,8 @@ export function addVmUpdate(vm: Command, shell: Shell): void {
     .option("--dry-run", "check and show what would be, change nothing")
     .addOption(outputOption())
     .action(async (name: string, options: Options, command: Command) => {
-      const patch = patchOf(options, command.getOptionValueSource("name") === "cli");
+      const isGiven = (option: string) => command.getOptionValueSource(option) === "cli";
+      const patch = patchOf(options, { name: isGiven("name"), ttl: isGiven("ttl") });
       if (Object.keys(patch).length === 0) throw new UsageError("Cannot update: no option says what to change");
       const found = await (await connect(command, shell)).vms.get(name, { signal: shell.signal });
       const updated = await found.update(patch, {
@@ -66,7 +70,8 @@ export function addVmUpdate(vm: Command, shell: Shell): void {
     });
 }
 
-function patchOf(options: Options, named: boolean): VmPatch {
+/** @param given of options that have a `--no-`: whether either was */
+function patchOf(options: Options, given: { readonly name: boolean; readonly ttl: boolean }): VmPatch {
   const labels = { ...options.label, ...Object.fromEntries(options.removeLabel.map((key) => [key, null])) };
   const protection = protectionOf(options);
   const spec = {
@@ -75,10 +80,11 @@ function patchOf(options: Options, named: boolean): VmPatch {
     ...(options.cmdline === undefined ? {} : { cmdline: options.cmdline }),
     ...(options.restart === undefined ? {} : { restartPolicy: options.restart }),
     ...(options.deletionProtection === undefined ? {} : { deletionProtection: options.deletionProtection === "on" }),
+    ...(given.ttl ? { ttlSeconds: options.ttl === false ? null : options.ttl } : {}),
     ...(Object.keys(protection).length === 0 ? {} : { protection }),
   };
   return {
-    ...(named ? { name: options.name === false ? null : options.name } : {}),
+    ...(given.name ? { name: options.name === false ? null : options.name } : {}),
     ...(Object.keys(labels).length === 0 ? {} : { labels }),
     ...(Object.keys(spec).length === 0 ? {} : { spec }),
   } as VmPatch;

@@ -1427,6 +1427,7 @@ export interface components {
                     suspended?: boolean | null;
                 } | null;
                 restartPolicy?: ("never" | "on_failure" | "always") | null;
+                ttlSeconds?: number | null;
             };
         };
         PatchWorkerRequest: {
@@ -1580,7 +1581,7 @@ export interface components {
         };
         VmSpec: {
             cmdline: string;
-            /** @description It is not deleted, and DELETE is refused (`deletion_protected`), until this is false. Its guest may be stopped and killed as ever */
+            /** @description It is not deleted, by DELETE (`deletion_protected`) nor by its `ttlSeconds`, until this is false. Its guest may be stopped and killed as ever */
             deletionProtection: boolean;
             /**
              * @description Changed by the verbs start, stop, kill, pause, resume and reset, and by DELETE
@@ -1610,11 +1611,12 @@ export interface components {
              * @enum {string}
              */
             restartPolicy: "never" | "on_failure" | "always";
+            ttlSeconds: number | null;
         };
         VmSpecRequest: {
             /** @description Kernel command line; the image's own where it is left out */
             cmdline?: string;
-            /** @description It is not deleted, and DELETE is refused (`deletion_protected`), until this is false. Its guest may be stopped and killed as ever */
+            /** @description It is not deleted, by DELETE (`deletion_protected`) nor by its `ttlSeconds`, until this is false. Its guest may be stopped and killed as ever */
             deletionProtection?: boolean;
             /** @description Id, name, or name@sha256:… of an image */
             image: string;
@@ -1643,6 +1645,7 @@ export interface components {
              * @enum {string}
              */
             restartPolicy?: "never" | "on_failure" | "always";
+            ttlSeconds?: number | null;
         };
         /** @enum {string} */
         VmState: "provisioning" | "starting" | "running" | "pausing" | "paused" | "resuming" | "stopping" | "stopped" | "deleting" | "deleted" | "failed";
@@ -1655,6 +1658,7 @@ export interface components {
                 start: string;
                 writer: string | null;
             };
+            expiresAt: string | null;
             /** @description Unsigned 64-bit number as a decimal string */
             instant: string;
             lastFailover: components["schemas"]["Failover"] | null;

@@ -293,6 +293,16 @@ describe("other commands", () => {
     expect((await against(routes, "vm", "update", "demo", "--deletion-protection", "maybe")).code).toBe(2);
   });
 
+  it("vm create, update and get know of a time to live", async () => {
+    const short = vmResource({}, { expiresAt: "2026-01-31T08:00:00.000Z" });
+    const routes: Routes = { "POST /v1/vms": short, "GET /v1/vms/demo": short, "PATCH /v1/vms/vm_1": { ...vm, generation: 2 } };
+    const bodyOf = async (at: number, ...argv: string[]) => (await against(routes, "vm", ...argv)).api.asked[at]?.body;
+    expect(await bodyOf(0, "create", "demo", "--ttl", "60")).toMatchObject({ spec: { ttlSeconds: 60 } });
+    expect(await bodyOf(1, "update", "demo", "--ttl", "90")).toEqual({ spec: { ttlSeconds: 90 } });
+    expect(await bodyOf(1, "update", "demo", "--no-ttl")).toEqual({ spec: { ttlSeconds: null } });
+    expect((await against(routes, "vm", "get", "demo", "-o", "wide")).stdout).toMatch(/ EXPIRES .*\n.* 2026-01-31T08:00:00.000Z /);
+  });
+
   it("vm failover waits for the operation and shows the measured gap", async () => {
     const failover = {
       id: "fo_1",

@@ -158,8 +158,10 @@ test("a VM is not deleted while its deletion protection is on, dry or not, and i
 
 test("a row of before a field was added has its default, and a patch of something else does not count as a change of it", async () => {
   const { id } = await control.createVm("older", "none");
-  await control.parts.database.query("UPDATE vms SET spec = spec - '{restartPolicy,deletionProtection}'::text[] WHERE id = $1", [id]);
-  expect((await vmOf(id)).spec).toMatchObject({ restartPolicy: "never", deletionProtection: false });
+  await control.parts.database.query("UPDATE vms SET spec = spec - '{restartPolicy,deletionProtection,ttlSeconds}'::text[] WHERE id = $1", [
+    id,
+  ]);
+  expect((await vmOf(id)).spec).toMatchObject({ restartPolicy: "never", deletionProtection: false, ttlSeconds: null });
   expect((await patch(id, { labels: { a: "b" } })).body.generation).toBe(1);
   expect((await changesOf(id))[0]?.changed).toEqual(["/labels/a"]);
 });

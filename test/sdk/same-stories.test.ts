@@ -216,6 +216,22 @@ describe.each([
     await expect(client.vms.get(vm.id)).rejects.toBeInstanceOf(VmDeletedError);
   });
 
+  it("deletes a VM whose time to live is over, and tells why", async () => {
+    const vm = await client.vms.create({ name: "ci", image: "debian", protection: { mode: "none" }, ttlSeconds: 3600 });
+    const expiry = (seconds: number) => new Date(Date.parse(vm.resource.createdAt) + seconds * 1000).toISOString();
+    expect(vm.status.expiresAt).toBe(expiry(3600));
+    expect((await vm.update({ spec: { deletionProtection: true } })).status.expiresAt).toBeNull();
+    expect((await vm.update({ spec: { deletionProtection: false, ttlSeconds: null } })).spec.ttlSeconds).toBeNull();
+    expect((await vm.update({ spec: { ttlSeconds: 1 } })).status.expiresAt).toBe(expiry(1));
+    await vm.waitFor("deleted");
+    const [operation] = await client.operations.list({ vm: vm.id }).all();
+    expect(operation).toMatchObject({ kind: "vm.delete", state: "succeeded" });
+    const told = [];
+    for await (const { cause, actor, operationId } of client.events.list({ types: ["vm.deleted"] }))
+      told.push({ cause, actor, operationId });
+    expect(told).toEqual([{ cause: "ttl_expired", actor: { type: "system" }, operationId: operation?.id }]);
+  });
+
   it("makes tokens that may do what their scopes say, and takes them back", async () => {
     const { token, secret } = await client.tokens.create({ name: "ci", scopes: ["vms:read", "console:read"], ttlSeconds: 3600 });
     const ci = new Understudy({ url: stage.url, token: secret });

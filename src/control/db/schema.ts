@@ -34,6 +34,8 @@ export interface StoredVmSpec {
   readonly restartPolicy?: RestartPolicy;
   /** It is not deleted. Undefined, in rows of an older version: no. */
   readonly deletionProtection?: boolean;
+  /** From its creation; null: for ever. Undefined, in rows of an older version: for ever. */
+  readonly ttlSeconds?: number | null;
 }
 
 /** `images.manifest`: what of a manifest has no column of its own. Rows of before images could be uploaded lack what is optional. */

@@ -15,6 +15,7 @@
  * Orders (`vm-verb.ts`) write what is wanted, and the transient state; what follows from there is here. A guest that is stopped
  * has a grace to power itself off; without one, or after it, its replicas are dropped.
  */
+import { TTL_EXPIRED } from "./expiry.ts";
 import type { ReplicaFacts } from "./replica-facts.ts";
 
 export const VM_STATES = [
@@ -64,6 +65,8 @@ export const ALL_LOST: VmStateChange = {
   message: "Every worker that held a replica of this VM is gone",
 };
 
+const EXPIRED = { reason: TTL_EXPIRED, message: "The spec's ttlSeconds have passed since its creation" };
+
 const PLACE_AGAIN: VmStateChange = {
   state: "provisioning",
   reason: "worker_lost",
@@ -89,8 +92,9 @@ export function isEnding(vm: Pick<VmStateFacts, "state" | "desiredState" | "stop
 export function nextVmState(vm: VmStateFacts): VmStateChange | null {
   if (vm.state === "deleted") return null;
   if (vm.desiredState === "deleted") {
-    if (vm.replicas.length === 0) return { state: "deleted", reason: null, message: null };
-    return vm.state === "deleting" ? null : { state: "deleting", reason: null, message: null };
+    const why = vm.stateReason === TTL_EXPIRED ? EXPIRED : { reason: null, message: null };
+    if (vm.replicas.length === 0) return { state: "deleted", ...why };
+    return vm.state === "deleting" ? null : { state: "deleting", ...why };
   }
   if (isSettled(vm.state)) return null;
   if (isEnding(vm)) return vm.replicas.length === 0 ? afterTheEnd(vm) : null;

@@ -1,6 +1,7 @@
 /** A VM as the public contract shows it: its rows, and on them what the workers report now. */
 import type { LoadedReplica, LoadedVm } from "../db/queries/read-vm.ts";
 import type { VmRow } from "../db/schema.ts";
+import { expiresAt } from "../domain/expiry.ts";
 import { backupsWanted } from "../domain/protection.ts";
 import type { Replica, Vm } from "../schemas/vm.ts";
 import { conditionsOf } from "./conditions.ts";
@@ -26,12 +27,14 @@ export function presentVm({ vm, replicas, lastFailover }: LoadedVm, live: LiveVi
       protection: { ...vm.spec.protection, suspended: vm.spec.protection.suspended === true },
       restartPolicy: vm.spec.restartPolicy ?? "never",
       deletionProtection: vm.spec.deletionProtection === true,
+      ttlSeconds: vm.spec.ttlSeconds ?? null,
     },
     status: {
       state: vm.state,
       stateReason: vm.stateReason,
       stateMessage: vm.stateMessage,
       restarts: vm.restarts,
+      expiresAt: expiresAt(vm)?.toISOString() ?? null,
       term: Number(vm.term),
       instant: largest(vm.instant, primary?.instant).toString(),
       protection: {

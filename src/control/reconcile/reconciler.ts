@@ -38,6 +38,7 @@ import { ALL_LOST, hasGuest, isEnding, isSettled, nextVmState } from "../domain/
 import { workerStateOf } from "../domain/worker-state.ts";
 import type { WorkerLink } from "../workers/worker-link.ts";
 import { chooseWorker } from "./choose-worker.ts";
+import { expireVms } from "./expire-vms.ts";
 import { FirstSeen } from "./first-seen.ts";
 import { followFailover, noteFirstOutput } from "./follow-failover.ts";
 import type { ReconcilerOptions } from "./options.ts";
@@ -175,6 +176,7 @@ export class Reconciler {
     this.options.activity.looked(facts.vms, nowMs);
     settled = this.dropUnknown(facts, nowMs) && settled;
     for (const vm of facts.vms) settled = (await this.reconcileVm(facts, vm, nowMs)) && settled;
+    if ((await expireVms(this.options, facts.vms)) > 0) this.again = true;
     workers.forgetReports(new Set(facts.replicas.map((replica) => replica.id)));
     this.seen.forgetOthers();
     if (nowMs - this.trimmedAtMs > TRIM_INTERVAL_MS) {

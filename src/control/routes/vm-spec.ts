@@ -10,7 +10,7 @@ import type { VmSpecRequest } from "../schemas/vm.ts";
 const DEFAULT_MEMORY_MIB = 128;
 
 /** Of fields that rows of an older version lack. */
-export const ADDED_DEFAULTS = { restartPolicy: "never", deletionProtection: false } as const;
+export const ADDED_DEFAULTS = { restartPolicy: "never", deletionProtection: false, ttlSeconds: null } as const;
 
 /**
  * Pins the image and fills in every default.
@@ -38,5 +38,6 @@ export function fillSpec(spec: VmSpecRequest, image: ImageRow, defaultMaxLagMs: 
     },
     restartPolicy: spec.restartPolicy ?? ADDED_DEFAULTS.restartPolicy,
     deletionProtection: spec.deletionProtection ?? ADDED_DEFAULTS.deletionProtection,
+    ttlSeconds: spec.ttlSeconds ?? ADDED_DEFAULTS.ttlSeconds,
   };
 }

@@ -10,6 +10,7 @@ import { listVms } from "../db/queries/list-vms.ts";
 import { readWorker } from "../db/queries/list-workers.ts";
 import { claimQuotas } from "../db/queries/quotas.ts";
 import { readLivingVm, readVmRow } from "../db/queries/read-vm.ts";
+import { USER_ACTION } from "../domain/events.ts";
 import { presentOperation } from "../presenters/operation.ts";
 import { presentReplica, presentVm } from "../presenters/vm.ts";
 import { previewPlacement } from "../reconcile/preview-placement.ts";
@@ -182,7 +183,7 @@ export const vmRoutes =
       },
       handler: async (request, reply) => {
         const row = await readVmRow(control.database.db, request.params.vm);
-        const remove = (tx: Transaction) => deleteVm(tx, row.id, (vm) => checkEtag(request.headers["if-match"], vm));
+        const remove = (tx: Transaction) => deleteVm(tx, row.id, USER_ACTION, (vm) => checkEtag(request.headers["if-match"], vm));
         if (request.query.dryRun === true)
           return answerWithPreview(control, reply, (tx) => afterOperation(tx, async () => (await remove(tx)).operation));
         const { operation, first } = await control.database.transaction(remove, request.apiCall);

@@ -107,12 +107,14 @@ const vm: Vm = {
     protection: { mode: "lockstep", backups: 1, maxLagMs: 2000, suspended: false },
     restartPolicy: "on_failure",
     deletionProtection: false,
+    ttlSeconds: null,
   },
   status: {
     state: "running",
     stateReason: null,
     stateMessage: null,
     restarts: 0,
+    expiresAt: null,
     term: 3,
     instant: "9120334021",
     protection: {

@@ -1,5 +1,6 @@
 /** The Vm resource, what creates one, and the answers of its list and wait routes. */
 import { type Static, Type } from "typebox";
+import { TTL_SECONDS_MAX } from "../domain/expiry.ts";
 import { MAXIMUM_MEMORY_MIB, MINIMUM_MEMORY_MIB } from "../domain/machine-limits.ts";
 import { BACKUPS_MAX, MAX_LAG_MS_MAX, MAX_LAG_MS_MIN, PROTECTION_REASONS, PROTECTION_STATES } from "../domain/protection.ts";
 import { RESTART_POLICIES } from "../domain/restart-policy.ts";
@@ -28,8 +29,18 @@ const RestartPolicyWord = words(RESTART_POLICIES, {
 
 const DeletionProtection = Type.Boolean({
   description:
-    "It is not deleted, and DELETE is refused (`deletion_protected`), until this is false. Its guest may be stopped and killed as ever",
+    "It is not deleted, by DELETE (`deletion_protected`) nor by its `ttlSeconds`, until this is false. Its guest may be stopped and killed as ever",
 });
+
+const TtlSeconds = orNull(
+  Type.Integer({
+    minimum: 1,
+    maximum: TTL_SECONDS_MAX,
+    description:
+      "The service deletes the VM so long after its creation, whatever its guest does, with the cause `ttl_expired`; null, which is the " +
+      "default: never. A change counts from the creation too, so a repeated one changes nothing; where that time is over, the VM is deleted at once",
+  }),
+);
 
 const Image = Type.String({ minLength: 1, maxLength: 200, description: "Id, name, or name@sha256:… of an image" });
 const Vcpus = Type.Integer({ minimum: 1, maximum: 1, description: "1, which is the default" });
@@ -60,6 +71,7 @@ const VmSpecRequest = Type.Object(
     ),
     restartPolicy: Type.Optional(RestartPolicyWord),
     deletionProtection: Type.Optional(DeletionProtection),
+    ttlSeconds: Type.Optional(TtlSeconds),
   },
   { $id: "VmSpecRequest", additionalProperties: false },
 );
@@ -88,6 +100,7 @@ export const PatchVmRequest = Type.Object(
           cmdline: Type.Optional(orNull(Cmdline)),
           restartPolicy: Type.Optional(orNull(RestartPolicyWord)),
           deletionProtection: Type.Optional(orNull(DeletionProtection)),
+          ttlSeconds: Type.Optional(TtlSeconds),
           protection: Type.Optional(
             orNull(
               Type.Object(
@@ -121,6 +134,7 @@ const VmSpec = Type.Object(
     protection: Type.Object({ mode: ProtectionMode, backups: Backups, maxLagMs: Type.Integer(), suspended: Suspended }),
     restartPolicy: RestartPolicyWord,
     deletionProtection: DeletionProtection,
+    ttlSeconds: TtlSeconds,
   },
   { $id: "VmSpec" },
 );
@@ -246,13 +260,21 @@ const VmStatus = Type.Object(
       Type.String({
         description:
           "Why it is in that state. A stopped VM's guest has ended itself (`guest_poweroff`, `guest_reboot`, `guest_panic`), or was ended: " +
-          "`killed`, `stop_timeout` where it did not power itself off in time, `stop_requested` where it had not begun",
+          "`killed`, `stop_timeout` where it did not power itself off in time, `stop_requested` where it had not begun. A VM that the service " +
+          "deletes has `ttl_expired`",
       }),
     ),
     stateMessage: orNull(Type.String()),
     restarts: Type.Integer({
       description: "How often it was started again by its restart policy, since somebody started it or a guest of it ran for ten minutes",
     }),
+    expiresAt: orNull(
+      Type.String({
+        format: "date-time",
+        description:
+          "When `spec.ttlSeconds` are over, and the service deletes the VM; null where it has none, or is protected from deletion. RFC 3339, UTC",
+      }),
+    ),
     term: Term,
     instant: U64,
     protection: Type.Object({

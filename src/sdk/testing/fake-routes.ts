@@ -87,12 +87,7 @@ export const FAKE_ROUTES: Readonly<Record<string, Handler>> = {
     checkEtag(vm, headers);
     if (vm.resource.spec.deletionProtection)
       throw new FakeProblem(409, "deletion_protected", "Cannot delete the VM: its deletion protection is on");
-    const operation = state.begin("vm.delete", vm);
-    vm.become("deleted");
-    state.consoles.close(vm, 4410, "vm_deleted: the VM was deleted");
-    state.emit("vm.deleted", vm, null, {});
-    state.end(operation);
-    return { status: 202, body: operation };
+    return { status: 202, body: state.delete(vm) };
   },
   "GET /v1/vms/{vm}/wait": async (state, { path, query, signal }) => {
     const target = query.get("for") ?? "";
@@ -247,6 +242,8 @@ function patch(state: FakeState, vm: FakeVm, { name, labels, spec }: Schemas["Pa
   if (backups != null) resource.spec.protection.backups = backups;
   if (maxLagMs != null) resource.spec.protection.maxLagMs = maxLagMs;
   if (spec?.deletionProtection !== undefined) resource.spec.deletionProtection = spec.deletionProtection ?? false;
+  if (spec?.ttlSeconds !== undefined) resource.spec.ttlSeconds = spec.ttlSeconds;
+  state.setExpiry(vm);
   if (JSON.stringify(resource.spec) !== before) resource.generation += 1;
   vm.touch();
   state.emit("vm.spec.changed", vm, null, { generation: resource.generation });

@@ -9,6 +9,9 @@ import { FakeWorkers } from "./fake-workers.ts";
 type Operation = Schemas["Operation"];
 type Event = Schemas["Event"];
 
+/** The longest that a timer takes. */
+const TIMER_MS_MAX = 2 ** 31 - 1;
+
 const DIGEST = `sha256:${"f".repeat(64)}`;
 export const FAKE_IMAGE: Schemas["Image"] = {
   id: "img_fake",
@@ -35,6 +38,7 @@ export class FakeState {
   seq = 0;
   private count = 0;
   private readonly watchers = new Set<() => void>();
+  private readonly expiries = new Map<string, NodeJS.Timeout>();
 
   /**
    * @param settles VMs run, and are protected, by themselves
@@ -86,6 +90,7 @@ export class FakeState {
       cut: (of) => this.consoles.cut(of),
     });
     this.vms.push(vm);
+    this.setExpiry(vm);
     this.emit("vm.created", vm, null, { name: vm.resource.name });
     const operation = this.begin("vm.create", vm);
     this.later(vm, () => {
@@ -98,6 +103,32 @@ export class FakeState {
   /** After the answer that told of it, unless tests bring it about themselves. */
   later(vm: FakeVm, work: () => void): void {
     if (this.settles) setImmediate(() => vm.resource.status.state !== "deleted" && work());
+  }
+
+  /** @param cause null: somebody asked for it */
+  delete(vm: FakeVm, cause: string | null = null): Operation {
+    const operation = this.begin("vm.delete", vm);
+    vm.become("deleted", cause);
+    this.consoles.close(vm, 4410, "vm_deleted: the VM was deleted");
+    this.emit("vm.deleted", vm, cause, {}, operation.id);
+    this.end(operation);
+    return operation;
+  }
+
+  /** Says when the VM's time to live is over, and deletes it then, unless tests bring everything about themselves. */
+  setExpiry(vm: FakeVm): void {
+    clearTimeout(this.expiries.get(vm.id));
+    const { createdAt, spec, status } = vm.resource;
+    const kept = spec.ttlSeconds === null || spec.deletionProtection;
+    status.expiresAt = kept ? null : new Date(Date.parse(createdAt) + (spec.ttlSeconds ?? 0) * 1000).toISOString();
+    if (status.expiresAt === null || !this.settles) return;
+    const leftMs = Date.parse(status.expiresAt) - Date.now();
+    const due = (): void => {
+      if (status.state === "deleted") return;
+      if (leftMs > TIMER_MS_MAX) this.setExpiry(vm);
+      else this.delete(vm, "ttl_expired");
+    };
+    this.expiries.set(vm.id, setTimeout(due, Math.min(Math.max(0, leftMs), TIMER_MS_MAX)).unref());
   }
 
   begin(kind: Operation["kind"], about: FakeVm | { readonly workerId: string }): Operation {

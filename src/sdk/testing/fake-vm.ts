@@ -205,9 +205,20 @@ function newVm(id: string, { name, labels, spec }: Schemas["CreateVmRequest"], i
       },
       restartPolicy: spec.restartPolicy ?? "never",
       deletionProtection: spec.deletionProtection ?? false,
+      ttlSeconds: spec.ttlSeconds ?? null,
     },
     status: {
-      ...{ state: "provisioning", stateReason: null, stateMessage: null, restarts: 0, term: 1, instant: "0", replicas: [], conditions: [] },
+      ...{
+        state: "provisioning",
+        stateReason: null,
+        stateMessage: null,
+        restarts: 0,
+        expiresAt: null,
+        term: 1,
+        instant: "0",
+        replicas: [],
+        conditions: [],
+      },
       protection: {
         ...{ state: backups === 0 ? "off" : "inactive", reason: null, syncedBackups: 0, wantedBackups: backups },
         ...{ lagInstructions: "0", lagMs: 0, logBytesPerSecond: 0, since: now },

@@ -126,6 +126,9 @@ describe("the next state", () => {
     check({ desiredState: "deleted", state: "deleting" }, null);
     check({ desiredState: "deleted", state: "deleting", replicas: [] }, ["deleted", null]);
     check({ desiredState: "deleted", state: "deleted", replicas: [] }, null);
+    check({ desiredState: "deleted", stateReason: "killed", state: "stopping" }, ["deleting", null]);
+    check({ desiredState: "deleted", stateReason: "ttl_expired" }, ["deleting", "ttl_expired"]);
+    check({ desiredState: "deleted", stateReason: "ttl_expired", state: "deleting", replicas: [] }, ["deleted", "ttl_expired"]);
   });
   test("of one that ended is none, whatever its replicas say", () => {
     for (const state of ["stopped", "failed"] as const) check({ state }, null);

@@ -13,10 +13,11 @@ export interface DeleteAnswer {
 }
 
 /**
+ * @param cause of its events: a call, or why the service itself does it
  * @param check called with the row under its lock, before anything is written
  * @throws {ApiError} `deletion_protected`
  */
-export async function deleteVm(tx: Transaction, vmId: string, check: (vm: VmRow) => void): Promise<DeleteAnswer> {
+export async function deleteVm(tx: Transaction, vmId: string, cause: string, check: (vm: VmRow) => void): Promise<DeleteAnswer> {
   const [vm] = await tx.db.select().from(vms).where(eq(vms.id, vmId)).for("update");
   const row = vm as VmRow;
   if (row.deleteOperationId !== null) {
@@ -35,15 +36,21 @@ export async function deleteVm(tx: Transaction, vmId: string, check: (vm: VmRow)
   const { rows: others } = await tx.db.execute<{ id: string }>(
     sql`SELECT id FROM operations WHERE vm_id = ${vmId} AND id <> ${operationId} AND state IN ('pending', 'running') ORDER BY id`,
   );
-  for (const { id } of others) await cancelOperation(tx, id);
+  for (const { id } of others) await cancelOperation(tx, id, cause);
   await tx.db
     .update(vms)
-    .set({ desiredState: "deleted", generation: sql`${vms.generation} + 1`, deleteOperationId: operationId, operationId })
+    .set({
+      desiredState: "deleted",
+      generation: sql`${vms.generation} + 1`,
+      deleteOperationId: operationId,
+      operationId,
+      ...(cause === USER_ACTION ? {} : { stateReason: cause }),
+    })
     .where(eq(vms.id, vmId));
   tx.emit({
     type: "operation.updated",
     vmId,
-    cause: USER_ACTION,
+    cause,
     operationId,
     data: { kind: "vm.delete", state: "running" },
   });

@@ -24,12 +24,12 @@ export async function endOperation(tx: Transaction, id: string, end: OperationEn
   tx.emit({ type: "operation.updated", vmId: row.vm_id, cause, operationId: id, data: { kind: row.kind, state: end.state, ...about } });
 }
 
-/** The operation's object is taken away by another call. Its error says so, as every operation that did not succeed has one. */
-export async function cancelOperation(tx: Transaction, id: string): Promise<void> {
+/** The operation's object is taken away by another call, or by what `cause` says. Its error says so, as every operation that did not succeed has one. */
+export async function cancelOperation(tx: Transaction, id: string, cause: string = USER_ACTION): Promise<void> {
   // What was to be elsewhere may stay.
   await tx.db.execute(sql`UPDATE replicas SET wanted = 'here', target_worker = NULL WHERE operation_id = ${id} AND wanted = 'elsewhere'`);
   const error = new ApiError("invalid_state", "Cannot complete the operation: it was cancelled", {
     details: { currentState: "cancelled" },
   });
-  await endOperation(tx, id, { state: "cancelled", result: null, error: problemOf(error, `/v1/operations/${id}`, null) }, USER_ACTION);
+  await endOperation(tx, id, { state: "cancelled", result: null, error: problemOf(error, `/v1/operations/${id}`, null) }, cause);
 }
