@@ -7,7 +7,7 @@ import { LocalMachine } from "./machine-host.ts";
 import { MachineProcesses } from "./machine-processes.ts";
 import { LINUX_MEMORY_MIB, linuxAtReset, PROGRAM_MEMORY_MIB, tellLinux, tellProgram } from "./stories.ts";
 
-const PROGRAMS = 400;
+const PROGRAMS = 200;
 
 const processes = new MachineProcesses();
 afterAll(() => processes.end());

@@ -15,7 +15,7 @@ import { LINUX_MEMORY_MIB, linuxAtReset, PROGRAM_MEMORY_MIB, tellLinux, tellProg
 import { Traveller } from "./traveller.ts";
 
 const SEED = 20261127;
-const PROGRAMS = 100;
+const PROGRAMS = 60;
 
 const processes = new MachineProcesses();
 afterAll(() => processes.end());

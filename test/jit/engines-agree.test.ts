@@ -13,7 +13,7 @@ import { VirtualMachine } from "../../src/engine/virtual-machine.ts";
 import { randomProgram } from "../machine/random-programs.ts";
 import { machineModule } from "../support/machine-module.ts";
 
-const PROGRAMS = 200;
+const PROGRAMS = 100;
 const EPOCHS = 6;
 const EPOCH_LENGTH = 1500;
 

@@ -10,7 +10,7 @@ import { LocalMachine } from "../determinism/machine-host.ts";
 import { PROGRAM_INSTRUCTIONS, PROGRAM_MEMORY_MIB, tellProgram } from "../determinism/stories.ts";
 import { Traveller } from "../determinism/traveller.ts";
 
-const PROGRAMS = 240;
+const PROGRAMS = 120;
 
 const seeds = process.env.MACHINE_SEED ? [Number(process.env.MACHINE_SEED)] : Array.from({ length: PROGRAMS }, (_, index) => index + 1);
 
