@@ -7,6 +7,7 @@
  */
 import type { FastifyBaseLogger } from "fastify";
 import { UnderstudyError } from "../base/errors.ts";
+import { SingleFlight } from "../base/single-flight.ts";
 import { type ImageManifest, ImageStore, imageId } from "../images/index.ts";
 import type { Database } from "./db/database.ts";
 import { listImageAliases } from "./db/queries/image-aliases.ts";
@@ -20,7 +21,7 @@ export class ImageCatalogue {
   readonly store: ImageStore;
   readonly contents = new ImageContents((digest) => this.obtain(digest));
   /** Two that want a blob have it brought once. */
-  private readonly bringing = new Map<string, Promise<boolean>>();
+  private readonly bringing = new SingleFlight<boolean>();
 
   constructor(
     private readonly database: Database,
@@ -87,17 +88,8 @@ export class ImageCatalogue {
    * @returns where it is; null where nobody has it
    */
   async obtain(digest: string): Promise<string | null> {
-    const there = (await this.store.hasBlob(digest)) || (await this.bringOnce(digest));
+    const there = (await this.store.hasBlob(digest)) || (await this.bringing.run(digest, () => this.bring(digest)));
     return there ? this.store.blobPath(digest) : null;
-  }
-
-  private bringOnce(digest: string): Promise<boolean> {
-    let bringing = this.bringing.get(digest);
-    if (bringing === undefined) {
-      bringing = this.bring(digest).finally(() => this.bringing.delete(digest));
-      this.bringing.set(digest, bringing);
-    }
-    return bringing;
   }
 
   private async bring(digest: string): Promise<boolean> {

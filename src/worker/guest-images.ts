@@ -5,12 +5,13 @@
  *          '--missing or damaged--> GET /internal/v1/blobs/{digest} --digest verified, stored--> bytes
  */
 import { UnderstudyError } from "../base/errors.ts";
+import { SingleFlight } from "../base/single-flight.ts";
 import type { ImageStore } from "../images/store.ts";
 import { type ControlAccess, requestControl } from "./control-requests.ts";
 
 export class GuestImages {
   /** Two replicas that start together fetch a blob once. */
-  private readonly fetching = new Map<string, Promise<void>>();
+  private readonly fetching = new SingleFlight<void>();
 
   /** @param controlUrls of the control channels; the blobs are on the same listeners */
   constructor(
@@ -24,7 +25,7 @@ export class GuestImages {
     try {
       const stored = await this.stored(digest);
       if (stored !== null) return stored;
-      await this.fetchOnce(digest);
+      await this.fetching.run(digest, () => this.fetch(digest));
       return await this.store.readBlob(digest);
     } catch (cause) {
       throw new UnderstudyError("image_unavailable", `Cannot get the image blob ${digest}: ${(cause as Error).message}`, { cause });
@@ -39,15 +40,6 @@ export class GuestImages {
       if (error instanceof UnderstudyError && error.code === "image_corrupt") return null;
       throw error;
     }
-  }
-
-  private fetchOnce(digest: string): Promise<void> {
-    let fetching = this.fetching.get(digest);
-    if (fetching === undefined) {
-      fetching = this.fetch(digest).finally(() => this.fetching.delete(digest));
-      this.fetching.set(digest, fetching);
-    }
-    return fetching;
   }
 
   /** From the first control plane that has it. */
