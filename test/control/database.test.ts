@@ -1,8 +1,9 @@
 /** The pool of connections: what waits in it, and for what. */
-import { sql } from "drizzle-orm";
+import { type SQL, sql } from "drizzle-orm";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Database } from "../../src/control/db/database.ts";
 import { changeTerm } from "../../src/control/db/queries/change-term.ts";
+import { type EventDraft, USER_ACTION } from "../../src/control/domain/events.ts";
 import { TestPostgres } from "./support/database.ts";
 
 let postgres: TestPostgres;
@@ -51,3 +52,70 @@ test("the arbiter decides while calls have every connection and more of them wai
     await database.close();
   }
 });
+
+test("whoever writes events of a VM waits for its row before it takes the next number, so two that do never wait for each other", async () => {
+  const database = new Database({ connection: await postgres.newDatabase(), poolSize: 4, connectTimeoutMs: 5000, queryTimeoutMs: 60_000 });
+  try {
+    const vmId = await anyVm(database);
+    const draft = (type: EventDraft["type"]): EventDraft => ({ type, vmId, cause: USER_ACTION });
+    let second: Promise<void> | undefined;
+    await database.transaction(async (tx) => {
+      await tx.db.execute(sql`SELECT 1 FROM vms WHERE id = ${vmId} FOR UPDATE`);
+      second = database.transaction(({ emit }) => Promise.resolve(emit(draft("vm.deleted"))));
+      await oneWaitsForALock(database);
+      tx.emit(draft("vm.spec.changed"));
+    });
+    await second;
+    const { rows } = await database.query<{ type: string }>("SELECT type FROM events WHERE vm_id = $1 ORDER BY seq", [vmId]);
+    expect(rows.map(({ type }) => type)).toEqual(["vm.spec.changed", "vm.deleted"]);
+  } finally {
+    await database.close();
+  }
+});
+
+test("two that lock the same rows in opposite order both succeed, with the events of each once", async () => {
+  const database = new Database({ connection: await postgres.newDatabase(), poolSize: 4, connectTimeoutMs: 5000, queryTimeoutMs: 60_000 });
+  try {
+    const vmId = await anyVm(database);
+    const lockVm = sql`SELECT 1 FROM vms WHERE id = ${vmId} FOR UPDATE`;
+    const lockImage = sql`SELECT 1 FROM images WHERE id = 'img_1' FOR UPDATE`;
+    let runs = 0;
+    let bothHoldOne = (): void => {};
+    const meeting = new Promise<void>((resolve) => {
+      bothHoldOne = resolve;
+    });
+    const inOrder = (type: EventDraft["type"], first: SQL, then: SQL) =>
+      database.transaction(async ({ db, emit }) => {
+        emit({ type, vmId, cause: USER_ACTION });
+        await db.execute(first);
+        if (++runs === 2) bothHoldOne();
+        await meeting;
+        await db.execute(then);
+      });
+    await Promise.all([inOrder("vm.deleted", lockVm, lockImage), inOrder("vm.spec.changed", lockImage, lockVm)]);
+    const { rows } = await database.query<{ type: string }>("SELECT type FROM events ORDER BY type", []);
+    expect([rows.map(({ type }) => type), runs]).toEqual([["vm.deleted", "vm.spec.changed"], 3]);
+  } finally {
+    await database.close();
+  }
+});
+
+/** A row that is complete as far as Postgres demands it. */
+async function anyVm(database: Database): Promise<string> {
+  await database.query("INSERT INTO images (id, name, digest, manifest, created_at) VALUES ('img_1', 'any', 'sha256:1', '{}', now())", []);
+  await database.query(
+    "INSERT INTO vms (id, project, labels, image_id, spec, protection_state) VALUES ('vm_1', 'default', '{}', 'img_1', '{}', 'unprotected')",
+    [],
+  );
+  return "vm_1";
+}
+
+async function oneWaitsForALock(database: Database): Promise<void> {
+  for (;;) {
+    const { rowCount } = await database.query(
+      "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'",
+      [],
+    );
+    if (rowCount === 1) return;
+  }
+}

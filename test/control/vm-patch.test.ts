@@ -64,7 +64,11 @@ test("If-Match lets one of two writers through, and tells the other", async () =
 
 test("of mode and number of backups, what a patch names decides; both must agree", async () => {
   const { id } = await control.createVm("counted", "none");
-  const wanted = async (protection: unknown) => (await patch(id, { spec: { protection } })).body.spec.protection;
+  const wanted = async (protection: unknown) => {
+    const { status, body } = await patch(id, { spec: { protection } });
+    expect(status, JSON.stringify(body)).toBe(200);
+    return body.spec.protection;
+  };
   expect(await wanted({ backups: 3 })).toMatchObject({ mode: "lockstep", backups: 3, maxLagMs: 2000 });
   expect(await wanted({ mode: "lockstep" })).toMatchObject({ mode: "lockstep", backups: 3, maxLagMs: 2000 });
   expect(await wanted({ mode: "none" })).toMatchObject({ mode: "none", backups: 0, maxLagMs: 2000 });

@@ -8,15 +8,21 @@
  * The arbiter has connections of its own: while it decides a guest stands still, however many calls are in front of it.
  */
 import { randomBytes } from "node:crypto";
-import { sql } from "drizzle-orm";
+import { inArray, sql } from "drizzle-orm";
 import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
 import pg from "pg";
 import type { ApiCall } from "../domain/api-call.ts";
 import type { EventDraft } from "../domain/events.ts";
 import { type IdPrefix, makeId } from "../domain/ids.ts";
+import { vms } from "./schema.ts";
+import { sqlState } from "./unavailable.ts";
 
 /** Of those in front of it in the queue, each is over after the time-outs of its queries. */
 const QUEUE_TIMEOUT_MS = 30_000;
+
+/** Of two that wait for each other the server undoes one, and the other goes on: the one that was undone is done again. */
+const DEADLOCK_DETECTED = "40P01";
+const DEADLOCK_ATTEMPTS = 4;
 
 /** The arbiter's. More would only wait for each other: what it decides ends with one lock, that of the event clock. */
 const ARBITER_CONNECTIONS = 4;
@@ -105,7 +111,8 @@ export class Database {
   }
 
   /**
-   * Runs `work` in one transaction; an exception rolls it back. Events that it emitted are numbered last.
+   * Runs `work` in one transaction; an exception rolls it back, and a deadlock runs it again. Events that it emitted are numbered
+   * last.
    *
    * @param call by which it was asked for: who the user of its events is, and what the audit log says
    */
@@ -119,6 +126,16 @@ export class Database {
   }
 
   private async transactionOn<T>(pool: pg.Pool, work: (tx: Transaction) => Promise<T>, call: ApiCall | null): Promise<T> {
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.attempt(pool, work, call);
+      } catch (error) {
+        if (attempt === DEADLOCK_ATTEMPTS || sqlState(error)?.code !== DEADLOCK_DETECTED) throw error;
+      }
+    }
+  }
+
+  private async attempt<T>(pool: pg.Pool, work: (tx: Transaction) => Promise<T>, call: ApiCall | null): Promise<T> {
     const client = await pool.connect();
     // While it is out of the pool nobody else listens, and a connection that breaks between two queries says so here.
     client.on("error", ignore);
@@ -191,10 +208,19 @@ export function newId(prefix: IdPrefix): string {
 }
 
 /**
- * One statement, the last of its transaction: it takes the clock's row lock, so that numbers are in commit order and a
- * reader who has seen N has seen all below N.
+ * The last of its transaction: it takes the clock's row lock, so that numbers are in commit order and a reader who has seen N
+ * has seen all below N. The rows of the VMs come before it, as in every transaction that holds one from its start: whoever has
+ * the clock waits for nobody.
  */
 async function appendEvents(db: Queryable, drafts: readonly (EventDraft & { readonly id: string })[]): Promise<void> {
+  const vmIds = new Set(drafts.flatMap(({ vmId }) => vmId ?? []));
+  if (vmIds.size > 0)
+    await db
+      .select({ id: vms.id })
+      .from(vms)
+      .where(inArray(vms.id, [...vmIds]))
+      .orderBy(vms.id)
+      .for("no key update");
   const rows = drafts.map((draft, index) => ({
     n: index + 1,
     id: draft.id,
