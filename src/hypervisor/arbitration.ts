@@ -1,10 +1,10 @@
 /**
  * The one request to the arbiter that is open.
  *
- *     none --ask--> asked --granted | refused: close--> none
- *                   |   ^
- *       unavailable v   | askAgain timer
- *                  waiting
+ *             none --ask--> asked --granted | refused: close--> none
+ *                           |   ^
+ *       unavailable or wait v   | askAgain timer
+ *                          waiting
  *
  * What was asked is asked until it is answered, and nothing else meanwhile: a lost answer may have been a yes.
  */
@@ -12,12 +12,12 @@ import { assert } from "../base/assert.ts";
 import type { ArbiterRequest } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
 
-/** Asks again this long after "unavailable". */
+/** Asks again this long after "unavailable" or "wait". */
 const ASK_AGAIN_US = 100_000;
 
 export class Arbitration {
   private request: ArbiterRequest | null = null;
-  private nobodyAnswered = false;
+  private waitsAfter: "unavailable" | "wait" | null = null;
 
   constructor(private readonly outbox: Outbox) {}
 
@@ -27,7 +27,7 @@ export class Arbitration {
 
   /** True while the open request was answered "unavailable". */
   get unavailable(): boolean {
-    return this.nobodyAnswered;
+    return this.waitsAfter === "unavailable";
   }
 
   ask(request: ArbiterRequest): void {
@@ -45,19 +45,19 @@ export class Arbitration {
     return true;
   }
 
-  waitAndAskAgain(nowUs: number): void {
+  waitAndAskAgain(answer: "unavailable" | "wait", nowUs: number): void {
     assert(this.request !== null, "only an open request is asked again");
-    this.nobodyAnswered = true;
+    this.waitsAfter = answer;
     this.outbox.arm("askAgain", nowUs + ASK_AGAIN_US);
   }
 
   askAgain(): void {
-    if (this.request === null || !this.nobodyAnswered) return;
+    if (this.request === null || this.waitsAfter === null) return;
     this.outbox.emit({ kind: "askArbiter", request: this.request });
   }
 
   close(): void {
     this.request = null;
-    this.nobodyAnswered = false;
+    this.waitsAfter = null;
   }
 }

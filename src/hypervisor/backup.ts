@@ -4,15 +4,16 @@
  *     waiting --channelOpened--> receiving --stateEnd--> verifying --hash equal--> following
  *                                    |                       |                        |  suspicion; promotionRequested and granted,
  *                                    '---- suspicion --------'                        v  and handedOver where that is to be waited for
- *                                               |                                 promoting --granted, and the log drained--> live
- *                                               v                                     |
+ *                                               |                                 promoting --granted, the log drained, and goLive granted
+ *                                               v                                     |       where others are in the synced set--> live
  *                                        halt join_aborted                            '--refused--> halt fenced
  *
  * Once `following` it has told the primary that its state is verified, so the arbiter may put it into the synced set at any
  * time, and the word of that may be lost with the primary: from here on it asks the arbiter instead of giving up. A promotion
  * that an operator wants asks first and follows the log until the answer: if nobody answers, the pair is not disturbed. A planned
  * one goes on following after the grant, until the primary has ended its epoch and handed over, or is suspected. What was
- * asked once is asked until it is answered, because a lost answer may have been a yes.
+ * asked once is asked until it is answered, because a lost answer may have been a yes. Of several backups one is promoted; the
+ * others are told to wait, and ask again, until it is live and they are refused, or it is gone and one of them is promoted.
  *
  * @see Bressoud & Schneider 1995, rules P3 to P7
  */
@@ -29,8 +30,6 @@ import { JOINING_PATIENCE } from "./followers.ts";
 import { GuestClockEstimate } from "./guest-clock.ts";
 import { InputSessions } from "./input-buffer.ts";
 import type {
-  ArbiterOutcome,
-  ArbiterRequest,
   BackupFailure,
   EpochRecord,
   ExecutionPoint,
@@ -50,6 +49,8 @@ import { WallClock } from "./wall-clock.ts";
 const PAGE_CHANGES_WORDS = 3 * 32_768;
 
 type Phase = "waiting" | "receiving" | "verifying" | "following" | "promoting";
+
+type ArbiterAnswered = Extract<ReplicaInput, { kind: "arbiterAnswered" }>;
 
 interface Received {
   readonly record: EpochRecord;
@@ -150,7 +151,7 @@ export class Backup {
         this.stateHashed(input, nowUs);
         return;
       case "arbiterAnswered":
-        this.arbiterAnswered(input.request, input.outcome, input.term, nowUs);
+        this.arbiterAnswered(input, nowUs);
         return;
       case "promotionRequested":
         this.promotionRequested(input.handOver, nowUs);
@@ -330,6 +331,8 @@ export class Backup {
       this.execute(received, nowUs);
     } else if (this.allReleased) {
       this.outbox.halt("guest_halted");
+    } else if (this.isDrained && this.promotion?.mayGoLive === false) {
+      this.askToGoLive(this.promotion);
     }
   }
 
@@ -495,10 +498,10 @@ export class Backup {
     this.arbitration.ask({ kind: "promote", term: this.term });
   }
 
-  private arbiterAnswered(request: ArbiterRequest, outcome: ArbiterOutcome, term: bigint, nowUs: number): void {
+  private arbiterAnswered({ request, outcome, term, synced }: ArbiterAnswered, nowUs: number): void {
     if (!this.arbitration.answers(request)) return;
-    if (outcome === "unavailable") {
-      this.arbitration.waitAndAskAgain(nowUs);
+    if (outcome === "unavailable" || outcome === "wait") {
+      this.arbitration.waitAndAskAgain(outcome, nowUs);
       return;
     }
     this.arbitration.close();
@@ -508,17 +511,31 @@ export class Backup {
       return;
     }
     assert(this.promotion !== null, "a promotion that is granted was asked for");
+    if (request.kind === "goLive") {
+      this.promotion.goLiveGranted(term);
+      return;
+    }
     assert(this.term !== null && term > this.term, `a granted request leads to a newer term than ${this.term}, not to ${term}`);
-    this.promotion.granted(term, nowUs);
+    this.promotion.granted(term, synced.length === 0, nowUs);
     if (this.phase === "following" && this.promotion.waitsForHandOver) {
       this.send({ kind: "takingOver", term });
       this.armSilence();
     } else this.takeOver(nowUs);
   }
 
-  /** True when the arbiter has said yes and every record that was acknowledged has been executed (rule P7). */
+  /** Nobody else may have gone on from where it stands, once this is granted. Nothing leaves it before. */
+  private askToGoLive({ term }: Promotion): void {
+    if (term !== null && this.arbitration.open === null) this.arbitration.ask({ kind: "goLive", term });
+  }
+
+  /** Every record that was acknowledged has been executed, and no more come (rule P7). */
+  private get isDrained(): boolean {
+    return this.phase === "promoting" && this.engine.idle && this.log.length === 0;
+  }
+
+  /** True when the arbiter has said yes to all that was to be asked, and the log is drained. */
   get readyToGoLive(): boolean {
-    return this.outbox.haltReason === null && this.phase === "promoting" && this.isGranted && this.engine.idle && this.log.length === 0;
+    return this.outbox.haltReason === null && this.isDrained && this.promotion?.mayGoLive === true;
   }
 
   /** Hands everything over to the primary that this backup becomes. Nothing of the old primary can arrive any more. */

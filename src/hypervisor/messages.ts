@@ -83,15 +83,20 @@ export type LoggingChannelMessage =
 export type BackupFailure = "divergence" | "state_mismatch";
 
 /**
- * The three transitions of design rule "who is primary", each a compare-and-set on the VM's term. `term` is the newest
+ * The transitions of design rule "who is primary", each a compare-and-set on the VM's term. `term` is the newest
  * that the asker knows.
  *
  * What the arbiter must do, so that a lost message or a lost answer costs time and nothing else:
  * - `promote` is granted iff the asker is in the synced set of the CURRENT term, and the current term is `term` or a successor
  *   of it in which only the synced set changed (the primary may have died before it could send `termChanged`; a backup that
- *   sent `stateVerified` asks with the term of `stateEnd`). The asker becomes the primary, the synced set becomes empty.
+ *   sent `stateVerified` asks with the term of `stateEnd`). The asker, the heir, becomes the primary; the others stay in the set.
  *   Membership is what makes it safe: whoever is in the set holds every record that any released output depends on.
  *   A refusal is final, because the asker halts: it must not be added or promoted by a request that is only late.
+ * - `goLive` is asked by an heir that has others in the set, when it has executed all of its log and before anything leaves it.
+ *   It is granted iff the asker is the primary in this term and has not gone live; the set becomes empty, because from here on
+ *   the others may lack what has left. An heir with nobody else in the set is live by its promotion.
+ * - Until then a member that asks `promote` gets `wait`, or, where the heir is gone as far as anybody can tell, is the next heir:
+ *   nothing has left the one before. That word may be wrong, at the cost of a promotion: `goLive` of the one before is refused.
  * - `goSolo` takes `lost` out of the synced set; `addBackup` puts `backup` in. Only the current primary's are granted, and
  *   only in the current term; `goSolo` also in the successor that the asker's own `addBackup` made. `goSolo` moves the term
  *   even where `lost` is not in the set: a primary that was told "not this backup" asks it, because it may have asked
@@ -103,6 +108,7 @@ export type BackupFailure = "divergence" | "state_mismatch";
  */
 export type ArbiterRequest =
   | { readonly kind: "promote"; readonly term: bigint }
+  | { readonly kind: "goLive"; readonly term: bigint }
   | { readonly kind: "goSolo"; readonly term: bigint; readonly lost: ReplicaId; readonly reason: SoloReason }
   | { readonly kind: "addBackup"; readonly term: bigint; readonly backup: ReplicaId };
 
@@ -190,7 +196,14 @@ export type ReplicaInput =
     }
   /** The answer to `drawEntropy`. */
   | { readonly kind: "entropyDrawn"; readonly bytes: Uint8Array }
-  | { readonly kind: "arbiterAnswered"; readonly request: ArbiterRequest; readonly outcome: ArbiterOutcome; readonly term: bigint }
+  | {
+      readonly kind: "arbiterAnswered";
+      readonly request: ArbiterRequest;
+      readonly outcome: ArbiterOutcome;
+      readonly term: bigint;
+      /** The synced set of `term`. */
+      readonly synced: readonly ReplicaId[];
+    }
   /** From now on this many milliseconds take the place of `ReplicaConfig.maxLagMs`; a backup keeps it for its promotion. */
   | { readonly kind: "maxLagSet"; readonly maxLagMs: number }
   /**
@@ -206,8 +219,11 @@ export type ReplicaInput =
   | { readonly kind: "shutDownRequested" }
   | { readonly kind: "timeout"; readonly timer: TimerId };
 
-/** `unavailable`: nobody could be asked (no control plane, no database): wait and ask again, never act. */
-export type ArbiterOutcome = "granted" | "refused" | "unavailable";
+/**
+ * `unavailable`: nobody could be asked (no control plane, no database): wait and ask again, never act. `wait`, to `promote`: another
+ * one has been promoted and has not gone live; ask again, it may not come to that.
+ */
+export type ArbiterOutcome = "granted" | "refused" | "wait" | "unavailable";
 
 /**
  * `runEpoch`, `captureState`, `applyState` and `verifyState` are engine operations: at most one is in flight, and each is

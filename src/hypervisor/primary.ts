@@ -604,12 +604,13 @@ export class Primary {
 
   private arbiterAnswered(request: ArbiterRequest, outcome: ArbiterOutcome, term: bigint, nowUs: number): void {
     if (!this.arbitration.answers(request)) return;
+    assert(outcome !== "wait", "only who asks for promotion is told to wait");
     if (outcome === "unavailable") {
-      this.arbitration.waitAndAskAgain(nowUs);
+      this.arbitration.waitAndAskAgain(outcome, nowUs);
       return;
     }
     this.arbitration.close();
-    assert(request.kind !== "promote", "a primary does not ask for promotion");
+    assert(request.kind === "goSolo" || request.kind === "addBackup", `a primary does not ask to "${request.kind}"`);
     const peer = request.kind === "goSolo" ? request.lost : request.backup;
     const follower = this.followers.get(peer);
     assert(follower !== undefined, `${peer} stays until the arbiter has answered`);

@@ -3,6 +3,8 @@
  *
  *     asked --granted--> granted --handed over, not waited for (any more), or cut off--> the backup takes over
  *
+ * Where others were in the synced set, the grant makes it the heir alone: it takes over, and asks again when it could go live.
+ *
  * The spans of the silence are counted from the old primary's last word, wherever that falls: what was over by then is 0. Where the
  * primary hands over, that is after the grant.
  */
@@ -12,7 +14,7 @@ import type { ReplicaStatus } from "./messages.ts";
 type Spans = Pick<NonNullable<ReplicaStatus["promotion"]>, "detectUs" | "arbitrateUs" | "promoteUs">;
 
 export class Promotion {
-  private grant: { readonly term: bigint; readonly atUs: number } | null = null;
+  private grant: { readonly term: bigint; readonly atUs: number; readonly mayGoLive: boolean } | null = null;
   private lastWordUs: number;
 
   /** @param handOver the primary is asked to end its epoch and hand over once this is granted */
@@ -32,9 +34,21 @@ export class Promotion {
     return this.handOver;
   }
 
-  granted(term: bigint, nowUs: number): void {
+  /** False: not granted, or another one may still be promoted in its place. */
+  get mayGoLive(): boolean {
+    return this.grant?.mayGoLive ?? false;
+  }
+
+  /** @param mayGoLive nobody else may be promoted any more */
+  granted(term: bigint, mayGoLive: boolean, nowUs: number): void {
     assert(this.grant === null, "a promotion is granted once");
-    this.grant = { term, atUs: nowUs };
+    this.grant = { term, atUs: nowUs, mayGoLive };
+  }
+
+  goLiveGranted(term: bigint): void {
+    assert(this.grant !== null && !this.grant.mayGoLive, "an heir that others could take the place of goes live once");
+    assert(term > this.grant.term, `a granted request leads to a newer term than ${this.grant.term}, not to ${term}`);
+    this.grant = { ...this.grant, term, mayGoLive: true };
   }
 
   /** The primary is not waited for any more. */

@@ -201,7 +201,8 @@ const WORKER_MESSAGES = union("type", {
     vmId: string,
     replicaId: string,
     request: union("kind", {
-      promote: object({ term: u64 }),
+      promote: object({ term: u64, asksToGoLive: optional(boolean) }),
+      goLive: object({ term: u64 }),
       goSolo: object({ term: u64, lost: string, reason: string }),
       addBackup: object({ term: u64, backup: string }),
     }),
@@ -254,7 +255,12 @@ const CONTROL_MESSAGES = union("type", {
   failPrimary: object({ replicaId: string }),
   setPaused: object({ replicaId: string, paused: boolean }),
   shutDown: object({ replicaId: string }),
-  arbiterAnswer: object({ requestId: string, outcome: oneOf("granted", "refused", "unavailable"), term: u64 }),
+  arbiterAnswer: object({
+    requestId: string,
+    outcome: oneOf("granted", "refused", "wait", "unavailable"),
+    term: u64,
+    synced: optional(list(string)),
+  }),
   consoleSubscribe: object({ subscription: natural, replicaId: string, from: u64 }),
   consoleUnsubscribe: object({ subscription: natural }),
   consoleSession: object({ subscription: natural, inputSession: uuid }),

@@ -161,7 +161,9 @@ export interface DivergenceReport {
 }
 
 export type ArbiterRequestMessage =
-  | { readonly kind: "promote"; readonly term: U64String }
+  /** `asksToGoLive`: it asks `goLive` where the answer says that others are synced. A worker of an older version does not, nor knows `wait`. */
+  | { readonly kind: "promote"; readonly term: U64String; readonly asksToGoLive?: boolean }
+  | { readonly kind: "goLive"; readonly term: U64String }
   | { readonly kind: "goSolo"; readonly term: U64String; readonly lost: string; readonly reason: string }
   | { readonly kind: "addBackup"; readonly term: U64String; readonly backup: string };
 
@@ -287,8 +289,10 @@ type ControlMessageBody =
   | {
       readonly type: "arbiterAnswer";
       readonly requestId: string;
-      readonly outcome: "granted" | "refused" | "unavailable";
+      readonly outcome: "granted" | "refused" | "wait" | "unavailable";
       readonly term: U64String;
+      /** The synced set of `term`. A control plane of an older version does not say: nobody, where it grants a promotion. */
+      readonly synced?: readonly string[];
     }
   | { readonly type: "consoleSubscribe"; readonly subscription: number; readonly replicaId: string; readonly from: U64String }
   | { readonly type: "consoleUnsubscribe"; readonly subscription: number }

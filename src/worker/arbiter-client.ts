@@ -4,7 +4,7 @@
  *     ask ---> open ---- granted | refused ----> answered, forgotten
  *               |  ^
  *               |  '--- ask again, a channel opens or closes: sent again, same requestId, to the next control plane
- *               '---- no answer for a while, or nobody to ask: `unavailable` to the core, still open
+ *               '---- no answer for a while, or nobody to ask: `unavailable` to the core, still open; so it is after `wait`
  *
  * A request stays open until it has a definite answer, because an answer that was lost may have been a grant: the
  * arbiter knows the request by its id when it comes again.
@@ -22,6 +22,7 @@ export interface ArbiterAnswer {
   readonly request: ArbiterRequest;
   readonly outcome: ArbiterOutcome;
   readonly term: bigint;
+  readonly synced: readonly ReplicaId[];
 }
 
 interface OpenRequest {
@@ -52,12 +53,12 @@ export class ArbiterClient {
   }
 
   /** The control plane's answer; one to a request that is not open any more is of no interest. */
-  answered({ requestId, outcome, term }: Extract<ControlMessage, { type: "arbiterAnswer" }>): void {
+  answered({ requestId, outcome, term, synced = [] }: Extract<ControlMessage, { type: "arbiterAnswer" }>): void {
     const entry = this.open.get(requestId);
     if (entry === undefined) return;
     clearTimeout(entry.timeout);
-    if (outcome !== "unavailable") this.open.delete(requestId);
-    entry.answer({ request: entry.request, outcome, term: BigInt(term) });
+    if (outcome === "granted" || outcome === "refused") this.open.delete(requestId);
+    entry.answer({ request: entry.request, outcome, term: BigInt(term), synced });
   }
 
   /** A control channel opened or closed: what was on its way when it broke may never have arrived. */
@@ -80,7 +81,7 @@ export class ArbiterClient {
     const sent = this.send({ type: "arbiterRequest", requestId, vmId, replicaId, request: requestMessage(request) }, entry.attempt);
     entry.attempt++;
     entry.timeout = setTimeout(
-      () => entry.answer({ request, outcome: "unavailable", term: request.term }),
+      () => entry.answer({ request, outcome: "unavailable", term: request.term, synced: [] }),
       sent ? ANSWER_WITHIN_MS : RECONNECT_WITHIN_MS,
     );
   }
@@ -90,7 +91,9 @@ function requestMessage(request: ArbiterRequest): ArbiterRequestMessage {
   const term = request.term.toString();
   switch (request.kind) {
     case "promote":
-      return { kind: "promote", term };
+      return { kind: "promote", term, asksToGoLive: true };
+    case "goLive":
+      return { kind: "goLive", term };
     case "goSolo":
       return { kind: "goSolo", term, lost: request.lost, reason: request.reason };
     case "addBackup":

@@ -31,14 +31,20 @@ async function startAnew(settings: Partial<ControlSettings>): Promise<void> {
 }
 
 const change = (request: TermChange) =>
-  changeTerm(control.parts.database, request, { cause: "worker_lost", isReachable: (id) => control.parts.workers.holderOf(id) !== null });
+  changeTerm(control.parts.database, request, {
+    cause: "worker_lost",
+    isReachable: (id) => control.parts.workers.holderOf(id) !== null,
+    isGone: (id) => control.parts.workers.isGone(id),
+  });
 const row = (vm: string) => readVmRow(control.parts.database.db, vm);
 
 describe("the arbiter", () => {
   test("grants promotion to a synced backup of the current term, once", async () => {
     const { vm, primaryId, backupId } = await control.protectedVm("demo");
     const term = BigInt(vm.status.term);
-    const answers = await Promise.all([1, 2, 3, 4].map(() => change({ kind: "promote", vmId: vm.id, asker: backupId, term })));
+    const answers = await Promise.all(
+      [1, 2, 3, 4].map(() => change({ kind: "promote", asksToGoLive: true, vmId: vm.id, asker: backupId, term })),
+    );
     expect(answers.map((answer) => answer.outcome)).toEqual(["granted", "granted", "granted", "granted"]);
     expect(answers.filter((answer) => answer.changed)).toHaveLength(1);
     expect(await row(vm.id)).toMatchObject({ term: term + 1n, primaryReplica: backupId, synced: [] });
@@ -51,7 +57,7 @@ describe("the arbiter", () => {
       const { vm, primaryId, backupId } = await control.protectedVm(`demo-${round}`);
       const term = BigInt(vm.status.term);
       const solo: TermChange = { kind: "goSolo", vmId: vm.id, asker: primaryId, term, lost: backupId, reason: "connection_lost" };
-      const promote: TermChange = { kind: "promote", vmId: vm.id, asker: backupId, term };
+      const promote: TermChange = { kind: "promote", asksToGoLive: true, vmId: vm.id, asker: backupId, term };
       const answers = await Promise.all(round % 2 === 0 ? [change(solo), change(promote)] : [change(promote), change(solo)]);
       expect(answers.map((answer) => answer.outcome).sort()).toEqual(["granted", "refused"]);
       expect(answers.map((answer) => answer.term)).toEqual([term + 1n, term + 1n]);
@@ -70,18 +76,24 @@ describe("the arbiter", () => {
       [backupId, term - 2n],
       [backupId, term + 1n],
     ] as const) {
-      expect(await change({ kind: "promote", vmId: vm.id, asker, term: asked })).toMatchObject({ outcome: "refused", term });
+      expect(await change({ kind: "promote", asksToGoLive: true, vmId: vm.id, asker, term: asked })).toMatchObject({
+        outcome: "refused",
+        term,
+      });
     }
-    expect(await change({ kind: "promote", vmId: "vm_of_nobody", asker: backupId, term })).toMatchObject({ outcome: "refused", term: 0n });
+    expect(await change({ kind: "promote", asksToGoLive: true, vmId: "vm_of_nobody", asker: backupId, term })).toMatchObject({
+      outcome: "refused",
+      term: 0n,
+    });
     expect((await row(vm.id)).term).toBe(term);
   });
 
   test("grants promotion to a backup that was added and had no time to be told its term", async () => {
     const { vm, backupId } = await control.protectedVm("demo");
     const term = BigInt(vm.status.term);
-    const first = await change({ kind: "promote", vmId: vm.id, asker: backupId, term: term - 1n });
+    const first = await change({ kind: "promote", asksToGoLive: true, vmId: vm.id, asker: backupId, term: term - 1n });
     expect(first).toMatchObject({ outcome: "granted", term: term + 1n, changed: true });
-    const repeat = await change({ kind: "promote", vmId: vm.id, asker: backupId, term: term - 1n });
+    const repeat = await change({ kind: "promote", asksToGoLive: true, vmId: vm.id, asker: backupId, term: term - 1n });
     expect(repeat).toMatchObject({ outcome: "granted", term: term + 1n, changed: false });
   });
 
@@ -115,7 +127,7 @@ describe("the arbiter", () => {
     const ids = vm.status.replicas.map((replica) => replica.id);
     const primaryId = vm.status.replicas.find((replica) => replica.role === "primary")?.id as string;
     const backupId = ids.find((id) => id !== primaryId) as string;
-    const promote: TermChange = { kind: "promote", vmId: vm.id, asker: backupId, term: 1n };
+    const promote: TermChange = { kind: "promote", asksToGoLive: true, vmId: vm.id, asker: backupId, term: 1n };
     const add: TermChange = { kind: "addBackup", vmId: vm.id, asker: primaryId, term: 1n, backup: backupId };
     const [promotion, addition] = await Promise.all([change(promote), change(add)]);
     // Whichever was first: either it was added and then promoted, or refused and then not added.
@@ -138,8 +150,71 @@ describe("the arbiter", () => {
     const { vm, backupId, backup } = await control.protectedVm("demo");
     backup.pause();
     await control.call("DELETE", "/v1/vms/demo");
-    const answer = await change({ kind: "promote", vmId: vm.id, asker: backupId, term: BigInt(vm.status.term) });
+    const answer = await change({ kind: "promote", asksToGoLive: true, vmId: vm.id, asker: backupId, term: BigInt(vm.status.term) });
     expect(answer.outcome).toBe("refused");
+  });
+});
+
+describe("a primary of two backups that dies", () => {
+  /** Its worker is gone; `heir` has been promoted and is not live. */
+  const withHeir = async () => {
+    await control.join("three");
+    await control.call("POST", "/v1/vms", { name: "demo", spec: { image: "debian", protection: { backups: 2 } } });
+    const vm = await control.vmThat("demo", ({ status }) => status.protection.syncedBackups === 2);
+    const of = (id: string) => {
+      const worker = control.workerNamed(vm.status.replicas.find((replica) => replica.id === id)?.workerName as string);
+      // The primary tells its backups the term on the logging channel.
+      if (worker.reports.get(id)?.role === "backup") worker.report(id, { term: String(vm.status.term) });
+      return { id, worker };
+    };
+    const { primaryReplica, synced, term } = await row(vm.id);
+    const [heir, other] = synced.map(of) as [ReturnType<typeof of>, ReturnType<typeof of>];
+    await control.kill(of(primaryReplica as string).worker);
+    const granted = await heir.worker.askForPromotion(heir.id);
+    expect(granted).toMatchObject({ outcome: "granted", term: String(term + 1n), synced: [other.id] });
+    return { vmId: vm.id, term, heir, other, wait: () => other.worker.askForPromotion(other.id) };
+  };
+
+  test("has the other one wait for the one that was promoted, and is replaced by the other when that one dies as well", async () => {
+    const { vmId, term, heir, other, wait } = await withHeir();
+    expect(await wait()).toMatchObject({ outcome: "wait", term: String(term + 1n), synced: [other.id] });
+    expect(await row(vmId)).toMatchObject({ primaryReplica: heir.id, synced: [other.id], protectionState: "failing_over" });
+    await control.kill(heir.worker);
+    expect(await other.worker.promote(other.id)).toMatchObject({ outcome: "granted", term: String(term + 2n), synced: [] });
+    await control.vmThat("demo", ({ status }) =>
+      status.replicas.some(({ id, role, state }) => id === other.id && `${role} ${state}` === "primary live"),
+    );
+    const { body } = await control.get<{ items: Failover[] }>("/v1/vms/demo/failovers");
+    expect(body.items.map(({ state, from, to }) => ({ state, from, to }))).toEqual([
+      { state: "completed", from: heir.id, to: other.id },
+      expect.objectContaining({ state: "failed", to: heir.id }),
+    ]);
+    // The one before has nothing to ask for any more.
+    const goLive: TermChange = { kind: "goLive", vmId, asker: heir.id, term: term + 1n };
+    expect(await change(goLive)).toMatchObject({ outcome: "refused", term: term + 2n });
+  });
+
+  test("has no other that could be promoted once the one that was is live", async () => {
+    const { vmId, term, heir, other, wait } = await withHeir();
+    const goLive: TermChange = { kind: "goLive", vmId, asker: heir.id, term: term + 1n };
+    const answers = await Promise.all([1, 2, 3].map(() => change(goLive)));
+    expect(answers.map(({ outcome, changed }) => `${outcome} ${changed}`).sort()).toEqual([
+      "granted false",
+      "granted false",
+      "granted true",
+    ]);
+    expect(await row(vmId)).toMatchObject({ term: term + 2n, primaryReplica: heir.id, synced: [] });
+    await control.kill(heir.worker);
+    expect(await wait()).toMatchObject({ outcome: "refused", term: String(term + 2n) });
+    const { rows } = await control.parts.database.query("SELECT state, state_reason FROM replicas WHERE id = $1", [other.id]);
+    expect(rows).toEqual([{ state: "lost", state_reason: "superseded" }]);
+  });
+
+  test("has the others dropped with the promotion of one whose worker does not ask to go live", async () => {
+    const { vmId, term, heir, other } = await withHeir();
+    await control.kill(heir.worker);
+    const promote: TermChange = { kind: "promote", asksToGoLive: false, vmId, asker: other.id, term };
+    expect(await change(promote)).toMatchObject({ outcome: "granted", term: term + 2n, synced: [] });
   });
 });
 

@@ -112,7 +112,7 @@ test("a promoted replica says how long detection, arbitration and promotion took
   backup.step({ kind: "stateHashed", stateHash: 9n, inputSessions: new Map(), inputRoom: 65536, entropyWanted: 0, wallOffsetNs: 0n }, 1000);
   backup.step({ kind: "message", peer: "rep_a", message: { kind: "epoch", term: 3n, record } }, 2000);
   backup.step({ kind: "timeout", timer: { kind: "silence" } }, 302_001);
-  backup.step({ kind: "arbiterAnswered", request: { kind: "promote", term: 3n }, outcome: "granted", term: 4n }, 305_001);
+  backup.step({ kind: "arbiterAnswered", request: { kind: "promote", term: 3n }, outcome: "granted", term: 4n, synced: [] }, 305_001);
   backup.step({ ...ended, endInstant: 2000n, time: 61n, consoleEnd: 8n } as ReplicaInput, 309_001);
   expect(backup.status()).toMatchObject({
     role: "primary",

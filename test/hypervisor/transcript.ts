@@ -18,6 +18,7 @@
 import type { ClockSample, EpochEnd, EpochInput, GuestHalt } from "../../src/engine/epoch.ts";
 import { CLOCK_RATE_INSTRUCTIONS } from "../../src/engine/epoch.ts";
 import type {
+  ArbiterOutcome,
   ArbiterRequest,
   Effect,
   InputContent,
@@ -40,6 +41,13 @@ interface Actor {
   asked: ArbiterRequest | null;
   consoleEnd: bigint;
 }
+
+const OUTCOMES: Readonly<Record<string, ArbiterOutcome>> = {
+  grants: "granted",
+  "refuses, it is": "refused",
+  "says wait, it is": "wait",
+  "is unavailable": "unavailable",
+};
 
 const DEFAULTS = { heartbeatIntervalMs: 100, heartbeatTimeoutMs: 300, maxLagMs: 2000, epochTargetMs: 5, hashIntervalMs: 0 };
 
@@ -258,14 +266,17 @@ class Player {
       return { kind: "stateHashed", stateHash: hash(match[1]) ?? 0n, inputSessions, inputRoom: 65536, entropyWanted: 0, wallOffsetNs };
     }
 
-    match = /^arbiter (?:(grants|refuses, it is) term (\d+)|is unavailable)(?: to (goSolo|addBackup|promote) of term (\d+))?$/.exec(text);
+    match =
+      /^arbiter (?:(grants|refuses, it is|says wait, it is) term (\d+)(?:, synced ([\w ]+?))?|is unavailable)(?: to (goSolo|addBackup|promote) of term (\d+))?$/.exec(
+        text,
+      );
     if (match !== null) {
       let request = actor.asked;
       if (request === null) throw new Error(`${actor.name} has not asked the arbiter`);
-      if (match[4] !== undefined) request = { ...request, term: BigInt(match[4]) };
+      if (match[5] !== undefined) request = { ...request, term: BigInt(match[5]) };
       const term = match[2] === undefined ? 0n : BigInt(match[2]);
-      const outcome = match[1] === "grants" ? "granted" : match[1] === undefined ? "unavailable" : "refused";
-      return { kind: "arbiterAnswered", request, outcome, term };
+      const outcome = OUTCOMES[match[1] ?? "is unavailable"] as ArbiterOutcome;
+      return { kind: "arbiterAnswered", request, outcome, term, synced: match[3]?.split(" ") ?? [] };
     }
     match = /^timer (heartbeat|silence|wake|askAgain)$/.exec(text);
     if (match !== null) return { kind: "timeout", timer: { kind: match[1] } as TimerId };
@@ -344,6 +355,8 @@ function tellRequest(request: ArbiterRequest): string {
   switch (request.kind) {
     case "promote":
       return `to be promoted in term ${request.term}`;
+    case "goLive":
+      return `to go live in term ${request.term}`;
     case "goSolo":
       return `to go on without ${request.lost} in term ${request.term}: ${request.reason}`;
     case "addBackup":

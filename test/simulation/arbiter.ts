@@ -1,18 +1,27 @@
 /** The arbiter: one row for each VM, changed as the control plane's own rules have it (src/control/domain/term-change.ts). */
-import { decideTermChange, type TermFacts } from "../../src/control/domain/term-change.ts";
+import { decideTermChange, syncedAfter, type TermChange, type TermFacts } from "../../src/control/domain/term-change.ts";
 import type { ArbiterRequest, ReplicaId } from "../../src/hypervisor/messages.ts";
 
-interface ArbiterAnswer {
-  readonly granted: boolean;
+export interface ArbiterAnswer {
+  readonly outcome: "granted" | "refused" | "wait";
   readonly changed: boolean;
   readonly term: bigint;
+  readonly synced: readonly ReplicaId[];
+}
+
+/** What the control plane knows beside the row. */
+export interface AtAsking {
+  /** `addBackup`: the backup's worker can be reached. */
+  readonly isCandidate: boolean;
+  /** `promote`: the primary is not heard of. It may be wrong. */
+  readonly primaryIsGone: boolean;
 }
 
 /** What the database holds of a VM. */
 export class TermRow {
   term = 1n;
   primarySinceTerm = 1n;
-  readonly synced = new Set<ReplicaId>();
+  synced: ReadonlySet<ReplicaId> = new Set();
   /** Backups that were told that they will not be promoted, or that belong to an older primary: never added any more. */
   readonly writtenOff = new Set<ReplicaId>();
   /** Who was given each term. */
@@ -30,21 +39,28 @@ export class TermRow {
     return this.primary === replica || this.synced.has(replica);
   }
 
-  /** @param isCandidate for `addBackup`: the backup's worker can be reached */
-  decide(asker: ReplicaId, request: ArbiterRequest, isCandidate: boolean): ArbiterAnswer {
-    switch (decideTermChange(this.facts(request, isCandidate), { ...request, vmId: this.vmId, asker })) {
+  decide(asker: ReplicaId, request: ArbiterRequest, at: AtAsking): ArbiterAnswer {
+    const base = { vmId: this.vmId, asker };
+    const change: TermChange = request.kind === "promote" ? { ...request, ...base, asksToGoLive: true } : { ...request, ...base };
+    switch (decideTermChange(this.facts(request, at), change)) {
       case "repeat":
-        return { granted: true, changed: false, term: this.term };
+        return this.answer("granted", false);
       case "refuse":
         if (request.kind === "promote" && asker !== this.primary) this.writtenOff.add(asker);
-        return { granted: false, changed: false, term: this.term };
+        return this.answer("refused", false);
+      case "wait":
+        return this.answer("wait", false);
       case "change":
-        this.change(asker, request);
-        return { granted: true, changed: true, term: this.term };
+        this.change(change);
+        return this.answer("granted", true);
     }
   }
 
-  private facts(request: ArbiterRequest, isCandidate: boolean): TermFacts {
+  private answer(outcome: ArbiterAnswer["outcome"], changed: boolean): ArbiterAnswer {
+    return { outcome, changed, term: this.term, synced: [...this.synced] };
+  }
+
+  private facts(request: ArbiterRequest, { isCandidate, primaryIsGone }: AtAsking): TermFacts {
     const { term, primary, primarySinceTerm, synced, transition } = this;
     return {
       term,
@@ -53,39 +69,36 @@ export class TermRow {
       synced: [...synced],
       transition,
       wanted: true,
+      primaryIsGone,
       isCandidate: isCandidate && request.kind === "addBackup" && !this.writtenOff.has(request.backup),
     };
   }
 
-  private change(asker: ReplicaId, request: ArbiterRequest): void {
+  private change(change: TermChange): void {
+    const { asker, kind } = change;
+    const before = this.synced;
     this.term++;
-    switch (request.kind) {
-      case "promote":
-        this.writtenOff.add(this.primary);
-        for (const member of this.synced) if (member !== asker) this.writtenOff.add(member);
-        this.primary = asker;
-        this.primarySinceTerm = this.term;
-        this.synced.clear();
-        break;
-      case "goSolo":
-        this.synced.delete(request.lost);
-        break;
-      case "addBackup":
-        this.synced.add(request.backup);
-        break;
+    this.synced = new Set(syncedAfter([...before], change));
+    if (kind === "promote") {
+      this.writtenOff.add(this.primary);
+      this.primary = asker;
+      this.primarySinceTerm = this.term;
     }
-    this.transition = { kind: request.kind, by: asker, replica: replicaOf(asker, request) };
+    if (kind === "promote" || kind === "goLive")
+      for (const member of before) if (member !== asker && !this.synced.has(member)) this.writtenOff.add(member);
+    this.transition = { kind, by: asker, replica: replicaOf(change) };
     this.holders.set(this.term, this.primary);
   }
 }
 
-function replicaOf(asker: ReplicaId, request: ArbiterRequest): ReplicaId {
-  switch (request.kind) {
+function replicaOf(change: TermChange): ReplicaId {
+  switch (change.kind) {
     case "promote":
-      return asker;
+    case "goLive":
+      return change.asker;
     case "goSolo":
-      return request.lost;
+      return change.lost;
     case "addBackup":
-      return request.backup;
+      return change.backup;
   }
 }

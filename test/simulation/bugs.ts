@@ -80,7 +80,8 @@ export const BUGS: Readonly<Record<string, KnownBug>> = {
           continue;
         }
         const { request } = effect;
-        effects.push(...inner.step({ kind: "arbiterAnswered", request, outcome: "granted", term: request.term + 1n }, nowUs));
+        const term = request.term + 1n;
+        effects.push(...inner.step({ kind: "arbiterAnswered", request, outcome: "granted", term, synced: [] }, nowUs));
       }
       return effects;
     }),
@@ -97,12 +98,56 @@ export const BUGS: Readonly<Record<string, KnownBug>> = {
     make: () => ({
       arbiter: (row) => {
         const decide = row.decide.bind(row);
-        row.decide = (asker, request, isCandidate) => {
-          const synced = [...row.synced];
-          const answer = decide(asker, request, isCandidate);
+        row.decide = (asker, request, at) => {
+          const { synced } = row;
+          const answer = decide(asker, request, at);
           if (!answer.changed || request.kind !== "goSolo") return answer;
           row.term--;
-          for (const member of synced) row.synced.add(member);
+          row.synced = synced;
+          return answer;
+        };
+      },
+    }),
+  },
+  "an heir goes live while another one may still be promoted in its place": {
+    foundBy: "synced set holds records",
+    make: everyStep((inner, input, nowUs) => inner.step(input.kind === "arbiterAnswered" ? { ...input, synced: [] } : input, nowUs)),
+  },
+  "the arbiter drops the other members as soon as it has promoted one": {
+    foundBy: "healing",
+    make: () => ({
+      arbiter: (row) => {
+        const decide = row.decide.bind(row);
+        row.decide = (asker, request, at) => {
+          const answer = decide(asker, request, at);
+          if (!answer.changed || request.kind !== "promote") return answer;
+          row.synced = new Set();
+          return { ...answer, synced: [] };
+        };
+      },
+    }),
+  },
+  "the arbiter refuses where another one was promoted and has not gone live": {
+    foundBy: "healing",
+    make: () => ({
+      arbiter: (row) => {
+        const decide = row.decide.bind(row);
+        row.decide = (asker, request, at) => {
+          const answer = decide(asker, request, at);
+          return answer.outcome === "wait" ? { ...answer, outcome: "refused" } : answer;
+        };
+      },
+    }),
+  },
+  "the arbiter keeps the other members when one has gone live": {
+    foundBy: "synced set holds records",
+    make: () => ({
+      arbiter: (row) => {
+        const decide = row.decide.bind(row);
+        row.decide = (asker, request, at) => {
+          const { synced } = row;
+          const answer = decide(asker, request, at);
+          if (answer.changed && request.kind === "goLive") row.synced = synced;
           return answer;
         };
       },

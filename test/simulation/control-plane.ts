@@ -3,6 +3,7 @@
  * backup for a primary that is alone, an order to take over where only it sees that the primary is gone.
  */
 import type { ArbiterOutcome, ArbiterRequest } from "../../src/hypervisor/messages.ts";
+import type { ArbiterAnswer } from "./arbiter.ts";
 import type { Chance } from "./chance.ts";
 import type { Scheduler } from "./scheduler.ts";
 import type { SimulatedVm } from "./vm.ts";
@@ -12,6 +13,8 @@ import type { HostedReplica } from "./worker.ts";
 const ANSWER_WITHIN_US = 20_000;
 /** Between two orders to pair. */
 const PAIRING_PATIENCE_US = 20_000;
+
+type Told = Omit<ArbiterAnswer, "outcome" | "changed"> & { readonly outcome: ArbiterOutcome };
 
 export class ControlPlane {
   /** It, or its database, is down until then. */
@@ -27,7 +30,7 @@ export class ControlPlane {
     private readonly chance: Chance,
     private readonly orders: {
       readonly pair: (vm: SimulatedVm, primary: HostedReplica) => void;
-      readonly granted: (vm: SimulatedVm, request: ArbiterRequest) => void;
+      readonly granted: (vm: SimulatedVm, asker: string, request: ArbiterRequest) => void;
     },
   ) {}
 
@@ -54,25 +57,28 @@ export class ControlPlane {
       }
       const told = answer !== null && this.reaches(host) && !this.loses();
       scheduler.after(told ? chance.between(50, 600) : ANSWER_WITHIN_US, () => {
-        const outcome: ArbiterOutcome = !told ? "unavailable" : answer.granted ? "granted" : "refused";
-        replica.process.deliver(this, () => replica.feed({ kind: "arbiterAnswered", request, outcome, term: answer?.term ?? 0n }));
+        const { outcome, term, synced }: Told = told ? answer : { outcome: "unavailable", term: 0n, synced: [] };
+        replica.process.deliver(this, () => replica.feed({ kind: "arbiterAnswered", request, outcome, term, synced }));
       });
     });
+  }
+
+  private hears(replica: HostedReplica | undefined): boolean {
+    return replica?.alive === true && this.reaches(replica.process.host) && !this.loses();
   }
 
   private loses(): boolean {
     return this.lossOneIn > 0 && this.chance.oneIn(this.lossOneIn);
   }
 
-  private decide(replica: HostedReplica, request: ArbiterRequest): { readonly granted: boolean; readonly term: bigint } {
+  private decide(replica: HostedReplica, request: ArbiterRequest): ArbiterAnswer {
     const { vm } = replica;
-    let isCandidate = false;
-    if (request.kind === "addBackup") {
-      const backup = vm.replicas.get(request.backup);
-      isCandidate = backup?.alive === true && this.reaches(backup.process.host) && !this.loses();
-    }
-    const answer = vm.row.decide(replica.id, request, isCandidate);
-    if (answer.changed) this.orders.granted(vm, request);
+    const isCandidate = request.kind === "addBackup" && this.hears(vm.replicas.get(request.backup));
+    // A stopped process has its connection open: only after a while it is taken for gone.
+    const primaryIsGone =
+      request.kind === "promote" && vm.heir !== null && (!this.hears(vm.primary) || (!vm.primary?.process.running && this.chance.oneIn(4)));
+    const answer = vm.row.decide(replica.id, request, { isCandidate, primaryIsGone });
+    if (answer.changed) this.orders.granted(vm, replica.id, request);
     return answer;
   }
 

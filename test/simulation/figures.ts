@@ -11,6 +11,8 @@ const COUNTS = {
   /** Members of a synced set. */
   killedBackups: 0,
   promotions: 0,
+  /** Promotions in the place of one that had not gone live. */
+  heirsReplaced: 0,
   pairings: 0,
   /** Of them: of a second or third backup. */
   furtherPairings: 0,
@@ -26,8 +28,6 @@ const COUNTS = {
   resizes: 0,
   /** VMs whose replicas with the state were all killed. */
   lostAllKilled: 0,
-  /** Of them: the arbiter had promoted the backup, and it was killed before it went live. */
-  lostHeirKilled: 0,
   guestsHalted: 0,
   simulatedMs: 0,
 };

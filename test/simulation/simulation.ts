@@ -101,7 +101,7 @@ export class Simulation implements Surroundings, Targets {
     this.audience = new Audience(this.scheduler, this.network, this.kind, new Chance(seed, 3));
     this.control = new ControlPlane(this.scheduler, new Chance(seed, 4), {
       pair: (vm, primary) => this.pair(vm, primary),
-      granted: (vm, request) => this.granted(vm, request),
+      granted: (vm, asker, request) => this.granted(vm, asker, request),
     });
     this.adversary = new Adversary(this.plan, this);
     this.control.lossOneIn = this.plan.profile.arbiterLoss;
@@ -210,7 +210,9 @@ export class Simulation implements Surroundings, Targets {
     dial(primary, id, 0);
   }
 
-  private granted(vm: SimulatedVm, request: ArbiterRequest): void {
+  private granted(vm: SimulatedVm, asker: string, request: ArbiterRequest): void {
+    if (request.kind === "promote" && vm.heir !== null) this.figures.heirsReplaced++;
+    vm.granted(asker, request);
     if (request.kind === "addBackup") this.figures.pairings++;
     if (request.kind === "addBackup" && vm.row.synced.size > 1) this.figures.furtherPairings++;
     if (request.kind === "goSolo") this.figures.solos++;
@@ -330,10 +332,10 @@ export class Simulation implements Surroundings, Targets {
     if (vm.ended || primary === undefined || primary.alive || this.control.inFlight > 0) return;
     const members = [primary, ...[...vm.row.synced].map((id) => vm.replicas.get(id) as HostedReplica)];
     if (members.some(({ alive }) => alive)) return;
-    if (members.some(({ state }) => state !== "dead"))
+    const holders = [primary, ...[...vm.holders].map((id) => vm.replicas.get(id) as HostedReplica)];
+    if (holders.some(({ state }) => state !== "dead"))
       throw new Violation("healing", `${vm.id} is lost, and not everybody who had it was killed: ${this.describe()}`);
     this.figures.lostAllKilled++;
-    if (!primary.wasPrimary) this.figures.lostHeirKilled++;
     this.endVm(vm);
     this.createVm();
   }

@@ -1,4 +1,5 @@
 /** A VM as the simulation sees it: its row, its replicas, what it has let out, and who checks that. */
+import type { ArbiterRequest } from "../../src/hypervisor/messages.ts";
 import { TermRow } from "./arbiter.ts";
 import { BoundedMemory } from "./checkers/bounded-memory.ts";
 import { EqualStates } from "./checkers/equal-states.ts";
@@ -21,6 +22,10 @@ export class SimulatedVm {
   readonly boundedMemory: BoundedMemory;
   /** By the backup that it was captured for: where the state that it gets stands. */
   readonly captured = new Map<string, ExecutedEpoch | null>();
+  /** Backups that hold whatever has left the primary: by what was granted, and not by what the row says of it. */
+  readonly holders = new Set<string>();
+  /** The primary, where it was promoted and could still be replaced by another one: it has not asked to go live. */
+  heir: string | null = null;
   pairingAskedUs = 0;
   wantsBackups = 1;
   ended = false;
@@ -38,6 +43,25 @@ export class SimulatedVm {
 
   get primary(): HostedReplica | undefined {
     return this.replicas.get(this.row.primary);
+  }
+
+  granted(asker: string, request: ArbiterRequest): void {
+    switch (request.kind) {
+      case "promote":
+        this.holders.delete(asker);
+        this.heir = this.holders.size > 0 ? asker : null;
+        return;
+      case "goLive":
+        this.holders.clear();
+        this.heir = null;
+        return;
+      case "goSolo":
+        this.holders.delete(request.lost);
+        return;
+      case "addBackup":
+        this.holders.add(request.backup);
+        return;
+    }
   }
 
   /** Somebody else lives who has the VM, or could be given it. */

@@ -309,7 +309,7 @@ export class ScriptedControlPlane {
     if ("subscription" in message) this.clients.get(message.subscription)?.told(message);
   }
 
-  /** The three compare-and-sets, as hypervisor/messages.ts describes them; an answered request is answered the same again. */
+  /** The compare-and-sets of a pair, as hypervisor/messages.ts describes them; an answered request is answered the same again. */
   private answer(worker: JoinedWorker, { requestId, vmId, replicaId, request }: Extract<WorkerMessage, { type: "arbiterRequest" }>): void {
     const vm = this.vm(vmId);
     const reply = (outcome: "granted" | "refused" | "unavailable"): ControlMessage => ({
@@ -328,7 +328,7 @@ export class ScriptedControlPlane {
         vm.term += 1n;
         if (request.kind === "promote") [vm.primary, vm.synced] = [replicaId, []];
         else if (request.kind === "goSolo") vm.synced = vm.synced.filter((id) => id !== request.lost);
-        else vm.synced = [...vm.synced, request.backup];
+        else if (request.kind === "addBackup") vm.synced = [...vm.synced, request.backup];
       }
       answer = reply(granted ? "granted" : "refused");
       this.answered.set(requestId, answer);

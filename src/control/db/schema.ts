@@ -10,6 +10,7 @@ import type { ProtectionReason, ProtectionState } from "../domain/protection.ts"
 import type { ReplicaFacts } from "../domain/replica-facts.ts";
 import type { RestartPolicy } from "../domain/restart-policy.ts";
 import type { Scope } from "../domain/scopes.ts";
+import type { TermChange } from "../domain/term-change.ts";
 import type { DesiredVmState, VmState } from "../domain/vm-state.ts";
 import type { DesiredWorkerState, WorkerState } from "../domain/worker-state.ts";
 
@@ -172,7 +173,7 @@ export const vms = pgTable("vms", {
   primaryReplica: text("primary_replica"),
   primarySinceTerm: instant("primary_since_term").notNull().default(1n),
   synced: text("synced").array().notNull().default(sql`'{}'`),
-  transitionKind: text("transition_kind").$type<"create" | "promote" | "goSolo" | "addBackup">().notNull().default("create"),
+  transitionKind: text("transition_kind").$type<"create" | TermChange["kind"]>().notNull().default("create"),
   transitionBy: text("transition_by"),
   transitionReplica: text("transition_replica"),
   protectionState: text("protection_state").$type<ProtectionState>().notNull(),

@@ -44,7 +44,7 @@ export interface ReplicaFacts {
 }
 
 /** A replica that reported this has nothing more to give. */
-export function isBroken(report: ReportFacts | null): boolean {
+export function isBroken(report: Pick<ReportFacts, "state" | "guestHalt"> | null): boolean {
   if (report === null) return false;
   if (report.state === "failed" || report.state === "fenced") return true;
   return report.state === "stopped" && report.guestHalt === null;

@@ -2,17 +2,28 @@
  * The arbiter's rules: which change of a VM's term is granted, by the row as it is under its lock.
  *
  *     create --addBackup--> synced {b} --promote(b)--> synced {} --addBackup--> ...
- *                                 '----goSolo(b)-----> synced {}
+ *                               |  '----goSolo(b)----> synced {}
+ *                               v
+ *                           synced {b, c} --promote(b)--> b is the heir, synced {c} --goLive(b)--> synced {}
+ *                                                               '--b is gone: promote(c)--> synced {}
  *
  * - `promote`: the asker is in the synced set now, and nobody else became primary since the term it asks with. Membership is
  *   what makes it safe; the term may be behind, as the primary may die before it could tell a newcomer. A refusal is final.
+ *   The others stay members: nothing leaves the heir before it has asked `goLive`, so they hold all that has left.
+ *   Whoever of them asks meanwhile waits, or is promoted where the heir is gone; that this is wrong costs a promotion, no byte.
+ * - `goLive`: the asker is the heir in this term. From here on the others may lack what has left, so they are no members any more.
  * - `goSolo`: the asker is primary in this term, or in the one before its own `addBackup`. It moves the term even where the
  *   backup is not in the set: what is only late must not be carried out after it.
  * - `addBackup`: the asker is primary in this term, and the backup is a candidate that can be reached.
  * - What was carried out already for the same asker is granted again, with the term that it led to.
  */
-export type TermChange = { readonly vmId: string; readonly asker: string; readonly term: bigint } & (
-  | { readonly kind: "promote" }
+export type TermChange = {
+  readonly vmId: string;
+  readonly asker: string;
+  readonly term: bigint;
+} /** `asksToGoLive`: it will. A worker of an older version does not, so for its replica the others are no members any more. */ & (
+  | { readonly kind: "promote"; readonly asksToGoLive: boolean }
+  | { readonly kind: "goLive" }
   | { readonly kind: "goSolo"; readonly lost: string; readonly reason: string }
   | { readonly kind: "addBackup"; readonly backup: string }
 );
@@ -28,13 +39,21 @@ export interface TermFacts {
   readonly wanted: boolean;
   /** `addBackup`: the backup belongs to the VM, was not given up, and its worker can be reached. */
   readonly isCandidate: boolean;
+  /** `promote`: the primary's replica is not heard of any more, or said that it has ended. */
+  readonly primaryIsGone: boolean;
 }
 
-export type TermDecision = "change" | "repeat" | "refuse";
+export type TermDecision = "change" | "repeat" | "refuse" | "wait";
 
 export function decideTermChange(vm: TermFacts, change: TermChange): TermDecision {
   if (wasCarriedOut(vm, change)) return "repeat";
-  return mayChange(vm, change) ? "change" : "refuse";
+  if (!mayChange(vm, change)) return "refuse";
+  return change.kind === "promote" && hasHeir(vm) && !vm.primaryIsGone ? "wait" : "change";
+}
+
+/** The primary was promoted and has not gone live: any member can still take its place. */
+function hasHeir(vm: TermFacts): boolean {
+  return vm.transition.kind === "promote" && vm.synced.length > 0;
 }
 
 function mayChange(vm: TermFacts, change: TermChange): boolean {
@@ -45,8 +64,10 @@ function mayChange(vm: TermFacts, change: TermChange): boolean {
         vm.primaryReplica !== change.asker &&
         vm.synced.includes(change.asker) &&
         change.term <= vm.term &&
-        change.term >= vm.primarySinceTerm
+        (hasHeir(vm) || change.term >= vm.primarySinceTerm)
       );
+    case "goLive":
+      return hasHeir(vm) && vm.primaryReplica === change.asker && vm.term === change.term;
     case "goSolo": {
       const ownAddition = vm.transition.kind === "addBackup" && vm.transition.by === change.asker && vm.term === change.term + 1n;
       return vm.primaryReplica === change.asker && (vm.term === change.term || ownAddition);
@@ -63,6 +84,20 @@ function mayChange(vm: TermFacts, change: TermChange): boolean {
   }
 }
 
+/** The synced set once the change is made. */
+export function syncedAfter(synced: readonly string[], change: TermChange): readonly string[] {
+  switch (change.kind) {
+    case "promote":
+      return change.asksToGoLive ? synced.filter((id) => id !== change.asker) : [];
+    case "goLive":
+      return [];
+    case "goSolo":
+      return synced.filter((id) => id !== change.lost);
+    case "addBackup":
+      return [...synced, change.backup];
+  }
+}
+
 /** The newest transition is this very request, asked again because its answer was lost. */
 function wasCarriedOut(vm: TermFacts, change: TermChange): boolean {
   const { kind, by, replica } = vm.transition;
@@ -70,6 +105,8 @@ function wasCarriedOut(vm: TermFacts, change: TermChange): boolean {
   switch (change.kind) {
     case "promote":
       return true;
+    case "goLive":
+      return vm.term - change.term === 1n;
     case "goSolo":
       return replica === change.lost && vm.term - change.term <= 2n;
     case "addBackup":

@@ -393,7 +393,7 @@ export class Reconciler {
         Math.min(performance.now() - held.responsiveSinceMs, this.seen.ageMs(`${row.id} ${row.updatedAt.getTime()}`, performance.now())) <
           settings.fencingGraceMs,
       report: report === null ? null : { ...report, term: BigInt(report.term) },
-      broken: isBroken(report === null ? null : { ...report, term: BigInt(report.term) }),
+      broken: isBroken(report),
     };
   }
 

@@ -19,13 +19,17 @@ export async function answerArbiterRequest(control: ControlPlane, link: WorkerLi
     const decision = changeTerm(control.database, change, {
       cause: causeOf(control, vmId, replicaId),
       isReachable: (backup) => control.workers.holderOf(backup) !== null,
+      isGone: (primary) => control.workers.isGone(primary),
     });
     const answer = await (change.kind === "promote" ? control.reconciler.giveWay(decision) : decision);
     log.info(
       { outcome: answer.outcome, termNow: answer.term.toString(), repeated: !answer.changed },
       `arbiter: ${request.kind} ${answer.outcome}`,
     );
-    link.send({ type: "arbiterAnswer", requestId, outcome: answer.outcome, term: answer.term.toString() });
+    const { synced, term } = answer;
+    // One of an older version knows no wait: it asks again all the same.
+    const outcome = answer.outcome === "wait" && change.kind === "promote" && !change.asksToGoLive ? "unavailable" : answer.outcome;
+    link.send({ type: "arbiterAnswer", requestId, outcome, term: term.toString(), synced });
   } catch (error) {
     if (isDatabaseUnavailable(error))
       log.warn({ code: "arbiter_unavailable" }, "arbiter_unavailable: the database does not answer, the replica will ask again");
@@ -39,7 +43,9 @@ function toTermChange({ vmId, replicaId, request }: ArbiterRequest): TermChange 
   const base = { vmId, asker: replicaId, term: BigInt(request.term) };
   switch (request.kind) {
     case "promote":
-      return { ...base, kind: "promote" };
+      return { ...base, kind: "promote", asksToGoLive: request.asksToGoLive === true };
+    case "goLive":
+      return { ...base, kind: "goLive" };
     case "goSolo":
       return { ...base, kind: "goSolo", lost: request.lost, reason: request.reason };
     case "addBackup":

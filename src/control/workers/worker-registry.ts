@@ -5,7 +5,7 @@
  */
 import { EventEmitter } from "node:events";
 import type { ReplicaReport } from "../../wire/control-messages.ts";
-import type { LinkState } from "../domain/replica-facts.ts";
+import { isBroken, type LinkState } from "../domain/replica-facts.ts";
 import { nextMilestone } from "../domain/transfer-milestone.ts";
 import type { ControlSettings } from "../settings.ts";
 import type { WorkerLink } from "./worker-link.ts";
@@ -125,6 +125,18 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
   isReachable(replicaId: string): boolean {
     const holder = this.holderOf(replicaId);
     return holder !== null && this.isResponsive(holder.link);
+  }
+
+  /** Workers have just begun to come, and the one that holds this replica may be on its way. */
+  mayYetCome(replicaId: string): boolean {
+    return performance.now() - this.startedMs < this.settings.workerLostMs && !this.lastReports.has(replicaId);
+  }
+
+  /** Its worker is not connected (any more), or does not answer, or has said that the replica has ended. */
+  isGone(replicaId: string): boolean {
+    const holder = this.holderOf(replicaId);
+    if (holder === null) return !this.mayYetCome(replicaId);
+    return !this.isResponsive(holder.link) || isBroken(holder.report);
   }
 
   /** What reports itself as primary of the VM, in the newest term; a primary whose guest ended counts. One of a term below `sinceTerm` has another guest. */

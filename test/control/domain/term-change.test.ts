@@ -1,6 +1,12 @@
 /** The arbiter's rules, each as a row as it is and a request that comes. */
 import { describe, expect, test } from "vitest";
-import { decideTermChange, type TermChange, type TermDecision, type TermFacts } from "../../../src/control/domain/term-change.ts";
+import {
+  decideTermChange,
+  syncedAfter,
+  type TermChange,
+  type TermDecision,
+  type TermFacts,
+} from "../../../src/control/domain/term-change.ts";
 
 /** Primary `p` since term 3, backup `b` added by it in term 5. */
 const protectedVm: TermFacts = {
@@ -11,6 +17,7 @@ const protectedVm: TermFacts = {
   transition: { kind: "addBackup", by: "p", replica: "b" },
   wanted: true,
   isCandidate: true,
+  primaryIsGone: false,
 };
 const promotedVm: TermFacts = {
   ...protectedVm,
@@ -22,7 +29,12 @@ const promotedVm: TermFacts = {
 };
 const soloVm: TermFacts = { ...protectedVm, term: 6n, synced: [], transition: { kind: "goSolo", by: "p", replica: "b" } };
 
-const promote = (asker: string, term: bigint): TermChange => ({ kind: "promote", vmId: "vm", asker, term });
+/** Of two backups `b` was promoted, and `c` stays until `b` is live. */
+const heirVm: TermFacts = { ...promotedVm, synced: ["c"] };
+const liveVm: TermFacts = { ...promotedVm, term: 7n, transition: { kind: "goLive", by: "b", replica: "b" } };
+
+const promote = (asker: string, term: bigint): TermChange => ({ kind: "promote", vmId: "vm", asker, term, asksToGoLive: true });
+const goLive = (asker: string, term: bigint): TermChange => ({ kind: "goLive", vmId: "vm", asker, term });
 const goSolo = (asker: string, term: bigint, lost = "b"): TermChange => ({
   kind: "goSolo",
   vmId: "vm",
@@ -57,6 +69,52 @@ describe("promote", () => {
     check(promotedVm, promote("b", 4n), "repeat");
     check(promotedVm, promote("b", 6n), "refuse");
   });
+});
+
+describe("promote, where one was promoted and is not live", () => {
+  test("waits while that one is there", () => {
+    check(heirVm, promote("c", 5n), "wait");
+    check(heirVm, promote("c", 3n), "wait");
+  });
+  test("a member, when that one is gone", () => {
+    check({ ...heirVm, primaryIsGone: true }, promote("c", 5n), "change");
+    expect(syncedAfter(["b", "c", "d"], promote("c", 5n))).toEqual(["b", "d"]);
+  });
+  test("not who is no member, gone or not", () => {
+    check(heirVm, promote("p", 5n), "refuse");
+    check({ ...heirVm, primaryIsGone: true }, promote("p", 5n), "refuse");
+  });
+  test("not from the future, and not in a VM whose guest is over", () => {
+    check({ ...heirVm, primaryIsGone: true }, promote("c", 7n), "refuse");
+    check({ ...heirVm, primaryIsGone: true, wanted: false }, promote("c", 5n), "refuse");
+  });
+  test("again, what was granted", () => check(heirVm, promote("b", 5n), "repeat"));
+  test("nobody any more once it is live, though it is gone", () => {
+    check({ ...liveVm, primaryIsGone: true }, promote("c", 5n), "refuse");
+    check({ ...liveVm, primaryIsGone: true }, promote("c", 6n), "refuse");
+  });
+  test("drops the others at once for a worker that does not ask to go live", () => {
+    expect(syncedAfter(["b", "c"], { ...promote("b", 5n), asksToGoLive: false } as TermChange)).toEqual([]);
+  });
+});
+
+describe("go live", () => {
+  test("who was promoted, in the current term", () => {
+    check(heirVm, goLive("b", 6n), "change");
+    expect(syncedAfter(["c"], goLive("b", 6n))).toEqual([]);
+  });
+  test("not once another one was promoted in its place", () => {
+    const next: TermFacts = { ...heirVm, term: 7n, primaryReplica: "c", primarySinceTerm: 7n, synced: ["d"] };
+    check({ ...next, transition: { kind: "promote", by: "c", replica: "c" } }, goLive("b", 6n), "refuse");
+    check({ ...next, transition: { kind: "promote", by: "c", replica: "c" } }, goLive("b", 7n), "refuse");
+  });
+  test("not in another term, and not the others", () => {
+    check(heirVm, goLive("b", 5n), "refuse");
+    check(heirVm, goLive("b", 7n), "refuse");
+    check(heirVm, goLive("c", 6n), "refuse");
+    check(heirVm, goLive("p", 6n), "refuse");
+  });
+  test("again, what was granted", () => check(liveVm, goLive("b", 6n), "repeat"));
 });
 
 describe("go solo", () => {

@@ -164,10 +164,18 @@ export class ScriptedWorker {
     });
   }
 
+  /** A backup that lost its primary asks, and does no more. */
+  askForPromotion(replicaId: string): Promise<ArbiterAnswer> {
+    const { vmId, term } = this.reports.get(replicaId) as ReplicaReport;
+    return this.ask(vmId, replicaId, { kind: "promote", term, asksToGoLive: true });
+  }
+
   /** A backup that lost its primary asks, and goes live if it may. */
   async promote(replicaId: string): Promise<ArbiterAnswer> {
     const report = this.reports.get(replicaId) as Mutable<ReplicaReport>;
-    const answer = await this.ask(report.vmId, replicaId, { kind: "promote", term: report.term });
+    let answer = await this.askForPromotion(replicaId);
+    if (answer.outcome === "granted" && (answer.synced ?? []).length > 0)
+      answer = await this.ask(report.vmId, replicaId, { kind: "goLive", term: answer.term });
     if (answer.outcome === "granted") {
       const promotion = {
         detectMs: 3,

@@ -4,20 +4,22 @@
  * The VM's row is locked, looked at, and changed by a compare-and-set on its term. The lock comes first, in a statement of
  * its own: what the rules look at beside the row (is the backup still a candidate?) is then read as it is, not as it was.
  */
-import { eq, inArray, sql } from "drizzle-orm";
+import { eq, inArray, type SQL, sql } from "drizzle-orm";
 import { assert } from "../../../base/assert.ts";
 import { backupsWanted, type Protection, type ProtectionReason, reasonOfSolo } from "../../domain/protection.ts";
-import { decideTermChange, type TermChange } from "../../domain/term-change.ts";
+import { decideTermChange, syncedAfter, type TermChange } from "../../domain/term-change.ts";
 import { isEnding } from "../../domain/vm-state.ts";
 import { type Database, newId, type Queryable, type Transaction } from "../database.ts";
 import { type FailoverRow, replicas, type VmRow, vms } from "../schema.ts";
 import { tellFailed } from "./end-failover.ts";
 
 export interface TermChangeAnswer {
-  readonly outcome: "granted" | "refused";
+  readonly outcome: "granted" | "refused" | "wait";
   /** The VM's term now; 0 for a VM that is not there. */
   readonly term: bigint;
-  /** False for a repeat of what was granted before, and for a refusal. */
+  /** Its synced set in that term. */
+  readonly synced: readonly string[];
+  /** False for a repeat of what was granted before, and where nothing was granted. */
   readonly changed: boolean;
 }
 
@@ -26,46 +28,44 @@ export interface TermChangeContext {
   readonly cause: "worker_lost" | "connection_lost";
   /** A backup whose worker nobody can hear would protect nothing. */
   readonly isReachable: (replicaId: string) => boolean;
+  /** It is not heard of any more, or has said that it has ended. */
+  readonly isGone: (replicaId: string) => boolean;
 }
 
 export function changeTerm(database: Database, change: TermChange, context: TermChangeContext): Promise<TermChangeAnswer> {
   return database.arbiterTransaction(async (tx) => {
     const [vm] = await tx.db.select().from(vms).where(eq(vms.id, change.vmId)).for("update");
-    if (vm === undefined) return { outcome: "refused", term: 0n, changed: false };
+    if (vm === undefined) return { outcome: "refused", term: 0n, synced: [], changed: false };
     const isCandidate =
       change.kind === "addBackup" && context.isReachable(change.backup) && (await isCandidateOf(tx.db, change.backup, vm.id));
+    const primaryIsGone = change.kind === "promote" && vm.primaryReplica !== null && context.isGone(vm.primaryReplica);
     const transition = { kind: vm.transitionKind, by: vm.transitionBy, replica: vm.transitionReplica };
-    switch (decideTermChange({ ...vm, transition, isCandidate, wanted: !isEnding(vm) }, change)) {
+    switch (decideTermChange({ ...vm, transition, isCandidate, primaryIsGone, wanted: !isEnding(vm) }, change)) {
       case "repeat":
-        return { outcome: "granted", term: vm.term, changed: false };
+        return { outcome: "granted", term: vm.term, synced: vm.synced, changed: false };
       case "refuse":
         if (change.kind === "promote") await recordRefusal(tx, change, vm);
-        return { outcome: "refused", term: vm.term, changed: false };
+        return { outcome: "refused", term: vm.term, synced: vm.synced, changed: false };
+      case "wait":
+        return { outcome: "wait", term: vm.term, synced: vm.synced, changed: false };
       case "change": {
-        const term = await compareAndSet(tx.db, vm, change);
-        await record(tx, change, vm, term, context);
-        return { outcome: "granted", term, changed: true };
+        const synced = syncedAfter(vm.synced, change);
+        const term = await compareAndSet(tx.db, vm, change, synced);
+        await record(tx, change, vm, { term, synced }, context);
+        return { outcome: "granted", term, synced, changed: true };
       }
     }
   });
 }
 
-async function compareAndSet(db: Queryable, vm: VmRow, change: TermChange): Promise<bigint> {
+async function compareAndSet(db: Queryable, vm: VmRow, change: TermChange, synced: readonly string[]): Promise<bigint> {
   const [kind, by, replica] = [change.kind, change.asker, replicaOf(change)];
-  const { rows } = await db.execute<{ term: string }>(
-    change.kind === "promote"
-      ? sql`
-        UPDATE vms SET term = term + 1, primary_replica = ${by}, primary_since_term = term + 1, synced = '{}',
-          console_settled = false, transition_kind = ${kind}, transition_by = ${by}, transition_replica = ${replica}
-        WHERE id = ${vm.id} AND term = ${vm.term}
-        RETURNING term`
-      : sql`
-        UPDATE vms SET term = term + 1,
-          synced = ${change.kind === "addBackup" ? sql`array_append(synced, ${replica})` : sql`array_remove(synced, ${replica})`},
-          transition_kind = ${kind}, transition_by = ${by}, transition_replica = ${replica}
-        WHERE id = ${vm.id} AND term = ${vm.term}
-        RETURNING term`,
-  );
+  const becomesPrimary = sql`primary_replica = ${by}, primary_since_term = term + 1, console_settled = false,`;
+  const { rows } = await db.execute<{ term: string }>(sql`
+    UPDATE vms SET term = term + 1, ${change.kind === "promote" ? becomesPrimary : sql``} synced = ${sql.param([...synced])}::text[],
+      transition_kind = ${kind}, transition_by = ${by}, transition_replica = ${replica}
+    WHERE id = ${vm.id} AND term = ${vm.term}
+    RETURNING term`);
   assert(rows[0] !== undefined, "the row is locked, so its term is what was read");
   return BigInt(rows[0].term);
 }
@@ -73,6 +73,7 @@ async function compareAndSet(db: Queryable, vm: VmRow, change: TermChange): Prom
 function replicaOf(change: TermChange): string {
   switch (change.kind) {
     case "promote":
+    case "goLive":
       return change.asker;
     case "goSolo":
       return change.lost;
@@ -88,10 +89,18 @@ async function isCandidateOf(db: Queryable, replicaId: string, vmId: string): Pr
   return rows.length > 0;
 }
 
-function record(tx: Transaction, change: TermChange, vm: VmRow, term: bigint, context: TermChangeContext): Promise<void> {
+function record(
+  tx: Transaction,
+  change: TermChange,
+  vm: VmRow,
+  { term, synced }: { readonly term: bigint; readonly synced: readonly string[] },
+  context: TermChangeContext,
+): Promise<void> {
   switch (change.kind) {
     case "promote":
-      return recordPromotion(tx, change, vm.primaryReplica, term, context);
+      return recordPromotion(tx, change, synced, vm.primaryReplica, term, context);
+    case "goLive":
+      return recordLive(tx, change);
     case "goSolo":
       return recordSolo(tx, change, vm, term);
     case "addBackup":
@@ -130,17 +139,17 @@ type RecordedPromotion = {
 async function recordPromotion(
   tx: Transaction,
   { vmId, asker }: TermChange,
+  stay: readonly string[],
   formerPrimary: string | null,
   term: bigint,
   { cause }: TermChangeContext,
 ): Promise<void> {
-  // Whoever else was a member holds a state of an older term: of no use to the new primary. A failover that a user asked for
+  // Whoever is no member holds a state of an older term: of no use to the new primary. A failover that a user asked for
   // waits here; one that was meant for another replica has lost its object, but for a test: there whoever is first takes over. All
   // of it is one statement: the guest stands still.
   const { rows } = await tx.db.execute<RecordedPromotion>(sql`
     WITH others AS (
-      UPDATE replicas SET role = 'backup', state = 'lost', state_reason = 'superseded', updated_at = now()
-      WHERE vm_id = ${vmId} AND id <> ${asker} AND gone_at IS NULL AND state <> 'lost'
+      ${supersedeOthers(vmId, [asker, ...stay])}
     ), heir AS (
       UPDATE replicas SET role = 'primary', state = 'promoting', state_reason = NULL, updated_at = now() WHERE id = ${asker}
     ), planned AS (
@@ -181,6 +190,17 @@ async function recordPromotion(
     data: { failoverId: failover.id, from: formerPrimary, to: asker },
   });
   tx.emit({ type: "vm.protection.changed", vmId, term, cause: reason, data: { state: "failing_over", reason } });
+}
+
+/** Replicas but for these hold a state of an older term: of no use to the primary. */
+function supersedeOthers(vmId: string, but: readonly string[]): SQL {
+  return sql`
+    UPDATE replicas SET role = 'backup', state = 'lost', state_reason = 'superseded', updated_at = now()
+    WHERE vm_id = ${vmId} AND id <> ALL (${sql.param([...but])}::text[]) AND gone_at IS NULL AND state <> 'lost'`;
+}
+
+async function recordLive(tx: Transaction, { vmId, asker }: TermChange): Promise<void> {
+  await tx.db.execute(supersedeOthers(vmId, [asker]));
 }
 
 async function recordSolo(tx: Transaction, change: TermChange & { kind: "goSolo" }, vm: VmRow, term: bigint): Promise<void> {
