@@ -79,12 +79,12 @@ export class Installation {
   }
 
   /** A VM of the tests' image, with a console to write to; at its shell's prompt. */
-  async boot(options: { name?: string; memoryMiB?: number; protection?: "lockstep" | "none" } = {}): Promise<Guest> {
+  async boot(options: { name?: string; memoryMiB?: number; protection?: "lockstep" | "none"; backups?: number } = {}): Promise<Guest> {
     const vm = await this.client.vms.create({
       ...(options.name === undefined ? {} : { name: options.name }),
       image: "debian",
       machine: { memoryMiB: options.memoryMiB ?? 128 },
-      protection: { mode: options.protection ?? "lockstep" },
+      protection: { mode: options.protection ?? "lockstep", ...(options.backups === undefined ? {} : { backups: options.backups }) },
     });
     const stream = await vm.console.attach({ mode: "write", from: "start", signal: this.signal });
     const guest = new Guest(this, vm, stream);

@@ -1,6 +1,6 @@
 /**
- * Carries a replica's request to the arbiter, and the answer back. The database decides; where it does not answer, the
- * replica is told so and asks again: safety before availability.
+ * Carries a replica's request to the arbiter, and the answer back. The database decides; where it does not answer, or what it is to
+ * look at is not known yet, the replica is told so and asks again: safety before availability.
  */
 import type { WorkerMessage } from "../../wire/control-messages.ts";
 import type { ControlPlane } from "../control-plane.ts";
@@ -15,6 +15,12 @@ export async function answerArbiterRequest(control: ControlPlane, link: WorkerLi
   const { requestId, vmId, replicaId, request } = message;
   const log = control.log.child({ vmId, replicaId, worker: link.worker.name, request: request.kind, term: request.term });
   const change = toTermChange(message);
+  if (change.kind === "addBackup" && control.workers.mayYetCome(change.backup)) {
+    // A refusal would throw all of its state away.
+    log.info("arbiter: the backup's worker has had no time to come back, the replica will ask again");
+    link.send({ type: "arbiterAnswer", requestId, outcome: "unavailable", term: request.term });
+    return;
+  }
   try {
     const decision = changeTerm(control.database, change, {
       cause: causeOf(control, vmId, replicaId),
