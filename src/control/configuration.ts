@@ -5,6 +5,7 @@ import { parse } from "smol-toml";
 import { UnderstudyError } from "../base/errors.ts";
 import { layeredSettings, type SettingNames } from "../base/layered-settings.ts";
 import { readTlsMode, type TlsMode } from "../base/tls-mode.ts";
+import { maskedTracing, readTracingSettings, TRACING_NAMES, type TracingSettings } from "../tracing/settings.ts";
 import { type ControlSettings, DEFAULT_SETTINGS } from "./settings.ts";
 
 export interface ListenAddress {
@@ -29,6 +30,7 @@ export interface Configuration {
   readonly token: string | null;
   readonly tokenFile: string;
   readonly logLevel: string;
+  readonly tracing: TracingSettings;
   readonly settings: Partial<ControlSettings>;
 }
 
@@ -70,8 +72,9 @@ const NAMES = {
     "UNDERSTUDY_CA_KEY_FILE",
     "DATABASE_URL",
     ...Object.keys(NUMBERS),
+    ...TRACING_NAMES.plain,
   ],
-  secret: ["UNDERSTUDY_TOKEN", "UNDERSTUDY_JOIN_TOKEN"],
+  secret: ["UNDERSTUDY_TOKEN", "UNDERSTUDY_JOIN_TOKEN", ...TRACING_NAMES.secret],
 } as const satisfies SettingNames;
 
 /**
@@ -95,6 +98,7 @@ export function readConfiguration(argv: readonly string[], env: NodeJS.ProcessEn
     token: told["UNDERSTUDY_TOKEN"] ?? null,
     tokenFile: resolve(told["UNDERSTUDY_TOKEN_FILE"] ?? `${dataDir}/token`),
     logLevel: told["UNDERSTUDY_LOG_LEVEL"] ?? "info",
+    tracing: readTracingSettings(told),
     settings: {
       ...readNumbers(told),
       ...readOrigins(told["UNDERSTUDY_ALLOWED_ORIGINS"]),
@@ -105,12 +109,13 @@ export function readConfiguration(argv: readonly string[], env: NodeJS.ProcessEn
 
 /** The same, fit to be printed. */
 export function maskedConfiguration(configuration: Configuration): Record<string, unknown> {
-  const { databaseUrl, joinToken, token, settings, ...rest } = configuration;
+  const { databaseUrl, joinToken, token, tracing, settings, ...rest } = configuration;
   return {
     ...rest,
     databaseUrl: databaseUrl === null ? "embedded" : maskUrl(databaseUrl),
     joinToken: joinToken === null ? `in ${rest.joinTokenFile}` : "***",
     token: token === null ? `in ${rest.tokenFile}` : "***",
+    tracing: maskedTracing(tracing),
     settings: { ...DEFAULT_SETTINGS, ...settings },
   };
 }

@@ -1,5 +1,6 @@
 /** The parts of a running control plane, as routes use them. */
 import type { FastifyBaseLogger } from "fastify";
+import type { Tracer } from "../tracing/tracer.ts";
 import type { AuditTrail } from "./audit-trail.ts";
 import type { Authenticator } from "./authenticator.ts";
 import type { ConsoleHub } from "./consoles/console-hub.ts";
@@ -16,6 +17,7 @@ import type { WorkerRegistry } from "./workers/worker-registry.ts";
 export interface ControlPlane {
   readonly config: ControlSettings;
   readonly log: FastifyBaseLogger;
+  readonly tracer: Tracer;
   readonly database: Database;
   readonly feed: EventFeed;
   readonly images: ImageCatalogue;

@@ -1,6 +1,7 @@
 /** Puts the parts of a control plane together; `start` connects them to the database and to time. */
 import type { FastifyBaseLogger } from "fastify";
 import type pg from "pg";
+import { NO_TRACER, type Tracer } from "../tracing/tracer.ts";
 import { AuditTrail } from "./audit-trail.ts";
 import { Authenticator } from "./authenticator.ts";
 import { ConsoleHub } from "./consoles/console-hub.ts";
@@ -14,6 +15,7 @@ import { ImageCatalogue } from "./image-catalogue.ts";
 import { Activity } from "./metrics/activity.ts";
 import { Reconciler } from "./reconcile/reconciler.ts";
 import { type ControlSettings, DEFAULT_SETTINGS } from "./settings.ts";
+import { traceEndedWork } from "./trace-ended-work.ts";
 import { WorkerRegistry } from "./workers/worker-registry.ts";
 
 export interface ControlPlaneOptions {
@@ -21,6 +23,8 @@ export interface ControlPlaneOptions {
   /** Folder of the image store. */
   readonly imageStore: string;
   readonly log: FastifyBaseLogger;
+  /** Default: nothing is traced. It is closed by whoever opened it. */
+  readonly tracer?: Tracer;
   readonly settings?: Partial<ControlSettings>;
   readonly queryTimeoutMs?: number;
 }
@@ -35,16 +39,18 @@ export interface CreatedControlPlane {
 }
 
 export function createControlPlane(options: ControlPlaneOptions): CreatedControlPlane {
-  const { log } = options;
+  const { log, tracer = NO_TRACER } = options;
   const config = { ...DEFAULT_SETTINGS, ...options.settings };
   const database = new Database({
     connection: options.connection,
     ...(options.queryTimeoutMs === undefined ? {} : { queryTimeoutMs: options.queryTimeoutMs }),
+    tracer,
     onIdleError: (error) => log.debug({ err: error }, "an idle database connection broke"),
     beginAuditEntry: (db, call) => beginAuditEntry(db, call, presence.instance),
   });
   const activity = new Activity();
   database.onCommitted((events) => activity.committed(events));
+  if (tracer.enabled) traceEndedWork(database, tracer);
   const feed = new EventFeed(database);
   const workers = new WorkerRegistry(config);
   const presence = new Presence(database);
@@ -55,6 +61,7 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
     workers,
     settings: config,
     log,
+    tracer,
     activity,
     leads: () => presence.isLeader,
     drainConsole: (vmId) => consoles.drained(vmId),
@@ -79,6 +86,7 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
   const parts: ControlPlane = {
     config,
     log,
+    tracer,
     database,
     feed,
     images: new ImageCatalogue(database, options.imageStore, log),

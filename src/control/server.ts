@@ -4,12 +4,14 @@
  *     starting --migrated, ports bound--> listening --stop--> draining (waits end, sockets get 1001) --> closed
  */
 import { mkdirSync, readFileSync } from "node:fs";
+import { hostname } from "node:os";
 import { join } from "node:path";
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
 import type pg from "pg";
 import { UnderstudyError } from "../base/errors.ts";
 import { isLoopback, speaksTls } from "../base/tls-mode.ts";
 import type { AuthorityMaterial } from "../pki/certificate-authority.ts";
+import { openTracer } from "../tracing/otlp-tracer.ts";
 import { buildApp } from "./app.ts";
 import { type Configuration, type ListenAddress, maskedConfiguration } from "./configuration.ts";
 import { type CreatedControlPlane, createControlPlane } from "./create-control-plane.ts";
@@ -18,6 +20,7 @@ import { findMigrations, migrate } from "./db/migrate.ts";
 import { isDatabaseUnavailable } from "./db/unavailable.ts";
 import { buildInternalApp } from "./internal-app.ts";
 import { obtainApiToken, obtainJoinToken } from "./secrets.ts";
+import { SERVICE_VERSION } from "./version.ts";
 
 /** Requests that have not ended so long after a stop began are cut off. */
 const REQUEST_GRACE_MS = 5000;
@@ -39,9 +42,16 @@ export async function startServer(configuration: Configuration, env: NodeJS.Proc
   try {
     mkdirSync(configuration.dataDir, { recursive: true });
     const authority = readAuthority(configuration);
+    const service = {
+      name: "understudy-control-plane",
+      version: SERVICE_VERSION,
+      attributes: { "host.name": hostname(), "process.pid": process.pid },
+    };
+    const tracer = await openTracer(configuration.tracing, service, log);
+    closers.push(() => tracer.close());
     const joinToken = obtainJoinToken(configuration.joinToken, configuration.joinTokenFile);
     const connection = await connect(configuration, log, closers);
-    const control = createControlPlane({ connection, imageStore: configuration.imageStore, log, settings: configuration.settings });
+    const control = createControlPlane({ connection, imageStore: configuration.imageStore, log, tracer, settings: configuration.settings });
     closers.push(() => control.close());
     await prepareDatabase(control, configuration, env, log);
     await control.parts.images.store.init();

@@ -266,7 +266,7 @@ const CONTROL_MESSAGES = union("type", {
   consoleSession: object({ subscription: natural, inputSession: uuid }),
 });
 
-const origin = object({ origin: optional(object({ requestId: string, traceparent: string })) });
+const origin = object({ origin: optional(object({ requestId: string, traceparent: string })), traceparent: optional(string) });
 
 const CONTROL_MESSAGE: Check = (value, at) => {
   CONTROL_MESSAGES(value, at);

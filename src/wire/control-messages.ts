@@ -229,8 +229,11 @@ export interface CallOrigin {
   readonly traceparent: string;
 }
 
-/** `origin`: on orders alone, and only where one call is behind them. */
-export type ControlMessage = ControlMessageBody & { readonly origin?: CallOrigin };
+/**
+ * `origin`: on orders alone, and only where one call is behind them. `traceparent` (W3C): on those that no call is behind, and that
+ * belong to a trace.
+ */
+export type ControlMessage = ControlMessageBody & { readonly origin?: CallOrigin; readonly traceparent?: string };
 
 type ControlMessageBody =
   | { readonly type: "welcome"; readonly workerId: string }

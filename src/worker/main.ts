@@ -2,6 +2,7 @@
 import { version } from "../../package.json";
 import { UnderstudyError } from "../base/errors.ts";
 import { ImageStore } from "../images/store.ts";
+import { openTracer } from "../tracing/otlp-tracer.ts";
 import { GuestImages } from "./guest-images.ts";
 import { createWorkerLog, type WorkerLog } from "./log.ts";
 import { loadMachineModule } from "./machine-module.ts";
@@ -26,6 +27,14 @@ try {
   const settings = readSettings(process.argv.slice(2), process.env);
   log = createWorkerLog(settings.name, settings.logLevel);
   log.info({ configuration: maskedSettings(settings) }, "effective configuration");
+  const { name, host, zone } = settings;
+  const attributes = {
+    "host.name": host,
+    "process.pid": process.pid,
+    "cloud.availability_zone": zone ?? undefined,
+    "understudy.worker.name": name,
+  };
+  const tracer = await openTracer(settings.tracing, { name: "understudy-worker", version, attributes }, log);
   const store = new ImageStore(settings.imageStore);
   await store.init();
   const credentials = new WorkerCredentials({ ...settings, log });
@@ -38,12 +47,16 @@ try {
     images: new GuestImages(store, settings.controlUrls, (url) => credentials.access(url)),
     version,
     log,
+    tracer,
     onJoinRefused: (error) => die(error, "worker not admitted"),
   });
   const stop = (signal: NodeJS.Signals) => {
     stopping = true;
     log.info({ signal }, "worker stops");
-    void worker.stop().then(() => process.exit(0));
+    void worker
+      .stop()
+      .then(() => tracer.close())
+      .then(() => process.exit(0));
   };
   process.once("SIGTERM", stop);
   process.once("SIGINT", stop);

@@ -6,6 +6,7 @@ import { parse } from "smol-toml";
 import { UnderstudyError } from "../base/errors.ts";
 import { layeredSettings, type SettingNames } from "../base/layered-settings.ts";
 import { readTlsMode, speaksTls, type TlsMode } from "../base/tls-mode.ts";
+import { maskedTracing, readTracingSettings, TRACING_NAMES, type TracingSettings } from "../tracing/settings.ts";
 import type { NetworkAddress } from "../wire/control-messages.ts";
 import type { FlippedBit } from "./engine-commands.ts";
 
@@ -37,6 +38,7 @@ export interface WorkerSettings {
   /** Tests alone: a fault for each of the first backups that this process hosts. */
   readonly testFlipBits: readonly FlippedBit[];
   readonly logLevel: string;
+  readonly tracing: TracingSettings;
 }
 
 /** The guest cannot tell one from the other. */
@@ -66,8 +68,9 @@ const NAMES = {
     "UNDERSTUDY_WORKER_MEMORY_MIB",
     "UNDERSTUDY_WORKER_NAME",
     "UNDERSTUDY_ZONE",
+    ...TRACING_NAMES.plain,
   ],
-  secret: ["UNDERSTUDY_JOIN_TOKEN"],
+  secret: ["UNDERSTUDY_JOIN_TOKEN", ...TRACING_NAMES.secret],
 } as const satisfies SettingNames;
 
 /**
@@ -110,17 +113,19 @@ export function readSettings(argv: readonly string[], environment: NodeJS.Proces
     recordDir: env.UNDERSTUDY_RECORD_DIR || null,
     testFlipBits: flippedBits(env.UNDERSTUDY_TEST_FLIP_BITS),
     logLevel: env.UNDERSTUDY_LOG_LEVEL || "info",
+    tracing: readTracingSettings(env),
   };
 }
 
 /** The same, fit to be printed. */
 export function maskedSettings(settings: WorkerSettings): Record<string, unknown> {
-  const { certificateAuthority, ...rest } = settings;
+  const { certificateAuthority, tracing, ...rest } = settings;
   return {
     ...rest,
     certificateAuthority: certificateAuthority === null ? "as the join token proves" : "as UNDERSTUDY_CA_FILE says",
     controlUrls: settings.controlUrls.map(({ href }) => href),
     joinToken: "***",
+    tracing: maskedTracing(tracing),
   };
 }
 

@@ -15,6 +15,7 @@ import { UnderstudyError } from "../base/errors.ts";
 import { isLoopback, speaksTls } from "../base/tls-mode.ts";
 import type { ReplicaConfig } from "../hypervisor/messages.ts";
 import { createBackup, createPrimary } from "../hypervisor/replica.ts";
+import type { Tracer } from "../tracing/tracer.ts";
 import { decodeControlConsoleFrame } from "../wire/console-frames.ts";
 import { CONTROL_PROTOCOL, type ControlMessage, type NetworkAddress, type WorkerHello } from "../wire/control-messages.ts";
 import { ArbiterClient } from "./arbiter-client.ts";
@@ -28,6 +29,7 @@ import type { GuestImages } from "./guest-images.ts";
 import type { WorkerLog } from "./log.ts";
 import { type ChannelAdmission, type ChannelHello, LoggingChannelListener } from "./logging-channel-socket.ts";
 import type { MachineModule } from "./machine-module.ts";
+import { OrderSpans } from "./order-spans.ts";
 import { PairingDialler } from "./pairing-dialler.ts";
 import { ReplicaDriver } from "./replica-driver.ts";
 import type { WorkerSettings } from "./settings.ts";
@@ -58,6 +60,7 @@ interface WorkerOptions {
   readonly images: GuestImages;
   readonly version: string;
   readonly log: WorkerLog;
+  readonly tracer: Tracer;
   /** The control plane will not have this worker. */
   readonly onJoinRefused: (error: UnderstudyError) => void;
 }
@@ -74,6 +77,7 @@ export class Worker {
   private readonly listener: LoggingChannelListener;
   private readonly dialler = new PairingDialler();
   private readonly changed = new Set<string>();
+  private readonly orderSpans: OrderSpans;
   private loggingAddress: NetworkAddress;
   private readonly flipBits: FlippedBit[];
   private reportTimer: NodeJS.Timeout | undefined;
@@ -81,7 +85,8 @@ export class Worker {
   private workerId: string | null = null;
 
   constructor(private readonly options: WorkerOptions) {
-    const { settings, credentials, log } = options;
+    const { settings, credentials, log, tracer } = options;
+    this.orderSpans = new OrderSpans(tracer, log);
     this.loggingAddress = settings.loggingListen;
     this.flipBits = [...settings.testFlipBits];
     this.compiler =
@@ -180,7 +185,10 @@ export class Worker {
 
   private receive(channel: ControlChannel, message: ControlMessage): void {
     const consoles = this.consoles.get(channel);
-    this.logOrigin(message);
+    if ("replicaId" in message) {
+      const vmId = this.replicas.get(message.replicaId)?.order.vmId ?? ("vmId" in message ? message.vmId : undefined);
+      this.orderSpans.received(message, vmId);
+    }
     switch (message.type) {
       case "createReplica":
         this.createReplica(message);
@@ -231,15 +239,6 @@ export class Worker {
       default:
         unreachable(message);
     }
-  }
-
-  /** An order that a call of the API has set going is found in this log by that call. */
-  private logOrigin(message: ControlMessage): void {
-    if (message.origin === undefined || !("replicaId" in message)) return;
-    const { type, replicaId, origin } = message;
-    const vmId = this.replicas.get(replicaId)?.order.vmId ?? ("vmId" in message ? message.vmId : undefined);
-    const { requestId, traceparent } = origin;
-    this.options.log.info({ requestId, traceId: traceparent.split("-")[1], vmId, replicaId, order: type }, `order of a call: ${type}`);
   }
 
   private receiveConsoleFrame(channel: ControlChannel, data: Uint8Array): void {
@@ -364,6 +363,7 @@ export class Worker {
       this.arbiter.forget(replicaId);
       this.replicas.delete(replicaId);
       this.changed.delete(replicaId);
+      this.orderSpans.dropped(replicaId);
       hosted.driver.close();
       consoleEnd = hosted.driver.history.released.toString();
       for (const relay of this.consoles.values()) relay.replicaDropped(hosted.driver);
@@ -418,7 +418,10 @@ export class Worker {
 
   private sendReport(replicaId: string): void {
     const hosted = this.replicas.get(replicaId);
-    if (hosted !== undefined) this.control.broadcast({ type: "replicaReport", report: hosted.driver.report() });
+    if (hosted === undefined) return;
+    const report = hosted.driver.report();
+    this.orderSpans.reported(report);
+    this.control.broadcast({ type: "replicaReport", report });
   }
 }
 

@@ -232,6 +232,7 @@ function apiCall(id: string): ApiCall {
     sourceAddress: "127.0.0.1",
     startedMs: 0,
     token: null,
+    vmId: null,
   };
 }
 

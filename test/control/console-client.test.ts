@@ -32,6 +32,7 @@ async function attached(): Promise<{ client: ConsoleClient; near: WebSocket; far
     sourceAddress: "",
     startedMs: 0,
     token: null,
+    vmId: null,
   };
   const identity = { tokenId: "tok_1", expiresAt: null, mayWrite: true, call };
   const options = {

@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { OtlpReceiver } from "../support/otlp-receiver.ts";
 import { ControlPlaneProcess } from "./support/control-plane-process.ts";
 import { TestPostgres } from "./support/database.ts";
 
@@ -45,6 +46,25 @@ describe("with the embedded database", () => {
     expect(JSON.stringify(first.lines)).not.toContain(token);
     expect(JSON.stringify(first.lines)).not.toContain("usj_secret");
     expect((await first.line("effective configuration"))["configuration"]).toMatchObject({ databaseUrl: "embedded", joinToken: "***" });
+  });
+
+  test("exports the spans of its calls where a flag says, with the headers that it masks; those of the last moment too, when it stops", async () => {
+    const receiver = await OtlpReceiver.start();
+    const headers = { OTEL_EXPORTER_OTLP_HEADERS: "authorization=Bearer otlp_secret" };
+    const traced = new Process({ ...embedded(), ...headers }, ["--otel-exporter-otlp-endpoint", receiver.url]);
+    const listening = await traced.line("understudy control plane listening");
+    const token = (await readFile(listening["tokenFile"] as string, "utf8")).trim();
+    await (await fetch(`${listening["url"]}/v1/version`, { headers: { authorization: `Bearer ${token}` } })).text();
+    traced.child.kill("SIGTERM");
+    expect(await traced.end()).toBe(0);
+    const span = receiver.spans.find(({ name }) => name === "GET /v1/version");
+    expect(span?.resource).toMatchObject({ "service.name": "understudy-control-plane", "process.pid": traced.child.pid });
+    expect(receiver.requests[0]?.headers.authorization).toBe("Bearer otlp_secret");
+    expect(JSON.stringify(traced.lines)).not.toContain("otlp_secret");
+    expect((await traced.line("effective configuration"))["configuration"]).toMatchObject({
+      tracing: { endpoint: `${receiver.url}/v1/traces`, OTEL_EXPORTER_OTLP_HEADERS: "***" },
+    });
+    await receiver.close();
   });
 
   test("finds its data and its token again, after a stop and after a kill", async () => {

@@ -1,5 +1,9 @@
-/** A call's request id and trace, from the caller to the log of the worker that its orders reach: a real process of a worker. */
+/** A call's request id and trace, from the caller to the log and the spans of the worker that its orders reach: a real process of a worker. */
 import { afterAll, beforeAll, expect, test } from "vitest";
+import { openTracer } from "../../src/tracing/otlp-tracer.ts";
+import { readTracingSettings } from "../../src/tracing/settings.ts";
+import type { Tracer } from "../../src/tracing/tracer.ts";
+import { OtlpReceiver } from "../support/otlp-receiver.ts";
 import { type LogLine, WorkerProcess } from "../worker/worker-process.ts";
 import { ControlUnderTest, JOIN_TOKEN } from "./support/control-under-test.ts";
 import { TestPostgres } from "./support/database.ts";
@@ -9,17 +13,25 @@ const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 let postgres: TestPostgres;
 let control: ControlUnderTest;
 let worker: WorkerProcess;
+let receiver: OtlpReceiver;
+let tracer: Tracer;
 beforeAll(async () => {
   postgres = await TestPostgres.start();
-  control = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
+  receiver = await OtlpReceiver.start();
+  const variables = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, OTEL_BSP_SCHEDULE_DELAY: "20" };
+  Object.assign(process.env, variables);
+  tracer = await openTracer(readTracingSettings(variables), { name: "control", version: "0" }, { info: () => {}, warn: () => {} });
+  control = await ControlUnderTest.start({ connection: await postgres.newDatabase(), tracer });
   const url = `${control.internalUrl.replace("http", "ws")}/internal/v1/workers`;
-  worker = WorkerProcess.start("real", { url }, { UNDERSTUDY_JOIN_TOKEN: JOIN_TOKEN });
+  worker = WorkerProcess.start("real", { url }, { UNDERSTUDY_JOIN_TOKEN: JOIN_TOKEN, ...variables });
   await worker.says(/joined the control plane/);
 });
 afterAll(async () => {
   worker?.signal("SIGKILL");
   await worker?.exited;
   await control.close();
+  await tracer.close();
+  await receiver.close();
   await postgres.stop();
 });
 
@@ -54,14 +66,27 @@ test("a call is found in the worker's log by its request id and its trace, with 
   });
   expect(answered).toBe("of-the-caller.1");
   const [row] = (await control.get<{ items: { id: string }[] }>("/v1/workers")).body.items;
-  expect(order).toMatchObject({ requestId: "of-the-caller.1", traceId: TRACE, vmId, workerId: row?.id, worker: "real" });
-  expect(placed).toMatchObject({ requestId: "of-the-caller.1", traceId: TRACE });
-  expect(call).toMatchObject({ traceId: TRACE, operation: "createVm", status: 201 });
+  expect(order).toMatchObject({ requestId: "of-the-caller.1", trace_id: TRACE, vmId, workerId: row?.id, worker: "real" });
+  expect(placed).toMatchObject({ requestId: "of-the-caller.1", trace_id: TRACE });
+  expect(call).toMatchObject({ trace_id: TRACE, operation: "createVm", status: 201 });
+  // The tests' image store has no real kernel in it: the order fails, and its span says why.
+  const handled = await receiver.span("worker createReplica");
+  const ordered = await receiver.span("order createReplica", ({ spanId }) => spanId === handled.parentSpanId);
+  expect(handled).toMatchObject({
+    traceId: TRACE,
+    kind: "consumer",
+    failed: true,
+    attributes: { "understudy.vm.id": vmId, "understudy.request.id": "of-the-caller.1", "error.type": "unsupported_kernel" },
+    resource: { "service.name": "understudy-worker", "understudy.worker.name": "real", "process.pid": worker.child.pid },
+  });
+  expect(order["span_id"]).toBe(handled.spanId);
+  const server = await receiver.span("POST /v1/vms", ({ traceId }) => traceId === TRACE);
+  expect([ordered.parentSpanId, server.parentSpanId]).toEqual([server.spanId, "00f067aa0ba902b7"]);
 
   await control.call("DELETE", `/v1/vms/${vmId}`, undefined, { "request-id": "of-the-delete" });
   const dropped = await said(({ requestId }) => requestId === "of-the-delete");
-  expect(dropped).toMatchObject({ vmId, order: "dropReplica", traceId: expect.stringMatching(/^[0-9a-f]{32}$/) });
-  expect(dropped["traceId"]).not.toBe(TRACE);
+  expect(dropped).toMatchObject({ vmId, order: "dropReplica", trace_id: expect.stringMatching(/^[0-9a-f]{32}$/) });
+  expect(dropped["trace_id"]).not.toBe(TRACE);
 });
 
 test("malformed ones are replaced: nothing that a caller made up gets into a log", async () => {
@@ -70,5 +95,5 @@ test("malformed ones are replaced: nothing that a caller made up gets into a log
     traceparent: `00-${"0".repeat(32)}-00f067aa0ba902b7-01`,
   });
   expect(answered).toMatch(/^req_[0-9A-Z]{26}$/);
-  expect(order).toMatchObject({ requestId: answered, traceId: expect.stringMatching(/^(?!0{32})[0-9a-f]{32}$/) });
+  expect(order).toMatchObject({ requestId: answered, trace_id: expect.stringMatching(/^(?!0{32})[0-9a-f]{32}$/) });
 });

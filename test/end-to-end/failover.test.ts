@@ -7,18 +7,22 @@ import { Prng } from "../../src/base/prng.ts";
 import { checkTranscript } from "../../src/cli/demo/transcript.ts";
 import { guestImageStore } from "../support/guest-image.ts";
 import { Installation } from "../support/installation.ts";
+import { OtlpReceiver, type ReceivedSpan } from "../support/otlp-receiver.ts";
 import { replay } from "../support/replay.ts";
 
 const KILLS = 20;
 
 let at: Installation;
 let recordDir: string;
+let receiver: OtlpReceiver;
 beforeAll(async () => {
   recordDir = await mkdtemp(join(tmpdir(), "understudy-record-"));
-  at = await Installation.start({ env: { UNDERSTUDY_RECORD_DIR: recordDir } });
+  receiver = await OtlpReceiver.start();
+  at = await Installation.start({ env: { UNDERSTUDY_RECORD_DIR: recordDir, OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url } });
 });
 afterAll(async () => {
   await at?.stop();
+  await receiver?.close();
   await rm(recordDir, { recursive: true, force: true });
 });
 
@@ -30,6 +34,19 @@ test("a VM made by one call boots Debian's kernel, is protected, and a command t
   const roles = (await guest.vm.replicas()).filter(({ state }) => state === "live").map(({ role, workerName }) => [role, workerName]);
   expect(roles.map(([role]) => role).sort()).toEqual(["backup", "primary"]);
   expect(new Set(roles.map(([, worker]) => worker)).size).toBe(2);
+
+  // All of it is one trace, of three processes.
+  const ofVm = ({ attributes }: ReceivedSpan) => attributes["understudy.vm.id"] === guest.vm.id;
+  const { traceId } = await receiver.span("POST /v1/vms", ofVm);
+  const inTrace = (name: string) => receiver.span(name, (span) => span.traceId === traceId && ofVm(span));
+  const [paired, repair] = [await inTrace("worker pair"), await inTrace("repair")];
+  const created = await receiver.until(({ spans }) => {
+    const found = spans.filter((span) => span.traceId === traceId && span.name === "worker createReplica");
+    return found.length === 2 && found;
+  });
+  expect(new Set([paired, repair, ...created].map(({ resource }) => resource["process.pid"])).size).toBe(3);
+  expect([paired, repair, ...created].filter(({ failed }) => failed)).toEqual([]);
+  expect(repair.attributes["understudy.protection.state"]).toBe("protected");
   guest.console.close();
   await (await guest.vm.delete()).result();
 });
@@ -96,6 +113,11 @@ test("failovers that are asked for: one that is planned, one that is tested, one
   expect(tested.failover.gapMs?.detect).toBeGreaterThan(0);
   expect(tested.failover.gapMs?.arbitrate).toBeGreaterThan(0);
   expect(await tested.log()).toContain(`replica ${tested.from.replicaId} halted: test_failover`);
+  const root = await receiver.span("failover", ({ attributes }) => attributes["understudy.failover.id"] === tested.failover.id);
+  for (const phase of ["detect", "arbitrate", "promote"] as const) {
+    const span = await receiver.span(`failover ${phase}`, ({ parentSpanId }) => parentSpanId === root.spanId);
+    expect(span.endMs - span.startMs).toBeCloseTo(tested.failover.gapMs?.[phase] as number, 2);
+  }
   const forced = await moved("forced");
   await expect.poll(forced.log, { timeout: 240_000 }).toContain(`replica ${forced.from.replicaId} fenced`);
   // The same processes: nothing but replicas has ended.

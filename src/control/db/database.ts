@@ -11,6 +11,8 @@ import { randomBytes } from "node:crypto";
 import { inArray, sql } from "drizzle-orm";
 import { drizzle, type NodePgDatabase } from "drizzle-orm/node-postgres";
 import pg from "pg";
+import { UnderstudyError } from "../../base/errors.ts";
+import { NO_TRACER, type Tracer } from "../../tracing/tracer.ts";
 import type { ApiCall } from "../domain/api-call.ts";
 import type { EventDraft } from "../domain/events.ts";
 import { type IdPrefix, makeId } from "../domain/ids.ts";
@@ -44,6 +46,8 @@ export interface DatabaseOptions {
   readonly connectTimeoutMs?: number;
   readonly queryTimeoutMs?: number;
   readonly poolSize?: number;
+  /** Default: nothing is traced. */
+  readonly tracer?: Tracer;
   readonly onIdleError?: (error: Error) => void;
   /** Begins the audit entry of the call that a transaction is for. */
   readonly beginAuditEntry?: (db: Queryable, call: ApiCall) => Promise<void>;
@@ -58,9 +62,11 @@ export class Database {
   /** Ids of events that were written here and that nobody has asked about since. */
   private readonly written = new Set<string>();
   private readonly beginAuditEntry: (db: Queryable, call: ApiCall) => Promise<void>;
+  private readonly tracer: Tracer;
 
   constructor(options: DatabaseOptions) {
     this.beginAuditEntry = options.beginAuditEntry ?? (() => Promise.resolve());
+    this.tracer = options.tracer ?? NO_TRACER;
     const queryTimeoutMs = options.queryTimeoutMs ?? 1500;
     const connectTimeoutMs = options.connectTimeoutMs ?? 1000;
     this.clientConfig = {
@@ -116,8 +122,20 @@ export class Database {
    *
    * @param call by which it was asked for: who the user of its events is, and what the audit log says
    */
-  transaction<T>(work: (tx: Transaction) => Promise<T>, call: ApiCall | null = null): Promise<T> {
-    return this.transactionOn(this.pool, work, call);
+  async transaction<T>(work: (tx: Transaction) => Promise<T>, call: ApiCall | null = null): Promise<T> {
+    if (call === null || !this.tracer.enabled) return await this.transactionOn(this.pool, work, call);
+    const attributes = { "db.system.name": "postgresql", "understudy.operation": call.operation };
+    const span = this.tracer.start("transaction", { kind: "client", parent: call.traceparent, attributes });
+    try {
+      const result = await this.transactionOn(this.pool, work, call);
+      span.set({ "understudy.vm.id": call.vmId ?? undefined });
+      span.end();
+      return result;
+    } catch (error) {
+      const { code } = error as { readonly code?: unknown };
+      span.end({ error: error instanceof UnderstudyError || typeof code === "string" ? String(code) : "internal_error" });
+      throw error;
+    }
   }
 
   /** A transaction of the arbiter's, which waits for no call's. */
@@ -149,7 +167,10 @@ export class Database {
       await client.query("BEGIN; SET LOCAL synchronous_commit = on");
       const db = drizzle(client) as unknown as Queryable;
       const result = await work({ db, call, emit: (event) => drafts.push({ ...asked(event, call), id: newId("evt") }) });
-      if (call !== null) await this.beginAuditEntry(db, call);
+      if (call !== null) {
+        call.vmId ??= drafts.find(({ vmId }) => vmId != null)?.vmId ?? null;
+        await this.beginAuditEntry(db, call);
+      }
       for (const { id } of drafts) this.written.add(id);
       if (drafts.length > 0) await appendEvents(db, drafts);
       await client.query("COMMIT");

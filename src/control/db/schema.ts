@@ -56,6 +56,13 @@ export interface StoredDivergence extends DivergenceReport {
   readonly at: string;
 }
 
+/** What something is done for: a call of the API; or, where `requestId` is null, what happened by itself and was traced. */
+export interface StoredOrigin {
+  readonly requestId: string | null;
+  /** W3C trace context. */
+  readonly traceparent: string;
+}
+
 export const tokens = pgTable("tokens", {
   id: text("id").primaryKey(),
   name: text("name").notNull(),
@@ -192,6 +199,11 @@ export const vms = pgTable("vms", {
   divergence: jsonb("divergence").$type<StoredDivergence>(),
   operationId: text("operation_id"),
   deleteOperationId: text("delete_operation_id"),
+  /**
+   * What backups are placed for while there are too few: the call that began the guest or changed the protection, or the failover that
+   * took the last one. Null: none of these.
+   */
+  repairOrigin: jsonb("repair_origin").$type<StoredOrigin>(),
   createdAt: time("created_at").notNull().defaultNow(),
   updatedAt: time("updated_at").notNull().defaultNow(),
   deletedAt: time("deleted_at"),
@@ -217,6 +229,8 @@ export const replicas = pgTable("replicas", {
   targetWorker: text("target_worker"),
   /** The operation that waits for it to be gone. */
   operationId: text("operation_id"),
+  /** What it was placed for; null: nothing that is traced. */
+  origin: jsonb("origin").$type<StoredOrigin>(),
   createdAt: time("created_at").notNull().defaultNow(),
   updatedAt: time("updated_at").notNull().defaultNow(),
   goneAt: time("gone_at"),
@@ -263,7 +277,11 @@ export const failovers = pgTable("failovers", {
   verifiedInstant: instant("verified_instant"),
   stateHash: text("state_hash"),
   operationId: text("operation_id"),
+  /** W3C trace context of its span; null: it is not complete, or was not traced. */
+  traceparent: text("traceparent"),
   startedAt: time("started_at").notNull().defaultNow(),
+  /** When the arbiter granted the promotion. Null: it has not; or a control plane of an older version has. */
+  grantedAt: time("granted_at"),
   completedAt: time("completed_at"),
 });
 export type FailoverRow = typeof failovers.$inferSelect;

@@ -17,6 +17,8 @@ export interface ApiCall {
   readonly startedMs: number;
   /** The token that was shown and is good; null: none, or not looked at yet. */
   readonly token: { readonly id: string; readonly name: string } | null;
+  /** The VM that it is about, once that is known by its id. */
+  vmId: string | null;
 }
 
 /** What came of a call. */

@@ -1,5 +1,6 @@
 /** What the loop works with. */
 import type { FastifyBaseLogger } from "fastify";
+import type { Tracer } from "../../tracing/tracer.ts";
 import type { Database } from "../db/database.ts";
 import type { Activity } from "../metrics/activity.ts";
 import type { ControlSettings } from "../settings.ts";
@@ -10,6 +11,7 @@ export interface ReconcilerOptions {
   readonly workers: WorkerRegistry;
   readonly settings: ControlSettings;
   readonly log: FastifyBaseLogger;
+  readonly tracer: Tracer;
   readonly activity: Pick<Activity, "looked" | "failoverGap">;
   /** One of the control planes on a database reconciles. */
   readonly leads: () => boolean;

@@ -7,7 +7,7 @@
  *
  * Losing a pass costs a tick, never a decision: nothing is remembered from one to the next but when an order was sent.
  */
-import type { CallOrigin, ControlMessage, ReplicaReport } from "../../wire/control-messages.ts";
+import type { ControlMessage, ReplicaReport } from "../../wire/control-messages.ts";
 import { completeDrain } from "../db/queries/complete-drain.ts";
 import { endOperation } from "../db/queries/end-operation.ts";
 import { handOver } from "../db/queries/hand-over.ts";
@@ -32,7 +32,6 @@ import { planVm, type VmStep } from "../domain/plan-vm.ts";
 import { backupsWanted, protectionOf } from "../domain/protection.ts";
 import { isBroken, type ReplicaFacts } from "../domain/replica-facts.ts";
 import { isToRestart, restartDelayMs } from "../domain/restart-policy.ts";
-import { traceIdOf } from "../domain/trace-context.ts";
 import { nextMilestone, type TransferMilestone } from "../domain/transfer-milestone.ts";
 import { ALL_LOST, hasGuest, isEnding, isSettled, nextVmState } from "../domain/vm-state.ts";
 import { workerStateOf } from "../domain/worker-state.ts";
@@ -43,6 +42,7 @@ import { FirstSeen } from "./first-seen.ts";
 import { followFailover, noteFirstOutput } from "./follow-failover.ts";
 import type { ReconcilerOptions } from "./options.ts";
 import { replicaSpecOf } from "./replica-spec.ts";
+import { logFieldsOf, orderWorker, originOf, placedFor, traceRepair } from "./traced-orders.ts";
 
 /** A backup that lost its primary asks within this, and is live within this of the answer. */
 const HOLD_OFF_MS = 20;
@@ -248,18 +248,18 @@ export class Reconciler {
     return settled;
   }
 
-  private async reconcileVm(facts: PlanFacts, vm: VmRow, nowMs: number): Promise<boolean> {
+  private async reconcileVm(facts: PlanFacts, read: VmRow, nowMs: number): Promise<boolean> {
+    let vm = read;
     const { database, workers, settings, log } = this.options;
     const rows = facts.replicas.filter((replica) => replica.vmId === vm.id);
     const replicas: ReplicaFacts[] = [];
     for (const row of rows) replicas.push(await this.observe(row, facts.workers.find(({ worker }) => worker.id === row.workerId)?.worker));
     const open = facts.openFailovers.find((failover) => failover.vmId === vm.id) ?? null;
-    if (open !== null)
-      await followFailover(this.options, vm, open, replicas, {
-        openForMs: this.seen.ageMs(open.id, nowMs),
-        nowMs,
-        origin: originOf(facts, vm),
-      });
+    if (open !== null) {
+      const openForMs = this.seen.ageMs(open.id, nowMs);
+      const repairOrigin = await followFailover(this.options, vm, open, replicas, { openForMs, nowMs, origin: originOf(facts, vm) });
+      vm = { ...vm, repairOrigin };
+    }
 
     const ended = vm.desiredState !== "deleted" && (isSettled(vm.state) || isEnding(vm));
     const steps = planVm({
@@ -311,7 +311,7 @@ export class Reconciler {
     if (vm.state !== "deleting") await this.updateProtection(vm, replicas, open);
     if (primary !== null) {
       await this.noteTransfer(vm, primary);
-      await this.noteRepair(vm, primary);
+      await this.noteRepair(facts, vm, primary);
       await this.noteDivergence(vm, primary);
       // Its failover is complete: what comes later is added to that.
       if (open === null && !this.firstOutputs.has(primary.replicaId) && (await noteFirstOutput(this.options, primary)))
@@ -398,12 +398,15 @@ export class Reconciler {
   }
 
   private async perform(facts: PlanFacts, vm: VmRow, rows: readonly ReplicaRow[], step: VmStep, nowMs: number): Promise<void> {
-    const { database, workers, settings } = this.options;
-    const origin = originOf(facts, vm);
+    const { database, workers } = this.options;
+    const aboutId = "replicaId" in step ? step.replicaId : "backup" in step ? step.backup : null;
+    const about = rows.find((replica) => replica.id === aboutId);
+    // A replica is created and paired for what it was placed for, though the operation has ended.
+    const origin = originOf(facts, vm) ?? (step.kind === "create" || step.kind === "pair" ? (about?.origin ?? null) : null);
     const log = origin === null ? this.options.log : this.options.log.child(logFieldsOf(origin));
     const order = (to: WorkerLink, key: string, message: ControlMessage): boolean =>
-      to.order(key, origin === null ? message : { ...message, origin }, nowMs, settings.repeatOrderMs);
-    const row = "replicaId" in step ? rows.find((replica) => replica.id === step.replicaId) : undefined;
+      orderWorker(this.options, to, { key, message, vmId: vm.id, origin, nowMs });
+    const row = "replicaId" in step ? about : undefined;
     const link = row === undefined ? null : workers.link(row.workerId);
     switch (step.kind) {
       case "place":
@@ -419,7 +422,7 @@ export class Reconciler {
           replicaId: row.id,
           role: row.role,
           term: vm.term.toString(),
-          spec: replicaSpecOf(vm, image, settings),
+          spec: replicaSpecOf(vm, image, this.options.settings),
           channelSecret: row.channelSecret,
         } as const;
         if (order(link, `create ${row.id}`, message)) {
@@ -505,7 +508,7 @@ export class Reconciler {
   }
 
   private async place(facts: PlanFacts, vm: VmRow, rows: readonly ReplicaRow[], role: "primary" | "backup", nowMs: number): Promise<void> {
-    const { database, log } = this.options;
+    const { database, log, tracer } = this.options;
     const wait = this.backoff.get(vm.id);
     if (role === "backup" && wait !== undefined && nowMs < wait.untilMs) return;
     const decision = this.choose(facts, vm, rows);
@@ -519,8 +522,20 @@ export class Reconciler {
     this.refusals.delete(vm.id);
     const { synced } = vm;
     const { vcpusPerCore } = this.options.settings;
-    const wanted = { vmId: vm.id, workerId: decision.worker.id, role, ...vm.spec.machine, vcpusPerCore, synced };
+    const origin = placedFor(facts, vm);
+    const wanted = { vmId: vm.id, workerId: decision.worker.id, role, ...vm.spec.machine, vcpusPerCore, synced, origin };
+    const span = origin === null ? null : tracer.start(`place ${role}`, { parent: origin.traceparent });
     const replica = await placeReplica(database, wanted);
+    if (replica !== null) {
+      const { id, name } = decision.worker;
+      span?.set({
+        "understudy.vm.id": vm.id,
+        "understudy.replica.id": replica.id,
+        "understudy.worker.id": id,
+        "understudy.worker.name": name,
+      });
+      span?.end();
+    }
     // Another pass orders it; where the memory went to somebody else meanwhile, another pass chooses again.
     if (replica !== null)
       log.info({ vmId: vm.id, replicaId: replica.id, worker: decision.worker.name }, `${role} is promised to ${decision.worker.name}`);
@@ -566,10 +581,11 @@ export class Reconciler {
     this.transfers.set(vm.id, milestone);
   }
 
-  private async noteRepair(vm: VmRow, { lastPairing }: ReplicaReport): Promise<void> {
+  private async noteRepair(facts: PlanFacts, vm: VmRow, { lastPairing }: ReplicaReport): Promise<void> {
     if (lastPairing === null || !vm.synced.includes(lastPairing.backup) || this.repairs.has(lastPairing.backup)) return;
-    await recordRepair(this.options.database, vm.id, lastPairing);
+    const first = await recordRepair(this.options.database, vm.id, lastPairing);
     this.repairs.add(lastPairing.backup);
+    if (first) traceRepair(this.options.tracer, facts, vm, lastPairing);
     this.options.log.info({ vmId: vm.id, ...lastPairing }, "the backup is paired");
   }
 
@@ -578,15 +594,6 @@ export class Reconciler {
     this.options.log.error({ vmId: vm.id, divergence }, "a backup's state differed from its primary's: it was ejected");
     await recordDivergence(this.options.database, vm, divergence);
   }
-}
-
-/** The call that has set the VM's operation going, where one runs. */
-function originOf(facts: PlanFacts, { operationId }: VmRow): CallOrigin | null {
-  return operationId === null ? null : (facts.origins.get(operationId) ?? null);
-}
-
-function logFieldsOf({ requestId, traceparent }: CallOrigin): { readonly requestId: string; readonly traceId: string } {
-  return { requestId, traceId: traceIdOf(traceparent) };
 }
 
 function rowStateOf(report: ReplicaReport): ReplicaRow["state"] {

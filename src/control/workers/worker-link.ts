@@ -44,11 +44,16 @@ export class WorkerLink {
 
   /** Sends an order, unless the same one went out less than `repeatMs` ago. The worker takes a repeat for what it is. */
   order(key: string, message: ControlMessage, nowMs: number, repeatMs: number): boolean {
-    const sentAt = this.orders.get(key);
-    if (sentAt !== undefined && nowMs - sentAt < repeatMs) return false;
+    if (!this.isDue(key, nowMs, repeatMs)) return false;
     this.orders.set(key, nowMs);
     this.send(message);
     return true;
+  }
+
+  /** Whether `order` would send it. */
+  isDue(key: string, nowMs: number, repeatMs: number): boolean {
+    const sentAt = this.orders.get(key);
+    return sentAt === undefined || nowMs - sentAt >= repeatMs;
   }
 
   /** The orders about a replica are forgotten with it. */

@@ -16,6 +16,7 @@ import type { Vm } from "../../../src/control/schemas/vm.ts";
 import type { ControlSettings } from "../../../src/control/settings.ts";
 import type { ImageStore } from "../../../src/images/index.ts";
 import type { AuthorityMaterial } from "../../../src/pki/certificate-authority.ts";
+import type { Tracer } from "../../../src/tracing/tracer.ts";
 import { decodeConsoleFrame, encodeConsoleFrame } from "../../../src/wire/console-frames.ts";
 import { makeImageStore } from "./image-store.ts";
 import { type ScriptedGuest, ScriptedWorker, type ScriptedWorkerOptions } from "./scripted-worker.ts";
@@ -44,6 +45,8 @@ export interface ControlUnderTestOptions {
   readonly secure?: boolean;
   readonly joinToken?: string;
   readonly authority?: AuthorityMaterial | null;
+  /** Default: nothing is traced. */
+  readonly tracer?: Tracer;
 }
 
 export class ControlUnderTest {
@@ -88,6 +91,7 @@ export class ControlUnderTest {
     secure = false,
     joinToken = JOIN_TOKEN,
     authority = null,
+    tracer,
   }: ControlUnderTestOptions): Promise<ControlUnderTest> {
     const log: Record<string, unknown>[] = [];
     const logger = pino({ level: "debug" }, { write: (line: string) => void log.push(JSON.parse(line)) });
@@ -97,6 +101,7 @@ export class ControlUnderTest {
       queryTimeoutMs,
       imageStore: store.dir,
       log: logger,
+      ...(tracer === undefined ? {} : { tracer }),
       settings: { ...PATIENT, tickMs: 50, repeatOrderMs: 300, ...settings },
     });
     await registerToken(created.parts.database.db, "test", TOKEN);

@@ -1,8 +1,9 @@
 /** Writes down what a call sets going. */
 import { sql } from "drizzle-orm";
+import type { ApiCall } from "../../domain/api-call.ts";
 import type { OperationKind } from "../../domain/operations.ts";
 import { newId, type Transaction } from "../database.ts";
-import { type OperationRow, operations } from "../schema.ts";
+import { type OperationRow, operations, type StoredOrigin } from "../schema.ts";
 
 export interface NewOperation {
   readonly kind: OperationKind;
@@ -27,4 +28,9 @@ export async function beginOperation(tx: Transaction, { kind, vmId, workerId, do
     })
     .returning();
   return row as OperationRow;
+}
+
+/** What is done for a call belongs to its trace. */
+export function originOf(call: ApiCall | null): StoredOrigin | null {
+  return call === null ? null : { requestId: call.requestId, traceparent: call.traceparent };
 }

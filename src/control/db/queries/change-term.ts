@@ -61,8 +61,11 @@ export function changeTerm(database: Database, change: TermChange, context: Term
 async function compareAndSet(db: Queryable, vm: VmRow, change: TermChange, synced: readonly string[]): Promise<bigint> {
   const [kind, by, replica] = [change.kind, change.asker, replicaOf(change)];
   const becomesPrimary = sql`primary_replica = ${by}, primary_since_term = term + 1, console_settled = false,`;
+  // The next backup is there because this one was lost.
+  const lost = sql`repair_origin = NULL,`;
   const { rows } = await db.execute<{ term: string }>(sql`
     UPDATE vms SET term = term + 1, ${change.kind === "promote" ? becomesPrimary : sql``} synced = ${sql.param([...synced])}::text[],
+      ${change.kind === "goSolo" ? lost : sql``}
       transition_kind = ${kind}, transition_by = ${by}, transition_replica = ${replica}
     WHERE id = ${vm.id} AND term = ${vm.term}
     RETURNING term`);
@@ -153,7 +156,7 @@ async function recordPromotion(
     ), heir AS (
       UPDATE replicas SET role = 'primary', state = 'promoting', state_reason = NULL, updated_at = now() WHERE id = ${asker}
     ), planned AS (
-      UPDATE failovers SET state = 'promoting', term = ${term}, from_replica = ${formerPrimary}, to_replica = ${asker}
+      UPDATE failovers SET state = 'promoting', granted_at = now(), term = ${term}, from_replica = ${formerPrimary}, to_replica = ${asker}
       WHERE vm_id = ${vmId} AND state = 'pending' AND (to_replica = ${asker} OR mode = 'test')
       RETURNING id, cause, operation_id
     ), pointless AS (
@@ -162,8 +165,8 @@ async function recordPromotion(
       RETURNING id, mode, from_replica, to_replica, operation_id
     ), unasked AS (
       -- Looks at the pointless ones, so that they are ended before this one begins.
-      INSERT INTO failovers (id, vm_id, cause, state, from_replica, to_replica, term)
-      SELECT ${newId("fo")}::text, ${vmId}::text, ${cause}::text, 'promoting', ${formerPrimary}::text, ${asker}::text, ${term}::bigint
+      INSERT INTO failovers (id, vm_id, cause, state, from_replica, to_replica, term, granted_at)
+      SELECT ${newId("fo")}::text, ${vmId}::text, ${cause}::text, 'promoting', ${formerPrimary}::text, ${asker}::text, ${term}::bigint, now()
       FROM (SELECT count(*) FROM pointless) AS ended WHERE NOT EXISTS (SELECT FROM planned)
       RETURNING id
     ), protection AS (

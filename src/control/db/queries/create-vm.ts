@@ -4,7 +4,7 @@ import { ApiError } from "../../errors/api-error.ts";
 import { newId, type Transaction } from "../database.ts";
 import { type StoredVmSpec, type VmRow, vms } from "../schema.ts";
 import { sqlState } from "../unavailable.ts";
-import { beginOperation } from "./begin-operation.ts";
+import { beginOperation, originOf } from "./begin-operation.ts";
 import { holdImage } from "./images.ts";
 
 export interface NewVm {
@@ -30,6 +30,7 @@ export async function createVm(tx: Transaction, request: NewVm): Promise<VmRow> 
       spec: request.spec,
       protectionState: request.spec.protection.mode === "none" ? "off" : "inactive",
       operationId,
+      repairOrigin: originOf(tx.call),
     })
     .returning()
     .catch((error: unknown) => {

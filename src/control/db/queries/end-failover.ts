@@ -4,7 +4,7 @@ import { ApiError } from "../../errors/api-error.ts";
 import { problemOf } from "../../errors/problem.ts";
 import { presentFailover } from "../../presenters/failover.ts";
 import type { Queryable, Transaction } from "../database.ts";
-import { type FailoverRow, failovers, replicas, type StoredGapMs } from "../schema.ts";
+import { type FailoverRow, failovers, replicas, type StoredGapMs, type StoredOrigin } from "../schema.ts";
 import { endOperation } from "./end-operation.ts";
 
 export interface FailoverFigures {
@@ -14,12 +14,17 @@ export interface FailoverFigures {
   readonly firstOutputMs: number | null;
   readonly verified: { readonly instant: bigint; readonly stateHash: string } | null;
   readonly cause: FailoverRow["cause"];
+  /** Of its span; null: it is not traced. */
+  readonly traceparent: string | null;
 }
 
-export async function completeFailover(tx: Transaction, failover: FailoverRow, figures: FailoverFigures): Promise<void> {
+/** @returns false where it is over already */
+export async function completeFailover(tx: Transaction, failover: FailoverRow, figures: FailoverFigures): Promise<boolean> {
+  const repairOrigin: StoredOrigin | null = figures.traceparent === null ? null : { requestId: null, traceparent: figures.traceparent };
   // The VM's row first: every transaction takes its locks in that order, with the event clock last.
   await tx.db.execute(sql`
-    UPDATE vms SET instant = greatest(instant, ${figures.instant}), console_end = greatest(console_end, ${figures.consoleEnd})
+    UPDATE vms SET instant = greatest(instant, ${figures.instant}), console_end = greatest(console_end, ${figures.consoleEnd}),
+      repair_origin = ${repairOrigin === null ? null : JSON.stringify(repairOrigin)}::jsonb
     WHERE id = ${failover.vmId}`);
   const [row] = await tx.db
     .update(failovers)
@@ -32,11 +37,12 @@ export async function completeFailover(tx: Transaction, failover: FailoverRow, f
       firstOutputMs: figures.firstOutputMs,
       verifiedInstant: figures.verified?.instant ?? null,
       stateHash: figures.verified?.stateHash ?? null,
+      traceparent: figures.traceparent,
       completedAt: sql`now()`,
     })
     .where(and(eq(failovers.id, failover.id), eq(failovers.state, "promoting")))
     .returning();
-  if (row === undefined) return;
+  if (row === undefined) return false;
   await tx.db
     .update(replicas)
     .set({ state: "live", updatedAt: sql`now()` })
@@ -59,15 +65,17 @@ export async function completeFailover(tx: Transaction, failover: FailoverRow, f
   if (row.operationId !== null) {
     await endOperation(tx, row.operationId, { state: "succeeded", result: presentFailover(row), error: null }, row.cause);
   }
+  return true;
 }
 
-/** The guest of a promoted replica has written for the first time. @returns false where that is written down already */
-export async function recordFirstOutput(db: Queryable, toReplica: string, firstOutputMs: number): Promise<boolean> {
-  const { rowCount } = await db
+/** The guest of a promoted replica has written for the first time. @returns null where that is written down already */
+export async function recordFirstOutput(db: Queryable, toReplica: string, firstOutputMs: number): Promise<FailoverRow | null> {
+  const [row] = await db
     .update(failovers)
     .set({ firstOutputMs })
-    .where(and(eq(failovers.toReplica, toReplica), isNotNull(failovers.term), isNull(failovers.firstOutputMs)));
-  return (rowCount ?? 0) > 0;
+    .where(and(eq(failovers.toReplica, toReplica), isNotNull(failovers.term), isNull(failovers.firstOutputMs)))
+    .returning();
+  return row ?? null;
 }
 
 /** Somebody who is attached had no output for so long over the promotion of this replica. */

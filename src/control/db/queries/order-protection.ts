@@ -4,7 +4,7 @@ import { USER_ACTION } from "../../domain/events.ts";
 import { ApiError } from "../../errors/api-error.ts";
 import type { Transaction } from "../database.ts";
 import { type OperationRow, type VmRow, vms } from "../schema.ts";
-import { beginOperation } from "./begin-operation.ts";
+import { beginOperation, originOf } from "./begin-operation.ts";
 import { lockVm } from "./plan-facts.ts";
 
 export interface ProtectionOrder {
@@ -39,7 +39,8 @@ export async function orderProtection(tx: Transaction, order: ProtectionOrder, c
   const operationId = operation.id;
   const spec = { ...vm.spec, protection: { ...vm.spec.protection, suspended } };
   const generation = vm.generation + Number(changes);
-  await tx.db.update(vms).set({ spec, generation, operationId, updatedAt: sql`now()` }).where(eq(vms.id, vmId));
+  const repairOrigin = originOf(tx.call);
+  await tx.db.update(vms).set({ spec, generation, operationId, repairOrigin, updatedAt: sql`now()` }).where(eq(vms.id, vmId));
   const common = { vmId, term: vm.term, cause: USER_ACTION, operationId } as const;
   if (changes) {
     const { name, labels } = vm;

@@ -5,6 +5,7 @@ import { ApiError } from "../../errors/api-error.ts";
 import type { Transaction } from "../database.ts";
 import { type StoredVmSpec, type VmRow, vms } from "../schema.ts";
 import { sqlState } from "../unavailable.ts";
+import { originOf } from "./begin-operation.ts";
 import { holdImage } from "./images.ts";
 import { claimQuotas, type QuotaLimits } from "./quotas.ts";
 
@@ -30,9 +31,15 @@ export async function patchVm(tx: Transaction, vmId: string, decide: (vm: VmRow)
   await claimQuotas(tx, limits, { vms: 0, memory_mib: change.spec.machine.memoryMiB - before.spec.machine.memoryMiB });
   if (change.imageId !== before.imageId) await holdImage(tx, change.imageId);
   const ofSpec = changed.some((pointer) => pointer.startsWith("/spec/"));
+  const ofProtection = changed.some((pointer) => pointer.startsWith("/spec/protection"));
   const [row] = await tx.db
     .update(vms)
-    .set({ ...change, updatedAt: sql`now()`, ...(ofSpec ? { generation: sql`${vms.generation} + 1` } : {}) })
+    .set({
+      ...change,
+      updatedAt: sql`now()`,
+      ...(ofSpec ? { generation: sql`${vms.generation} + 1` } : {}),
+      ...(ofProtection ? { repairOrigin: originOf(tx.call) } : {}),
+    })
     .where(eq(vms.id, vmId))
     .returning()
     .catch((error: unknown) => {

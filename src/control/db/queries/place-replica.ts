@@ -5,7 +5,7 @@
 import { randomBytes } from "node:crypto";
 import { eq, sql } from "drizzle-orm";
 import { type Database, newId } from "../database.ts";
-import { type ReplicaRow, replicas, workers } from "../schema.ts";
+import { type ReplicaRow, replicas, type StoredOrigin, workers } from "../schema.ts";
 
 export interface NewReplica {
   readonly vmId: string;
@@ -17,12 +17,13 @@ export interface NewReplica {
   readonly vcpusPerCore: number;
   /** The VM's synced backups when this one was found to be lacking. */
   readonly synced: readonly string[];
+  readonly origin: StoredOrigin | null;
 }
 
 /** @returns null where the memory is taken, or the VM no longer wants this replica */
 export function placeReplica(database: Database, request: NewReplica): Promise<ReplicaRow | null> {
   return database.transaction(async (tx) => {
-    const { vmId, workerId, role, memoryMiB, vcpus, vcpusPerCore, synced } = request;
+    const { vmId, workerId, role, memoryMiB, vcpus, vcpusPerCore, synced, origin } = request;
     const [worker] = await tx.db.select().from(workers).where(eq(workers.id, workerId)).for("update");
     if (worker === undefined || worker.state !== "ready") return null;
     const { rows } = await tx.db.execute<{ memory: string; vcpus: string }>(sql`
@@ -49,6 +50,7 @@ export function placeReplica(database: Database, request: NewReplica): Promise<R
         incarnation: worker.incarnation,
         role,
         memoryMiB,
+        origin,
         channelSecret: randomBytes(32).toString("base64url"),
       })
       .returning();

@@ -14,12 +14,14 @@ export interface RepairFigures {
   readonly sentBytes: string;
 }
 
-export function recordRepair(database: Database, vmId: string, figures: RepairFigures): Promise<void> {
+/** @returns false where that is said already */
+export function recordRepair(database: Database, vmId: string, figures: RepairFigures): Promise<boolean> {
   return database.transaction(async (tx) => {
     const vm = await lockVm(tx.db, vmId);
     const { rows } = await tx.db.execute(sql`
       SELECT FROM events WHERE vm_id = ${vmId} AND type = 'vm.repair.completed' AND data ->> 'backup' = ${figures.backup}`);
-    if (vm === null || rows.length > 0) return;
+    if (vm === null || rows.length > 0) return false;
     tx.emit({ type: "vm.repair.completed", vmId, term: vm.term, cause: "backup_synced", data: { ...figures } });
+    return true;
   });
 }

@@ -1,6 +1,6 @@
 /** W3C trace context: whose trace goes on, and where a new one begins. */
 import { expect, test } from "vitest";
-import { continueTrace, traceIdOf } from "../../../src/control/domain/trace-context.ts";
+import { continueTrace, isSampled, logFieldsOfTrace, readTraceparent } from "../../src/tracing/trace-context.ts";
 
 const ENTROPY = Uint8Array.from({ length: 24 }, (_, i) => i + 1);
 const NEW = "00-0102030405060708090a0b0c0d0e0f10-1112131415161718-01";
@@ -19,6 +19,7 @@ test.each([
   ["a line of somebody else's", `00-${TRACE}-00f067aa0ba902b7-01\n{"level":60}`, NEW],
   ["nothing", "", NEW],
 ])("%s", (_what, header, sent) => {
-  expect(continueTrace(header, ENTROPY)).toBe(sent);
-  expect(traceIdOf(sent)).toMatch(/^[0-9a-f]{32}$/);
+  expect(continueTrace(readTraceparent(header), ENTROPY)).toBe(sent);
+  expect(isSampled(sent)).toBe(!sent.endsWith("00"));
+  expect(logFieldsOfTrace(sent)).toEqual({ trace_id: sent.split("-")[1], span_id: "1112131415161718" });
 });

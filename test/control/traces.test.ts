@@ -1,0 +1,179 @@
+/** Traces of a control plane, as a receiver of OTLP gets them: one for what a call set going, to its end; one for each failover. */
+import {
+  ATTR_CLIENT_ADDRESS,
+  ATTR_ERROR_TYPE,
+  ATTR_HTTP_REQUEST_METHOD,
+  ATTR_HTTP_RESPONSE_STATUS_CODE,
+  ATTR_HTTP_ROUTE,
+  ATTR_SERVER_ADDRESS,
+  ATTR_URL_PATH,
+  ATTR_URL_SCHEME,
+} from "@opentelemetry/semantic-conventions";
+import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import type { Vm } from "../../src/control/schemas/vm.ts";
+import { openTracer } from "../../src/tracing/otlp-tracer.ts";
+import { readTracingSettings } from "../../src/tracing/settings.ts";
+import type { Tracer } from "../../src/tracing/tracer.ts";
+import { OtlpReceiver, type ReceivedSpan } from "../support/otlp-receiver.ts";
+import { ControlUnderTest } from "./support/control-under-test.ts";
+import { TestPostgres } from "./support/database.ts";
+
+const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
+const CALLER = "00f067aa0ba902b7";
+
+let postgres: TestPostgres;
+let receiver: OtlpReceiver;
+let tracer: Tracer;
+let control: ControlUnderTest;
+
+beforeAll(async () => {
+  postgres = await TestPostgres.start();
+  process.env["OTEL_BSP_SCHEDULE_DELAY"] = "20";
+});
+afterAll(() => postgres.stop());
+beforeEach(async () => {
+  receiver = await OtlpReceiver.start();
+  const log = { info: () => {}, warn: () => {} };
+  const settings = readTracingSettings({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url });
+  tracer = await openTracer(settings, { name: "understudy-control-plane", version: "0" }, log);
+  control = await ControlUnderTest.start({ connection: await postgres.newDatabase(), tracer });
+});
+afterEach(async () => {
+  await control.close();
+  await tracer.close();
+  await receiver.close();
+});
+
+const NEW_VM = { name: "traced", spec: { image: "debian" } };
+const traced = (flags: "00" | "01") => ({ traceparent: `00-${TRACE}-${CALLER}-${flags}`, "request-id": "of-the-caller" });
+const byName = (spans: readonly ReceivedSpan[], name: string): ReceivedSpan[] => spans.filter((span) => span.name === name);
+
+test("a VM's creation, placement, orders and first backup are one trace, under the caller's span, up to its protection", async () => {
+  const workers = [await control.join("one"), await control.join("two")];
+  const { body: vm } = await control.call<Vm>("POST", "/v1/vms", NEW_VM, traced("01"));
+  await control.waitFor(vm.id, "protected");
+  await receiver.span("repair");
+  await receiver.span("operation vm.create");
+  const spans = receiver.spans.filter(({ traceId }) => traceId === TRACE);
+
+  const [server] = byName(spans, "POST /v1/vms") as [ReceivedSpan];
+  expect(server).toMatchObject({ parentSpanId: CALLER, kind: "server", failed: false });
+  expect(server.attributes).toMatchObject({
+    [ATTR_HTTP_REQUEST_METHOD]: "POST",
+    [ATTR_HTTP_ROUTE]: "/v1/vms",
+    [ATTR_HTTP_RESPONSE_STATUS_CODE]: 201,
+    [ATTR_URL_PATH]: "/v1/vms",
+    [ATTR_URL_SCHEME]: "http",
+    [ATTR_SERVER_ADDRESS]: "127.0.0.1",
+    [ATTR_CLIENT_ADDRESS]: "127.0.0.1",
+    "understudy.operation": "createVm",
+    "understudy.request.id": "of-the-caller",
+    "understudy.vm.id": vm.id,
+  });
+  const children = spans.filter(({ parentSpanId }) => parentSpanId === server.spanId);
+  expect(children.map(({ name, kind }) => `${kind} ${name}`).sort()).toEqual([
+    "client transaction",
+    "internal operation vm.create",
+    "internal place backup",
+    "internal place primary",
+    "internal repair",
+    "producer order createReplica",
+    "producer order createReplica",
+    "producer order pair",
+  ]);
+  expect(spans).toHaveLength(children.length + 1);
+  expect(children.every(({ attributes }) => attributes["understudy.vm.id"] === vm.id)).toBe(true);
+  expect(byName(spans, "repair")[0]?.attributes["understudy.protection.state"]).toBe("protected");
+  expect(byName(spans, "operation vm.create")[0]?.attributes["understudy.operation.state"]).toBe("succeeded");
+  // Each order says to its worker which span it came in.
+  const orders = spans.filter(({ kind }) => kind === "producer").map(({ spanId }) => `00-${TRACE}-${spanId}-01`);
+  const told = workers.flatMap((worker) => worker.orders.flatMap(({ origin }) => (origin === undefined ? [] : [origin])));
+  expect(told.map(({ traceparent }) => traceparent).sort()).toEqual([...orders].sort());
+  expect(new Set(told.map(({ requestId }) => requestId))).toEqual(new Set(["of-the-caller"]));
+  // The log's line of the call is found by the same.
+  const line = control.log.find(({ msg, requestId }) => msg === "call answered" && requestId === "of-the-caller");
+  expect(line).toMatchObject({ trace_id: TRACE, span_id: server.spanId });
+});
+
+test("a call that its caller does not sample leaves no span, and its orders say so", async () => {
+  const one = await control.join("one");
+  const { body: vm } = await control.call<Vm>("POST", "/v1/vms", NEW_VM, traced("00"));
+  await control.waitFor(vm.id, "running");
+  await control.get("/v1/version");
+  await receiver.span("GET /v1/version");
+  expect(receiver.spans.filter(({ traceId }) => traceId === TRACE)).toEqual([]);
+  const order = await one.order("createReplica");
+  expect(order.origin?.traceparent).toMatch(new RegExp(`^00-${TRACE}-[0-9a-f]{16}-00$`));
+});
+
+test("a refusal is no error of the server's, and says its code; nothing of the query is told", async () => {
+  await control.get("/v1/vms/none?token=secret");
+  await control.get("/v1/vms/none");
+  const span = await receiver.span("GET /v1/vms/{vm}", ({ attributes }) => attributes[ATTR_HTTP_RESPONSE_STATUS_CODE] === 404);
+  expect(span).toMatchObject({ parentSpanId: null, failed: false });
+  expect(span.attributes).toMatchObject({ "understudy.problem.code": "vm_not_found", "understudy.vm.name": "none" });
+  expect(span.attributes[ATTR_ERROR_TYPE]).toBeUndefined();
+  expect(JSON.stringify(receiver.spans)).not.toContain("secret");
+});
+
+test("a failover is a trace of its own with its phases as recorded, linked to what the VM was made for, and to what asked for it; the new backup belongs to it", async () => {
+  await control.join("one");
+  await control.join("two");
+  await control.join("three");
+  const { vm, primary, backup, backupId } = await control.protectedVm("traced");
+  const { traceId: ofCreation } = await receiver.span("POST /v1/vms");
+  await control.kill(primary);
+  await backup.promote(backupId);
+  const root = await receiver.span("failover");
+  expect(root).toMatchObject({ parentSpanId: null, failed: false, links: [{ traceId: ofCreation }] });
+  expect(root.attributes).toMatchObject({
+    "understudy.vm.id": vm.id,
+    "understudy.failover.mode": "unplanned",
+    "understudy.failover.cause": "worker_lost",
+    "understudy.failover.gap_ms": 6,
+    "understudy.failover.to_replica": backupId,
+  });
+  const phases = await Promise.all(["detect", "arbitrate", "promote"].map((phase) => receiver.span(`failover ${phase}`)));
+  // What the scripted worker says it measured, end to end.
+  expect(phases.map(({ startMs, endMs }) => Math.round(endMs - startMs))).toEqual([3, 2, 1]);
+  expect(phases.map(({ parentSpanId }) => parentSpanId)).toEqual([root.spanId, root.spanId, root.spanId]);
+  expect(phases.flatMap(({ startMs, endMs }) => [startMs, endMs])).toEqual([
+    root.startMs,
+    phases[0]?.endMs,
+    phases[0]?.endMs,
+    phases[1]?.endMs,
+    phases[1]?.endMs,
+    root.endMs,
+  ]);
+  // Its guest writes later.
+  const { promotion } = backup.reports.get(backupId) ?? {};
+  backup.report(backupId, { promotion: promotion == null ? null : { ...promotion, firstOutputMs: 40 } });
+  const first = await receiver.span("failover first_output");
+  expect([first.parentSpanId, first.startMs, Math.round(first.endMs - first.startMs)]).toEqual([root.spanId, root.endMs, 40]);
+
+  await control.waitFor(vm.id, "protected");
+  const repair = await receiver.span("repair", ({ traceId }) => traceId === root.traceId);
+  expect(repair.parentSpanId).toBe(root.spanId);
+  const order = await receiver.span("order createReplica", ({ traceId }) => traceId === root.traceId);
+  const told = control.workers.flatMap(({ orders }) => orders).find(({ traceparent }) => traceparent?.includes(root.traceId));
+  expect(told).toMatchObject({ type: "createReplica", traceparent: expect.stringContaining(order.traceId) });
+  expect(told?.origin).toBeUndefined();
+
+  const asked = await control.call("POST", `/v1/vms/${vm.id}/failover?wait=60`, { mode: "planned" }, traced("01"));
+  expect(asked.body).toMatchObject({ state: "succeeded" });
+  const planned = await receiver.span("failover", ({ attributes }) => attributes["understudy.failover.mode"] === "planned");
+  expect(planned.links.map(({ traceId }) => traceId)).toContain(TRACE);
+  expect((await receiver.span("operation vm.failover")).traceId).toBe(TRACE);
+});
+
+test("a receiver that never answers, or is gone, is felt by no call", async () => {
+  receiver.mode = "silent";
+  await control.join("one");
+  await control.get("/v1/version");
+  await receiver.until(({ requests }) => requests.length > 0);
+  const vms = await Promise.all(Array.from({ length: 20 }, (_, n) => control.createVm(`vm-${n}`, "none")));
+  await Promise.all(vms.map(({ id }) => control.waitFor(id, "running")));
+  await receiver.close();
+  expect((await control.get("/v1/vms")).status).toBe(200);
+  receiver = await OtlpReceiver.start();
+});
