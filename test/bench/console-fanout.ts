@@ -1,15 +1,19 @@
 /**
  * `console-fanout`: 200 observers of one console while its guest prints as fast as it can. Each of them gets every byte, which is
- * checked by hash; and the guest takes the time that it takes with nobody but the one who types.
+ * checked by hash; and the guest takes the time that it takes with nobody but the one who types. The observers are a process of the
+ * lowest priority (see console-observers.ts).
  */
-import { createHash } from "node:crypto";
-import type { ConsoleStream } from "../../src/sdk/index.ts";
+import { type ChildProcess, fork } from "node:child_process";
+import { once } from "node:events";
+import { fileURLToPath } from "node:url";
 import { type Guest, Installation } from "../support/installation.ts";
 import { type Figure, median } from "./bench-line.ts";
+import type { ObserversAnswer, ObserversOrder } from "./console-observers.ts";
+import { processorTimeMs } from "./processor-time.ts";
 
+const OBSERVERS_PROCESS = fileURLToPath(new URL("console-observers.ts", import.meta.url));
+const LOADER = new URL("../../node_modules/tsx/dist/loader.mjs", import.meta.url).href;
 const OBSERVERS = 200;
-/** Attachments that are begun together. */
-const AT_ONCE = 20;
 const RUNS = 5;
 const LINES = 2_500;
 const LINE = "the quick brown fox jumps over the lazy dog";
@@ -17,6 +21,7 @@ const PREPARE = `i=0; while [ $i -lt ${LINES} ]; do echo ${LINE}; i=$((i+1)); do
 
 export async function* consoleFanout(): AsyncGenerator<Figure> {
   const installation = await Installation.start({ workers: 2 });
+  const observers = new Observers();
   try {
     const guest = await installation.boot();
     await guest.protectedNow();
@@ -24,18 +29,30 @@ export async function* consoleFanout(): AsyncGenerator<Figure> {
     await print(guest);
     const alone = await printRuns(guest);
     const from = BigInt((await guest.vm.refresh()).status.console.end);
-    const observers: Observer[] = [];
-    while (observers.length < OBSERVERS) {
-      observers.push(
-        ...(await Promise.all(Array.from({ length: AT_ONCE }, async () => new Observer(await guest.vm.console.attach({ from }))))),
-      );
-    }
+    await observers.do({
+      kind: "attach",
+      url: installation.client.url,
+      tokenFile: installation.cluster.directory.tokenFile,
+      vm: guest.vm.id,
+      from: from.toString(),
+      observers: OBSERVERS,
+    });
+    const gateway = installation.cluster.services.find(({ name }) => name === "control-plane")?.pid ?? 0;
+    const before = { gateway: processorTimeMs(gateway), observers: processorTimeMs(observers.pid) };
     const observed = await printRuns(guest);
+    const seconds = observed.reduce((sum, each) => sum + each, 0);
+    const cores = (now: number, then: number) => Number(((now - then) / 1000 / seconds).toFixed(2));
+    const used = {
+      gatewayCores: cores(processorTimeMs(gateway), before.gateway),
+      observersCores: cores(processorTimeMs(observers.pid), before.observers),
+    };
     const to = BigInt((await guest.vm.refresh()).status.console.end);
     const began = performance.now();
-    const digests = new Set(await Promise.all(observers.map((observer) => observer.digest(to - from))));
-    if (digests.size !== 1) throw new Error(`${OBSERVERS} observers saw ${digests.size} different outputs`);
-    for (const observer of observers) observer.close();
+    const answer = await observers.do({ kind: "digest", bytes: Number(to - from) });
+    const behindMs = performance.now() - began;
+    if (answer.kind !== "digests" || answer.digests.length !== OBSERVERS) throw new Error("not every observer told what it saw");
+    const different = new Set(answer.digests).size;
+    if (different !== 1) throw new Error(`${OBSERVERS} observers saw ${different} different outputs`);
     guest.console.close();
     yield {
       bench: "console-fanout",
@@ -50,10 +67,12 @@ export async function* consoleFanout(): AsyncGenerator<Figure> {
         secondsAlone: Number(median(alone).toFixed(3)),
         bytesASecondAlone: Math.round((LINES * (LINE.length + 2)) / median(alone)),
         bytesEach: Number(to - from),
-        observersBehindMs: Math.round(performance.now() - began),
+        observersBehindMs: Math.round(behindMs),
+        ...used,
       },
     };
   } finally {
+    observers.close();
     await installation.stop();
   }
 }
@@ -74,47 +93,33 @@ async function print(guest: Guest): Promise<number> {
   return seconds;
 }
 
-/** Reads all that comes, as fast as it comes. */
-class Observer {
-  private readonly chunks: Uint8Array[] = [];
-  private bytes = 0n;
-  private failure: unknown = null;
-  private wanted: bigint | null = null;
-  private finish: () => void = () => {};
+/** Observers of one VM's console, in a process of their own. */
+class Observers {
+  private readonly child: ChildProcess;
+  private readonly ended: Promise<never>;
 
-  constructor(private readonly stream: ConsoleStream) {
-    void this.read().catch((error: unknown) => {
-      this.failure = error;
-      this.finish();
+  constructor() {
+    this.child = fork(OBSERVERS_PROCESS, [], { execArgv: ["--import", LOADER] });
+    this.ended = new Promise((_resolve, reject) => {
+      this.child.once("error", reject);
+      this.child.once("exit", (status, signal) => reject(new Error(`The process of the observers has ended: ${signal ?? status}`)));
     });
+    this.ended.catch(() => {});
   }
 
-  /** @returns the hash of the first so many bytes, when they are there */
-  async digest(bytes: bigint): Promise<string> {
-    this.wanted = bytes;
-    await new Promise<void>((resolve) => {
-      this.finish = resolve;
-      this.look();
-    });
-    if (this.failure !== null) throw this.failure;
-    return createHash("sha256")
-      .update(Buffer.concat(this.chunks).subarray(0, Number(bytes)))
-      .digest("hex");
+  get pid(): number {
+    return this.child.pid as number;
+  }
+
+  async do(order: ObserversOrder): Promise<ObserversAnswer> {
+    const answered = once(this.child, "message");
+    this.child.send(order);
+    const [answer] = (await Promise.race([answered, this.ended])) as [ObserversAnswer];
+    if (answer.kind === "failed") throw new Error(`An observer failed: ${answer.error}`);
+    return answer;
   }
 
   close(): void {
-    this.stream.close();
-  }
-
-  private async read(): Promise<void> {
-    for await (const { data } of this.stream) {
-      this.chunks.push(data);
-      this.bytes += BigInt(data.length);
-      this.look();
-    }
-  }
-
-  private look(): void {
-    if (this.failure !== null || (this.wanted !== null && this.bytes >= this.wanted)) this.finish();
+    this.child.kill("SIGKILL");
   }
 }
