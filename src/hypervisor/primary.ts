@@ -21,33 +21,26 @@ import { Arbitration } from "./arbitration.ts";
 import { EngineGate } from "./engine-gate.ts";
 import { EpochInputs, type EpochInputsStart } from "./epoch-inputs.ts";
 import type { EpochPacing } from "./epoch-pacing.ts";
-import { type Follower, Followers, follows } from "./followers.ts";
+import { Followers } from "./followers.ts";
 import { GuestClock } from "./guest-clock.ts";
 import { HashTrail } from "./hash-trail.ts";
 import { lengthOf } from "./input-buffer.ts";
 import { LagControl } from "./lag-control.ts";
+import { Membership } from "./membership.ts";
 import type {
-  ArbiterOutcome,
-  ArbiterRequest,
-  BackupFailure,
   EpochRecord,
   ExecutionPoint,
   InputContent,
-  LoggingChannelMessage,
   NotableStatus,
   ReplicaConfig,
   ReplicaId,
   ReplicaInput,
   ReplicaStatus,
-  SoloReason,
   TimerId,
 } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
 import { OutputCommit, sessionInputs } from "./output-commit.ts";
-import { StateTransfer } from "./state-transfer.ts";
-
-/** Of the pages in which a backup differs. */
-const DIFFERING_PAGES_TOLD = 16;
+import type { StateTransfer } from "./state-transfer.ts";
 
 /** A wake timer may fire so much too early (hosts round to milliseconds): it counts as due. */
 const WAKE_SLACK_TICKS = 10_000n;
@@ -74,7 +67,6 @@ interface RunningEpoch {
 }
 
 export class Primary {
-  private term: bigint;
   private point: ExecutionPoint;
   private guestHalt: GuestHalt | null;
   private paused: boolean;
@@ -92,21 +84,15 @@ export class Primary {
   private readonly lag: LagControl;
 
   private readonly followers: Followers;
-  /** The arbiter's synced set of this term. */
-  private synced: readonly ReplicaId[] = [];
-  private transfer: StateTransfer | null = null;
-  /** Whose transfer the engine captures for; the peer may have been dropped meanwhile. */
-  private capturing: StateTransfer | null = null;
+  private readonly members: Membership;
 
   private readonly promotion: ReplicaStatus["promotion"];
-  private divergence: ReplicaStatus["divergence"] = null;
 
   constructor(
     config: ReplicaConfig,
     private readonly outbox: Outbox,
     start: PrimaryStart,
   ) {
-    this.term = start.term;
     this.point = start.point;
     this.guestHalt = start.guestHalt;
     this.paused = start.paused;
@@ -118,6 +104,23 @@ export class Primary {
     this.hashes = new HashTrail(config.hashIntervalMs, start.point.time);
     this.lag = new LagControl(start.maxLagMs, this.followers, this.commit, start.pacing);
     this.arbitration = new Arbitration(outbox);
+    const { followers, commit, hashes, lag, arbitration } = this;
+    const guest = {
+      look: () => ({ point: this.point, paused: this.paused, halted: this.guestHalt !== null }),
+      time: (nowUs: number) => this.guestTime(nowUs),
+      release: (nowUs: number) => this.release(nowUs),
+      proceed: (nowUs: number) => this.proceed(nowUs),
+      takenOver: (peer: ReplicaId, term: bigint, nowUs: number) => this.takenOver(peer, term, nowUs),
+    };
+    this.members = new Membership(start.term, outbox, { followers, commit, hashes, lag, arbitration }, guest);
+  }
+
+  private get term(): bigint {
+    return this.members.term;
+  }
+
+  private get transfer(): StateTransfer | null {
+    return this.members.transfer;
   }
 
   /**
@@ -136,8 +139,7 @@ export class Primary {
 
   /** The first thing of every step: who has been silent, or behind, for too long? */
   suspect(nowUs: number): void {
-    for (const peer of this.followers.silent(nowUs)) this.lose(peer, "connection_lost", nowUs);
-    for (const { id } of this.lag.overdue(nowUs)) this.lose(id, "lag_exceeded", nowUs);
+    this.members.suspect(nowUs);
   }
 
   handle(input: ReplicaInput, nowUs: number): void {
@@ -146,13 +148,13 @@ export class Primary {
         this.goLive(0n, nowUs);
         return;
       case "message":
-        this.message(input.peer, input.message, nowUs);
+        this.members.message(input.peer, input.message, nowUs);
         return;
       case "channelOpened":
-        this.channelOpened(input.peer, nowUs);
+        this.members.channelOpened(input.peer, nowUs);
         return;
       case "channelClosed":
-        this.lose(input.peer, "connection_lost", nowUs);
+        this.members.lose(input.peer, "connection_lost", nowUs);
         return;
       case "deviceInput":
         this.deviceInput(input.inputSession, input.offset, input.content, nowUs);
@@ -172,10 +174,12 @@ export class Primary {
         this.proceed(nowUs);
         return;
       case "stateCaptured":
-        this.stateCaptured(input, nowUs);
+        this.engine.end("captureState");
+        this.members.stateCaptured(input, nowUs);
+        this.proceed(nowUs);
         return;
       case "arbiterAnswered":
-        this.arbiterAnswered(input.request, input.outcome, input.term, nowUs);
+        this.members.arbiterAnswered(input, nowUs);
         return;
       case "timeout":
         this.timeout(input.timer.kind, nowUs);
@@ -183,7 +187,7 @@ export class Primary {
       case "promotionRequested":
         return; // It is the primary already.
       case "failureRequested":
-        if (this.canBeReplaced) this.outbox.halt("test_failover");
+        if (this.guestHalt === null && this.members.canTakeOver) this.outbox.halt("test_failover");
         return;
       case "pauseRequested":
         this.pause(input.paused, nowUs);
@@ -225,12 +229,12 @@ export class Primary {
       role: "primary",
       state: "live",
       term: this.term,
-      synced: this.synced,
+      synced: this.members.synced,
       joining: this.followers.joining,
       arbiterUnavailable: this.arbitration.unavailable,
       paused: this.paused && this.running === null,
       guestHalt: this.guestHalt,
-      divergence: this.divergence,
+      divergence: this.members.divergence,
       maxLagMs: this.lag.maxLagMs,
     };
   }
@@ -278,8 +282,7 @@ export class Primary {
     const turn = this.transfer?.next(runs, nowUs) ?? "guest";
     if (this.transfer !== null && typeof turn === "object") {
       this.engine.begin("captureState");
-      this.transfer.began(turn, runs, nowUs);
-      this.capturing = this.transfer;
+      this.members.captureBegins(turn, runs, nowUs);
       this.outbox.emit({ kind: "captureState", peer: this.transfer.peer, ...turn });
     } else if (runs) {
       if (turn === "guest") this.runEpoch(waiting && woken ? wakeTime : 0n, nowUs);
@@ -366,7 +369,7 @@ export class Primary {
   }
 
   private durability(): "replicated" | "solo" {
-    return this.synced.length > 0 ? "replicated" : "solo";
+    return this.members.synced.length > 0 ? "replicated" : "solo";
   }
 
   private deviceInput(inputSession: string, offset: bigint, content: InputContent, nowUs: number): void {
@@ -412,105 +415,7 @@ export class Primary {
     else this.proceed(nowUs);
   }
 
-  // --- followers ---------------------------------------------------------------------------------------------------
-
-  private channelOpened(peer: ReplicaId, nowUs: number): void {
-    if (!this.followers.enqueue(peer)) {
-      // A backup that is lost, or followed over an older channel, cannot come back: it may be asking for promotion.
-      this.outbox.emit({ kind: "closeChannel", peer });
-      return;
-    }
-    this.joinNext(nowUs);
-    this.proceed(nowUs);
-  }
-
-  private joinNext(nowUs: number): void {
-    if (this.guestHalt !== null) return;
-    const follower = this.followers.joinNext(nowUs);
-    if (follower !== null) this.transfer = new StateTransfer(follower.id);
-  }
-
-  private stateCaptured(answer: Extract<ReplicaInput, { kind: "stateCaptured" }>, nowUs: number): void {
-    this.engine.end("captureState");
-    const transfer = this.capturing;
-    this.capturing = null;
-    assert(transfer !== null && transfer.peer === answer.peer, `state was captured for ${transfer?.peer}, not ${answer.peer}`);
-    if (transfer === this.transfer) {
-      const capture = transfer.captured(answer, nowUs);
-      if (capture.final) this.finishTransfer(answer, nowUs);
-    }
-    this.proceed(nowUs);
-  }
-
-  /** The pause: the newcomer enters the wait set, the log for it starts at this instant, and the guest goes on at once. */
-  private finishTransfer({ peer, stateHash, pageChanges }: Extract<ReplicaInput, { kind: "stateCaptured" }>, nowUs: number): void {
-    const follower = this.followers.get(peer);
-    assert(follower?.stage === "copying", `${peer} is being copied to`);
-    assert(stateHash !== null, "the last capture brings the state hash");
-    this.outbox.emit({ kind: "endTransfer", peer });
-    this.transfer = null;
-    follower.stage = "verifying";
-    follower.stageSinceUs = nowUs;
-    follower.appliedInstant = this.point.instant;
-    this.commit.enter(peer);
-    this.hashes.follow(peer, this.point.instant, this.point.epoch, pageChanges ?? null);
-    const clockTime = this.guestTime(nowUs);
-    this.followers.send(follower, { kind: "stateEnd", term: this.term, point: this.point, clockTime, stateHash }, nowUs);
-    if (this.paused) this.followers.send(follower, { kind: "pauseChanged", paused: true }, nowUs);
-  }
-
-  private message(peer: ReplicaId, message: LoggingChannelMessage, nowUs: number): void {
-    const follower = this.followers.get(peer);
-    if (follower === undefined || follower.lost !== null) return;
-    this.followers.heard(peer, nowUs);
-    switch (message.kind) {
-      case "ack":
-        if (!follows(follower)) return;
-        if (message.received !== null) this.commit.acknowledge(peer, message.received);
-        this.lag.applied(follower, message.appliedInstant, nowUs);
-        if (message.applied !== null) this.hashes.applied(peer, message.applied);
-        this.release(nowUs);
-        this.proceed(nowUs);
-        return;
-      case "stateReceived":
-        if (this.transfer?.peer !== peer) return;
-        this.transfer.received(message.bytes);
-        this.proceed(nowUs);
-        return;
-      case "stateVerified":
-        assert(follower.stage === "verifying", `${peer} verifies its state once, after it has all of it`);
-        follower.stage = "verified";
-        follower.progressUs = nowUs;
-        this.followers.watchClosely(follower, nowUs);
-        this.arbitrate();
-        return;
-      case "takingOver":
-        this.takenOver(peer, message.term, nowUs);
-        return;
-      case "pageChanges":
-        this.hashes.differs(peer, message.changes);
-        return;
-      case "backupFailed":
-        this.backupFailed(follower, message.reason, message.epoch, message.stateHash, nowUs);
-        return;
-      case "epoch":
-      case "heartbeat":
-      case "guestHalted":
-      case "pauseChanged":
-      case "handedOver":
-      case "statePages":
-      case "stateEnd":
-      case "termChanged":
-        throw new InvariantViolation(`backup ${peer} sent "${message.kind}", which only a primary sends`);
-      default:
-        unreachable(message);
-    }
-  }
-
-  /** A synced backup is there, as far as anybody knows. */
-  private get canBeReplaced(): boolean {
-    return this.guestHalt === null && this.followers.all().some(({ stage, lost }) => stage === "synced" && lost === null);
-  }
+  // --- the hand-over -----------------------------------------------------------------------------------------------
 
   private takenOver(peer: ReplicaId, term: bigint, nowUs: number): void {
     assert(term > this.term, `whom the arbiter promotes has a newer term than ${this.term}, not ${term}`);
@@ -525,124 +430,5 @@ export class Primary {
     const follower = this.followers.get(successor);
     if (follower !== undefined) this.followers.send(follower, { kind: "handedOver" }, nowUs);
     this.outbox.halt("handed_over");
-  }
-
-  private backupFailed(follower: Follower, reason: BackupFailure, epoch: bigint, actual: bigint, nowUs: number): void {
-    if (reason === "divergence") {
-      const pages = this.hashes.differing(follower.id, epoch);
-      this.divergence = {
-        replicaId: follower.id,
-        epoch,
-        expected: this.hashes.expected(epoch) ?? 0n,
-        actual,
-        lastEqualInstant: this.hashes.lastEqualInstant(follower.id),
-        pages: pages.slice(0, DIFFERING_PAGES_TOLD),
-        pageCount: pages.length,
-      };
-    }
-    this.lose(follower.id, reason === "divergence" ? "divergence" : "backup_failed", nowUs);
-  }
-
-  /** Suspicion. Before `addBackup` is asked a newcomer is dropped freely; after that only the arbiter lets it go. */
-  private lose(peer: ReplicaId, reason: SoloReason, nowUs: number): void {
-    this.followers.dequeue(peer);
-    const follower = this.followers.get(peer);
-    if (follower === undefined || follower.lost !== null || this.outbox.haltReason !== null) return;
-    this.followers.unwatch(follower);
-    this.outbox.emit({ kind: "closeChannel", peer });
-    switch (follower.stage) {
-      case "copying":
-      case "verifying":
-      case "verified":
-        this.drop(follower, nowUs);
-        return;
-      case "adding":
-        follower.lost = reason;
-        return;
-      case "refused":
-      case "synced":
-        follower.lost = reason;
-        this.arbitrate();
-        return;
-      default:
-        unreachable(follower.stage);
-    }
-  }
-
-  /** Out of the wait set: what waited only for it may leave. */
-  private drop(follower: Follower, nowUs: number): void {
-    if (this.transfer?.peer === follower.id) {
-      this.transfer = null;
-      this.outbox.emit({ kind: "endTransfer", peer: follower.id });
-    }
-    this.followers.remove(follower);
-    this.lag.prune();
-    this.commit.leave(follower.id);
-    this.hashes.forget(follower.id);
-    this.release(nowUs);
-    if (this.outbox.haltReason !== null) return;
-    this.joinNext(nowUs);
-    this.proceed(nowUs);
-  }
-
-  // --- the arbiter -------------------------------------------------------------------------------------------------
-
-  private arbitrate(): void {
-    if (this.arbitration.open !== null) return;
-    for (const { id, stage, lost } of this.followers.all()) {
-      if (lost === null || (stage !== "synced" && stage !== "refused")) continue;
-      this.arbitration.ask({ kind: "goSolo", term: this.term, lost: id, reason: lost });
-      return;
-    }
-    for (const follower of this.followers.all()) {
-      if (follower.stage !== "verified") continue;
-      follower.stage = "adding";
-      this.arbitration.ask({ kind: "addBackup", term: this.term, backup: follower.id });
-      return;
-    }
-  }
-
-  private arbiterAnswered(request: ArbiterRequest, outcome: ArbiterOutcome, term: bigint, nowUs: number): void {
-    if (!this.arbitration.answers(request)) return;
-    assert(outcome !== "wait", "only who asks for promotion is told to wait");
-    if (outcome === "unavailable") {
-      this.arbitration.waitAndAskAgain(outcome, nowUs);
-      return;
-    }
-    this.arbitration.close();
-    assert(request.kind === "goSolo" || request.kind === "addBackup", `a primary does not ask to "${request.kind}"`);
-    const peer = request.kind === "goSolo" ? request.lost : request.backup;
-    const follower = this.followers.get(peer);
-    assert(follower !== undefined, `${peer} stays until the arbiter has answered`);
-    if (outcome === "refused") {
-      const stillPrimary = request.kind === "addBackup" && term === this.term;
-      if (!stillPrimary) {
-        this.outbox.halt("fenced");
-        return;
-      }
-      // The same question, asked before and only late, could still be carried out: goSolo ends the term that it is for.
-      follower.stage = "refused";
-      if (follower.lost === null) this.lose(peer, "backup_failed", nowUs);
-    } else {
-      assert(term > this.term, `a granted request leads to a newer term than ${this.term}, not to ${term}`);
-      this.term = term;
-      if (request.kind === "addBackup") {
-        follower.stage = "synced";
-        this.announceTerm(nowUs);
-        this.joinNext(nowUs);
-      } else {
-        this.followers.remove(follower);
-        this.announceTerm(nowUs);
-        this.drop(follower, nowUs);
-      }
-    }
-    if (this.outbox.haltReason !== null) return;
-    this.arbitrate();
-    this.proceed(nowUs);
-  }
-
-  private announceTerm(nowUs: number): void {
-    this.synced = this.followers.synced();
-    this.followers.broadcast({ kind: "termChanged", term: this.term, synced: this.synced }, nowUs);
   }
 }
