@@ -14,17 +14,13 @@ import type { VmState } from "../domain/vm-state.ts";
 import type { ConsoleClientMessage, ConsoleServerMessage } from "../schemas/console.ts";
 import type { WorkerLink } from "../workers/worker-link.ts";
 import type { ConsoleClient } from "./console-client.ts";
-import { type AcceptVerdict, InputSession } from "./input-session.ts";
+import { ConsoleInput, type ConsoleSubscription } from "./console-input.ts";
+import type { AcceptVerdict, InputSession } from "./input-session.ts";
 import { OutputGathering } from "./output-gathering.ts";
 import { OutputWindow } from "./output-window.ts";
 
 /** What a reader who is behind may make us hold. */
 const WINDOW_MAX_BYTES = 8 * 1024 * 1024;
-/** Input that a session may have unacknowledged here, before its client is not read any more. */
-const INPUT_PAUSE_BYTES = 256 * 1024;
-/** A primary whose input buffer was full is asked again after this. */
-const INPUT_RETRY_MS = 50;
-
 export interface VmConsoleOptions {
   readonly vmId: string;
   readonly keepBytes: number;
@@ -47,13 +43,6 @@ export interface VmConsoleOptions {
   readonly onWriteRequested: (console: VmConsole, client: ConsoleClient, inputSession: string | null) => void;
 }
 
-interface Subscription {
-  readonly id: number;
-  readonly link: WorkerLink;
-  readonly replicaId: string;
-  confirmed: boolean;
-}
-
 type ConsoleMessage = Extract<WorkerMessage, { subscription: number }>;
 
 export class VmConsole {
@@ -66,17 +55,13 @@ export class VmConsole {
   failoverCause = "worker_lost";
   private readonly options: VmConsoleOptions;
   private readonly clients = new Set<ConsoleClient>();
-  private readonly sessions = new Map<string, InputSession>();
-  /** Sessions of calls that wait for their acknowledgement. */
-  private readonly held = new Set<InputSession>();
-  private readonly retries = new Map<InputSession, NodeJS.Timeout>();
-  private readonly paused = new Set<ConsoleClient>();
+  private readonly typed: ConsoleInput;
   private readonly waiters = new Set<() => void>();
   /** Who writes waits for the echo: it has the output at once. */
   private readonly gathering = new OutputGathering(() => {
     for (const client of this.clients) if (client !== this.writerClient) client.pump();
   });
-  private subscription: Subscription | null = null;
+  private subscription: ConsoleSubscription | null = null;
   /** Where the first byte came from: nothing is in the window before. */
   private primed = false;
   private lastPrimary: string | null = null;
@@ -98,6 +83,12 @@ export class VmConsole {
     this.term = options.term;
     this.toldEnd = options.consoleEnd;
     this.window = new OutputWindow(options.consoleEnd, options.keepBytes, WINDOW_MAX_BYTES);
+    this.typed = new ConsoleInput({
+      clients: this.clients,
+      subscription: () => this.subscription,
+      onAcknowledged: options.onInputAcknowledged,
+      onChanged: () => this.wake(),
+    });
   }
 
   get writer(): ConsoleClient | null {
@@ -113,7 +104,7 @@ export class VmConsole {
   }
 
   get inputSessions(): Iterable<InputSession> {
-    return this.sessions.values();
+    return this.typed.all;
   }
 
   /** Somebody who is not attached looks at it: it is followed for a while longer. */
@@ -185,13 +176,13 @@ export class VmConsole {
         this.closedByWorker(message.code);
         return;
       case "consoleSession":
-        this.sessionStands(message.inputSession, BigInt(message.inputNext));
+        this.typed.stands(message.inputSession, BigInt(message.inputNext));
         return;
       case "consoleInputAck":
-        this.inputAcknowledged(message);
+        this.typed.acknowledged(message);
         return;
       case "consoleInputRefused":
-        this.inputRefused(message);
+        this.typed.refused(message);
         return;
     }
   }
@@ -218,31 +209,24 @@ export class VmConsole {
 
   remove(client: ConsoleClient): void {
     this.clients.delete(client);
-    this.paused.delete(client);
+    this.typed.forget(client);
     if (this.writerClient === client) this.setWriter(null, client);
     if (this.clients.size === 0) this.idleSinceMs = performance.now();
-    this.forgetIdleSessions();
+    this.typed.forgetIdle();
     this.window.trim(this.slowestReader());
   }
 
   /** The input session as this gateway knows it; asks the primary where it stands. */
   session(id: string): InputSession {
-    let session = this.sessions.get(id);
-    if (session === undefined) {
-      session = new InputSession(id);
-      this.sessions.set(id, session);
-    }
-    if (!session.isKnown) this.askSession(session);
-    return session;
+    return this.typed.session(id);
   }
 
   /** Keeps a session that no client has. @returns what ends that */
   hold(session: InputSession): () => void {
-    this.held.add(session);
+    const release = this.typed.hold(session);
     return () => {
-      this.held.delete(session);
       this.touch();
-      this.forgetIdleSessions();
+      release();
     };
   }
 
@@ -274,18 +258,12 @@ export class VmConsole {
       client.close(4409, `input_offset_gap: the next byte is ${verdict.expected}, these begin at ${offset}`);
       return;
     }
-    if (session.unackedBytes > INPUT_PAUSE_BYTES) {
-      client.pause();
-      this.paused.add(client);
-    }
+    this.typed.pauseIfBehind(client, session);
   }
 
   /** Types in a session, whoever has the right to write. */
   type(session: InputSession, offset: bigint, content: InputContent): AcceptVerdict {
-    const verdict = session.accept(offset, content);
-    if (verdict.kind === "accepted") session.ackDelays.received(session.inputEnd, performance.now());
-    this.forwardInput(session);
-    return verdict;
+    return this.typed.type(session, offset, content);
   }
 
   clientSaid(client: ConsoleClient, message: Exclude<ConsoleClientMessage, { type: "resize" }>): void {
@@ -334,7 +312,7 @@ export class VmConsole {
     this.unsubscribe();
     this.endReason = null;
     this.lastPrimary = null;
-    this.forgetIdleSessions();
+    this.typed.forgetIdle();
     this.wake();
   }
 
@@ -357,8 +335,7 @@ export class VmConsole {
 
   close(): void {
     this.unsubscribe();
-    for (const timer of this.retries.values()) clearTimeout(timer);
-    this.retries.clear();
+    this.typed.close();
     this.gathering.flush();
     this.gathering.close();
     for (const client of this.clients) client.close(1001, "the control plane stops, come back at once");
@@ -371,7 +348,7 @@ export class VmConsole {
     message: Extract<ConsoleMessage, { type: "consoleSubscribed" }>,
     promotionGapMs: (replicaId: string) => number | null,
   ): void {
-    const current = this.subscription as Subscription;
+    const current = this.subscription as ConsoleSubscription;
     current.confirmed = true;
     const from = BigInt(message.from);
     if (!this.primed) this.window.restart(from);
@@ -381,7 +358,7 @@ export class VmConsole {
     this.term = Number(message.term);
     const moved = this.lastPrimary !== null && this.lastPrimary !== current.replicaId;
     this.lastPrimary = current.replicaId;
-    for (const session of this.sessions.values()) this.askSession(session);
+    this.typed.askAll();
     if (moved) {
       const writing = this.writerClient?.input ?? null;
       this.options.log.info(
@@ -410,91 +387,7 @@ export class VmConsole {
     this.wake();
   }
 
-  private sessionStands(id: string, inputNext: bigint): void {
-    const session = this.sessions.get(id);
-    if (session === undefined) return;
-    const current = this.subscription as Subscription;
-    const protects = (current.link.reports.get(current.replicaId)?.synced.length ?? 0) > 0;
-    if (!session.resume(inputNext, protects ? "replicated" : "solo")) {
-      this.expire(session, "input_session_expired: the primary does not know this session any more");
-    } else {
-      this.acknowledgeToClients(session);
-      this.forwardInput(session);
-    }
-    this.wake();
-  }
-
-  private inputAcknowledged(message: Extract<ConsoleMessage, { type: "consoleInputAck" }>): void {
-    const session = this.sessions.get(message.inputSession);
-    const inputNext = BigInt(message.inputNext);
-    if (session === undefined || !session.acknowledge(inputNext, message.durability)) return;
-    for (const delayMs of session.ackDelays.acknowledged(inputNext, performance.now())) this.options.onInputAcknowledged(delayMs);
-    this.acknowledgeToClients(session);
-    this.forwardInput(session);
-    this.wake();
-  }
-
-  private inputRefused({ inputSession, inputNext, code }: Extract<ConsoleMessage, { type: "consoleInputRefused" }>): void {
-    const session = this.sessions.get(inputSession);
-    if (session === undefined) return;
-    switch (code) {
-      case "not_primary":
-        // Another primary will be heard of, and the session is asked for there.
-        session.disconnected();
-        return;
-      case "input_session_expired":
-        this.expire(session, "input_session_expired: the machine does not know this session any more, open a new one");
-        return;
-      case "input_offset_gap":
-      case "input_buffer_full":
-        if (!session.rewind(BigInt(inputNext))) {
-          this.expire(session, "input_session_expired: the machine stands below what was acknowledged");
-        } else if (!this.retries.has(session)) {
-          this.retries.set(
-            session,
-            setTimeout(() => {
-              this.retries.delete(session);
-              this.forwardInput(session);
-            }, INPUT_RETRY_MS),
-          );
-        }
-        return;
-    }
-  }
-
   // ---- inside
-
-  private forwardInput(session: InputSession): void {
-    const current = this.subscription;
-    if (current === null || !current.confirmed || this.retries.has(session)) return;
-    session.forward((offset, content) =>
-      current.link.sendConsoleFrame({ type: "input", subscription: current.id, inputSession: session.id, offset, content }),
-    );
-  }
-
-  private askSession(session: InputSession): void {
-    const current = this.subscription;
-    if (current?.confirmed === true) current.link.send({ type: "consoleSession", subscription: current.id, inputSession: session.id });
-  }
-
-  private acknowledgeToClients(session: InputSession): void {
-    const { durability } = session;
-    for (const client of this.clients) {
-      if (client.input !== session) continue;
-      client.tell({ type: "ack", inputSession: session.id, inputNext: session.inputNext.toString(), durability });
-      if (this.paused.has(client) && session.unackedBytes < INPUT_PAUSE_BYTES / 2) {
-        this.paused.delete(client);
-        client.resume();
-      }
-    }
-  }
-
-  private expire(session: InputSession, reason: string): void {
-    this.sessions.delete(session.id);
-    session.expired = true;
-    for (const client of this.clients) if (client.input === session) client.close(4409, reason);
-    this.wake();
-  }
 
   private setWriter(client: ConsoleClient | null, by: ConsoleClient): void {
     if (this.writerClient === client) return;
@@ -521,18 +414,7 @@ export class VmConsole {
 
   private dropSubscription(): void {
     this.subscription = null;
-    for (const session of this.sessions.values()) session.disconnected();
-  }
-
-  /** A session that nobody holds and that waits for nothing is the machine's alone. */
-  private forgetIdleSessions(): void {
-    const held = new Set([...this.clients].map((client) => client.input));
-    for (const [id, session] of this.sessions) {
-      if (held.has(session) || this.held.has(session) || session.unackedBytes > 0) continue;
-      this.sessions.delete(id);
-      clearTimeout(this.retries.get(session));
-      this.retries.delete(session);
-    }
+    this.typed.disconnected();
   }
 
   private slowestReader(): bigint {
