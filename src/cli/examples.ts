@@ -11,7 +11,11 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   ],
   "vm ls": ["understudy vm ls -o wide", "understudy vm ls --selector tier=front,!retired -o name"],
   "vm get": ["understudy vm get web", "understudy vm get web -o json"],
-  "vm update": ["understudy vm update web --backups 2", "understudy vm update web --label tier=front --remove-label retired"],
+  "vm update": [
+    "understudy vm update web --backups 2",
+    "understudy vm update web --label tier=front --remove-label retired",
+    "understudy vm update web --console-head 65536 --console-tail 1048576",
+  ],
   "vm wait": ["understudy vm wait web --for protected", "understudy vm wait web --for condition:Protected=True --timeout 300"],
   "vm console": ["understudy vm console web", "understudy vm console web --read-only --from tail:4096"],
   "vm logs": ["understudy vm logs web", "understudy vm logs web -f --from end"],

@@ -2,13 +2,14 @@
 import { type Command, Option } from "commander";
 import type { WaitTarget } from "../sdk/index.ts";
 import { connect, formatOf } from "./connection.ts";
+import { consoleHeadOption, consoleTailOption, type RetentionOptions, retentionOf } from "./console-retention.ts";
 import { parseLabel } from "./label.ts";
 import { outputOption, parseInteger, printOne } from "./output.ts";
 import { note, type Shell } from "./shell.ts";
 import { VM_LISTING } from "./vm-columns.ts";
 import { waitShown } from "./vm-progress.ts";
 
-interface Options {
+interface Options extends RetentionOptions {
   readonly name?: string;
   readonly image: string;
   readonly memory?: number;
@@ -45,6 +46,8 @@ export function addVmCreate(vm: Command, shell: Shell): void {
     .option("--max-lag <ms>", "how far a backup may trail before it is dropped, 250 to 60000", parseInteger(250, 60_000))
     .option("--deletion-protection", "refuse to delete it until that is taken off: vm update --deletion-protection off")
     .option("--ttl <seconds>", "delete it so long after its creation, unless it is protected from that", parseInteger(1, 315_360_000))
+    .addOption(consoleHeadOption())
+    .addOption(consoleTailOption())
     .option("--label <key=value>", "label, may be repeated", parseLabel, {})
     .option("--dry-run", "check, and show where its replicas would be placed now; make nothing")
     .addOption(new Option("--wait <target>", "wait until the VM is there").choices(["running", "protected", "fully_protected"]))
@@ -61,6 +64,7 @@ export function addVmCreate(vm: Command, shell: Shell): void {
         ...(options.restart === undefined ? {} : { restartPolicy: options.restart }),
         ...(options.deletionProtection === true ? { deletionProtection: true } : {}),
         ...(options.ttl === undefined ? {} : { ttlSeconds: options.ttl }),
+        ...retentionOf(options),
         protection: {
           ...(options.protection === undefined ? {} : { mode: options.protection }),
           ...(options.backups === undefined ? {} : { backups: options.backups }),

@@ -2,13 +2,14 @@
 import { type Command, Option } from "commander";
 import type { VmPatch } from "../sdk/index.ts";
 import { connect, formatOf } from "./connection.ts";
+import { consoleHeadOption, consoleTailOption, type RetentionOptions, retentionOf } from "./console-retention.ts";
 import { UsageError } from "./exit-code.ts";
 import { parseLabel } from "./label.ts";
 import { outputOption, parseInteger, printOne } from "./output.ts";
 import { note, type Shell } from "./shell.ts";
 import { VM_LISTING } from "./vm-columns.ts";
 
-interface Options {
+interface Options extends RetentionOptions {
   readonly name?: string | false;
   readonly image?: string;
   readonly memory?: number;
@@ -46,6 +47,8 @@ export function addVmUpdate(vm: Command, shell: Shell): void {
     .addOption(new Option("--deletion-protection <on|off>", "on: it cannot be deleted until that is off").choices(["on", "off"]))
     .option("--ttl <seconds>", "delete it so long after its creation", parseInteger(1, 315_360_000))
     .option("--no-ttl", "keep it until somebody deletes it")
+    .addOption(consoleHeadOption())
+    .addOption(consoleTailOption())
     .option("--image <image>", "another image, of a VM that is stopped")
     .option("--memory <MiB>", "memory of the guest, of a VM that is stopped", parseInteger(1, 1 << 20))
     .option("--cmdline <text>", "kernel command line, of a VM that is stopped")
@@ -81,6 +84,7 @@ function patchOf(options: Options, given: { readonly name: boolean; readonly ttl
     ...(options.restart === undefined ? {} : { restartPolicy: options.restart }),
     ...(options.deletionProtection === undefined ? {} : { deletionProtection: options.deletionProtection === "on" }),
     ...(given.ttl ? { ttlSeconds: options.ttl === false ? null : options.ttl } : {}),
+    ...retentionOf(options),
     ...(Object.keys(protection).length === 0 ? {} : { protection }),
   };
   return {

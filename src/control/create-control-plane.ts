@@ -64,7 +64,7 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
     tracer,
     activity,
     leads: () => presence.isLeader,
-    drainConsole: (vmId) => consoles.drained(vmId),
+    drainConsole: (vmId, retention) => consoles.drained(vmId, retention),
   });
   const foreign = new ForeignEvents(database, feed, (events) => {
     feed.heard(events);

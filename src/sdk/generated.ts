@@ -426,7 +426,7 @@ export interface paths {
         };
         /**
          * Read a piece of a console's output
-         * @description Bytes as they are. `Console-Offset-Start` is where they begin: beyond `from` where that is no longer held. Go on with `from=<Console-Offset-Next>`: byte N is the same byte at every call, over failovers too.
+         * @description Bytes as they are. `Console-Offset-Start` is where they begin: beyond `from` where that is not kept, because it lies between `spec.console.headBytes` and `tailBytes`, or before the present guest; then `Console-Gap` says which bytes those are. An answer ends before such a gap. Go on with `from=<Console-Offset-Next>`: byte N is the same byte at every call, over failovers too.
          */
         get: operations["readConsoleOutput"];
         put?: never;
@@ -1413,6 +1413,10 @@ export interface components {
             name?: string | null;
             spec?: {
                 cmdline?: string | null;
+                console?: {
+                    headBytes?: number | null;
+                    tailBytes?: number | null;
+                } | null;
                 deletionProtection?: boolean | null;
                 /** @description Id, name, or name@sha256:… of an image */
                 image?: string;
@@ -1581,6 +1585,13 @@ export interface components {
         };
         VmSpec: {
             cmdline: string;
+            /** @description How much of the console's history is kept; it may change while the VM runs. What lies between is not kept: readers are told so. A smaller one drops what is over it, a larger one brings nothing back */
+            console: {
+                /** @description First bytes that its present guest has written; 0, which is the default: none are kept once they are older than the tail */
+                headBytes: number;
+                /** @description Newest bytes that are kept for readers who come late; 262144 where it is left out */
+                tailBytes: number;
+            };
             /** @description It is not deleted, by DELETE (`deletion_protected`) nor by its `ttlSeconds`, until this is false. Its guest may be stopped and killed as ever */
             deletionProtection: boolean;
             /**
@@ -1616,6 +1627,13 @@ export interface components {
         VmSpecRequest: {
             /** @description Kernel command line; the image's own where it is left out */
             cmdline?: string;
+            /** @description How much of the console's history is kept; it may change while the VM runs. What lies between is not kept: readers are told so. A smaller one drops what is over it, a larger one brings nothing back */
+            console?: {
+                /** @description First bytes that its present guest has written; 0, which is the default: none are kept once they are older than the tail */
+                headBytes?: number;
+                /** @description Newest bytes that are kept for readers who come late; 262144 where it is left out */
+                tailBytes?: number;
+            };
             /** @description It is not deleted, by DELETE (`deletion_protected`) nor by its `ttlSeconds`, until this is false. Its guest may be stopped and killed as ever */
             deletionProtection?: boolean;
             /** @description Id, name, or name@sha256:… of an image */
@@ -5681,9 +5699,11 @@ export interface operations {
             /** @description The bytes; none where there is nothing behind `from` yet */
             200: {
                 headers: {
+                    /** @description Only where bytes from `from` on are not kept: `<first>-<last>` of them, offsets, both included */
+                    "Console-Gap"?: string;
                     /** @description Offset after the last one */
                     "Console-Offset-Next"?: string;
-                    /** @description Offset of the oldest byte that is held */
+                    /** @description Offset of the oldest byte that is kept */
                     "Console-Offset-Oldest"?: string;
                     /** @description Offset of the first byte of the answer */
                     "Console-Offset-Start"?: string;

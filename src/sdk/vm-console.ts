@@ -22,8 +22,10 @@ export interface ReadOutputOptions {
 
 export interface ConsoleOutput {
   readonly data: Uint8Array;
-  /** Of `data[0]`: beyond `from` where that is no longer held. */
+  /** Of `data[0]`: beyond `from` where that is not kept. */
   readonly start: bigint;
+  /** Bytes from `from` on that are not kept, from the first to before the second; null: all are. */
+  readonly gap: { readonly from: bigint; readonly to: bigint } | null;
   /** Where to go on. */
   readonly next: bigint;
   readonly oldest: bigint;
@@ -73,7 +75,9 @@ export class VmConsole {
       if (text === null) throw new ProtocolError(`Cannot use the output of ${this.vm}: the answer lacks Console-Offset-${name}`);
       return BigInt(text);
     };
-    return { data, start: offset("start"), next: offset("next"), oldest: offset("oldest") };
+    const missing = /^(\d+)-(\d+)$/.exec(answer.response.headers.get("console-gap") ?? "");
+    const gap = missing === null ? null : { from: BigInt(missing[1] as string), to: BigInt(missing[2] as string) + 1n };
+    return { data, start: offset("start"), next: offset("next"), oldest: offset("oldest"), gap };
   }
 
   /**

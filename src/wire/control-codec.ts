@@ -104,6 +104,8 @@ function union(tag: string, variants: Readonly<Record<string, Check>>): Check {
 
 const networkAddress = object({ host: string, port: natural });
 
+const consoleRetention = object({ headBytes: natural, tailBytes: natural });
+
 const delayCounts = object({ counts: list(natural), sumUs: natural });
 
 const replicaReport = object({
@@ -131,6 +133,7 @@ const replicaReport = object({
   lag: optional(object({ ms: number, maxMs: natural, executionDelay: nullable(delayCounts), outputCommitDelay: nullable(delayCounts) })),
   consoleOldest: u64,
   consoleEnd: u64,
+  console: optional(consoleRetention),
   arbiterUnavailable: boolean,
   paused: boolean,
   guestHalt: nullable(oneOf("poweroff", "reboot", "panic")),
@@ -207,7 +210,7 @@ const WORKER_MESSAGES = union("type", {
       addBackup: object({ term: u64, backup: string }),
     }),
   }),
-  consoleSubscribed: object({ subscription: natural, from: u64, oldest: u64, end: u64, term: u64 }),
+  consoleSubscribed: object({ subscription: natural, from: u64, base: optional(u64), oldest: u64, end: u64, term: u64 }),
   consoleClosed: object({ subscription: natural, code: oneOf("replica_gone", "not_primary", "guest_halted") }),
   consoleInputAck: object({ subscription: natural, inputSession: uuid, inputNext: u64, durability: oneOf("replicated", "solo") }),
   consoleInputRefused: object({
@@ -235,6 +238,7 @@ const CONTROL_MESSAGES = union("type", {
       heartbeatTimeoutMs: natural,
       maxLagMs: natural,
       consoleBase: u64,
+      console: optional(consoleRetention),
     }),
     channelSecret: string,
   }),
@@ -246,11 +250,13 @@ const CONTROL_MESSAGES = union("type", {
       channelSecret: string,
       workerId: optional(string),
       tls: optional(boolean),
+      takesHistory: optional(boolean),
     }),
   }),
   expectPrimary: object({ replicaId: string, primary: object({ replicaId: string, workerId: string }) }),
   dropReplica: object({ replicaId: string, reason: string }),
   setMaxLag: object({ replicaId: string, maxLagMs: natural }),
+  setConsoleRetention: object({ replicaId: string, headBytes: natural, tailBytes: natural }),
   promote: object({ replicaId: string, handOver: boolean }),
   failPrimary: object({ replicaId: string }),
   setPaused: object({ replicaId: string, paused: boolean }),

@@ -87,9 +87,11 @@ export interface ReplicaReport {
   readonly lagInstructions: U64String;
   /** A worker of an older version does not say, and cannot be told `setMaxLag`. */
   readonly lag?: LagReport;
-  /** Released bytes: `consoleEnd` may be read by anybody; `consoleOldest` is the first still held. */
+  /** Released bytes: `consoleEnd` may be read by anybody; `consoleOldest` is the first still held, of the head where there is one. */
   readonly consoleOldest: U64String;
   readonly consoleEnd: U64String;
+  /** What is kept of the console. A worker of an older version does not say, and cannot be told `setConsoleRetention`. */
+  readonly console?: ConsoleRetentionReport;
   readonly arbiterUnavailable: boolean;
   /** A primary whose guest stands still because it was paused. */
   readonly paused: boolean;
@@ -182,11 +184,15 @@ export type WorkerMessage =
       readonly replicaId: string;
       readonly request: ArbiterRequestMessage;
     }
-  /** Answer to `consoleSubscribe`; `from` is where the stream begins (later than asked: bytes were trimmed). */
+  /**
+   * Answer to `consoleSubscribe`; `from` is where the stream begins (later than asked: bytes were trimmed). `base`: the guest's first byte;
+   * a worker of an older version does not say.
+   */
   | {
       readonly type: "consoleSubscribed";
       readonly subscription: number;
       readonly from: U64String;
+      readonly base?: U64String;
       readonly oldest: U64String;
       readonly end: U64String;
       readonly term: U64String;
@@ -220,6 +226,14 @@ export interface ReplicaSpec {
   readonly maxLagMs: number;
   /** Offset of the guest's first console byte: another guest of the same VM may have written before. */
   readonly consoleBase: U64String;
+  /** A control plane of an older version does not say: no head, and as much tail as a worker keeps by itself. */
+  readonly console?: ConsoleRetentionReport;
+}
+
+/** How much of a console's history is kept, in bytes: first ones of the guest, newest ones. */
+export interface ConsoleRetentionReport {
+  readonly headBytes: number;
+  readonly tailBytes: number;
 }
 
 /** The call of the API that an order comes from: what a worker's log is searched for. */
@@ -263,6 +277,8 @@ type ControlMessageBody =
         /** Whose certificate must answer, where the backup's worker is dialled over TLS. A control plane of an older version does not say: plain. */
         readonly workerId?: string;
         readonly tls?: boolean;
+        /** Its worker takes the history of the console that its machine does not hold. */
+        readonly takesHistory?: boolean;
       };
     }
   /**
@@ -278,6 +294,8 @@ type ControlMessageBody =
   | { readonly type: "dropReplica"; readonly replicaId: string; readonly reason: string }
   /** A new bound of lag, on primary and backups alike; only to workers that report `lag`. Idempotent. */
   | { readonly type: "setMaxLag"; readonly replicaId: string; readonly maxLagMs: number }
+  /** Another retention of the console, on primary and backups alike; only to workers that report `console`. Idempotent. */
+  | ({ readonly type: "setConsoleRetention"; readonly replicaId: string } & ConsoleRetentionReport)
   /** The backup shall take over (POST …/failover); `handOver`: once the primary has given it all, else at once. Idempotent. */
   | { readonly type: "promote"; readonly replicaId: string; readonly handOver: boolean }
   /**

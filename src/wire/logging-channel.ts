@@ -17,6 +17,7 @@
  *     0x15  guestHalted    term
  *     0x16  pauseChanged   paused u8
  *     0x17  handedOver     -
+ *     0x18  consoleHistory offset varint, bytes to the end of the frame: output of before, which no machine knows of
  *     0x20  ack            flags u8, received delta, applied delta, instant delta
  *     0x21  stateReceived  bytes varint
  *     0x22  stateVerified  epoch varint
@@ -55,6 +56,9 @@ export const STATE_PAGES_MAX = 2 * 1024 * 1024;
 /** Bound of `length`. */
 export const FRAME_MAX = STATE_PAGES_MAX + 64;
 
+/** Bytes of a piece of the console's history at most. */
+export const CONSOLE_HISTORY_PIECE_MAX = 32 * 1024;
+
 /** Bound of `length` until the peer has shown who it is. */
 export const HANDSHAKE_FRAME_MAX = 2048;
 
@@ -83,7 +87,18 @@ export type ChannelHandshake =
   | { readonly kind: "welcome" }
   | { readonly kind: "refused"; readonly code: ChannelRefusal };
 
-export type LoggingChannelFrame = ChannelHandshake | LoggingChannelMessage;
+/**
+ * A piece of the console's history that the backup's machine does not hold: a matter of the workers', not of the protocol. Only to
+ * a worker that takes it, after its backup has said `stateVerified`.
+ */
+export interface ConsoleHistoryPiece {
+  readonly kind: "consoleHistory";
+  /** Of the first byte, in the VM's output since creation. */
+  readonly offset: bigint;
+  readonly bytes: Uint8Array;
+}
+
+export type LoggingChannelFrame = ChannelHandshake | LoggingChannelMessage | ConsoleHistoryPiece;
 
 const TYPE = {
   hello: 0x01,
@@ -97,6 +112,7 @@ const TYPE = {
   guestHalted: 0x15,
   pauseChanged: 0x16,
   handedOver: 0x17,
+  consoleHistory: 0x18,
   ack: 0x20,
   stateReceived: 0x21,
   stateVerified: 0x22,
@@ -223,6 +239,9 @@ export class LoggingChannelEncoder {
         return;
       case "pauseChanged":
         writer.u8(frame.paused ? 1 : 0);
+        return;
+      case "consoleHistory":
+        writer.varint(frame.offset).bytes(frame.bytes);
         return;
       case "epoch":
         this.epoch(frame.term, frame.record);
@@ -442,6 +461,11 @@ export class LoggingChannelDecoder {
       }
       case TYPE.handedOver:
         return { kind: "handedOver" };
+      case TYPE.consoleHistory: {
+        const offset = reader.varint();
+        if (reader.remaining > CONSOLE_HISTORY_PIECE_MAX) throw malformed(`it has ${reader.remaining} bytes of the console's history`);
+        return { kind: "consoleHistory", offset, bytes: reader.bytes(reader.remaining) };
+      }
       case TYPE.epoch:
         return this.epoch(reader);
       case TYPE.statePages:

@@ -47,12 +47,13 @@ export class ConsoleRelay {
     const { history } = replica;
     const asked = BigInt(from);
     // Beyond the end: another primary has released it, and this one is about to; the stream begins when it has.
-    const next = asked > history.oldest ? asked : history.oldest;
+    const next = asked > history.base ? history.heldFrom(asked) : history.keptFrom(asked);
     this.subscriptions.set(id, { id, replica, next });
     this.transport.send({
       type: "consoleSubscribed",
       subscription: id,
       from: next.toString(),
+      base: history.base.toString(),
       oldest: history.oldest.toString(),
       end: history.released.toString(),
       term: replica.status().term.toString(),
@@ -133,8 +134,8 @@ export class ConsoleRelay {
   private pump(subscription: Subscription): boolean {
     const { id, replica } = subscription;
     const { history } = replica;
-    // The reader was too slow and the bytes are gone: the jump of the offset tells it so.
-    if (subscription.next < history.oldest) subscription.next = history.oldest;
+    // The reader was too slow and the bytes are gone, or it is at the end of the head: the jump of the offset tells it so.
+    subscription.next = history.heldFrom(subscription.next);
     const bytes = history.read(subscription.next, CONSOLE_PAYLOAD_MAX);
     if (bytes.length === 0) {
       const code = closedCode(replica);

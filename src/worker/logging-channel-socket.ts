@@ -27,6 +27,7 @@ import type { NetworkAddress } from "../wire/control-messages.ts";
 import {
   type ChannelHandshake,
   type ChannelRefusal,
+  type ConsoleHistoryPiece,
   LOGGING_CHANNEL_PROTOCOL,
   LoggingChannelDecoder,
   LoggingChannelEncoder,
@@ -40,6 +41,8 @@ export type ChannelHello = Extract<ChannelHandshake, { kind: "hello" }>;
 
 interface LoggingChannelHandlers {
   readonly onMessage: (message: LoggingChannelMessage) => void;
+  /** Default: it is not taken. */
+  readonly onHistory?: (piece: ConsoleHistoryPiece) => void;
   /** @param error why, unless one of the two ends closed it on purpose */
   readonly onClosed: (error: Error | null) => void;
 }
@@ -100,6 +103,16 @@ export class LoggingChannelSocket {
     this.waiting.push({ kind: "state", pages, compressed: null });
     if (this.waiting.length > 1) this.compressNext();
     else this.sendWaiting().catch((error: Error) => this.socket.destroy(error));
+  }
+
+  /** Sends pieces of the console's history between the other messages: one, when the one before has been taken. */
+  sendHistory(pieces: Iterator<Omit<ConsoleHistoryPiece, "kind">>): void {
+    if (this.closed || this.socket.destroyed) return;
+    const next = pieces.next();
+    if (next.done === true) return;
+    const bytes = this.encoder.encode({ kind: "consoleHistory", ...next.value });
+    this.bytesSent += bytes.length;
+    this.socket.write(bytes, () => this.sendHistory(pieces));
   }
 
   private compressNext(): void {
@@ -166,7 +179,8 @@ export class LoggingChannelSocket {
         this.socket.destroy(new UnderstudyError("malformed_message", `Cannot take a ${frame.kind} on an open logging channel`));
         return;
       }
-      this.handlers?.onMessage(frame);
+      if (frame.kind === "consoleHistory") this.handlers?.onHistory?.(frame);
+      else this.handlers?.onMessage(frame);
     }
   }
 

@@ -24,9 +24,10 @@ import type {
   ReplicaStatus,
 } from "../hypervisor/messages.ts";
 import type { ReplicaReport } from "../wire/control-messages.ts";
+import { CONSOLE_HISTORY_PIECE_MAX } from "../wire/logging-channel.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import type { CompileService } from "./compile-service.ts";
-import { ConsoleHistory } from "./console-history.ts";
+import { ConsoleHistory, type ConsoleRetention } from "./console-history.ts";
 import { type EngineAnswer, EngineClient } from "./engine-client.ts";
 import type { EngineCommand, FlippedBit } from "./engine-commands.ts";
 import type { EpochRecorder } from "./epoch-recorder.ts";
@@ -61,6 +62,7 @@ interface ReplicaDriverOptions {
   readonly vmId: string;
   /** Offset of the guest's first console byte. */
   readonly consoleBase: bigint;
+  readonly retention: ConsoleRetention;
   readonly core: Replica;
   readonly engine: {
     readonly threadUrl: URL;
@@ -78,12 +80,14 @@ interface ReplicaDriverOptions {
 }
 
 export class ReplicaDriver {
-  readonly history = new ConsoleHistory();
+  readonly history: ConsoleHistory;
   private readonly core: Replica;
   private readonly engine: EngineClient;
   private readonly timers: ReplicaTimers;
   private readonly channels = new Map<ReplicaId, LoggingChannelSocket>();
   private readonly pairing: PairingClock;
+  /** Backups to be whose workers take what their machines do not hold of the console. */
+  private readonly takesHistory = new Set<ReplicaId>();
   private readonly inputs: ReplicaInput[] = [];
   private stepping = false;
   private state: "starting" | "started" | "halted" | "failed" | "closed" = "starting";
@@ -100,7 +104,7 @@ export class ReplicaDriver {
 
   constructor(private readonly options: ReplicaDriverOptions) {
     this.core = options.core;
-    this.history.reset(options.consoleBase, new Uint8Array(0));
+    this.history = new ConsoleHistory(options.consoleBase, options.retention);
     this.lastRole = this.core.status().role;
     this.pairing = new PairingClock(options.nowUs);
     this.timers = new ReplicaTimers(options.nowUs, (timer) => this.feed({ kind: "timeout", timer }));
@@ -131,8 +135,9 @@ export class ReplicaDriver {
       failure: this.failure,
       nowUs: this.options.nowUs(),
       transfer: this.core.status().joining === null ? null : this.pairing.transferTo(this.core.status().joining as ReplicaId),
-      consoleOldest: this.history.oldest,
+      consoleOldest: this.history.start,
       consoleReleased: this.history.released,
+      console: this.history.retention,
       logBytes: BigInt(this.logBytesOfClosed + [...this.channels.values()].reduce((sum, channel) => sum + channel.bytesSent, 0)),
       firstOutputMs: this.firstOutputMs,
       lastPairing: this.pairing.last,
@@ -175,6 +180,12 @@ export class ReplicaDriver {
     if (this.core.status().maxLagMs !== maxLagMs) this.feed({ kind: "maxLagSet", maxLagMs });
   }
 
+  /** How much of the console's history is kept: no matter of the machine's. */
+  setRetention(retention: ConsoleRetention): void {
+    this.history.retain(retention);
+    this.options.events.onReportChanged();
+  }
+
   /** @param handOver the primary shall hand over first */
   requestPromotion(handOver: boolean): void {
     this.feed({ kind: "promotionRequested", handOver });
@@ -200,8 +211,9 @@ export class ReplicaDriver {
   }
 
   /** The order to take a backup came: from now on its pairing is timed. */
-  pairingOrdered(backup: ReplicaId): void {
+  pairingOrdered(backup: ReplicaId, takesHistory: boolean): void {
     this.pairing.ordered(backup);
+    if (takesHistory) this.takesHistory.add(backup);
   }
 
   hasChannel(peer: ReplicaId): boolean {
@@ -224,7 +236,12 @@ export class ReplicaDriver {
     this.options.log.info({ peer }, "logging channel open");
     this.feed({ kind: "channelOpened", peer });
     channel.open({
-      onMessage: (message) => this.feed({ kind: "message", peer, message }),
+      onMessage: (message) => {
+        this.feed({ kind: "message", peer, message });
+        if (message.kind === "stateVerified" && this.takesHistory.delete(peer))
+          channel.sendHistory(this.history.lackedByBackup(CONSOLE_HISTORY_PIECE_MAX));
+      },
+      onHistory: ({ offset, bytes }) => this.history.backfill(offset, bytes),
       onClosed: (error) => {
         this.options.log.warn({ peer, err: error ?? undefined }, "logging channel closed by the peer or the network");
         this.detach(peer, channel);
@@ -411,6 +428,7 @@ export class ReplicaDriver {
     if (this.channels.get(peer) !== channel) return;
     this.channels.delete(peer);
     this.pairing.forget(peer);
+    this.takesHistory.delete(peer);
     this.logBytesOfClosed += channel.bytesSent;
   }
 

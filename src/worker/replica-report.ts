@@ -4,6 +4,7 @@ import { pageName } from "../engine/page-hashes.ts";
 import type { RegionStatistics } from "../engine/regions.ts";
 import type { ReplicaStatus } from "../hypervisor/messages.ts";
 import type { ReplicaReport, TranslationReport } from "../wire/control-messages.ts";
+import type { ConsoleRetention } from "./console-history.ts";
 
 /** More than two heartbeats. */
 const TOLD_MS = 250;
@@ -51,6 +52,7 @@ interface ReplicaObservations {
   readonly nowUs: number;
   readonly consoleOldest: bigint;
   readonly consoleReleased: bigint;
+  readonly console: ConsoleRetention;
   readonly logBytes: bigint;
   /** From live to the first byte that the guest of a promoted replica wrote afterwards; null: none yet. */
   readonly firstOutputMs: number | null;
@@ -81,6 +83,7 @@ export function replicaReport(status: ReplicaStatus, seen: ReplicaObservations):
     },
     consoleOldest: seen.consoleOldest.toString(),
     consoleEnd: seen.consoleReleased.toString(),
+    console: seen.console,
     arbiterUnavailable: status.arbiterUnavailable,
     paused: status.paused,
     guestHalt: status.guestHalt,

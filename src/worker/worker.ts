@@ -20,6 +20,7 @@ import { decodeControlConsoleFrame } from "../wire/console-frames.ts";
 import { CONTROL_PROTOCOL, type ControlMessage, type NetworkAddress, type WorkerHello } from "../wire/control-messages.ts";
 import { ArbiterClient } from "./arbiter-client.ts";
 import { CompileService } from "./compile-service.ts";
+import { DEFAULT_RETENTION } from "./console-history.ts";
 import { ConsoleRelay } from "./console-relay.ts";
 import type { ControlChannel } from "./control-channel.ts";
 import { ControlChannels } from "./control-channels.ts";
@@ -221,6 +222,9 @@ export class Worker {
       case "setMaxLag":
         this.find(message.replicaId)?.driver.setMaxLag(message.maxLagMs);
         return;
+      case "setConsoleRetention":
+        this.find(message.replicaId)?.driver.setRetention(message);
+        return;
       case "arbiterAnswer":
         this.arbiter.answered(message);
         return;
@@ -274,6 +278,7 @@ export class Worker {
       vmId,
       recorder,
       consoleBase: BigInt(spec.consoleBase),
+      retention: spec.console ?? DEFAULT_RETENTION,
       core: role === "primary" ? createPrimary(config, BigInt(order.term), BigInt(spec.consoleBase)) : createBackup(config),
       engine: {
         threadUrl: this.options.engineThreadUrl,
@@ -337,12 +342,12 @@ export class Worker {
     const { driver, order, log } = hosted;
     if (driver.status().role !== "primary" || !driver.running || driver.hasChannel(backup.replicaId)) return;
     const { settings, credentials, machine } = this.options;
-    const { workerId, tls = false, address } = backup;
+    const { workerId, tls = false, address, takesHistory = false } = backup;
     if (!tls && speaksTls(settings.tls, address.host)) {
       log.error({ code: "plaintext_peer", peer: backup.replicaId, address }, "backup not dialled: its worker does not speak TLS");
       return;
     }
-    driver.pairingOrdered(backup.replicaId);
+    driver.pairingOrdered(backup.replicaId, takesHistory);
     this.dialler.pair({
       vmId: order.vmId,
       replicaId,

@@ -1,7 +1,9 @@
 /** The other side of boot-worker.ts. Argument: the engine. It says `ready` first, then answers orders. */
+
 import { readFile } from "node:fs/promises";
 import { createPrimary } from "../../src/hypervisor/replica.ts";
 import { READY_LINE } from "../../src/images/index.ts";
+import { DEFAULT_RETENTION } from "../../src/worker/console-history.ts";
 import { createWorkerLog } from "../../src/worker/log.ts";
 import { ReplicaDriver } from "../../src/worker/replica-driver.ts";
 import { machineModule } from "../support/machine-module.ts";
@@ -31,6 +33,7 @@ function boot({ kernelPath, initramfsPath, memoryMiB, cmdline }: BootOrder): Pro
       vmId: "vm_bench",
       recorder: null,
       consoleBase: 0n,
+      retention: DEFAULT_RETENTION,
       core: createPrimary(
         {
           replicaId: "rep_bench",

@@ -300,6 +300,8 @@ describe("other commands", () => {
     expect(await bodyOf(0, "create", "demo", "--ttl", "60")).toMatchObject({ spec: { ttlSeconds: 60 } });
     expect(await bodyOf(1, "update", "demo", "--ttl", "90")).toEqual({ spec: { ttlSeconds: 90 } });
     expect(await bodyOf(1, "update", "demo", "--no-ttl")).toEqual({ spec: { ttlSeconds: null } });
+    expect(await bodyOf(0, "create", "demo", "--console-head", "5000")).toMatchObject({ spec: { console: { headBytes: 5000 } } });
+    expect(await bodyOf(1, "update", "demo", "--console-tail", "4096")).toEqual({ spec: { console: { tailBytes: 4096 } } });
     expect((await against(routes, "vm", "get", "demo", "-o", "wide")).stdout).toMatch(/ EXPIRES .*\n.* 2026-01-31T08:00:00.000Z /);
   });
 

@@ -62,6 +62,46 @@ describe("output", () => {
     expect(offset.text).toBe("56789abc");
   });
 
+  test("between the first and the newest bytes that are kept is told to be missing: by a gap, a header, a refusal; a smaller retention drops more", async () => {
+    const retain = (console: object) =>
+      control.call<Vm>("PATCH", "/v1/vms/demo", { spec: { console } }, { "content-type": "application/merge-patch+json" });
+    const read = async (from: string) => {
+      const { headers, arrayBuffer } = await fetch(`${control.url}/v1/vms/demo/console/output?from=${from}`, {
+        headers: { authorization: `Bearer ${TOKEN}` },
+      }).then((answer) => ({ headers: answer.headers, arrayBuffer: answer.arrayBuffer() }));
+      const bytes = Buffer.from(await arrayBuffer).toString();
+      return {
+        bytes,
+        start: headers.get("console-offset-start"),
+        oldest: headers.get("console-offset-oldest"),
+        gap: headers.get("console-gap"),
+      };
+    };
+    const text = Array.from({ length: 2500 }, (_, n) => `${String(n).padStart(7, "0")}\n`).join("");
+    const tail = text.length - 4096;
+    await retain({ headBytes: 1000, tailBytes: 4096 });
+    primary.write(vm.id, text);
+    const begin = { start: "0", oldest: "0", gap: null };
+    await expect.poll(() => read("start")).toEqual({ ...begin, bytes: text.slice(0, 1000) });
+    await expect.poll(() => read("1000")).toEqual({ bytes: text.slice(tail), start: `${tail}`, oldest: "0", gap: `1000-${tail - 1}` });
+    expect(await read(`${tail + 100}`)).toEqual({ bytes: text.slice(tail + 100), start: `${tail + 100}`, oldest: "0", gap: null });
+
+    const socket = await control.attach("demo", { from: "990" }, false);
+    expect(await socket.message("gap")).toMatchObject({ requested: "1000", resumedAt: `${tail}`, reason: "trimmed" });
+    const raw = (from: string) => {
+      const url = `${control.url.replace("http", "ws")}/v1/vms/demo/console?from=${from}`;
+      return new ConsoleSocket(url, { authorization: `Bearer ${TOKEN}` }, ["understudy.console.raw"]);
+    };
+    const refused = raw("500");
+    expect((await refused.until(() => refused.refusal)).body).toMatchObject({ code: "validation_failed", errors: [{ code: "trimmed" }] });
+
+    await retain({ headBytes: 10, tailBytes: 8192 });
+    await expect.poll(() => read("start")).toEqual({ ...begin, bytes: text.slice(0, 10) });
+    expect(await read("10")).toMatchObject({ start: `${tail}`, gap: `10-${tail - 1}` });
+    await retain({ headBytes: 0 });
+    await expect.poll(() => read("start")).toMatchObject({ start: `${tail}`, oldest: `${tail}`, gap: null });
+  });
+
   test("comes in frames of at most 32 KiB, within the credit that the client gives", async () => {
     primary.write(vm.id, "x".repeat(400_000));
     const socket = await control.attach("demo", { from: "start" }, false);

@@ -8,7 +8,7 @@ const bytes = (text: string) => Buffer.from(text);
 
 describe("the output window", () => {
   test("keeps each byte once, in order, whatever comes twice", () => {
-    const window = new OutputWindow(0n, 100, 1000);
+    const window = new OutputWindow(0n, { headBytes: 0, tailBytes: 100 }, 1000);
     expect(window.append(0n, bytes("abc"))).toBe(true);
     expect(window.append(0n, bytes("abc"))).toBe(false);
     expect(window.append(1n, bytes("bcdef"))).toBe(true);
@@ -18,14 +18,14 @@ describe("the output window", () => {
   });
 
   test("begins anew behind a hole", () => {
-    const window = new OutputWindow(0n, 100, 1000);
+    const window = new OutputWindow(0n, { headBytes: 0, tailBytes: 100 }, 1000);
     window.append(0n, bytes("abc"));
     window.append(10n, bytes("xyz"));
     expect([window.oldest, window.end]).toEqual([10n, 13n]);
   });
 
   test("is trimmed to what it keeps, to the slowest reader, and never beyond its maximum", () => {
-    const window = new OutputWindow(0n, 10, 30);
+    const window = new OutputWindow(0n, { headBytes: 0, tailBytes: 10 }, 30);
     for (let i = 0; i < 10; i++) window.append(BigInt(i * 5), bytes("01234"));
     window.trim(25n);
     expect(window.oldest).toBe(25n);
@@ -36,8 +36,29 @@ describe("the output window", () => {
     expect(window.oldest).toBeGreaterThanOrEqual(50n);
   });
 
+  test("keeps the head of a guest beside its tail, and says where a reader goes on behind the hole", () => {
+    const window = new OutputWindow(20n, { headBytes: 8, tailBytes: 10 }, 30);
+    window.beginHead(20n);
+    window.append(20n, bytes("abcdefghijklmnopqrstuvwxyz"));
+    window.trim(46n);
+    expect([window.start, window.oldest, window.end]).toEqual([20n, 36n, 46n]);
+    expect([window.heldFrom(0n), window.heldFrom(27n), window.heldFrom(28n), window.heldFrom(40n)]).toEqual([20n, 27n, 36n, 40n]);
+    expect(window.contiguousFrom).toBe(36n);
+    expect(Buffer.from(window.read(22n, 100)).toString()).toBe("cdefgh");
+    expect(Buffer.from(window.read(36n, 100)).toString()).toBe("qrstuvwxyz");
+    // Behind a hole in what comes the head stays; another guest has another one.
+    window.append(100n, bytes("0123"));
+    expect([window.start, window.oldest]).toEqual([20n, 100n]);
+    window.retain({ headBytes: 3, tailBytes: 2 });
+    window.trim(104n);
+    expect([Buffer.from(window.read(20n, 9)).toString(), window.oldest]).toEqual(["abc", 102n]);
+    window.beginHead(104n);
+    window.append(104n, bytes("new"));
+    expect([window.start, window.contiguousFrom]).toEqual([104n, 104n]);
+  });
+
   test("holds copies: the socket may use its buffer again", () => {
-    const window = new OutputWindow(0n, 100, 1000);
+    const window = new OutputWindow(0n, { headBytes: 0, tailBytes: 100 }, 1000);
     const buffer = bytes("abc");
     window.append(0n, buffer);
     buffer.fill(0);

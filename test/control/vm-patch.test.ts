@@ -95,6 +95,40 @@ test("how far a backup may trail is the service's default until it is asked for,
   expect((await patch(vm.id, { spec: { protection: { maxLagMs: null } } })).body.spec.protection.maxLagMs).toBe(2000);
 });
 
+test("how much of the console is kept is what it was before there was a choice, until it is asked for; every replica is told of a change", async () => {
+  const { vm, primary, primaryId, backup, backupId } = await control.protectedVm("kept");
+  expect(vm.spec.console).toEqual({ headBytes: 0, tailBytes: 262_144 });
+  expect(await primary.order("createReplica", ({ replicaId }) => replicaId === primaryId)).toMatchObject({
+    spec: { console: { headBytes: 0, tailBytes: 262_144 } },
+  });
+  expect(await primary.order("pair")).toMatchObject({ backup: { takesHistory: true } });
+  const asked = await patch(vm.id, { spec: { console: { headBytes: 65_536 } } });
+  expect([asked.body.spec.console, asked.body.generation]).toEqual([{ headBytes: 65_536, tailBytes: 262_144 }, vm.generation + 1]);
+  for (const [worker, id] of [
+    [primary, primaryId],
+    [backup, backupId],
+  ] as const)
+    expect(await worker.order("setConsoleRetention", ({ replicaId }) => replicaId === id)).toMatchObject({
+      headBytes: 65_536,
+      tailBytes: 262_144,
+    });
+  expect((await patch(vm.id, { spec: { console: { tailBytes: 4096 } } })).body.spec.console).toEqual({
+    headBytes: 65_536,
+    tailBytes: 4096,
+  });
+  expect((await patch(vm.id, { spec: { console: null } })).body.spec.console).toEqual({ headBytes: 0, tailBytes: 262_144 });
+  for (const [wrong, pointer] of [
+    [{ headBytes: 1_048_577 }, "/spec/console/headBytes"],
+    [{ headBytes: -1 }, "/spec/console/headBytes"],
+    [{ tailBytes: 4095 }, "/spec/console/tailBytes"],
+    [{ tailBytes: 4_194_305 }, "/spec/console/tailBytes"],
+    [{ middleBytes: 1 }, "/spec/console/middleBytes"],
+  ] as const) {
+    const { status, body } = await patch<Problem>(vm.id, { spec: { console: wrong } });
+    expect([status, body.code, body.errors?.[0]?.pointer]).toEqual([422, "validation_failed", pointer]);
+  }
+});
+
 test("a VM whose backup trails says by how much, and that its primary waits", async () => {
   const { vm, primary, primaryId, backup, backupId } = await control.protectedVm("slow");
   const lag = { ms: 0, maxMs: 2000, executionDelay: null, outputCommitDelay: null };

@@ -70,6 +70,7 @@ const anyFrame: fc.Arbitrary<LoggingChannelFrame> = fc.oneof(
   fc.record({ kind: fc.constant("guestHalted" as const), term }),
   fc.record({ kind: fc.constant("pauseChanged" as const), paused: fc.boolean() }),
   fc.constant({ kind: "handedOver" as const }),
+  fc.record({ kind: fc.constant("consoleHistory" as const), offset: u64, bytes: fc.uint8Array({ maxLength: 64 }) }),
   fc.record({ kind: fc.constant("takingOver" as const), term }),
   fc.record({ kind: fc.constant("epoch" as const), term, record }),
   fc.record({ kind: fc.constant("statePages" as const), pages: bytes(0, 3000) }),

@@ -49,6 +49,8 @@ export class ConsoleClient {
   inputNext = 0n;
   durability: "replicated" | "solo" | null = null;
   closedWith: string | null = null;
+  /** Null: it has come for every byte. Else where output went on behind what is not kept: from, to. */
+  gaps: [bigint, bigint][] | null = null;
   readonly refusals: string[] = [];
   /** Times at which output came, milliseconds. */
   readonly arrivals: number[] = [];
@@ -90,7 +92,11 @@ export class ConsoleClient {
 
   received(frame: Extract<ControlConsoleFrame, { type: "output" }>): void {
     if (frame.subscription !== this.subscription) return;
-    if (frame.offset > this.next) throw new Error(`output jumps from ${this.next} to ${frame.offset}`);
+    if (frame.offset > this.next) {
+      if (this.gaps === null) throw new Error(`output jumps from ${this.next} to ${frame.offset}`);
+      this.gaps.push([this.next, frame.offset]);
+      this.next = frame.offset;
+    }
     const fresh = frame.bytes.subarray(Number(this.next - frame.offset));
     this.output += Buffer.from(fresh).toString("latin1");
     this.next += BigInt(fresh.length);
@@ -251,7 +257,7 @@ export class ScriptedControlPlane {
     primaryAt.send({
       type: "pair",
       replicaId: primary,
-      backup: { replicaId: backupId, address: backupAt.hello.loggingAddress, channelSecret },
+      backup: { replicaId: backupId, address: backupAt.hello.loggingAddress, channelSecret, takesHistory: true },
     });
   }
 

@@ -275,6 +275,44 @@ describe("a protected VM", () => {
     expect(plane.report("rep_b")?.consoleOldest).toBe("100000");
   });
 
+  test("keeps the first and the newest bytes of its console over a failover to a backup that joined late, and is told of another retention", async () => {
+    const at = await site(2);
+    const { plane } = at;
+    const spec = { ...guest(plane, { periodTicks: 100, busy: false }), console: { headBytes: 5000, tailBytes: 320 * 1024 } };
+    plane.createPrimary(at.worker(0), "vm_1", "rep_a", spec);
+    await plane.reported("rep_a", "is live", ({ state }) => state === "live");
+    const client = new ConsoleClient(plane);
+    client.attach(at.worker(0), "rep_a");
+    await moreNumbers(plane, client, 80_000);
+    await plane.protect(at.worker(0), at.worker(1), "vm_1", "rep_b", spec);
+    // Its machine holds 256 KiB; the head comes last of what its primary sends it beyond that.
+    await plane.reported("rep_b", "has the head", ({ consoleOldest }) => consoleOldest === "0");
+    at.process(0).signal("SIGKILL");
+    await plane.reported("rep_b", "is primary", ({ role }) => role === "primary");
+    client.attach(at.worker(1), "rep_b");
+    await moreNumbers(plane, client, 100);
+    const late = new ConsoleClient(plane);
+    late.gaps = [];
+    late.attach(at.worker(1), "rep_b");
+    await plane.until("it has seen what the other one has", () => late.next >= client.next);
+    const [gap] = late.gaps;
+    expect(late.gaps).toHaveLength(1);
+    expect(gap?.[0]).toBe(5000n);
+    const resumed = Number(gap?.[1]);
+    expect(late.output.length - 5000).toBeGreaterThanOrEqual(320 * 1024);
+    expect(late.output.slice(0, 5000)).toBe(client.output.slice(0, 5000));
+    const both = Math.min(Number(client.next), Number(late.next));
+    expect(late.output.slice(5000, 5000 + both - resumed)).toBe(client.output.slice(resumed, both));
+
+    at.worker(1).send({ type: "setConsoleRetention", replicaId: "rep_b", headBytes: 10, tailBytes: 4096 });
+    await plane.reported("rep_b", "keeps less", (report) => report.console?.headBytes === 10 && report.console.tailBytes === 4096);
+    const later = new ConsoleClient(plane);
+    later.gaps = [];
+    later.attach(at.worker(1), "rep_b");
+    await plane.until("there is output again", () => (later.gaps?.length ?? 0) > 0);
+    expect([later.gaps[0]?.[0], later.output.slice(0, 10)]).toEqual([10n, client.output.slice(0, 10)]);
+  });
+
   test("goes on alone when its backup's process dies, and says solo from then on", async () => {
     const at = await site(2);
     const { plane } = at;

@@ -42,10 +42,15 @@ export async function prepareAttachment(hub: ConsoleHub, vm: VmRow, request: Att
     });
   }
   if (mode === "write" && !takeover) await hub.refuseOtherWriter(console, request.inputSession);
-  const from = await resolveFrom(console, request.from);
-  if (request.subprotocol === CONSOLE_RAW && from < console.oldest) {
-    throw invalidField("/query/from", "trimmed", `byte ${from} is no longer held, the oldest is ${console.oldest}. Attach with from=start`);
-  }
+  const isRaw = request.subprotocol === CONSOLE_RAW;
+  const from = await resolveFrom(console, request.from, isRaw);
+  const { contiguousFrom } = console.window;
+  if (isRaw && from < contiguousFrom)
+    throw invalidField(
+      "/query/from",
+      "trimmed",
+      `not all is held from byte ${from} on, it is from ${contiguousFrom} on. Attach with from=start`,
+    );
   const inputSession = request.inputSession ?? randomUUID();
   if (mode === "write") await hub.openInput(console, inputSession);
   return { ...request, console, from, inputSession };
@@ -89,7 +94,7 @@ export function attach(hub: ConsoleHub, prepared: PreparedAttachment, socket: We
     mode: writes ? "write" : "read",
     state: console.state,
     term: console.currentTerm,
-    outOldest: console.oldest.toString(),
+    outOldest: console.window.start.toString(),
     outEnd: console.end.toString(),
     from: from.toString(),
     inputSession: session?.id ?? null,

@@ -18,7 +18,9 @@ export interface OutputRequest {
 }
 
 export interface ConsoleOutput {
-  /** Offset of `bytes[0]`: beyond what was asked for where that is no longer held. */
+  /** What was asked for, as an offset. */
+  readonly from: bigint;
+  /** Offset of `bytes[0]`: beyond `from` where that is not kept. */
   readonly start: bigint;
   readonly next: bigint;
   readonly oldest: bigint;
@@ -38,9 +40,9 @@ export async function readOutput(hub: ConsoleHub, vm: VmRow, request: OutputRequ
   await console.settled(over, patience);
   request.signal.removeEventListener("abort", stop);
   console.touch();
-  const start = from > window.oldest ? from : window.oldest;
+  const start = window.heldFrom(from);
   const bytes = window.read(start, request.maxBytes);
-  return { start, next: start + BigInt(bytes.length), oldest: window.oldest, bytes };
+  return { from, start, next: start + BigInt(bytes.length), oldest: window.start, bytes };
 }
 
 export interface TypedInput {

@@ -139,15 +139,17 @@ export class ConsoleClient {
   pump(): void {
     if (this.source === null || this.socket.readyState !== this.socket.OPEN) return;
     const { window, term } = this.source;
-    if (this.cursor < window.oldest) {
-      this.events.onGap();
-      this.tell({ type: "gap", requested: this.cursor.toString(), resumedAt: window.oldest.toString(), reason: "trimmed" });
-      // A connection that has no words for a gap ends here.
-      if (this.socket.readyState !== this.socket.OPEN) return;
-      this.cursor = window.oldest;
-      this.acked = this.cursor;
-    }
     while (this.cursor < window.end) {
+      const held = window.heldFrom(this.cursor);
+      if (held !== this.cursor) {
+        this.events.onGap();
+        this.tell({ type: "gap", requested: this.cursor.toString(), resumedAt: held.toString(), reason: "trimmed" });
+        // A connection that has no words for a gap ends here.
+        if (this.socket.readyState !== this.socket.OPEN) return;
+        this.cursor = held;
+        this.acked = this.cursor;
+        continue;
+      }
       const credit = this.windowBytes - (this.cursor - this.acked);
       if (credit <= 0n || this.socket.bufferedAmount > SOCKET_BUFFER_MAX) {
         this.stall();

@@ -11,7 +11,8 @@ import { type Database, newId } from "../db/database.ts";
 import type { Presence } from "../db/presence.ts";
 import { inputSessionExpired, openInputSession } from "../db/queries/console-input-sessions.ts";
 import { recordClientGap } from "../db/queries/end-failover.ts";
-import type { ConsoleSessionRow, VmRow } from "../db/schema.ts";
+import type { ConsoleSessionRow, StoredVmSpec, VmRow } from "../db/schema.ts";
+import { type ConsoleRetention, retentionOf } from "../domain/console-retention.ts";
 import type { EventDraft } from "../domain/events.ts";
 import { hasGuest, type VmState } from "../domain/vm-state.ts";
 import { ApiError } from "../errors/api-error.ts";
@@ -115,7 +116,8 @@ export class ConsoleHub {
    * @throws {ApiError} `worker_timeout`
    */
   async open(vm: VmRow): Promise<VmConsole> {
-    const console = this.consoles.get(vm.id) ?? this.newConsole(vm.id, vm.state, vm.term, vm.guestTerm, vm.consoleEnd);
+    const console =
+      this.consoles.get(vm.id) ?? this.newConsole(vm.id, vm.state, vm.term, vm.guestTerm, vm.consoleEnd, retentionOf(vm.spec));
     console.state = vm.state;
     console.touch();
     this.follow(console);
@@ -188,13 +190,14 @@ export class ConsoleHub {
   }
 
   /** For a VM that ended: takes over what its guest wrote last. True when that is done, or cannot be. */
-  drained(vmId: string): boolean {
+  drained(vmId: string, retention: ConsoleRetention): boolean {
     const nowMs = performance.now();
     const primary = this.options.workers.primaryOf(vmId);
     const since = this.drainingSince.get(vmId) ?? nowMs;
     this.drainingSince.set(vmId, since);
     const console =
-      this.consoles.get(vmId) ?? (primary === null ? null : this.newConsole(vmId, "stopped", BigInt(primary.report.term), 0n, 0n));
+      this.consoles.get(vmId) ??
+      (primary === null ? null : this.newConsole(vmId, "stopped", BigInt(primary.report.term), 0n, 0n, retention));
     if (console !== null) this.follow(console);
     const done = console === null || console.isEnded || primary === null || primary.report.guestHalt === null || nowMs - since > DRAIN_MS;
     if (!done) return false;
@@ -210,11 +213,18 @@ export class ConsoleHub {
     this.consoles.clear();
   }
 
-  private newConsole(vmId: string, state: VmState, term: bigint, guestTerm: bigint, consoleEnd: bigint): VmConsole {
-    const { settings, log } = this.options;
+  private newConsole(
+    vmId: string,
+    state: VmState,
+    term: bigint,
+    guestTerm: bigint,
+    consoleEnd: bigint,
+    retention: ConsoleRetention,
+  ): VmConsole {
+    const { log } = this.options;
     const console = new VmConsole({
       vmId,
-      keepBytes: settings.consoleWindowBytes,
+      retention,
       state,
       term: Number(term),
       guestTerm,
@@ -317,6 +327,9 @@ export class ConsoleHub {
           // A guest that ended itself says so on its console, after all that it wrote.
           else if ((console.state === "stopped" || console.state === "failed") && !event.cause?.startsWith("guest_"))
             console.finish("vm_ended");
+          break;
+        case "vm.spec.changed":
+          console.retain(retentionOf(data["spec"] as unknown as StoredVmSpec));
           break;
         case "vm.deleted":
           console.closeClients(4410, "vm_deleted");

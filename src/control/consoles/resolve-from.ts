@@ -2,9 +2,12 @@
 import { invalidField } from "../errors/api-error.ts";
 import type { VmConsole } from "./vm-console.ts";
 
-/** @throws {ApiError} `validation_failed` for an offset that no byte has yet */
-export async function resolveFrom(console: VmConsole, from: string): Promise<bigint> {
-  if (from === "start") return console.oldest;
+/**
+ * @param whole nothing may be missing behind it: `start` is behind what is not kept
+ * @throws {ApiError} `validation_failed` for an offset that no byte has yet
+ */
+export async function resolveFrom(console: VmConsole, from: string, whole = false): Promise<bigint> {
+  if (from === "start") return whole ? console.window.contiguousFrom : console.window.start;
   if (from === "end") return console.end;
   if (from.startsWith("tail:")) {
     const wanted = console.end - BigInt(from.slice("tail:".length));

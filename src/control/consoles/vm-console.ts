@@ -10,6 +10,7 @@
 import type { FastifyBaseLogger } from "fastify";
 import type { ControlConsoleFrame, InputContent } from "../../wire/console-frames.ts";
 import type { ReplicaReport, WorkerMessage } from "../../wire/control-messages.ts";
+import type { ConsoleRetention } from "../domain/console-retention.ts";
 import type { VmState } from "../domain/vm-state.ts";
 import type { ConsoleClientMessage, ConsoleServerMessage } from "../schemas/console.ts";
 import type { WorkerLink } from "../workers/worker-link.ts";
@@ -23,7 +24,7 @@ import { OutputWindow } from "./output-window.ts";
 const WINDOW_MAX_BYTES = 8 * 1024 * 1024;
 export interface VmConsoleOptions {
   readonly vmId: string;
-  readonly keepBytes: number;
+  readonly retention: ConsoleRetention;
   readonly state: VmState;
   readonly term: number;
   /** The term in which the present guest began. */
@@ -82,7 +83,7 @@ export class VmConsole {
     this.guestTerm = options.guestTerm;
     this.term = options.term;
     this.toldEnd = options.consoleEnd;
-    this.window = new OutputWindow(options.consoleEnd, options.keepBytes, WINDOW_MAX_BYTES);
+    this.window = new OutputWindow(options.consoleEnd, options.retention, WINDOW_MAX_BYTES);
     this.typed = new ConsoleInput({
       clients: this.clients,
       subscription: () => this.subscription,
@@ -131,6 +132,12 @@ export class VmConsole {
 
   get oldest(): bigint {
     return this.window.oldest;
+  }
+
+  /** How much is kept from now on. */
+  retain(retention: ConsoleRetention): void {
+    this.window.retain(retention);
+    this.window.trim(this.slowestReader());
   }
 
   // ---- primaries
@@ -353,6 +360,7 @@ export class VmConsole {
     const from = BigInt(message.from);
     if (!this.primed) this.window.restart(from);
     this.primed = true;
+    if (message.base !== undefined) this.window.beginHead(BigInt(message.base));
     const end = BigInt(message.end);
     if (end > this.toldEnd) this.toldEnd = end;
     this.term = Number(message.term);

@@ -3,6 +3,7 @@ import { sql } from "drizzle-orm";
 import { bigint, boolean, customType, doublePrecision, integer, jsonb, pgTable, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
 import type { ImageManifest } from "../../images/index.ts";
 import type { DivergenceReport } from "../../wire/control-messages.ts";
+import type { ConsoleRetention } from "../domain/console-retention.ts";
 import type { ConsoleSubprotocol } from "../domain/console-subprotocols.ts";
 import type { Actor, EventType } from "../domain/events.ts";
 import type { OperationKind } from "../domain/operations.ts";
@@ -37,6 +38,8 @@ export interface StoredVmSpec {
   readonly deletionProtection?: boolean;
   /** From its creation; null: for ever. Undefined, in rows of an older version: for ever. */
   readonly ttlSeconds?: number | null;
+  /** How much of the console is kept. Undefined, in rows of an older version: the default. */
+  readonly console?: ConsoleRetention;
 }
 
 /** `images.manifest`: what of a manifest has no column of its own. Rows of before images could be uploaded lack what is optional. */

@@ -14,6 +14,7 @@
  *     VM is to stop         -> tell the guest to power itself off; after its grace, drop every replica
  *     to be paused, or run  -> tell the primary
  */
+import type { ConsoleRetention } from "./console-retention.ts";
 import type { ReplicaFacts } from "./replica-facts.ts";
 import { type DesiredVmState, hasGuest, isEnding, isSettled, type VmState } from "./vm-state.ts";
 
@@ -26,6 +27,7 @@ export interface PlanFactsOfVm {
   readonly backups: number;
   /** The bound of lag that the spec asks for. */
   readonly maxLagMs: number;
+  readonly console: ConsoleRetention;
   readonly primaryReplica: string | null;
   readonly synced: readonly string[];
   readonly replicas: readonly ReplicaFacts[];
@@ -41,6 +43,7 @@ export type VmStep =
   | { readonly kind: "create"; readonly replicaId: string }
   | { readonly kind: "pair"; readonly backup: string }
   | { readonly kind: "setMaxLag"; readonly replicaId: string }
+  | { readonly kind: "setConsoleRetention"; readonly replicaId: string }
   | { readonly kind: "promote"; readonly replicaId: string }
   /** The primary is to be elsewhere: the backup takes over. `needsRoom`: only where the next backup has a place. */
   | { readonly kind: "handOver"; readonly to: string; readonly needsRoom: boolean }
@@ -70,6 +73,7 @@ export function planVm(vm: PlanFactsOfVm): readonly VmStep[] {
     else steps.push(...planOther(replica));
     if (replica.unwanted) steps.push(...dropIfHeard(replica, "somebody has ordered it"));
     if (hasOtherMaxLag(vm, replica)) steps.push({ kind: "setMaxLag", replicaId: replica.id });
+    if (hasOtherRetention(vm, replica)) steps.push({ kind: "setConsoleRetention", replicaId: replica.id });
   }
   if (primary === null || primary.link === "lost" || primary.broken) {
     const successor = synced.find((replica) => replica.link === "connected");
@@ -173,6 +177,12 @@ function planHandOver(vm: PlanFactsOfVm, synced: readonly ReplicaFacts[]): reado
 
 function hasOtherMaxLag(vm: PlanFactsOfVm, { link, broken, report }: ReplicaFacts): boolean {
   return link === "connected" && !broken && report?.lag !== undefined && report.lag.maxMs !== vm.maxLagMs;
+}
+
+function hasOtherRetention(vm: PlanFactsOfVm, { link, broken, report }: ReplicaFacts): boolean {
+  if (link !== "connected" || broken || report?.console === undefined) return false;
+  const { headBytes, tailBytes } = report.console;
+  return headBytes !== vm.console.headBytes || tailBytes !== vm.console.tailBytes;
 }
 
 function isCandidate(replica: ReplicaFacts): boolean {

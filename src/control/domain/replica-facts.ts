@@ -1,4 +1,5 @@
 /** What the decisions of this room know of a replica: its row, the link to its worker, and the worker's newest report. */
+import type { ConsoleRetention } from "./console-retention.ts";
 
 /** The parts of a worker's report that decisions are made of. */
 export interface ReportFacts {
@@ -13,6 +14,8 @@ export interface ReportFacts {
   readonly message: string | null;
   /** Undefined: a worker of an older version does not say. */
   readonly lag?: { readonly maxMs: number } | undefined;
+  /** Undefined: its worker cannot be told another. */
+  readonly console?: ConsoleRetention;
 }
 
 /**

@@ -1,6 +1,7 @@
 /** A VM as the public contract shows it: its rows, and on them what the workers report now. */
 import type { LoadedReplica, LoadedVm } from "../db/queries/read-vm.ts";
 import type { VmRow } from "../db/schema.ts";
+import { retentionOf } from "../domain/console-retention.ts";
 import { expiresAt } from "../domain/expiry.ts";
 import { backupsWanted } from "../domain/protection.ts";
 import type { Replica, Vm } from "../schemas/vm.ts";
@@ -28,6 +29,7 @@ export function presentVm({ vm, replicas, lastFailover }: LoadedVm, live: LiveVi
       restartPolicy: vm.spec.restartPolicy ?? "never",
       deletionProtection: vm.spec.deletionProtection === true,
       ttlSeconds: vm.spec.ttlSeconds ?? null,
+      console: { ...retentionOf(vm.spec) },
     },
     status: {
       state: vm.state,

@@ -2,6 +2,7 @@
 import type { FastifyBaseLogger } from "fastify";
 import type { Tracer } from "../../tracing/tracer.ts";
 import type { Database } from "../db/database.ts";
+import type { ConsoleRetention } from "../domain/console-retention.ts";
 import type { Activity } from "../metrics/activity.ts";
 import type { ControlSettings } from "../settings.ts";
 import type { WorkerRegistry } from "../workers/worker-registry.ts";
@@ -16,5 +17,5 @@ export interface ReconcilerOptions {
   /** One of the control planes on a database reconciles. */
   readonly leads: () => boolean;
   /** Takes over what the guest of a VM that ended wrote last; true when that is done. */
-  readonly drainConsole: (vmId: string) => boolean;
+  readonly drainConsole: (vmId: string, retention: ConsoleRetention) => boolean;
 }

@@ -25,6 +25,7 @@ import { markReplicaGone, setReplicaState } from "../db/queries/update-replica.t
 import { giveUpPlace, setProtection, setVmState } from "../db/queries/update-vm.ts";
 import type { FailoverRow, ReplicaRow, VmRow, WorkerRow } from "../db/schema.ts";
 import { isDatabaseUnavailable } from "../db/unavailable.ts";
+import { retentionOf } from "../domain/console-retention.ts";
 import { USER_ACTION } from "../domain/events.ts";
 import { isRedundancyDone } from "../domain/operations.ts";
 import type { Placement, PlacementRefusal } from "../domain/placement.ts";
@@ -268,10 +269,11 @@ export class Reconciler {
       stopGraceMs: vm.stopGraceMs,
       backups: backupsWanted(vm.spec.protection),
       maxLagMs: vm.spec.protection.maxLagMs,
+      console: retentionOf(vm.spec),
       primaryReplica: vm.primaryReplica,
       synced: vm.synced,
       replicas,
-      consoleDrained: !ended || rows.length === 0 || this.options.drainConsole(vm.id),
+      consoleDrained: !ended || rows.length === 0 || this.options.drainConsole(vm.id, retentionOf(vm.spec)),
       vmLostMs: settings.vmLostMs,
       drainForced: facts.workers.some(({ worker }) => worker.drainForced && rows.some((row) => row.workerId === worker.id)),
     });
@@ -437,10 +439,11 @@ export class Reconciler {
         const by = primary === undefined ? null : workers.link(primary.workerId);
         if (backup === undefined || primary === undefined || at === null || by === null) return;
         const { loggingAddress: address, loggingTls: tls = false } = at.hello;
+        const takesHistory = at.reports.get(backup.id)?.console !== undefined;
         const message = {
           type: "pair",
           replicaId: primary.id,
-          backup: { replicaId: backup.id, address, channelSecret: backup.channelSecret, workerId: at.worker.id, tls },
+          backup: { replicaId: backup.id, address, channelSecret: backup.channelSecret, workerId: at.worker.id, tls, takesHistory },
         } as const;
         if (tls) {
           const dialler = { replicaId: primary.id, workerId: by.worker.id };
@@ -455,6 +458,13 @@ export class Reconciler {
         if (row === undefined || link === null) return;
         const { maxLagMs } = vm.spec.protection;
         order(link, `setMaxLag ${row.id} ${maxLagMs}`, { type: "setMaxLag", replicaId: row.id, maxLagMs });
+        return;
+      }
+      case "setConsoleRetention": {
+        if (row === undefined || link === null) return;
+        const { headBytes, tailBytes } = retentionOf(vm.spec);
+        const key = `setConsoleRetention ${row.id} ${headBytes} ${tailBytes}`;
+        order(link, key, { type: "setConsoleRetention", replicaId: row.id, headBytes, tailBytes });
         return;
       }
       case "promote":

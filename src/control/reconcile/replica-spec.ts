@@ -2,6 +2,7 @@
 import type { ReplicaSpec } from "../../wire/control-messages.ts";
 import type { ImageRow } from "../db/queries/images.ts";
 import type { VmRow } from "../db/schema.ts";
+import { retentionOf } from "../domain/console-retention.ts";
 import type { ControlSettings } from "../settings.ts";
 
 export function replicaSpecOf(vm: VmRow, image: ImageRow, settings: ControlSettings): ReplicaSpec {
@@ -13,5 +14,6 @@ export function replicaSpecOf(vm: VmRow, image: ImageRow, settings: ControlSetti
     heartbeatTimeoutMs: settings.heartbeatTimeoutMs,
     maxLagMs: vm.spec.protection.maxLagMs,
     consoleBase: vm.consoleBase.toString(),
+    console: retentionOf(vm.spec),
   };
 }

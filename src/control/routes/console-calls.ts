@@ -23,8 +23,9 @@ export const consoleCallRoutes =
         scope: "console:read",
         summary: "Read a piece of a console's output",
         description:
-          "Bytes as they are. `Console-Offset-Start` is where they begin: beyond `from` where that is no longer held. Go on with " +
-          "`from=<Console-Offset-Next>`: byte N is the same byte at every call, over failovers too.",
+          "Bytes as they are. `Console-Offset-Start` is where they begin: beyond `from` where that is not kept, because it lies between " +
+          "`spec.console.headBytes` and `tailBytes`, or before the present guest; then `Console-Gap` says which bytes those are. An answer ends " +
+          "before such a gap. Go on with `from=<Console-Offset-Next>`: byte N is the same byte at every call, over failovers too.",
         tags,
         params: VmPath,
         querystring: Type.Object(
@@ -40,7 +41,8 @@ export const consoleCallRoutes =
         answerHeaders: {
           "Console-Offset-Start": "Offset of the first byte of the answer",
           "Console-Offset-Next": "Offset after the last one",
-          "Console-Offset-Oldest": "Offset of the oldest byte that is held",
+          "Console-Offset-Oldest": "Offset of the oldest byte that is kept",
+          "Console-Gap": "Only where bytes from `from` on are not kept: `<first>-<last>` of them, offsets, both included",
         },
         errors: ["vm_not_found", "vm_deleted", "validation_failed", "worker_timeout"],
       },
@@ -54,6 +56,7 @@ export const consoleCallRoutes =
             "Console-Offset-Start": output.start.toString(),
             "Console-Offset-Next": output.next.toString(),
             "Console-Offset-Oldest": output.oldest.toString(),
+            ...(output.start > output.from ? { "Console-Gap": `${output.from}-${output.start - 1n}` } : {}),
             "Cache-Control": "no-store",
           })
           .type("application/octet-stream")

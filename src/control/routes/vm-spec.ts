@@ -1,6 +1,7 @@
 /** From what a caller asks of a VM to the spec that is stored. */
 import type { ImageRow } from "../db/queries/images.ts";
 import type { StoredVmSpec } from "../db/schema.ts";
+import { DEFAULT_CONSOLE_RETENTION } from "../domain/console-retention.ts";
 import { MINIMUM_MEMORY_MIB } from "../domain/machine-limits.ts";
 import { protectionWanted } from "../domain/protection.ts";
 import { invalidField } from "../errors/api-error.ts";
@@ -10,7 +11,12 @@ import type { VmSpecRequest } from "../schemas/vm.ts";
 const DEFAULT_MEMORY_MIB = 128;
 
 /** Of fields that rows of an older version lack. */
-export const ADDED_DEFAULTS = { restartPolicy: "never", deletionProtection: false, ttlSeconds: null } as const;
+export const ADDED_DEFAULTS = {
+  restartPolicy: "never",
+  deletionProtection: false,
+  ttlSeconds: null,
+  console: DEFAULT_CONSOLE_RETENTION,
+} as const;
 
 /**
  * Pins the image and fills in every default.
@@ -39,5 +45,9 @@ export function fillSpec(spec: VmSpecRequest, image: ImageRow, defaultMaxLagMs: 
     restartPolicy: spec.restartPolicy ?? ADDED_DEFAULTS.restartPolicy,
     deletionProtection: spec.deletionProtection ?? ADDED_DEFAULTS.deletionProtection,
     ttlSeconds: spec.ttlSeconds ?? ADDED_DEFAULTS.ttlSeconds,
+    console: {
+      headBytes: spec.console?.headBytes ?? ADDED_DEFAULTS.console.headBytes,
+      tailBytes: spec.console?.tailBytes ?? ADDED_DEFAULTS.console.tailBytes,
+    },
   };
 }

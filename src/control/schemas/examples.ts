@@ -108,6 +108,7 @@ const vm: Vm = {
     restartPolicy: "on_failure",
     deletionProtection: false,
     ttlSeconds: null,
+    console: { headBytes: 65_536, tailBytes: 262_144 },
   },
   status: {
     state: "running",

@@ -1,5 +1,6 @@
 /** The Vm resource, what creates one, and the answers of its list and wait routes. */
 import { type Static, Type } from "typebox";
+import { HEAD_BYTES_MAX, TAIL_BYTES_MAX, TAIL_BYTES_MIN } from "../domain/console-retention.ts";
 import { TTL_SECONDS_MAX } from "../domain/expiry.ts";
 import { MAXIMUM_MEMORY_MIB, MINIMUM_MEMORY_MIB } from "../domain/machine-limits.ts";
 import { BACKUPS_MAX, MAX_LAG_MS_MAX, MAX_LAG_MS_MIN, PROTECTION_REASONS, PROTECTION_STATES } from "../domain/protection.ts";
@@ -42,6 +43,20 @@ const TtlSeconds = orNull(
   }),
 );
 
+const HeadBytes = Type.Integer({
+  minimum: 0,
+  maximum: HEAD_BYTES_MAX,
+  description: "First bytes that its present guest has written; 0, which is the default: none are kept once they are older than the tail",
+});
+const TailBytes = Type.Integer({
+  minimum: TAIL_BYTES_MIN,
+  maximum: TAIL_BYTES_MAX,
+  description: "Newest bytes that are kept for readers who come late; 262144 where it is left out",
+});
+const RETENTION =
+  "How much of the console's history is kept; it may change while the VM runs. What lies between is not kept: readers are told so. A " +
+  "smaller one drops what is over it, a larger one brings nothing back";
+
 const Image = Type.String({ minLength: 1, maxLength: 200, description: "Id, name, or name@sha256:… of an image" });
 const Vcpus = Type.Integer({ minimum: 1, maximum: 1, description: "1, which is the default" });
 const MemoryMiB = Type.Integer({
@@ -72,6 +87,12 @@ const VmSpecRequest = Type.Object(
     restartPolicy: Type.Optional(RestartPolicyWord),
     deletionProtection: Type.Optional(DeletionProtection),
     ttlSeconds: Type.Optional(TtlSeconds),
+    console: Type.Optional(
+      Type.Object(
+        { headBytes: Type.Optional(HeadBytes), tailBytes: Type.Optional(TailBytes) },
+        { additionalProperties: false, description: RETENTION },
+      ),
+    ),
   },
   { $id: "VmSpecRequest", additionalProperties: false },
 );
@@ -101,6 +122,9 @@ export const PatchVmRequest = Type.Object(
           restartPolicy: Type.Optional(orNull(RestartPolicyWord)),
           deletionProtection: Type.Optional(orNull(DeletionProtection)),
           ttlSeconds: Type.Optional(TtlSeconds),
+          console: Type.Optional(
+            orNull(Type.Object({ headBytes: Type.Optional(orNull(HeadBytes)), tailBytes: Type.Optional(orNull(TailBytes)) }, whole)),
+          ),
           protection: Type.Optional(
             orNull(
               Type.Object(
@@ -135,6 +159,7 @@ const VmSpec = Type.Object(
     restartPolicy: RestartPolicyWord,
     deletionProtection: DeletionProtection,
     ttlSeconds: TtlSeconds,
+    console: Type.Object({ headBytes: HeadBytes, tailBytes: TailBytes }, { description: RETENTION }),
   },
   { $id: "VmSpec" },
 );

@@ -242,6 +242,9 @@ function patch(state: FakeState, vm: FakeVm, { name, labels, spec }: Schemas["Pa
   if (backups != null) resource.spec.protection.backups = backups;
   if (maxLagMs != null) resource.spec.protection.maxLagMs = maxLagMs;
   if (spec?.deletionProtection !== undefined) resource.spec.deletionProtection = spec.deletionProtection ?? false;
+  const { headBytes, tailBytes } = spec?.console ?? {};
+  if (headBytes != null) resource.spec.console.headBytes = headBytes;
+  if (tailBytes != null) resource.spec.console.tailBytes = tailBytes;
   if (spec?.ttlSeconds !== undefined) resource.spec.ttlSeconds = spec.ttlSeconds;
   state.setExpiry(vm);
   if (JSON.stringify(resource.spec) !== before) resource.generation += 1;

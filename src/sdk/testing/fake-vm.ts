@@ -8,6 +8,7 @@ export const FAKE_WORKERS = ["worker-1", "worker-2"] as const;
 const ENGINE = { version: "0.0.0", buildDigest: "0".repeat(64) };
 const MEMORY_MIB = 128;
 const MAX_LAG_MS = 2000;
+const TAIL_BYTES = 256 * 1024;
 
 /** What the service does when something of a VM changes. */
 export interface FakeVmEvents {
@@ -206,6 +207,7 @@ function newVm(id: string, { name, labels, spec }: Schemas["CreateVmRequest"], i
       restartPolicy: spec.restartPolicy ?? "never",
       deletionProtection: spec.deletionProtection ?? false,
       ttlSeconds: spec.ttlSeconds ?? null,
+      console: { headBytes: spec.console?.headBytes ?? 0, tailBytes: spec.console?.tailBytes ?? TAIL_BYTES },
     },
     status: {
       ...{

@@ -1,5 +1,7 @@
 /** Decisions about one VM, as tables: state, protection, what is to be done, and what may be waited for. */
+
 import { describe, expect, test } from "vitest";
+import { DEFAULT_CONSOLE_RETENTION } from "../../../src/control/domain/console-retention.ts";
 import { endOfOperation } from "../../../src/control/domain/operations.ts";
 import { type PlanFactsOfVm, planVm } from "../../../src/control/domain/plan-vm.ts";
 import {
@@ -209,6 +211,7 @@ describe("what is to be done", () => {
     desiredState: "running",
     stopGraceMs: null,
     backups: 1,
+    console: DEFAULT_CONSOLE_RETENTION,
     maxLagMs: 2000,
     primaryReplica: "p",
     synced: [],

@@ -289,7 +289,7 @@ export class ScriptedWorker {
           if (this.guest(vmId).base !== base) this.options.guests.set(vmId, new ScriptedGuest(base));
           const state = role === "primary" && this.options.starts !== false ? "live" : "syncing";
           const console = { consoleOldest: spec.consoleBase, consoleEnd: spec.consoleBase };
-          this.reports.set(replicaId, { ...newReport(replicaId, vmId, role, state, term, spec.maxLagMs), ...console });
+          this.reports.set(replicaId, { ...newReport(replicaId, vmId, role, state, term, spec.maxLagMs, spec.console), ...console });
         }
         this.report(replicaId);
         return;
@@ -297,6 +297,11 @@ export class ScriptedWorker {
       case "setMaxLag": {
         const lag = this.reports.get(message.replicaId)?.lag;
         if (lag !== undefined) this.report(message.replicaId, { lag: { ...lag, maxMs: message.maxLagMs } });
+        return;
+      }
+      case "setConsoleRetention": {
+        const { headBytes, tailBytes } = message;
+        this.report(message.replicaId, { console: { headBytes, tailBytes } });
         return;
       }
       case "pair":
@@ -349,7 +354,7 @@ export class ScriptedWorker {
         this.subscriptions.set(subscription, { replicaId, next: from });
         const end = this.end(report).toString();
         const oldest = base.toString();
-        this.send({ type: "consoleSubscribed", subscription, from: from.toString(), oldest, end, term: report.term });
+        this.send({ type: "consoleSubscribed", subscription, from: from.toString(), base: oldest, oldest, end, term: report.term });
         this.pump();
         return;
       }
@@ -438,9 +443,11 @@ function newReport(
   state: ReplicaReport["state"],
   term: string,
   maxLagMs: number,
+  console: ReplicaReport["console"],
 ): Mutable<ReplicaReport> {
   return {
     replicaId,
+    ...(console === undefined ? {} : { console }),
     vmId,
     role,
     state,
