@@ -59,6 +59,9 @@ interface Received {
 
 const NOTHING_YET: ExecutionPoint = { epoch: 0n, instant: 0n, time: 0n, wakeTime: null, waiting: false, consoleEnd: 0n };
 
+/** One runs, one is next. */
+const EPOCHS_IN_FLIGHT = 2;
+
 export class Backup {
   private phase: Phase = "waiting";
   private primary: ReplicaId | null = null;
@@ -77,7 +80,10 @@ export class Backup {
 
   private point = NOTHING_YET;
   private readonly log: Received[] = [];
-  private executing: (Received & { readonly startedUs: number }) | null = null;
+  /** The epoch that the engine runs, and the one that it is to run next. */
+  private readonly executing: Received[] = [];
+  /** Since when the first of them runs. */
+  private runsSinceUs = 0;
   private readonly executionDelay = new DelayHistogram();
   private maxLagMs: number;
   private received: bigint | null = null;
@@ -92,7 +98,7 @@ export class Backup {
 
   private promotion: Promotion | null = null;
 
-  private readonly engine = new EngineGate();
+  private readonly engine = new EngineGate(EPOCHS_IN_FLIGHT);
   private readonly detector = new FaultDetector();
   private clock = new GuestClockEstimate();
   private readonly pacing: EpochPacing;
@@ -191,7 +197,7 @@ export class Backup {
 
   status(): Omit<ReplicaStatus, "replicaId" | "haltReason"> {
     const lagInstructions = this.received === null ? 0n : this.receivedInstant - this.point.instant;
-    const lagSinceUs = this.executing?.receivedUs ?? this.log[0]?.receivedUs ?? null;
+    const lagSinceUs = this.executing[0]?.receivedUs ?? this.log[0]?.receivedUs ?? null;
     const { executionDelay, point } = this;
     return {
       ...this.notable(),
@@ -313,7 +319,11 @@ export class Backup {
   // --- the engine --------------------------------------------------------------------------------------------------
 
   private proceed(nowUs: number): void {
-    if (!this.engine.idle || this.outbox.haltReason !== null) return;
+    if (this.outbox.haltReason !== null) return;
+    if (!this.engine.idle) {
+      if (this.executing.length > 0) this.executeNext(nowUs);
+      return;
+    }
     const pages = this.pages[0];
     if (pages !== undefined) {
       this.engine.begin("applyState");
@@ -326,13 +336,18 @@ export class Backup {
       return;
     }
     if (this.phase !== "following" && this.phase !== "promoting") return;
-    const received = this.log.shift();
-    if (received !== undefined) {
+    this.executeNext(nowUs);
+    if (!this.engine.idle) return;
+    if (this.allReleased) this.outbox.halt("guest_halted");
+    else if (this.isDrained && this.promotion?.mayGoLive === false) this.askToGoLive(this.promotion);
+  }
+
+  /** As many as the engine takes: it goes from one to the next without waiting for the word. */
+  private executeNext(nowUs: number): void {
+    while (this.engine.takesEpoch) {
+      const received = this.log.shift();
+      if (received === undefined) return;
       this.execute(received, nowUs);
-    } else if (this.allReleased) {
-      this.outbox.halt("guest_halted");
-    } else if (this.isDrained && this.promotion?.mayGoLive === false) {
-      this.askToGoLive(this.promotion);
     }
   }
 
@@ -363,14 +378,17 @@ export class Backup {
   }
 
   /** Rules P5 and P6: an epoch runs when its record is here, with the primary's clock and inputs, to the primary's instant. */
-  private execute({ record, receivedUs }: Received, nowUs: number): void {
-    assert(record.epoch === this.point.epoch, `epoch ${record.epoch} is executed where ${this.point.epoch} is due`);
+  private execute(received: Received, nowUs: number): void {
+    const { record } = received;
+    const due = this.point.epoch + BigInt(this.executing.length);
+    assert(record.epoch === due, `epoch ${record.epoch} is executed where ${due} is due`);
     for (const input of record.inputs) {
       if (input.kind === "console" || input.kind === "resize") this.sessions.delivered(input);
       else if (input.kind === "wallClock") this.wallClock.delivered(input, record.clock.time);
     }
     this.engine.begin("runEpoch");
-    this.executing = { record, receivedUs, startedUs: nowUs };
+    if (this.executing.length === 0) this.runsSinceUs = nowUs;
+    this.executing.push(received);
     this.outbox.emit({
       kind: "runEpoch",
       epoch: record.epoch,
@@ -384,10 +402,11 @@ export class Backup {
 
   private epochEnded(ended: Extract<ReplicaInput, { kind: "epochEnded" }>, nowUs: number): void {
     this.engine.end("runEpoch");
-    assert(this.executing !== null, "an epoch that ends was executed");
-    const { record, receivedUs, startedUs } = this.executing;
-    this.executing = null;
-    this.pacing.observe(ended.endInstant - this.point.instant, nowUs - startedUs);
+    const executed = this.executing.shift();
+    assert(executed !== undefined && ended.begun === null, "an epoch that ends was executed, and a backup's engine begins none by itself");
+    const { record, receivedUs } = executed;
+    this.pacing.observe(ended.endInstant - this.point.instant, nowUs - this.runsSinceUs);
+    this.runsSinceUs = nowUs;
     if (ended.endInstant !== record.endInstant || ended.stateHash !== record.stateHash) {
       if (ended.endInstant === record.endInstant) this.tellChanges(ended.pageChanges ?? null);
       this.fail("divergence", record.epoch, ended.stateHash ?? 0n);
@@ -407,7 +426,8 @@ export class Backup {
     this.applied = record.epoch;
     this.executionDelay.observe(nowUs - receivedUs);
     this.guestHalt = ended.halt;
-    if (this.receivedInstant - this.toldInstant > LAG_WORTH_TELLING && (this.log.length === 0 || this.log.length >= LOG_WORTH_TELLING)) {
+    const toExecute = this.executing.length + this.log.length;
+    if (this.receivedInstant - this.toldInstant > LAG_WORTH_TELLING && (toExecute === 0 || toExecute >= LOG_WORTH_TELLING)) {
       this.acknowledge();
     }
     this.proceed(nowUs);

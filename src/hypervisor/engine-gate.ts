@@ -1,5 +1,5 @@
 /**
- * One engine, one operation at a time.
+ * One engine, one operation at a time; of epochs, as many as its user lets wait for each other.
  *
  *     idle --begin(op)--> op --end(op)--> idle
  */
@@ -10,22 +10,32 @@ type EngineOperation = Extract<Effect["kind"], "runEpoch" | "captureState" | "ap
 
 export class EngineGate {
   private operation: EngineOperation | null = null;
+  private inFlight = 0;
+
+  /** @param epochsMax epochs in flight: the first runs, the others are next */
+  constructor(private readonly epochsMax: number) {}
 
   get idle(): boolean {
     return this.operation === null;
   }
 
-  get running(): boolean {
-    return this.operation === "runEpoch";
+  /** One more epoch may be begun. */
+  get takesEpoch(): boolean {
+    return this.operation === null || (this.operation === "runEpoch" && this.inFlight < this.epochsMax);
   }
 
   begin(operation: EngineOperation): void {
-    assert(this.operation === null, `the engine does one thing at a time: "${this.operation}" is in flight, now "${operation}"`);
+    assert(
+      operation === "runEpoch" ? this.takesEpoch : this.idle,
+      `the engine does one thing at a time: "${this.operation}" is in flight, now "${operation}"`,
+    );
     this.operation = operation;
+    this.inFlight++;
   }
 
   end(operation: EngineOperation): void {
     assert(this.operation === operation, `the engine answered "${operation}", but "${this.operation}" is in flight`);
-    this.operation = null;
+    this.inFlight--;
+    if (this.inFlight === 0) this.operation = null;
   }
 }

@@ -18,7 +18,8 @@ export class GuestClock {
     this.offset = time - BigInt(nowUs) * TICKS_PER_US;
   }
 
-  private readonly offset: bigint;
+  /** Ticks. */
+  readonly offset: bigint;
 
   now(nowUs: number): bigint {
     return BigInt(nowUs) * TICKS_PER_US + this.offset;

@@ -47,9 +47,15 @@ export class HashTrail {
     this.intervalTicks = BigInt(intervalMs) * TICKS_PER_MS;
   }
 
+  /** The guest time from which on the end of an epoch is to be hashed; null: nobody compares. */
+  get dueAt(): bigint | null {
+    return this.intervalTicks === 0n || this.compared.size === 0 ? null : this.lastTime + this.intervalTicks;
+  }
+
   /** An epoch starts at guest time `time`: shall its end be hashed? Only where somebody compares. */
   due(time: bigint): boolean {
-    if (this.intervalTicks === 0n || this.compared.size === 0 || time - this.lastTime < this.intervalTicks) return false;
+    const { dueAt } = this;
+    if (dueAt === null || time < dueAt) return false;
     this.lastTime = time;
     return true;
   }

@@ -25,6 +25,30 @@ export interface EpochRecord {
   readonly stateHash: bigint | null;
 }
 
+/**
+ * An epoch of a primary that its engine begins by itself when the one before ends, so that no guest waits for the word. It brings
+ * no input. The engine leaves it where the epoch before ended for another reason than its limit or output, where an early end was
+ * asked for, and where the guest wants entropy.
+ */
+export interface AllowedEpoch {
+  readonly epoch: bigint;
+  /** Instructions. */
+  readonly length: bigint;
+  /** Of its `ClockSample`. */
+  readonly rate: number;
+  /** Guest time is 10 * nowUs + this, but never before the end of the epoch before. */
+  readonly clockOffset: bigint;
+  /** It begins before this guest time, or not by itself. */
+  readonly beforeTime: bigint;
+}
+
+/** That the engine has begun it. */
+export interface BegunEpoch {
+  readonly clock: ClockSample;
+  readonly limitInstant: bigint;
+  readonly startedUs: number;
+}
+
 /** Where a replica's execution stands: what a joining backup must know beside the machine's state. */
 export interface ExecutionPoint {
   /** The next epoch to run. */
@@ -165,6 +189,8 @@ export type ReplicaInput =
       readonly stateHash: bigint | null;
       /** With a hash: the pages that changed since the one before, from an engine that tells. */
       readonly pageChanges?: PageChanges | null;
+      /** The allowed epoch, which runs already; null: the engine waits for what it is told. */
+      readonly begun: BegunEpoch | null;
     }
   /**
    * The answer to `captureState`: the shell has already queued the pages to the peer as `statePages`, in front of whatever is
@@ -226,8 +252,9 @@ export type ReplicaInput =
 export type ArbiterOutcome = "granted" | "refused" | "wait" | "unavailable";
 
 /**
- * `runEpoch`, `captureState`, `applyState` and `verifyState` are engine operations: at most one is in flight, and each is
- * answered by exactly one `epochEnded`, `stateCaptured`, `stateApplied` or `stateHashed`. Every `askArbiter` is answered by
+ * `runEpoch`, `captureState`, `applyState` and `verifyState` are engine operations: at most one is in flight, but for the exact
+ * epochs of a backup, of which a second one may wait for the end of the first. Each is answered, in their order, by exactly one
+ * `epochEnded`, `stateCaptured`, `stateApplied` or `stateHashed`; an epoch that the engine has begun by itself as well. Every `askArbiter` is answered by
  * exactly one `arbiterAnswered`: no answer in reasonable time is `unavailable`. A timer may fire early or late, and once
  * more after it was replaced. After `halt` nothing more is done; what was sent before it still goes out.
  */
@@ -245,9 +272,11 @@ export type Effect =
       readonly inputs: readonly EpochInput[];
       readonly wantHash: boolean;
     }
+  /** Primary, while an epoch runs: the next one, in place of what was allowed before. It may have ended already: then it is late, and nothing. */
+  | { readonly kind: "allowEpoch"; readonly next: AllowedEpoch }
   /** Primary, between epochs: the guest waits for so many random bytes, 1..256. Answered by exactly one `entropyDrawn` with them. */
   | { readonly kind: "drawEntropy"; readonly bytes: number }
-  /** Primary: make the running epoch end soon; answered by its `epochEnded`. Harmless when none runs. */
+  /** Primary: make the running epoch end soon, and begin none after it; answered by its `epochEnded`. Harmless when none runs. */
   | { readonly kind: "endEpochEarly" }
   /** Primary, between epochs. First call for a peer starts from all pages. `final`: all that is left, and the hash. */
   | { readonly kind: "captureState"; readonly peer: ReplicaId; readonly first: boolean; readonly maxBytes: number; readonly final: boolean }

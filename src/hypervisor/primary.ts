@@ -4,6 +4,8 @@
  * The guest (rules P1, P2 without the wait):
  *
  *     boundary --runEpoch--> running --epochEnded--> record sent --> boundary
+ *        |                      ^                         |
+ *        |                      '-- the engine has begun the epoch that it was allowed
  *        |  '--captureState--> capturing --stateCaptured--> boundary
  *        '-- WFI with nothing to do, too much unacknowledged, or paused: stays, until input, wake time, an ack or resumption
  *
@@ -58,12 +60,17 @@ export interface PrimaryStart extends EpochInputsStart {
   readonly promotion: ReplicaStatus["promotion"];
 }
 
+/** Guest time for which epochs follow each other without a look at what may have come to be due, as the wall clock. */
+const BY_ITSELF_TICKS = 10_000_000n;
+
 interface RunningEpoch {
   readonly clock: ClockSample;
   readonly inputs: readonly EpochInput[];
   readonly limitInstant: bigint;
   readonly startedUs: number;
   endAsked: boolean;
+  /** The engine may go on with the next one by itself. */
+  nextAllowed: boolean;
 }
 
 export class Primary {
@@ -74,8 +81,10 @@ export class Primary {
   private successor: ReplicaId | null = null;
   private clock: GuestClock | null = null;
   private running: RunningEpoch | null = null;
+  /** Guest time at the start of the newest epoch that the engine was told to run. */
+  private toldToRunAt = 0n;
 
-  private readonly engine = new EngineGate();
+  private readonly engine = new EngineGate(1);
   private readonly arbitration: Arbitration;
   private readonly pacing: EpochPacing;
   private readonly inputs: EpochInputs;
@@ -273,6 +282,7 @@ export class Primary {
 
   /** At a boundary with an idle engine: captures state, runs the next epoch, or waits for what must come first. */
   private proceed(nowUs: number, slackTicks = 0n): void {
+    if (this.running !== null) this.allowNext(this.running, nowUs);
     if (this.clock === null || !this.engine.idle || this.guestHalt !== null || this.successor !== null || this.outbox.haltReason !== null)
       return;
     const { wakeTime, waiting } = this.point;
@@ -308,15 +318,44 @@ export class Primary {
     const limitInstant = this.point.instant + this.pacing.epochLength();
     const wantHash = this.hashes.due(time);
     this.engine.begin("runEpoch");
-    this.running = { clock, inputs, limitInstant, startedUs: nowUs, endAsked: false };
+    this.running = { clock, inputs, limitInstant, startedUs: nowUs, endAsked: false, nextAllowed: false };
+    this.toldToRunAt = time;
     this.outbox.emit({ kind: "runEpoch", epoch: this.point.epoch, limitInstant, exact: false, clock, inputs, wantHash });
+    this.allowNext(this.running, nowUs);
+  }
+
+  /** As far as it is known now nothing will be due at the end of the epoch that runs: the guest need not wait for the word. */
+  private allowNext(running: RunningEpoch, nowUs: number): void {
+    if (running.nextAllowed || running.endAsked || this.clock === null || this.outbox.haltReason !== null) return;
+    if (this.paused || this.transfer !== null || this.inputs.pending || this.successor !== null) return;
+    if (this.lag.holdsBack(running.limitInstant, this.point.consoleEnd, nowUs)) return;
+    running.nextAllowed = true;
+    const { dueAt } = this.hashes;
+    const lookAt = this.toldToRunAt + BY_ITSELF_TICKS;
+    this.outbox.emit({
+      kind: "allowEpoch",
+      next: {
+        epoch: this.point.epoch + 1n,
+        length: this.pacing.epochLength(),
+        rate: this.pacing.rate(),
+        clockOffset: this.clock.offset,
+        beforeTime: dueAt !== null && dueAt < lookAt ? dueAt : lookAt,
+      },
+    });
   }
 
   private epochEnded(ended: Extract<ReplicaInput, { kind: "epochEnded" }>, nowUs: number): void {
-    this.engine.end("runEpoch");
+    const { begun } = ended;
     const running = this.running;
     assert(running !== null, "an epoch that ends was running");
-    this.running = null;
+    if (begun === null) {
+      this.engine.end("runEpoch");
+      this.running = null;
+    } else {
+      assert(running.nextAllowed, "an engine begins no epoch that it was not allowed");
+      assert(begun.clock.time >= ended.time, `guest time goes on from ${ended.time}, not ${begun.clock.time}`);
+      this.running = { ...begun, inputs: [], endAsked: running.endAsked, nextAllowed: false };
+    }
     const { epoch, instant, consoleEnd } = this.point;
     assert(ended.endInstant >= instant, `epoch ${epoch} ends at ${ended.endInstant}, before its start at ${instant}`);
     assert(
@@ -325,8 +364,9 @@ export class Primary {
     );
     assert(ended.time >= running.clock.time, `guest time goes on from ${running.clock.time}, not ${ended.time}`);
     assert(ended.consoleEnd >= consoleEnd, `console output goes on from ${consoleEnd}, not ${ended.consoleEnd}`);
-    this.pacing.observe(ended.endInstant - instant, nowUs - running.startedUs);
-    this.transfer?.guestRan(nowUs - running.startedUs);
+    const elapsedUs = (begun?.startedUs ?? nowUs) - running.startedUs;
+    this.pacing.observe(ended.endInstant - instant, elapsedUs);
+    this.transfer?.guestRan(elapsedUs);
     const record: EpochRecord = {
       epoch,
       clock: running.clock,
@@ -349,8 +389,9 @@ export class Primary {
     this.hashes.sent(record, ended.pageChanges ?? null);
     this.followers.broadcast({ kind: "epoch", term: this.term, record }, nowUs);
     this.release(nowUs);
+    if (this.running !== null && this.inputs.pending) this.endEpochEarly();
     this.proceed(nowUs);
-    if (this.successor !== null) this.handOver(this.successor, nowUs);
+    if (this.successor !== null && this.running === null) this.handOver(this.successor, nowUs);
   }
 
   /** The output rule: lets out what is committed by now; the last output of a halted guest ends the replica. */

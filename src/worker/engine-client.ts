@@ -7,6 +7,8 @@
 import { Worker } from "node:worker_threads";
 import { UnderstudyError } from "../base/errors.ts";
 import { StopRequest } from "../engine/stop-request.ts";
+import type { AllowedEpoch } from "../hypervisor/messages.ts";
+import { AllowedEpochWords } from "./allowed-epoch.ts";
 import type { CompileService } from "./compile-service.ts";
 import type { EngineCommand, EngineReply, EngineThreadData, FlippedBit } from "./engine-commands.ts";
 
@@ -47,7 +49,9 @@ export class EngineClient {
   private readonly thread: Worker | null;
   private readonly stopRequest = new StopRequest();
   private readonly onFailure: (error: Error) => void;
-  private epochRuns = false;
+  private readonly allowedEpoch = new AllowedEpochWords();
+  /** That have been begun and have not ended. */
+  private epochs = 0;
   /** Looks at one and the same running epoch. */
   private looks = 0;
   private cpuAtFirstLook: NodeJS.CpuUsage = { user: 0, system: 0 };
@@ -56,7 +60,14 @@ export class EngineClient {
   constructor({ threadUrl, module, memoryMiB, compiler, flipBit = null, onReply, onFailure }: EngineClientOptions) {
     this.onFailure = onFailure;
     const line = compiler?.connect() ?? null;
-    const workerData: EngineThreadData = { module, memoryMiB, stopMemory: this.stopRequest.memory, compiler: line, flipBit };
+    const workerData: EngineThreadData = {
+      module,
+      memoryMiB,
+      stopMemory: this.stopRequest.memory,
+      allowedEpoch: this.allowedEpoch.memory,
+      compiler: line,
+      flipBit,
+    };
     try {
       this.thread = new Worker(threadUrl, {
         workerData,
@@ -79,7 +90,10 @@ export class EngineClient {
         this.fail(new UnderstudyError(reply.code, reply.message));
         return;
       }
-      if (reply.kind === "epochEnded") this.epochRuns = false;
+      if (reply.kind === "epochEnded") {
+        this.looks = 0;
+        if (reply.begun === null) this.epochs--;
+      }
       onReply(reply);
     });
     this.thread.on("messageerror", (error) => this.fail(error));
@@ -92,15 +106,20 @@ export class EngineClient {
     if (command.kind === "runEpoch") {
       // Only this side asks and withdraws, and it withdraws before the thread can see the command.
       this.stopRequest.withdraw();
-      this.epochRuns = true;
+      this.epochs++;
       this.looks = 0;
     }
     this.thread?.postMessage(command, command.kind === "loadLinux" ? wholeBuffers([command.kernel, command.initramfs]) : []);
   }
 
+  /** Takes the place of what was allowed before. */
+  allowEpoch(next: AllowedEpoch): void {
+    this.allowedEpoch.allow(next);
+  }
+
   /** The running epoch ends within microseconds, or what installing translated code takes at that moment; nothing happens when none runs. */
   endEpochEarly(): void {
-    if (this.epochRuns) this.stopRequest.ask();
+    if (this.epochs > 0) this.stopRequest.ask();
   }
 
   /**
@@ -109,7 +128,7 @@ export class EngineClient {
    * process got none, its threads have not had the time to end anything.
    */
   look(most: number): void {
-    if (this.closed || !this.epochRuns) return;
+    if (this.closed || this.epochs === 0) return;
     if (++this.looks === 1) this.cpuAtFirstLook = process.cpuUsage();
     if (this.looks < most) return;
     const { user, system } = process.cpuUsage(this.cpuAtFirstLook);

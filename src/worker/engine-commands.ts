@@ -1,10 +1,10 @@
 /**
  * What the main thread and an engine thread say to each other: commands, executed one at a time in the order they were
- * posted, and one reply to each.
+ * posted, and one reply to each; and one to each epoch that the thread has begun by itself.
  */
 import type { ClockSample, EpochEnd, EpochInput, GuestHalt } from "../engine/epoch.ts";
 import type { PageChanges } from "../engine/page-hashes.ts";
-import type { InputSessionTable, ReplicaId } from "../hypervisor/messages.ts";
+import type { BegunEpoch, InputSessionTable, ReplicaId } from "../hypervisor/messages.ts";
 import type { CompileLine } from "./compile-messages.ts";
 import type { TranslationStatistics } from "./replica-report.ts";
 
@@ -14,6 +14,8 @@ export interface EngineThreadData {
   readonly memoryMiB: number;
   /** Of a `StopRequest`: asks the running epoch to end soon, unless it is exact. */
   readonly stopMemory: WebAssembly.Memory;
+  /** Of an `AllowedEpochWords`. */
+  readonly allowedEpoch: SharedArrayBuffer;
   /** Leads to the compile thread; null: everything is interpreted. */
   readonly compiler: CompileLine | null;
   /** Tests alone: on a backup, after the first hash that it has compared. */
@@ -40,6 +42,7 @@ export type EngineCommand =
     }
   | {
       readonly kind: "runEpoch";
+      readonly epoch: bigint;
       readonly limitInstant: bigint;
       readonly exact: boolean;
       readonly clock: ClockSample;
@@ -75,6 +78,8 @@ export type EngineReply =
       readonly stateHash: bigint | null;
       /** With a hash: the pages that changed since the one before. */
       readonly pageChanges: PageChanges | null;
+      /** The epoch that runs now, with no input: the thread has not waited for a command. */
+      readonly begun: BegunEpoch | null;
       /** About once a second, where the guest is translated. */
       readonly translation: TranslationStatistics | null;
     }

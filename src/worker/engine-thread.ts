@@ -1,7 +1,8 @@
 /**
  * The thread of one replica's machine: owns the VirtualMachine and nothing else.
  *
- * It executes one command at a time, answers it, and sleeps in its event loop for the next one. Whatever goes wrong
+ * It executes one command at a time, answers it, and sleeps in its event loop for the next one. Where it is allowed to, it goes on
+ * with the next epoch instead, so that a guest that computes does not stand still for each word. Whatever goes wrong
  * here, the guest's state can no longer be trusted: the thread dies of it, and the driver halts this replica. What is
  * the world's fault (no memory, a kernel that is none) is told with its code first.
  */
@@ -10,8 +11,11 @@ import { assert, unreachable } from "../base/assert.ts";
 import { UnderstudyError } from "../base/errors.ts";
 import { StopRequest } from "../engine/stop-request.ts";
 import { VirtualMachine } from "../engine/virtual-machine.ts";
+import type { AllowedEpoch } from "../hypervisor/messages.ts";
+import { AllowedEpochWords } from "./allowed-epoch.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import type { ConsoleOutput, EngineCommand, EngineReply, EngineThreadData } from "./engine-commands.ts";
+import { nowUs } from "./monotonic-clock.ts";
 import { RemoteCompiler } from "./remote-compiler.ts";
 import type { TranslationStatistics } from "./replica-report.ts";
 import { decompressState, STATE_PART_BYTES } from "./state-compression.ts";
@@ -26,13 +30,17 @@ const GATHER_OUTPUT_BYTES = 64 * 1024;
 /** As often as a replica is reported. */
 const STATISTICS_INTERVAL_MS = 1000;
 
+type RunEpoch = Extract<EngineCommand, { kind: "runEpoch" }>;
+type EndedEpoch = Omit<Extract<EngineReply, { kind: "epochEnded" }>, "begun">;
+
 const NOT_HASHED = { stateHash: null, pageChanges: null } as const;
 
 const port = parentPort;
 assert(port !== null, "the engine thread has a parent");
-const { module, memoryMiB, stopMemory, compiler, flipBit } = workerData as EngineThreadData;
+const { module, memoryMiB, stopMemory, allowedEpoch, compiler, flipBit } = workerData as EngineThreadData;
 
 const stopRequest = new StopRequest(stopMemory);
+const allowed = new AllowedEpochWords(allowedEpoch);
 
 /** Null: everything is interpreted. */
 const translator = compiler && new RemoteCompiler(compiler);
@@ -51,8 +59,11 @@ let countedMs = Number.NEGATIVE_INFINITY;
 let bitFlipped = flipBit === null;
 
 port.on("message", (command: EngineCommand) => {
-  const reply = guarded(() => execute(command));
-  port.postMessage(reply, transfers(reply));
+  if (command.kind === "runEpoch") {
+    for (let next: RunEpoch | null = command; next !== null; ) next = runAndAnswer(next);
+    return;
+  }
+  answer(guarded(() => execute(command)));
   // The kernel's bytes, or the pages of a whole transfer, are needed no more.
   if (command.kind === "loadLinux" || command.kind === "verifyState") setImmediate(collectGarbage);
 });
@@ -67,14 +78,38 @@ function guarded<Result>(action: () => Result): Result {
   }
 }
 
-function execute(command: EngineCommand): EngineReply {
+function answer(reply: EngineReply): void {
+  port?.postMessage(reply, transfers(reply));
+}
+
+/** @returns the epoch to go on with */
+function runAndAnswer(command: RunEpoch): RunEpoch | null {
+  const { epoch, exact } = command;
+  const ended = guarded(() => runEpoch(command));
+  const next = exact ? null : allowed.read(epoch + 1n);
+  if (next === null || !mayGoOn(ended, next)) {
+    answer({ ...ended, begun: null });
+    return null;
+  }
+  const startedUs = nowUs();
+  const time = BigInt(startedUs) * 10n + next.clockOffset;
+  const clock = { time: time < ended.time ? ended.time : time, rate: next.rate };
+  const limitInstant = ended.endInstant + next.length;
+  answer({ ...ended, begun: { clock, limitInstant, startedUs } });
+  return { kind: "runEpoch", epoch: epoch + 1n, limitInstant, exact, clock, inputs: [], wantHash: false };
+}
+
+/** See `AllowedEpoch`. */
+function mayGoOn({ reason, time, entropyWanted }: EndedEpoch, { beforeTime }: AllowedEpoch): boolean {
+  return (reason === "limit" || reason === "output") && time < beforeTime && entropyWanted === 0 && !stopRequest.asked;
+}
+
+function execute(command: Exclude<EngineCommand, RunEpoch>): EngineReply {
   switch (command.kind) {
     case "loadLinux":
       machine.loadLinux(command);
       consoleDrained = machine.consoleEnd;
       return { kind: "loaded" };
-    case "runEpoch":
-      return runEpoch(command);
     case "captureState":
       return captureState(command);
     case "endTransfer":
@@ -109,7 +144,7 @@ function execute(command: EngineCommand): EngineReply {
   }
 }
 
-function runEpoch(command: Extract<EngineCommand, { kind: "runEpoch" }>): EngineReply {
+function runEpoch(command: RunEpoch): EndedEpoch {
   machine.beginEpoch(command.clock, command.inputs);
   const console: ConsoleOutput[] = [];
   const startedMs = performance.now();
@@ -124,7 +159,7 @@ function runEpoch(command: Extract<EngineCommand, { kind: "runEpoch" }>): Engine
   }
   printing = reason === "output";
   executed += machine.instant - startInstant;
-  const ended: EngineReply = {
+  const ended: EndedEpoch = {
     kind: "epochEnded",
     endInstant: machine.instant,
     reason,

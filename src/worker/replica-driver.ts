@@ -16,6 +16,7 @@ import { InvariantViolation, UnderstudyError } from "../base/errors.ts";
 import type {
   ArbiterRequest,
   Effect,
+  EpochRecord,
   HaltReason,
   InputContent,
   Replica,
@@ -33,6 +34,7 @@ import type { EngineCommand, FlippedBit } from "./engine-commands.ts";
 import type { EpochRecorder } from "./epoch-recorder.ts";
 import type { WorkerLog } from "./log.ts";
 import type { LoggingChannelSocket } from "./logging-channel-socket.ts";
+import { nowUs } from "./monotonic-clock.ts";
 import { PairingClock } from "./pairing-clock.ts";
 import { replicaReport, type TranslationStatistics } from "./replica-report.ts";
 import { ReplicaTimers } from "./replica-timers.ts";
@@ -73,8 +75,6 @@ interface ReplicaDriverOptions {
   };
   /** Keeps what this replica runs as primary; null: nobody asked for it. */
   readonly recorder: EpochRecorder | null;
-  /** Integer microseconds of the process's monotonic clock. */
-  readonly nowUs: () => number;
   readonly events: ReplicaEvents;
   readonly log: WorkerLog;
 }
@@ -100,14 +100,14 @@ export class ReplicaDriver {
   private firstOutputMs: number | null = null;
   private translation: TranslationStatistics | null = null;
   /** The epoch that runs as primary, for the recorder. */
-  private recording: Extract<Effect, { kind: "runEpoch" }> | null = null;
+  private recording: Pick<EpochRecord, "epoch" | "clock" | "inputs"> | null = null;
 
   constructor(private readonly options: ReplicaDriverOptions) {
     this.core = options.core;
     this.history = new ConsoleHistory(options.consoleBase, options.retention);
     this.lastRole = this.core.status().role;
-    this.pairing = new PairingClock(options.nowUs);
-    this.timers = new ReplicaTimers(options.nowUs, (timer) => this.feed({ kind: "timeout", timer }));
+    this.pairing = new PairingClock(nowUs);
+    this.timers = new ReplicaTimers(nowUs, (timer) => this.feed({ kind: "timeout", timer }));
     this.engine = new EngineClient({
       ...options.engine,
       onReply: (reply) => this.engineReplied(reply),
@@ -133,7 +133,7 @@ export class ReplicaDriver {
       vmId: this.options.vmId,
       started: this.state !== "starting",
       failure: this.failure,
-      nowUs: this.options.nowUs(),
+      nowUs: nowUs(),
       transfer: this.core.status().joining === null ? null : this.pairing.transferTo(this.core.status().joining as ReplicaId),
       consoleOldest: this.history.start,
       consoleReleased: this.history.released,
@@ -279,7 +279,7 @@ export class ReplicaDriver {
     this.stepping = true;
     try {
       for (let next = this.inputs.shift(); next !== undefined && this.running; next = this.inputs.shift()) {
-        for (const effect of this.core.step(next, this.options.nowUs())) this.perform(effect);
+        for (const effect of this.core.step(next, nowUs())) this.perform(effect);
       }
     } catch (error) {
       this.fail(
@@ -309,6 +309,9 @@ export class ReplicaDriver {
         this.pairing.guestRuns();
         this.recording = effect.exact ? null : effect;
         this.engine.post(runCommand(effect));
+        return;
+      case "allowEpoch":
+        this.engine.allowEpoch(effect.next);
         return;
       case "drawEntropy":
         this.feed({ kind: "entropyDrawn", bytes: randomBytes(effect.bytes) });
@@ -372,7 +375,7 @@ export class ReplicaDriver {
         for (const { offset, bytes } of reply.console) this.history.append(offset, bytes);
         const { console: _, translation, ...input } = reply;
         this.translation = translation ?? this.translation;
-        this.pairing.guestStops();
+        if (reply.begun === null) this.pairing.guestStops();
         this.record(reply);
         this.feed(input);
         return;
@@ -412,15 +415,15 @@ export class ReplicaDriver {
   private noteFirstOutput(upTo: bigint): void {
     const { promotion } = this.core.status();
     if (promotion === null || this.liveUs === null || this.firstOutputMs !== null || upTo <= promotion.consoleEnd) return;
-    this.firstOutputMs = (this.options.nowUs() - this.liveUs) / 1000;
+    this.firstOutputMs = (nowUs() - this.liveUs) / 1000;
     this.options.events.onReportChanged();
   }
 
   /** Before the core hears of the epoch: what it sends must be on disk by then. */
-  private record({ endInstant, stateHash }: Extract<EngineAnswer, { kind: "epochEnded" }>): void {
+  private record({ endInstant, stateHash, begun }: Extract<EngineAnswer, { kind: "epochEnded" }>): void {
     if (this.recording === null) return;
     const { epoch, clock, inputs } = this.recording;
-    this.recording = null;
+    this.recording = begun && { epoch: epoch + 1n, clock: begun.clock, inputs: [] };
     this.options.recorder?.ended({ epoch, clock, inputs, endInstant, stateHash });
   }
 
@@ -455,7 +458,7 @@ export class ReplicaDriver {
     this.options.events.onReportChanged();
     if (role !== this.lastRole) {
       this.lastRole = role;
-      this.liveUs = this.options.nowUs();
+      this.liveUs = nowUs();
       this.options.events.onConsoleChanged();
     }
   }
@@ -503,8 +506,8 @@ export class ReplicaDriver {
 }
 
 function runCommand(effect: Extract<Effect, { kind: "runEpoch" }>): EngineCommand {
-  const { limitInstant, exact, clock, inputs, wantHash } = effect;
-  return { kind: "runEpoch", limitInstant, exact, clock, inputs, wantHash };
+  const { epoch, limitInstant, exact, clock, inputs, wantHash } = effect;
+  return { kind: "runEpoch", epoch, limitInstant, exact, clock, inputs, wantHash };
 }
 
 function loggable(request: ArbiterRequest): Record<string, string> {

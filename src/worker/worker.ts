@@ -287,7 +287,6 @@ export class Worker {
         compiler: this.compiler,
         flipBit: (role === "backup" ? this.flipBits.shift() : undefined) ?? null,
       },
-      nowUs,
       log,
       events: {
         onArbiterRequest: (request) => this.arbiter.ask(vmId, replicaId, request, (answer) => driver.arbiterAnswered(answer)),
@@ -428,11 +427,6 @@ export class Worker {
     this.orderSpans.reported(report);
     this.control.broadcast({ type: "replicaReport", report });
   }
-}
-
-/** Integer microseconds of the process's monotonic clock; it goes on while the process is stopped. */
-function nowUs(): number {
-  return Math.trunc(performance.now() * 1000);
 }
 
 function sameSecret(a: string, b: string): boolean {

@@ -46,7 +46,6 @@ function boot({ kernelPath, initramfsPath, memoryMiB, cmdline }: BootOrder): Pro
         1n,
       ),
       engine: { threadUrl: new URL("../../dist/engine-thread.mjs", import.meta.url), module, memoryMiB, compiler },
-      nowUs: () => Math.trunc(performance.now() * 1000),
       log: createWorkerLog("bench", "silent"),
       events: {
         onArbiterRequest: () => {},

@@ -25,6 +25,7 @@ const ended: ReplicaInput = {
   inputRoom: 65536,
   entropyWanted: 0,
   stateHash: null,
+  begun: null,
 };
 
 /** A backup that has received the end of a state and is verifying it. */

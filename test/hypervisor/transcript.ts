@@ -18,8 +18,10 @@
 import type { ClockSample, EpochEnd, EpochInput, GuestHalt } from "../../src/engine/epoch.ts";
 import { CLOCK_RATE_INSTRUCTIONS } from "../../src/engine/epoch.ts";
 import type {
+  AllowedEpoch,
   ArbiterOutcome,
   ArbiterRequest,
+  BegunEpoch,
   Effect,
   InputContent,
   LoggingChannelMessage,
@@ -34,8 +36,9 @@ interface Actor {
   readonly name: string;
   readonly replica: Replica;
   nowUs: number;
-  /** What the engine runs: `epoch ended` is filled in from it. */
-  epoch: { readonly clock: ClockSample; readonly startInstant: bigint } | null;
+  /** What the engine runs, and is to run next: `epoch ended` is filled in from the first. */
+  epochs: { readonly clock: ClockSample; readonly startInstant: bigint; readonly limitInstant: bigint }[];
+  allowed: AllowedEpoch | null;
   capturing: { readonly peer: string } | null;
   applying: number;
   asked: ArbiterRequest | null;
@@ -124,7 +127,8 @@ class Player {
       name,
       replica: create({ replicaId: name, ...this.config }),
       nowUs: 0,
-      epoch: null,
+      epochs: [],
+      allowed: null,
       capturing: null,
       applying: 0,
       asked: null,
@@ -184,7 +188,14 @@ class Player {
         this.channel(actor.name, effect.peer).push(effect.message);
         return;
       case "runEpoch":
-        actor.epoch = { clock: effect.clock, startInstant: actor.replica.status().point.instant };
+        actor.epochs.push({
+          clock: effect.clock,
+          startInstant: actor.epochs.at(-1)?.limitInstant ?? actor.replica.status().point.instant,
+          limitInstant: effect.limitInstant,
+        });
+        return;
+      case "allowEpoch":
+        actor.allowed = effect.next;
         return;
       case "captureState":
         actor.capturing = effect;
@@ -284,9 +295,8 @@ class Player {
   }
 
   private epochEnded(actor: Actor, endInstant: bigint, rest: readonly string[]): ReplicaInput {
-    const running = actor.epoch;
-    if (running === null) throw new Error(`${actor.name} runs no epoch`);
-    actor.epoch = null;
+    const running = actor.epochs.shift();
+    if (running === undefined) throw new Error(`${actor.name} runs no epoch`);
     const advanced = ((endInstant - running.startInstant) * BigInt(running.clock.rate)) / BigInt(CLOCK_RATE_INSTRUCTIONS);
     const ended = {
       kind: "epochEnded" as const,
@@ -298,6 +308,7 @@ class Player {
       stateHash: null as bigint | null,
       inputRoom: 65536,
       entropyWanted: 0,
+      begun: null as BegunEpoch | null,
     };
     for (const word of rest) {
       const [first, ...more] = word.split(" ") as [string, ...string[]];
@@ -307,6 +318,7 @@ class Player {
       else if (first === "console") actor.consoleEnd = BigInt(value);
       else if (first === "hash") ended.stateHash = hash(value);
       else if (first === "room") ended.inputRoom = Number(value);
+      else if (word === "goes on") ended.begun = this.begin(actor, ended);
       else if (first === "wants") ended.entropyWanted = Number(value);
       else if (first === "halted") {
         ended.reason = "halted";
@@ -314,6 +326,16 @@ class Player {
       } else throw new Error(`"${word}" is not known of an epoch`);
     }
     return { ...ended, consoleEnd: actor.consoleEnd };
+  }
+
+  /** What the engine does that goes on with the epoch that it is allowed, at this very moment. */
+  private begin(actor: Actor, { endInstant, time }: { readonly endInstant: bigint; readonly time: bigint }): BegunEpoch {
+    if (actor.allowed === null) throw new Error(`${actor.name} is allowed no epoch`);
+    const { clockOffset, rate, length } = actor.allowed;
+    const now = BigInt(actor.nowUs) * 10n + clockOffset;
+    const begun = { clock: { time: now < time ? time : now, rate }, limitInstant: endInstant + length, startedUs: actor.nowUs };
+    actor.epochs.push({ ...begun, startInstant: endInstant });
+    return begun;
   }
 }
 
@@ -411,6 +433,8 @@ function tellEffect(effect: Effect, actor: Actor): string {
       const rest = `${tellInputs(effect.inputs)}${effect.wantHash ? ", and hash" : ""}`;
       return `run epoch ${effect.epoch} to ${to}, clock ${effect.clock.time}${rest}`;
     }
+    case "allowEpoch":
+      return `allow epoch ${effect.next.epoch}`;
     case "drawEntropy":
       return `draw ${effect.bytes} bytes of entropy`;
     case "endEpochEarly":

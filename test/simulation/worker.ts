@@ -5,7 +5,16 @@
  */
 import { unreachable } from "../../src/base/assert.ts";
 import type { EpochEnd } from "../../src/engine/epoch.ts";
-import type { ArbiterRequest, Effect, LoggingChannelMessage, Replica, ReplicaInput, TimerId } from "../../src/hypervisor/messages.ts";
+import type {
+  AllowedEpoch,
+  ArbiterRequest,
+  BegunEpoch,
+  Effect,
+  LoggingChannelMessage,
+  Replica,
+  ReplicaInput,
+  TimerId,
+} from "../../src/hypervisor/messages.ts";
 import { LoggingChannelDecoder, LoggingChannelEncoder } from "../../src/wire/logging-channel.ts";
 import type { Chance } from "./chance.ts";
 import type { ConsoleFrame, ConsolePort } from "./console-line.ts";
@@ -68,8 +77,10 @@ interface Channel {
   readonly encoder: LoggingChannelEncoder;
 }
 
+type RunEpoch = Extract<Effect, { kind: "runEpoch" }>;
+
 interface RunningEpoch {
-  readonly effect: Extract<Effect, { kind: "runEpoch" }>;
+  readonly effect: RunEpoch;
   readonly startInstant: bigint;
   readonly startedUs: number;
   /** Where it may be stopped early: it has run to here already. */
@@ -101,6 +112,13 @@ export class HostedReplica {
   private operation = 0;
   private engineBusy = false;
   private running: RunningEpoch | null = null;
+  /** What a backup's engine runs next. */
+  private next: RunEpoch | null = null;
+  /** What a primary's engine may begin by itself. */
+  private allowed: AllowedEpoch | null = null;
+  /** Answers of the engine that are on their way, and when the newest of them arrives: they keep their order. */
+  private answersDue = 0;
+  private answersUs = 0;
   private readonly timers = new Map<TimerId["kind"], number>();
   private readonly engineSource = {};
   private readonly timerSource = {};
@@ -253,7 +271,12 @@ export class HostedReplica {
         return;
       }
       case "runEpoch":
-        this.runEpoch(effect);
+        if (this.running === null) this.runEpoch(effect);
+        else if (effect.exact && this.next === null) this.next = effect;
+        else throw new Error(`${this.id} has no room for another epoch`);
+        return;
+      case "allowEpoch":
+        this.allowed = effect.next;
         return;
       case "drawEntropy":
         this.inputs.push({ kind: "entropyDrawn", bytes: Uint8Array.from({ length: effect.bytes }, () => this.timing.below(256)) });
@@ -373,14 +396,33 @@ export class HostedReplica {
       // SIGSTOP stops the engine too: what it would have answered comes when it is continued.
       this.process.deliver(this.engineSource, () => {
         if (this.current !== number || !this.alive) return;
-        const input = finish();
         this.engineBusy = false;
-        if (input !== null) this.feed(input);
+        const input = finish();
+        if (input !== null) this.answer(input);
       });
     });
   }
 
-  private runEpoch(effect: Extract<Effect, { kind: "runEpoch" }>): void {
+  /** The engine's thread has gone on already when a busy main thread hears of what it has begun by itself. */
+  private answer(input: ReplicaInput): void {
+    const { scheduler, timing } = this;
+    const late = input.kind === "epochEnded" && input.begun !== null && timing.oneIn(3);
+    const atUs = Math.max(this.answersUs, scheduler.nowUs + (late ? timing.between(10, 6000) : 0));
+    this.answersUs = atUs;
+    if (this.answersDue === 0 && atUs === scheduler.nowUs) {
+      this.feed(input);
+      return;
+    }
+    this.answersDue++;
+    scheduler.at(atUs, () =>
+      this.process.deliver(this.engineSource, () => {
+        this.answersDue--;
+        this.feed(input);
+      }),
+    );
+  }
+
+  private runEpoch(effect: RunEpoch): void {
     const { guest, timing } = this;
     const startInstant = guest.instant;
     const length = Number(effect.limitInstant - startInstant);
@@ -428,7 +470,7 @@ export class HostedReplica {
     this.head = executed;
     if (epoch > this.heldEpoch) this.heldEpoch = epoch;
     this.around.executed(this, executed, guest.instant);
-    return {
+    const ended = {
       kind: "epochEnded",
       endInstant: guest.instant,
       reason,
@@ -439,7 +481,25 @@ export class HostedReplica {
       inputRoom: guest.inputRoom,
       entropyWanted: guest.entropyWanted,
       stateHash: wantHash ? guest.hash() : null,
-    };
+    } as const;
+    const begun = exact || running.stopped ? null : this.goOn(epoch + 1n, reason);
+    const { next } = this;
+    this.next = null;
+    if (next !== null) this.runEpoch(next);
+    return { ...ended, begun };
+  }
+
+  /** The engine begins the epoch that it is allowed. */
+  private goOn(epoch: bigint, reason: EpochEnd): BegunEpoch | null {
+    const { allowed, guest } = this;
+    if (allowed?.epoch !== epoch || (reason !== "limit" && reason !== "output")) return null;
+    if (guest.time >= allowed.beforeTime || guest.entropyWanted !== 0) return null;
+    const startedUs = this.process.clock.nowUs();
+    const time = BigInt(startedUs) * 10n + allowed.clockOffset;
+    const clock = { time: time < guest.time ? guest.time : time, rate: allowed.rate };
+    const limitInstant = guest.instant + allowed.length;
+    this.runEpoch({ kind: "runEpoch", epoch, limitInstant, exact: false, clock, inputs: [], wantHash: false });
+    return { clock, limitInstant, startedUs };
   }
 
   private captured({ peer, first, maxBytes, final }: Extract<Effect, { kind: "captureState" }>): ReplicaInput {

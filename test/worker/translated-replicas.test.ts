@@ -67,6 +67,7 @@ class BusyReplica {
   async epoch(): Promise<TranslationStatistics | null> {
     const answer = await this.ask({
       kind: "runEpoch",
+      epoch: 0n,
       limitInstant: this.instant + EPOCH_INSTRUCTIONS,
       exact: true,
       clock: { time: this.time, rate: RATE },
