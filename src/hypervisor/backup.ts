@@ -408,7 +408,11 @@ export class Backup {
     this.pacing.observe(ended.endInstant - this.point.instant, nowUs - this.runsSinceUs);
     this.runsSinceUs = nowUs;
     if (ended.endInstant !== record.endInstant || ended.stateHash !== record.stateHash) {
-      if (ended.endInstant === record.endInstant) this.tellChanges(ended.pageChanges ?? null);
+      if (ended.endInstant === record.endInstant) {
+        // It may not have heard that the hash before this one was equal: both must count changes from there.
+        this.acknowledge();
+        this.tellChanges(ended.pageChanges ?? null);
+      }
       this.fail("divergence", record.epoch, ended.stateHash ?? 0n);
       return;
     }
