@@ -18,7 +18,7 @@ export default defineConfig({
     pool: "forks",
     // Most files wait for their processes more than they compute: on two processors one at a time leaves half of them idle.
     maxWorkers: Math.max(2, availableParallelism() - 1),
-    globalSetup: ["test/support/build.ts"],
+    globalSetup: ["test/support/build.ts", "test/control/support/shared-postgres.ts"],
     testTimeout: 300_000,
     hookTimeout: 300_000,
   },

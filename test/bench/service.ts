@@ -4,7 +4,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { Understudy } from "../../src/sdk/index.ts";
 import { ControlPlaneProcess } from "../control/support/control-plane-process.ts";
-import { TestPostgres } from "../control/support/database.ts";
+import { databaseUrl, TestPostgres } from "../control/support/database.ts";
 import { makeImageStore } from "../control/support/image-store.ts";
 
 const TOKEN = "ust_of_the_bench";
@@ -24,7 +24,7 @@ export async function startService(controlPlanes: number): Promise<Service> {
   const images = await makeImageStore();
   const postgres = await TestPostgres.start({ binaries: null, durable: true });
   const env = {
-    DATABASE_URL: TestPostgres.url(await postgres.newDatabase()),
+    DATABASE_URL: databaseUrl(await postgres.newDatabase()),
     UNDERSTUDY_TOKEN: TOKEN,
     UNDERSTUDY_JOIN_TOKEN: "usj_of_the_bench",
     UNDERSTUDY_IMAGE_STORE: images.dir,

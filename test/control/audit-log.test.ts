@@ -1,7 +1,7 @@
 /** The audit log: an entry for each call, begun with its work, completed by its answer, and final once it was read. */
 import { once } from "node:events";
 import { get } from "node:http";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import { completeAuditEntries, listAuditEntries } from "../../src/control/db/queries/audit-log.ts";
 import { trimHistory } from "../../src/control/db/queries/trim-history.ts";
 import type { ApiCall } from "../../src/control/domain/api-call.ts";
@@ -9,24 +9,7 @@ import type { AuditEntry } from "../../src/control/schemas/audit-entry.ts";
 import type { CreatedToken } from "../../src/control/schemas/token.ts";
 import { Understudy } from "../../src/sdk/index.ts";
 import { ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 import { killedAfterCommit } from "./support/killed-after-commit.ts";
-
-let postgres: TestPostgres;
-const cleanups: (() => unknown)[] = [];
-beforeAll(async () => {
-  postgres = await TestPostgres.start();
-});
-afterAll(async () => await postgres.stop());
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
-
-async function controlPlane(options: Partial<Parameters<typeof ControlUnderTest.start>[0]> = {}): Promise<ControlUnderTest> {
-  const control = await ControlUnderTest.start({ connection: await postgres.newDatabase(), ...options });
-  cleanups.push(() => control.close());
-  return control;
-}
 
 async function audited(control: ControlUnderTest, range: { startTime?: string; endTime?: string } = {}): Promise<AuditEntry[]> {
   return await new Understudy({ url: control.url, token: TOKEN }).audit.list(range).all();
@@ -34,7 +17,7 @@ async function audited(control: ControlUnderTest, range: { startTime?: string; e
 
 describe("an entry", () => {
   test("says who asked for what, by which request, and what came of it: of writes, reads, refusals and strangers", async () => {
-    const control = await controlPlane();
+    const control = await ControlUnderTest.ofTest();
     const { body: vm } = await control.call<{ id: string }>(
       "POST",
       "/v1/vms",
@@ -82,7 +65,7 @@ describe("an entry", () => {
   });
 
   test("of a stream and of a console is there while they go on; of a caller that went away it has no answer", async () => {
-    const control = await controlPlane();
+    const control = await ControlUnderTest.ofTest();
     await control.join("one");
     await control.createVm("a", "none");
     await control.waitFor("a", "running");
@@ -108,7 +91,7 @@ describe("an entry", () => {
   });
 
   test("begins with its call's work, and is not told of before it is complete", async () => {
-    const control = await controlPlane();
+    const control = await ControlUnderTest.ofTest();
     const { database } = control.parts;
     const call = apiCall("aud_begun");
     await database.transaction(async (tx) => {
@@ -129,11 +112,8 @@ describe("an entry", () => {
   });
 
   test("of a control plane that was killed before it answered is completed by the next one, without an answer", async () => {
-    const { connection, images } = await killedAfterCommit(postgres, (cleanup) => cleanups.push(cleanup), {
-      name: "a",
-      spec: { image: "debian" },
-    });
-    const next = await controlPlane({ connection, images, settings: { auditAbandonedMs: 0 } });
+    const { connection, images } = await killedAfterCommit({ name: "a", spec: { image: "debian" } });
+    const next = await ControlUnderTest.ofTest({ connection, images, settings: { auditAbandonedMs: 0 } });
     if (!next.parts.presence.isLeader) await once(next.parts.presence, "elected");
     const create = async () => (await audited(next)).filter(({ operation }) => operation === "createVm");
     // The server may not have noticed yet that the former one's session is gone.
@@ -146,7 +126,7 @@ describe("an entry", () => {
 
 describe("a range", () => {
   test("that is past is final: what is completed later is later, however many complete at once", async () => {
-    const control = await controlPlane();
+    const control = await ControlUnderTest.ofTest();
     const { db } = control.parts.database;
     let made = 0;
     const seen: { id: string; at: string }[] = [];
@@ -178,7 +158,7 @@ describe("a range", () => {
   });
 
   test("has its beginning and not its end, and is paged", async () => {
-    const control = await controlPlane();
+    const control = await ControlUnderTest.ofTest();
     for (const name of ["a", "b", "c", "d", "e"]) await control.get(`/v1/vms/${name}`);
     const all = await audited(control);
     const [, second, , fourth] = all as [AuditEntry, AuditEntry, AuditEntry, AuditEntry];
@@ -193,7 +173,7 @@ describe("a range", () => {
   });
 
   test("wants times, tokens of pages that were given, and the scope", async () => {
-    const control = await controlPlane();
+    const control = await ControlUnderTest.ofTest();
     const wrong = await control.get<{ code: string }>("/v1/audit-log?startTime=yesterday");
     expect([wrong.status, wrong.body.code]).toEqual([422, "validation_failed"]);
     const token = await control.get<{ code: string }>("/v1/audit-log?pageToken=nonsense");
@@ -207,7 +187,7 @@ describe("a range", () => {
 });
 
 test("what is older than is kept is forgotten: entries and events", async () => {
-  const control = await controlPlane();
+  const control = await ControlUnderTest.ofTest();
   await control.createVm("a");
   await control.get("/v1/vms");
   await control.parts.audit.flush();

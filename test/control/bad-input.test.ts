@@ -3,23 +3,16 @@
 import { once } from "node:events";
 import { request } from "node:http";
 import { connect } from "node:net";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { ERROR_TABLE, type ErrorCode } from "../../src/control/errors/error-codes.ts";
 import type { Problem } from "../../src/control/schemas/problem.ts";
 import { ControlUnderTest, JOIN_TOKEN, TOKEN } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 import { ScriptedWorker } from "./support/scripted-worker.ts";
 
-let postgres: TestPostgres;
 let control: ControlUnderTest;
-
 beforeAll(async () => {
-  postgres = await TestPostgres.start();
-  control = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
-});
-afterAll(async () => {
-  await control.close();
-  await postgres.stop();
+  control = await ControlUnderTest.start();
+  return () => control.close();
 });
 
 interface Case {

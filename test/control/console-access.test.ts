@@ -1,7 +1,7 @@
 /** Who may come to a console, by which credential, and how it ends: tickets, the raw subprotocol, close codes, input sessions, calls without a socket. */
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import type { ConsoleSession, ConsoleTicket } from "../../src/control/schemas/console.ts";
 import type { CreatedToken } from "../../src/control/schemas/token.ts";
@@ -10,31 +10,24 @@ import type { ControlSettings } from "../../src/control/settings.ts";
 import { InputOffsetGapError, PermissionError, Understudy } from "../../src/sdk/index.ts";
 import { CapturedShell, runCli } from "../cli/captured-shell.ts";
 import { ConsoleSocket, ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 import { makeImageStore } from "./support/image-store.ts";
 import type { ScriptedWorker } from "./support/scripted-worker.ts";
 
 const V1 = "understudy.console.v1";
 const RAW = "understudy.console.raw";
 
-let postgres: TestPostgres;
 let control: ControlUnderTest;
 let worker: ScriptedWorker;
 let vm: Vm;
 const opened: { terminate(): void }[] = [];
 
-beforeAll(async () => {
-  postgres = await TestPostgres.start();
-});
-afterAll(() => postgres.stop());
 beforeEach(() => start());
-afterEach(async () => {
+afterEach(() => {
   for (const socket of opened.splice(0)) socket.terminate();
-  await control.close();
 });
 
 async function start(settings: Partial<ControlSettings> = {}): Promise<void> {
-  control = await ControlUnderTest.start({ connection: await postgres.newDatabase(), settings });
+  control = await ControlUnderTest.ofTest({ settings });
   worker = await control.join("one");
   await control.createVm("demo", "none");
   vm = await control.waitFor("demo", "running");
@@ -372,7 +365,7 @@ test("the SDK and the CLI read, type, list, end and attach by ticket", async () 
 describe("two control planes", () => {
   let second: ControlUnderTest;
   beforeEach(async () => {
-    second = await ControlUnderTest.start({ connection: control.connection, images: await makeImageStore() });
+    second = await ControlUnderTest.ofTest({ connection: control.connection, images: await makeImageStore() });
     // The worker that holds the guest is at both, as real ones are.
     const { incarnation, reports } = worker;
     const twin = await second.join("one", { incarnation, guests: control.guests });
@@ -382,7 +375,6 @@ describe("two control planes", () => {
     }
     if (second.parts.workers.primaryOf(vm.id) === null) await once(second.parts.workers, "report");
   });
-  afterEach(() => second.close());
 
   const sessions = async (on: ControlUnderTest) =>
     (await on.get<{ items: ConsoleSession[] }>("/v1/vms/demo/console/sessions")).body.items.map(({ id, mode, writer }) => ({

@@ -1,30 +1,21 @@
 /** The console WebSocket: offsets, input sessions, one writer, credit, and what a failover looks like to a client. */
 import { randomUUID } from "node:crypto";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import type { Vm } from "../../src/control/schemas/vm.ts";
 import type { ControlSettings } from "../../src/control/settings.ts";
 import { ConsoleSocket, ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 import type { ScriptedWorker } from "./support/scripted-worker.ts";
 
-let postgres: TestPostgres;
 let control: ControlUnderTest;
 let vm: Vm;
 let primary: ScriptedWorker;
 let backup: ScriptedWorker;
 let backupId: string;
 
-beforeAll(async () => {
-  postgres = await TestPostgres.start();
-});
-afterAll(() => postgres.stop());
 beforeEach(() => start());
-afterEach(() => control.close());
 
 async function start(settings: Partial<ControlSettings> = {}): Promise<void> {
-  control = await ControlUnderTest.start({ connection: await postgres.newDatabase(), settings });
-  await control.join("one");
-  await control.join("two");
+  control = await ControlUnderTest.ofTest({ settings, workers: ["one", "two"] });
   ({ vm, primary, backup, backupId } = await control.protectedVm("demo"));
 }
 

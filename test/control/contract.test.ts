@@ -5,25 +5,20 @@ import Ajv from "ajv/dist/2020.js";
 import { getTableColumns, getTableName, is } from "drizzle-orm";
 import { PgTable } from "drizzle-orm/pg-core";
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { Database } from "../../src/control/db/database.ts";
 import { migrate } from "../../src/control/db/migrate.ts";
 import * as schema from "../../src/control/db/schema.ts";
 import { declaredOpenApi } from "../../src/control/declared-openapi.ts";
 import { ERROR_CODES } from "../../src/control/errors/error-codes.ts";
 import { ControlUnderTest } from "./support/control-under-test.ts";
-import { MIGRATIONS, TestPostgres } from "./support/database.ts";
+import { MIGRATIONS } from "./support/database.ts";
+import { databaseOfTest } from "./support/shared-databases.ts";
 
-let postgres: TestPostgres;
 let control: ControlUnderTest;
-
 beforeAll(async () => {
-  postgres = await TestPostgres.start();
-  control = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
-});
-afterAll(async () => {
-  await control.close();
-  await postgres.stop();
+  control = await ControlUnderTest.start();
+  return () => control.close();
 });
 
 interface Document {
@@ -132,7 +127,7 @@ describe("migrations", () => {
   });
 
   test("are applied once, by whoever comes first, when several start together", async () => {
-    const connection = await postgres.newDatabase(false);
+    const connection = await databaseOfTest(false);
     const databases = [1, 2, 3].map(() => new Database({ connection }));
     const results = await Promise.all(databases.map((database) => migrate(database, MIGRATIONS)));
     expect(results.filter((result) => result.applied.length > 0)).toHaveLength(1);
@@ -148,7 +143,7 @@ describe("migrations", () => {
   });
 
   test("that were changed after they had been applied are refused", async () => {
-    const connection = await postgres.newDatabase();
+    const connection = await databaseOfTest();
     const database = new Database({ connection });
     await database.db.execute("UPDATE schema_migrations SET sha256 = 'other' WHERE version = 1");
     await expect(migrate(database, MIGRATIONS)).rejects.toMatchObject({ code: "schema_changed" });

@@ -10,9 +10,11 @@ let control: ControlUnderTest;
 
 beforeEach(async () => {
   postgres = await TestPostgres.start();
-  control = await ControlUnderTest.start({ connection: await postgres.newDatabase(), queryTimeoutMs: 1500 });
-  await control.join("one");
-  await control.join("two");
+  control = await ControlUnderTest.start({
+    connection: await postgres.newDatabase(),
+    queryTimeoutMs: 1500,
+    workers: ["one", "two"],
+  });
 });
 afterEach(async () => {
   await control.close();

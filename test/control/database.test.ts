@@ -1,19 +1,13 @@
 /** The pool of connections: what waits in it, and for what. */
 import { type SQL, sql } from "drizzle-orm";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import { Database } from "../../src/control/db/database.ts";
 import { changeTerm } from "../../src/control/db/queries/change-term.ts";
 import { type EventDraft, USER_ACTION } from "../../src/control/domain/events.ts";
-import { TestPostgres } from "./support/database.ts";
-
-let postgres: TestPostgres;
-beforeAll(async () => {
-  postgres = await TestPostgres.start();
-});
-afterAll(() => postgres.stop());
+import { databaseOfTest } from "./support/shared-databases.ts";
 
 test("who waits for a connection that others use is served in turn, and not told that the database is away", async () => {
-  const database = new Database({ connection: await postgres.newDatabase(), poolSize: 1, connectTimeoutMs: 5000, queryTimeoutMs: 60_000 });
+  const database = new Database({ connection: await databaseOfTest(), poolSize: 1, connectTimeoutMs: 5000, queryTimeoutMs: 60_000 });
   try {
     const served: number[] = [];
     // Each waits for all before it: the last one longer than a connection may take to be made.
@@ -31,7 +25,7 @@ test("who waits for a connection that others use is served in turn, and not told
 });
 
 test("the arbiter decides while calls have every connection and more of them wait", async () => {
-  const database = new Database({ connection: await postgres.newDatabase(), poolSize: 1, connectTimeoutMs: 5000, queryTimeoutMs: 60_000 });
+  const database = new Database({ connection: await databaseOfTest(), poolSize: 1, connectTimeoutMs: 5000, queryTimeoutMs: 60_000 });
   try {
     let release = (): void => {};
     const held = new Promise<void>((resolve) => {
@@ -54,7 +48,7 @@ test("the arbiter decides while calls have every connection and more of them wai
 });
 
 test("whoever writes events of a VM waits for its row before it takes the next number, so two that do never wait for each other", async () => {
-  const database = new Database({ connection: await postgres.newDatabase(), poolSize: 4, connectTimeoutMs: 5000, queryTimeoutMs: 60_000 });
+  const database = new Database({ connection: await databaseOfTest(), poolSize: 4, connectTimeoutMs: 5000, queryTimeoutMs: 60_000 });
   try {
     const vmId = await anyVm(database);
     const draft = (type: EventDraft["type"]): EventDraft => ({ type, vmId, cause: USER_ACTION });
@@ -74,7 +68,7 @@ test("whoever writes events of a VM waits for its row before it takes the next n
 });
 
 test("two that lock the same rows in opposite order both succeed, with the events of each once", async () => {
-  const database = new Database({ connection: await postgres.newDatabase(), poolSize: 4, connectTimeoutMs: 5000, queryTimeoutMs: 60_000 });
+  const database = new Database({ connection: await databaseOfTest(), poolSize: 4, connectTimeoutMs: 5000, queryTimeoutMs: 60_000 });
   try {
     const vmId = await anyVm(database);
     const lockVm = sql`SELECT 1 FROM vms WHERE id = ${vmId} FOR UPDATE`;

@@ -1,22 +1,15 @@
 /** `?dryRun=true`: everything is checked, the answer is as it would be, and nothing is written. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import type { Problem } from "../../src/control/schemas/problem.ts";
 import type { Vm } from "../../src/control/schemas/vm.ts";
 import type { Worker } from "../../src/control/schemas/worker.ts";
 import { Understudy } from "../../src/sdk/index.ts";
 import { ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 
-let postgres: TestPostgres;
 let control: ControlUnderTest;
-beforeAll(async () => {
-  postgres = await TestPostgres.start();
-});
-afterAll(() => postgres.stop());
 beforeEach(async () => {
-  control = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
+  control = await ControlUnderTest.ofTest();
 });
-afterEach(() => control.close());
 
 /** Everything that a call writes: a dry run must leave it as it is. The audit log has an entry of it. */
 async function written(): Promise<unknown> {

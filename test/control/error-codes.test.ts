@@ -6,32 +6,27 @@
  */
 import { rm, writeFile } from "node:fs/promises";
 import pg from "pg";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { ERROR_CODES, ERROR_TABLE, type ErrorCode } from "../../src/control/errors/error-codes.ts";
 import type { Problem } from "../../src/control/schemas/problem.ts";
 import type { Vm } from "../../src/control/schemas/vm.ts";
 import type { ControlSettings } from "../../src/control/settings.ts";
 import { ConsoleSocket, ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 import { smallImage } from "./support/image-archive.ts";
 import { PostgresProxy } from "./support/postgres-proxy.ts";
+import { databaseOfTest } from "./support/shared-databases.ts";
 
-let postgres: TestPostgres;
 /** With two workers, and the protected VM "demo". */
 let control: ControlUnderTest;
 const closers: (() => unknown)[] = [];
 
 beforeAll(async () => {
-  postgres = await TestPostgres.start();
-  control = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
-  await control.join("one");
-  await control.join("two");
+  control = await ControlUnderTest.start({ workers: ["one", "two"] });
   await control.protectedVm("demo");
-});
-afterAll(async () => {
-  for (const close of closers.reverse()) await close();
-  await control.close();
-  await postgres.stop();
+  return async () => {
+    for (const close of closers.reverse()) await close();
+    await control.close();
+  };
 });
 
 /** A refusal by HTTP, or by the close frame of a console. */
@@ -76,7 +71,7 @@ async function closedWith(socket: ConsoleSocket): Promise<Refusal> {
 
 /** A control plane that may be spoilt. */
 async function anotherControl(connection?: pg.PoolConfig, settings: Partial<ControlSettings> = {}): Promise<ControlUnderTest> {
-  const another = await ControlUnderTest.start({ connection: connection ?? (await postgres.newDatabase()), settings });
+  const another = await ControlUnderTest.start({ settings, ...(connection === undefined ? {} : { connection }) });
   closers.push(() => another.close());
   return another;
 }
@@ -247,7 +242,7 @@ const RAISED: Readonly<Record<ErrorCode, () => Promise<Refusal>>> = {
     return refused("GET", "/v1/operations", undefined, {}, another);
   },
   arbiter_unavailable: async () => {
-    const proxy = await PostgresProxy.start(await postgres.newDatabase());
+    const proxy = await PostgresProxy.start(await databaseOfTest());
     const another = await anotherControl({ connectionString: proxy.url });
     proxy.close();
     return refused("GET", "/v1/vms", undefined, {}, another);

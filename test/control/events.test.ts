@@ -1,21 +1,13 @@
 /** Events: their order, their pages, and streams that are resumed without a hole or a repeat. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import type { Event } from "../../src/control/schemas/event.ts";
 import { Understudy } from "../../src/sdk/index.ts";
 import { ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 
-let postgres: TestPostgres;
 let control: ControlUnderTest;
-
-beforeAll(async () => {
-  postgres = await TestPostgres.start();
-});
-afterAll(() => postgres.stop());
 beforeEach(async () => {
-  control = await ControlUnderTest.start({ connection: await postgres.newDatabase(), settings: { eventBookmarkMs: 100 } });
+  control = await ControlUnderTest.ofTest({ settings: { eventBookmarkMs: 100 } });
 });
-afterEach(() => control.close());
 
 interface Message {
   readonly id: string;

@@ -1,5 +1,5 @@
 /** Terms, promotions and failovers: what the arbiter grants, to whom, and what the API then says. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { changeTerm } from "../../src/control/db/queries/change-term.ts";
 import { readVmRow } from "../../src/control/db/queries/read-vm.ts";
 import type { TermChange } from "../../src/control/domain/term-change.ts";
@@ -7,22 +7,13 @@ import type { Problem } from "../../src/control/schemas/problem.ts";
 import type { Failover, Vm } from "../../src/control/schemas/vm.ts";
 import type { ControlSettings } from "../../src/control/settings.ts";
 import { ControlUnderTest, IMPATIENT } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 
-let postgres: TestPostgres;
 let control: ControlUnderTest;
 
-beforeAll(async () => {
-  postgres = await TestPostgres.start();
-});
-afterAll(() => postgres.stop());
 beforeEach(() => start());
-afterEach(() => control.close());
 
 async function start(settings: Partial<ControlSettings> = {}): Promise<void> {
-  control = await ControlUnderTest.start({ connection: await postgres.newDatabase(), settings });
-  await control.join("one");
-  await control.join("two");
+  control = await ControlUnderTest.ofTest({ settings, workers: ["one", "two"] });
 }
 
 async function startAnew(settings: Partial<ControlSettings>): Promise<void> {

@@ -1,33 +1,20 @@
 /** Idempotency keys: many calls are one, at once, over two control planes, and over the death of the one that did the work. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, onTestFinished, test } from "vitest";
 import type { Operation } from "../../src/control/schemas/operation.ts";
 import type { Problem } from "../../src/control/schemas/problem.ts";
 import type { Vm } from "../../src/control/schemas/vm.ts";
 import { Understudy } from "../../src/sdk/index.ts";
 import { ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 import { makeImageStore } from "./support/image-store.ts";
 import { killedAfterCommit } from "./support/killed-after-commit.ts";
 import { PostgresProxy } from "./support/postgres-proxy.ts";
-
-let postgres: TestPostgres;
-const cleanups: (() => unknown)[] = [];
-beforeAll(async () => {
-  postgres = await TestPostgres.start();
-});
-afterAll(async () => await postgres.stop());
-afterEach(async () => {
-  for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
+import { databaseOfTest } from "./support/shared-databases.ts";
 
 async function controlPlanes(count: number): Promise<ControlUnderTest[]> {
-  const connection = await postgres.newDatabase();
+  const connection = await databaseOfTest();
   const images = await makeImageStore();
   const started: ControlUnderTest[] = [];
-  for (let i = 0; i < count; i++) started.push(await ControlUnderTest.start({ connection, images }));
-  cleanups.push(async () => {
-    for (const control of started) await control.close();
-  });
+  for (let i = 0; i < count; i++) started.push(await ControlUnderTest.ofTest({ connection, images }));
   return started;
 }
 
@@ -91,9 +78,9 @@ describe("a key", () => {
 
 describe("a control plane that is killed between the work and the answer", () => {
   test("has made the VM: a retry at the next one gives the same VM", async () => {
-    const { connection, start } = await killedAfterCommit(postgres, (cleanup) => cleanups.push(cleanup), REQUEST);
+    const { connection, start } = await killedAfterCommit(REQUEST);
     const way = await PostgresProxy.start(connection);
-    cleanups.push(() => way.close());
+    onTestFinished(() => way.close());
     const second = await start(way.url);
     const made = await second.list();
     expect(made.map(({ name }) => name)).toEqual(["once"]);

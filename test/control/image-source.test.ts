@@ -8,10 +8,8 @@ import { isPublicAddress } from "../../src/control/image-source.ts";
 import type { Image } from "../../src/control/schemas/image.ts";
 import { Understudy } from "../../src/sdk/index.ts";
 import { ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 import { type SmallImage, smallImage } from "./support/image-archive.ts";
 
-let postgres: TestPostgres;
 let server: Server;
 let base = "";
 let image: SmallImage;
@@ -21,7 +19,6 @@ let here: ControlUnderTest;
 let careful: ControlUnderTest;
 
 beforeAll(async () => {
-  postgres = await TestPostgres.start();
   image = await smallImage("fetched");
   server = createServer((asked, answer) => {
     if (asked.url === "/image.tar") answer.end(image.archive);
@@ -35,14 +32,13 @@ beforeAll(async () => {
   await once(server, "listening");
   base = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
   const settings = { imageSourceNetworks: "any" } as const;
-  here = await ControlUnderTest.start({ connection: await postgres.newDatabase(), settings });
-  careful = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
+  here = await ControlUnderTest.start({ settings });
+  careful = await ControlUnderTest.start();
 });
 afterAll(async () => {
   for (const each of [careful, here]) await each.close();
   server.closeAllConnections();
   server.close();
-  await postgres.stop();
 });
 
 interface Problem {
@@ -85,10 +81,9 @@ describe("an image that is fetched", () => {
 
   test("is refused where its source says nothing", async () => {
     const settings = { imageSourceNetworks: "any", imageFetchTimeoutMs: 100 } as const;
-    const hasty = await ControlUnderTest.start({ connection: await postgres.newDatabase(), settings });
+    const hasty = await ControlUnderTest.ofTest({ settings });
     const { body } = await ask(`${base}/silent`, undefined, hasty);
     expect([body.code, body.errors?.[0]?.code]).toEqual(["validation_failed", "unreachable"]);
-    await hasty.close();
   });
 
   test("is fetched from public addresses alone, unless others are allowed", async () => {

@@ -6,7 +6,7 @@ import { type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { buffer } from "node:stream/consumers";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { UnderstudyError } from "../../src/base/errors.ts";
 import { trimHistory } from "../../src/control/db/queries/trim-history.ts";
 import { problemOf, toApiError } from "../../src/control/errors/problem.ts";
@@ -15,22 +15,17 @@ import type { Vm } from "../../src/control/schemas/vm.ts";
 import { DigestMismatchError, Understudy } from "../../src/sdk/index.ts";
 import { runCli } from "../cli/captured-shell.ts";
 import { type Answer, ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 import { flatKernel, type SmallImage, smallImage } from "./support/image-archive.ts";
 
-let postgres: TestPostgres;
 /** Two control planes on one database, each with a store of its own. */
 let control: ControlUnderTest;
 let other: ControlUnderTest;
 beforeAll(async () => {
-  postgres = await TestPostgres.start();
-  const connection = await postgres.newDatabase();
-  control = await ControlUnderTest.start({ connection });
-  other = await ControlUnderTest.start({ connection });
-});
-afterAll(async () => {
-  for (const each of [other, control]) await each.close();
-  await postgres.stop();
+  control = await ControlUnderTest.start();
+  other = await ControlUnderTest.start({ connection: control.connection });
+  return async () => {
+    for (const each of [other, control]) await each.close();
+  };
 });
 
 interface Problem {
@@ -283,12 +278,11 @@ describe("an upload that is refused", () => {
   });
 
   test("for its size leaves nothing, and its sender reads why", async () => {
-    const small = await ControlUnderTest.start({ connection: await postgres.newDatabase(), settings: { imageMaxMiB: 1 } });
+    const small = await ControlUnderTest.ofTest({ settings: { imageMaxMiB: 1 } });
     const { archive } = await smallImage("too-large", { initramfs: new Uint8Array(6 * 1024 * 1024) });
     const { status, body } = await upload(archive, {}, { to: small });
     expect([status, body.code, body.detail]).toEqual([413, "payload_too_large", expect.stringContaining("1 MiB")]);
     expect(await readdir(join(small.images.dir, "incoming"))).toEqual([]);
-    await small.close();
   });
 
   test("by nobody, as it was broken off, leaves nothing", async () => {
@@ -307,7 +301,7 @@ describe("an upload that is refused", () => {
   });
 
   test("for its silence leaves nothing", async () => {
-    const hasty = await ControlUnderTest.start({ connection: await postgres.newDatabase(), settings: { imageUploadIdleMs: 50 } });
+    const hasty = await ControlUnderTest.ofTest({ settings: { imageUploadIdleMs: 50 } });
     const { archive } = await smallImage("silent");
     const sending = request(`${hasty.url}/v1/images`, {
       method: "POST",
@@ -319,7 +313,6 @@ describe("an upload that is refused", () => {
     sending.destroy();
     expect([problem.code, problem.detail]).toEqual(["bad_request", expect.stringContaining("50 ms")]);
     expect(await readdir(join(hasty.images.dir, "incoming"))).toEqual([]);
-    await hasty.close();
   });
 
   test("for a full disk says so, and that trying again does not help", () => {

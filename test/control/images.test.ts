@@ -1,23 +1,17 @@
 /** Images by name, alias and id: what is used is not deleted, what was deleted is not used, and an alias is moved by who saw it. */
 import { access } from "node:fs/promises";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import type { Image, ImageAlias } from "../../src/control/schemas/image.ts";
 import type { Vm } from "../../src/control/schemas/vm.ts";
 import { sealManifest } from "../../src/images/manifest.ts";
 import { Understudy } from "../../src/sdk/index.ts";
 import { runCli } from "../cli/captured-shell.ts";
 import { ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 
-let postgres: TestPostgres;
 let control: ControlUnderTest;
 beforeAll(async () => {
-  postgres = await TestPostgres.start();
-  control = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
-});
-afterAll(async () => {
-  await control.close();
-  await postgres.stop();
+  control = await ControlUnderTest.start();
+  return () => control.close();
 });
 
 interface Refusal {

@@ -5,10 +5,11 @@ import { createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { OtlpReceiver } from "../support/otlp-receiver.ts";
 import { ControlPlaneProcess } from "./support/control-plane-process.ts";
-import { TestPostgres } from "./support/database.ts";
+import { databaseUrl } from "./support/database.ts";
+import { databaseOfTest } from "./support/shared-databases.ts";
 
 let folder: string;
 const processes: Process[] = [];
@@ -120,15 +121,10 @@ describe("with the embedded database", () => {
 });
 
 describe("with a database of its user's", () => {
-  let postgres: TestPostgres;
   let url: string;
 
-  beforeAll(async () => {
-    postgres = await TestPostgres.start();
-  });
-  afterAll(() => postgres.stop());
   beforeEach(async () => {
-    url = TestPostgres.url(await postgres.newDatabase(false));
+    url = databaseUrl(await databaseOfTest(false));
   });
 
   const given = () => ({ DATABASE_URL: url, UNDERSTUDY_DATA_DIR: join(folder, "data"), UNDERSTUDY_TOKEN: "ust_given" });

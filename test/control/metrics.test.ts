@@ -1,13 +1,12 @@
 /** /metrics, read as Prometheus reads it: families, labels, values; and from the replicas that are there. */
 import { once } from "node:events";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { DelayHistogram } from "../../src/base/delay-histogram.ts";
 import { exposition } from "../../src/control/metrics/exposition.ts";
 import type { Event } from "../../src/control/schemas/event.ts";
 import type { Vm } from "../../src/control/schemas/vm.ts";
 import type { TranslationReport } from "../../src/wire/control-messages.ts";
 import { ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 
 const TRANSLATION: TranslationReport = {
   regions: 41,
@@ -37,15 +36,10 @@ describe("the text format", () => {
 });
 
 describe("GET /metrics", () => {
-  let postgres: TestPostgres;
   let control: ControlUnderTest;
   beforeAll(async () => {
-    postgres = await TestPostgres.start();
-    control = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
-  });
-  afterAll(async () => {
-    await control.close();
-    await postgres.stop();
+    control = await ControlUnderTest.start();
+    return () => control.close();
   });
 
   test("has the translated code of each replica that says something of it, and of no other", async () => {

@@ -9,7 +9,7 @@
  * Runs a seed that is fixed; `UNDERSTUDY_WALK_SEED` and `UNDERSTUDY_WALK_RUNS` (inputs for each operation) take others.
  */
 import fc from "fast-check";
-import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import {
   ajv,
@@ -32,7 +32,6 @@ import {
   type Walked,
 } from "./support/contract-document.ts";
 import { ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 import { changed, conforming, resolvePointer, type Schema, texts } from "./support/schema-inputs.ts";
 import { prepared } from "./support/served-operations.ts";
 
@@ -85,23 +84,17 @@ describe("every operation of the document", () => {
 });
 
 describe("a running control plane", () => {
-  let postgres: TestPostgres;
   let control: ControlUnderTest;
   let ownToken = "";
 
   beforeAll(async () => {
-    postgres = await TestPostgres.start();
-    control = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
-    for (const name of ["one", "two", "three"]) await control.join(name);
+    control = await ControlUnderTest.start({ workers: ["one", "two", "three"] });
     await control.protectedVm("demo");
     await control.createVm("spare", "none");
     await control.waitFor("spare", "running");
     ownToken = (await control.get<{ token: { id: string } }>("/v1/whoami")).body.token.id;
     process.stderr.write(`openapi walk: UNDERSTUDY_WALK_SEED=${SEED} UNDERSTUDY_WALK_RUNS=${RUNS}\n`);
-  });
-  afterAll(async () => {
-    await control.close();
-    await postgres.stop();
+    return () => control.close();
   });
 
   test.each(OPERATIONS.map((walked) => [walked.operation.operationId, walked] as const))(
@@ -170,19 +163,13 @@ describe("a running control plane", () => {
 });
 
 describe("a control plane in the state that an operation needs", () => {
-  let postgres: TestPostgres;
   let control: ControlUnderTest;
   const operations = prepared(() => control);
 
   beforeAll(async () => {
-    postgres = await TestPostgres.start();
-    control = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
-    for (const name of ["one", "two", "three"]) await control.join(name);
+    control = await ControlUnderTest.start({ workers: ["one", "two", "three"] });
     await control.protectedVm("demo");
-  });
-  afterAll(async () => {
-    await control.close();
-    await postgres.stop();
+    return () => control.close();
   });
 
   test.each(Object.entries(operations))("serves it: %s", async (id, prepare) => {

@@ -1,5 +1,5 @@
 /** Operations: listed page by page, waited for, taken back, and kept for 30 days. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { trimHistory } from "../../src/control/db/queries/trim-history.ts";
 import type { Event } from "../../src/control/schemas/event.ts";
 import type { Operation } from "../../src/control/schemas/operation.ts";
@@ -7,18 +7,11 @@ import type { Problem } from "../../src/control/schemas/problem.ts";
 import type { Vm } from "../../src/control/schemas/vm.ts";
 import type { Worker } from "../../src/control/schemas/worker.ts";
 import { ControlUnderTest } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 
-let postgres: TestPostgres;
 let control: ControlUnderTest;
-beforeAll(async () => {
-  postgres = await TestPostgres.start();
-});
-afterAll(async () => await postgres.stop());
 beforeEach(async () => {
-  control = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
+  control = await ControlUnderTest.ofTest();
 });
-afterEach(async () => await control.close());
 
 interface List {
   readonly items: readonly Operation[];

@@ -1,20 +1,14 @@
 /** Quotas: what is more than a project may have is refused, however many ask at once. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import type { Problem } from "../../src/control/schemas/problem.ts";
 import type { Vm } from "../../src/control/schemas/vm.ts";
 import { QuotaExceededError, Understudy } from "../../src/sdk/index.ts";
 import { ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 
-let postgres: TestPostgres;
 let control: ControlUnderTest;
 beforeAll(async () => {
-  postgres = await TestPostgres.start();
-  control = await ControlUnderTest.start({ connection: await postgres.newDatabase(), settings: { quotaVms: 3, quotaMemoryMiB: 1000 } });
-});
-afterAll(async () => {
-  await control.close();
-  await postgres.stop();
+  control = await ControlUnderTest.start({ settings: { quotaVms: 3, quotaMemoryMiB: 1000 } });
+  return () => control.close();
 });
 
 const create = (name: string, memoryMiB: number, query = "") =>

@@ -1,27 +1,12 @@
 /** Rate limits through HTTP: by token, by VM and verb, with the headers that say so. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { Problem } from "../../src/control/schemas/problem.ts";
 import type { CreatedToken } from "../../src/control/schemas/token.ts";
 import type { ControlSettings } from "../../src/control/settings.ts";
 import { RateLimitedError, Understudy } from "../../src/sdk/index.ts";
 import { type Answer, ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 
-let postgres: TestPostgres;
-const running: ControlUnderTest[] = [];
-beforeAll(async () => {
-  postgres = await TestPostgres.start();
-});
-afterAll(async () => {
-  for (const control of running) await control.close();
-  await postgres.stop();
-});
-
-async function controlPlane(settings: Partial<ControlSettings>): Promise<ControlUnderTest> {
-  const control = await ControlUnderTest.start({ connection: await postgres.newDatabase(), settings });
-  running.push(control);
-  return control;
-}
+const controlPlane = (settings: Partial<ControlSettings>) => ControlUnderTest.ofTest({ settings });
 
 /** An hour for each token: none comes back within a test. */
 const SLOW = 1 / 3600;

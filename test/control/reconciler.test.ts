@@ -1,19 +1,13 @@
 /** The loop itself: when it looks, and when it had better not. */
 import { setImmediate } from "node:timers/promises";
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { Reconciler } from "../../src/control/reconcile/reconciler.ts";
 import { ControlUnderTest } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 
-let postgres: TestPostgres;
 let control: ControlUnderTest;
 beforeAll(async () => {
-  postgres = await TestPostgres.start();
-  control = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
-});
-afterAll(async () => {
-  await control.close();
-  await postgres.stop();
+  control = await ControlUnderTest.start();
+  return () => control.close();
 });
 
 test("a process that does not lead any more leaves its thread to those who will tell it so", async () => {

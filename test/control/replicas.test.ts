@@ -1,13 +1,11 @@
 /** Verbs on one replica, protection that is suspended, and failovers by id and to a certain backup. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import type { Operation } from "../../src/control/schemas/operation.ts";
 import type { CreatedToken } from "../../src/control/schemas/token.ts";
 import type { Failover, Vm } from "../../src/control/schemas/vm.ts";
 import { ControlUnderTest } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 import type { ScriptedWorker } from "./support/scripted-worker.ts";
 
-let postgres: TestPostgres;
 let control: ControlUnderTest;
 let vm: Vm;
 let primary: ScriptedWorker;
@@ -15,17 +13,10 @@ let backup: ScriptedWorker;
 let primaryId: string;
 let backupId: string;
 
-beforeAll(async () => {
-  postgres = await TestPostgres.start();
-});
-afterAll(() => postgres.stop());
 beforeEach(async () => {
-  control = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
-  await control.join("one");
-  await control.join("two");
+  control = await ControlUnderTest.ofTest({ workers: ["one", "two"] });
   ({ vm, primary, backup, primaryId, backupId } = await control.protectedVm("demo"));
 });
-afterEach(() => control.close());
 
 interface Refusal {
   readonly code: string;

@@ -1,38 +1,34 @@
 /** A call's request id and trace, from the caller to the log and the spans of the worker that its orders reach: a real process of a worker. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import { openTracer } from "../../src/tracing/otlp-tracer.ts";
 import { readTracingSettings } from "../../src/tracing/settings.ts";
 import type { Tracer } from "../../src/tracing/tracer.ts";
 import { OtlpReceiver } from "../support/otlp-receiver.ts";
 import { type LogLine, WorkerProcess } from "../worker/worker-process.ts";
 import { ControlUnderTest, JOIN_TOKEN } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 
-let postgres: TestPostgres;
 let control: ControlUnderTest;
 let worker: WorkerProcess;
 let receiver: OtlpReceiver;
 let tracer: Tracer;
 beforeAll(async () => {
-  postgres = await TestPostgres.start();
   receiver = await OtlpReceiver.start();
   const variables = { OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url, OTEL_BSP_SCHEDULE_DELAY: "20" };
   Object.assign(process.env, variables);
   tracer = await openTracer(readTracingSettings(variables), { name: "control", version: "0" }, { info: () => {}, warn: () => {} });
-  control = await ControlUnderTest.start({ connection: await postgres.newDatabase(), tracer });
+  control = await ControlUnderTest.start({ tracer });
   const url = `${control.internalUrl.replace("http", "ws")}/internal/v1/workers`;
   worker = WorkerProcess.start("real", { url }, { UNDERSTUDY_JOIN_TOKEN: JOIN_TOKEN, ...variables });
   await worker.says(/joined the control plane/);
-});
-afterAll(async () => {
-  worker?.signal("SIGKILL");
-  await worker?.exited;
-  await control.close();
-  await tracer.close();
-  await receiver.close();
-  await postgres.stop();
+  return async () => {
+    worker.signal("SIGKILL");
+    await worker.exited;
+    await control.close();
+    await tracer.close();
+    await receiver.close();
+  };
 });
 
 /** Asks for a VM. @returns its id, and what the worker's log and ours say of the order that followed, and the answer's request id */

@@ -2,32 +2,17 @@
 import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import pg from "pg";
-import { afterAll, afterEach, beforeAll, describe, expect, test, vi } from "vitest";
+import { describe, expect, test, vi } from "vitest";
 import type { Vm } from "../../src/control/schemas/vm.ts";
 import { ControlUnderTest } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 import { makeImageStore } from "./support/image-store.ts";
-
-let postgres: TestPostgres;
-const running: ControlUnderTest[] = [];
-
-beforeAll(async () => {
-  postgres = await TestPostgres.start();
-});
-afterAll(async () => await postgres?.stop());
-afterEach(async () => {
-  for (const control of running.splice(0)) await control.close();
-});
+import { databaseOfTest } from "./support/shared-databases.ts";
 
 /** The first leads: it was there first. */
 async function two(): Promise<[ControlUnderTest, ControlUnderTest]> {
-  const connection = await postgres.newDatabase();
+  const connection = await databaseOfTest();
   const images = await makeImageStore();
-  const first = await ControlUnderTest.start({ connection, images });
-  running.push(first);
-  const second = await ControlUnderTest.start({ connection, images });
-  running.push(second);
-  return [first, second];
+  return [await ControlUnderTest.ofTest({ connection, images }), await ControlUnderTest.ofTest({ connection, images })];
 }
 
 async function elected(control: ControlUnderTest): Promise<void> {

@@ -1,26 +1,16 @@
 /** Tokens: who may do what, until when; through HTTP and the console's upgrade, with Postgres. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import { findToken, sha256Of } from "../../src/control/db/queries/tokens.ts";
 import { SCOPES } from "../../src/control/domain/scopes.ts";
 import type { Problem } from "../../src/control/schemas/problem.ts";
 import type { CreatedToken, Token } from "../../src/control/schemas/token.ts";
 import { seal, unseal } from "../../src/control/sealed-secret.ts";
 import { ConsoleSocket, ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 
-let postgres: TestPostgres;
 let control: ControlUnderTest;
-beforeAll(async () => {
-  postgres = await TestPostgres.start();
-});
-afterAll(async () => await postgres.stop());
 beforeEach(async () => {
-  control = await ControlUnderTest.start({
-    connection: await postgres.newDatabase(),
-    settings: { allowedOrigins: ["https://console.example"] },
-  });
+  control = await ControlUnderTest.ofTest({ settings: { allowedOrigins: ["https://console.example"] } });
 });
-afterEach(async () => await control.close());
 
 async function make(scopes: readonly string[], more: Record<string, unknown> = {}, by = TOKEN): Promise<CreatedToken> {
   const { body, status } = await control.call<CreatedToken>("POST", "/v1/tokens", { name: "of a test", scopes, ...more }, bearer(by));

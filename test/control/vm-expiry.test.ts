@@ -1,28 +1,12 @@
 /** VMs with a time to live: the leading control plane deletes what is over as a call would, says why, and keeps what is to be kept. */
-import { afterAll, afterEach, beforeAll, expect, test } from "vitest";
+import { expect, test } from "vitest";
 import type { Event } from "../../src/control/schemas/event.ts";
 import type { Operation } from "../../src/control/schemas/operation.ts";
 import type { Problem } from "../../src/control/schemas/problem.ts";
 import type { Vm } from "../../src/control/schemas/vm.ts";
 import { type Answer, ControlUnderTest } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 import { makeImageStore } from "./support/image-store.ts";
-
-let postgres: TestPostgres;
-const running: ControlUnderTest[] = [];
-beforeAll(async () => {
-  postgres = await TestPostgres.start();
-});
-afterAll(async () => await postgres?.stop());
-afterEach(async () => {
-  for (const control of running.splice(0)) await control.close();
-});
-
-async function start(options: Partial<Parameters<typeof ControlUnderTest.start>[0]> = {}): Promise<ControlUnderTest> {
-  const control = await ControlUnderTest.start({ connection: await postgres.newDatabase(), ...options });
-  running.push(control);
-  return control;
-}
+import { databaseOfTest } from "./support/shared-databases.ts";
 
 async function create(control: ControlUnderTest, name: string, spec: Record<string, unknown>): Promise<Vm> {
   const protection = { mode: "none" };
@@ -59,7 +43,7 @@ const deletesOf = async (control: ControlUnderTest, vm: string) =>
 const expiryAfter = ({ createdAt }: Vm, seconds: number) => new Date(Date.parse(createdAt) + seconds * 1000).toISOString();
 
 test("it runs until its time is over, and is deleted by the system with an operation, and events that say why", async () => {
-  const control = await start();
+  const control = await ControlUnderTest.ofTest();
   await control.join("one");
   const vm = await create(control, "short", { ttlSeconds: 1 });
   expect([vm.spec.ttlSeconds, vm.status.expiresAt]).toEqual([1, expiryAfter(vm, 1)]);
@@ -78,7 +62,7 @@ test("it runs until its time is over, and is deleted by the system with an opera
 });
 
 test("a change of it counts from the creation, as often as it is made, and null keeps the VM", async () => {
-  const control = await start();
+  const control = await ControlUnderTest.ofTest();
   const vm = await create(control, "changed", {});
   expect([vm.spec.ttlSeconds, vm.status.expiresAt]).toEqual([null, null]);
   const given = await patch(control, vm.id, { ttlSeconds: HOUR });
@@ -101,7 +85,7 @@ test("a change of it counts from the creation, as often as it is made, and null 
 });
 
 test("a VM that is protected from deletion is kept, and goes once it no longer is", async () => {
-  const control = await start();
+  const control = await ControlUnderTest.ofTest();
   const vm = await create(control, "kept", { ttlSeconds: HOUR, deletionProtection: true });
   expect(vm.status.expiresAt).toBeNull();
   await age(control, vm.id);
@@ -112,7 +96,7 @@ test("a VM that is protected from deletion is kept, and goes once it no longer i
 });
 
 test("one that somebody deletes already goes on being deleted by them", async () => {
-  const control = await start();
+  const control = await ControlUnderTest.ofTest();
   const one = await control.join("one");
   const vm = await create(control, "going", { ttlSeconds: HOUR });
   await control.waitFor(vm.id, "running");
@@ -128,12 +112,11 @@ test("one that somebody deletes already goes on being deleted by them", async ()
 });
 
 test("another control plane does it where the one that was there is gone", async () => {
-  const shared = { connection: await postgres.newDatabase(), images: await makeImageStore() };
-  const first = await start(shared);
+  const shared = { connection: await databaseOfTest(), images: await makeImageStore() };
+  const first = await ControlUnderTest.ofTest(shared);
   const vm = await create(first, "left", { ttlSeconds: HOUR });
   await first.close();
-  running.length = 0;
-  const second = await start(shared);
+  const second = await ControlUnderTest.ofTest(shared);
   await age(second, vm.id);
   expect((await second.waitFor(vm.id, "deleted")).status.stateReason).toBe("ttl_expired");
 });

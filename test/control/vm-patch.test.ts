@@ -1,22 +1,14 @@
 /** PATCH of a VM: a merge patch, guarded by the generation of the spec, that changes what may change now and nothing else. */
-import { afterAll, beforeAll, expect, test } from "vitest";
+import { beforeAll, expect, test } from "vitest";
 import type { Problem } from "../../src/control/schemas/problem.ts";
 import type { Vm } from "../../src/control/schemas/vm.ts";
 import { type Answer, ControlUnderTest } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 
-let postgres: TestPostgres;
 let control: ControlUnderTest;
 
 beforeAll(async () => {
-  postgres = await TestPostgres.start();
-  control = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
-  await control.join("one");
-  await control.join("two");
-});
-afterAll(async () => {
-  await control.close();
-  await postgres.stop();
+  control = await ControlUnderTest.start({ workers: ["one", "two"] });
+  return () => control.close();
 });
 
 function patch<T = Vm>(vm: string, body: unknown, headers: Record<string, string> = {}, query = ""): Promise<Answer<T>> {

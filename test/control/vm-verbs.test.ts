@@ -1,27 +1,19 @@
 /** Start, stop, kill, pause, resume and reset: through HTTP, with Postgres, on scripted workers. */
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { describe, expect, test } from "vitest";
 import type { Operation } from "../../src/control/schemas/operation.ts";
 import type { Problem } from "../../src/control/schemas/problem.ts";
 import type { Vm } from "../../src/control/schemas/vm.ts";
 import type { Worker } from "../../src/control/schemas/worker.ts";
 import { ControlUnderTest, IMPATIENT } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 
-let postgres: TestPostgres;
 let control: ControlUnderTest;
-beforeAll(async () => {
-  postgres = await TestPostgres.start();
-});
-afterAll(async () => await postgres.stop());
-afterEach(async () => await control.close());
 
 async function start(settings = {}): Promise<void> {
-  control = await ControlUnderTest.start({ connection: await postgres.newDatabase(), settings });
+  control = await ControlUnderTest.ofTest({ settings });
 }
 
-async function startWithWorkers(...names: string[]): Promise<void> {
-  await start();
-  for (const name of names) await control.join(name);
+async function startWithWorkers(...workers: string[]): Promise<void> {
+  control = await ControlUnderTest.ofTest({ workers });
 }
 
 /** The operation of a verb, once it has ended. */

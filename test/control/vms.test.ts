@@ -1,22 +1,15 @@
 /** The VM resource through the real API, on a real Postgres, with scripted workers. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import type { Vm } from "../../src/control/schemas/vm.ts";
 import type { ControlSettings } from "../../src/control/settings.ts";
 import { ControlUnderTest, IMPATIENT } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 
-let postgres: TestPostgres;
 let control: ControlUnderTest;
 
-beforeAll(async () => {
-  postgres = await TestPostgres.start();
-});
-afterAll(() => postgres.stop());
 beforeEach(() => start());
-afterEach(() => control.close());
 
 async function start(settings: Partial<ControlSettings> = {}): Promise<void> {
-  control = await ControlUnderTest.start({ connection: await postgres.newDatabase(), settings });
+  control = await ControlUnderTest.ofTest({ settings });
 }
 
 async function startAnew(settings: Partial<ControlSettings>): Promise<void> {

@@ -9,7 +9,7 @@ import { createServer as createHttpServer } from "node:http";
 import { connect } from "node:net";
 import { join } from "node:path";
 import { sql } from "drizzle-orm";
-import { afterAll, afterEach, beforeAll, describe, expect, test } from "vitest";
+import { afterEach, beforeAll, describe, expect, test } from "vitest";
 import { WebSocket } from "ws";
 import type { Vm } from "../../src/control/schemas/vm.ts";
 import { CertificateAuthority, createAuthority } from "../../src/pki/certificate-authority.ts";
@@ -26,19 +26,13 @@ import { credentialsOf, HOUR_MS, newAuthority } from "../pki/authority.ts";
 import { guestImage } from "../worker/guest-program.ts";
 import { WorkerProcess } from "../worker/worker-process.ts";
 import { ControlUnderTest, type ControlUnderTestOptions, JOIN_TOKEN } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 import { makeImageStore } from "./support/image-store.ts";
 
-let postgres: TestPostgres;
 /** Of all tests that want nothing special; each has worker names of its own. */
 let control: ControlUnderTest;
 beforeAll(async () => {
-  postgres = await TestPostgres.start();
-  control = await ControlUnderTest.start({ secure: true, connection: await postgres.newDatabase() });
-});
-afterAll(async () => {
-  await control.close();
-  await postgres.stop();
+  control = await ControlUnderTest.start({ secure: true });
+  return () => control.close();
 });
 
 const cleanups: (() => unknown)[] = [];
@@ -46,12 +40,7 @@ afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
 });
 
-async function another(options: Partial<ControlUnderTestOptions>): Promise<ControlUnderTest> {
-  const connection = options.connection ?? (await postgres.newDatabase());
-  const started = await ControlUnderTest.start({ secure: true, ...options, connection });
-  cleanups.push(() => started.close());
-  return started;
-}
+const another = (options: ControlUnderTestOptions) => ControlUnderTest.ofTest({ secure: true, ...options });
 
 function channelUrl({ internalUrl } = control): URL {
   return new URL("/internal/v1/workers", internalUrl.replace(/^http/, "ws"));

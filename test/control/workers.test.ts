@@ -1,25 +1,17 @@
 /** What an operator may want of a worker: nothing new there, nothing there at all, cut off, labelled, forgotten. */
-import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from "vitest";
+import { beforeEach, describe, expect, test } from "vitest";
 import type { Event } from "../../src/control/schemas/event.ts";
 import type { Operation } from "../../src/control/schemas/operation.ts";
 import type { Problem } from "../../src/control/schemas/problem.ts";
 import type { Failover, Vm } from "../../src/control/schemas/vm.ts";
 import type { Worker } from "../../src/control/schemas/worker.ts";
 import { ControlUnderTest } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 import type { ScriptedWorker } from "./support/scripted-worker.ts";
 
-let postgres: TestPostgres;
 let control: ControlUnderTest;
-
-beforeAll(async () => {
-  postgres = await TestPostgres.start();
-});
-afterAll(() => postgres.stop());
 beforeEach(async () => {
-  control = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
+  control = await ControlUnderTest.ofTest();
 });
-afterEach(() => control.close());
 
 async function order(worker: string, verb: string, body?: unknown, query = ""): Promise<Operation> {
   const { status, body: operation } = await control.call<Operation>("POST", `/v1/workers/${worker}/${verb}${query}`, body);

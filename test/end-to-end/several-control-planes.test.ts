@@ -7,7 +7,8 @@ import { StoryConsole } from "../../src/cli/demo/story-console.ts";
 import { checkTranscript, STORY_BEGIN, STORY_SCRIPT } from "../../src/cli/demo/transcript.ts";
 import { Understudy } from "../../src/sdk/index.ts";
 import { ControlPlaneProcess } from "../control/support/control-plane-process.ts";
-import { TestPostgres } from "../control/support/database.ts";
+import { databaseUrl } from "../control/support/database.ts";
+import { databaseOfTest } from "../control/support/shared-databases.ts";
 import { guestImageStore } from "../support/guest-image.ts";
 import { WorkerProcess } from "../worker/worker-process.ts";
 
@@ -16,29 +17,26 @@ const JOIN_TOKEN = "usj_of_the_test";
 const STEP_MS = 240_000;
 
 let folder: string;
-let postgres: TestPostgres;
 const planes: ControlPlaneProcess[] = [];
 const workers: WorkerProcess[] = [];
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "understudy-planes-"));
   await chmod(folder, 0o755);
-  postgres = await TestPostgres.start();
 });
 afterAll(async () => {
   for (const worker of workers) worker.signal("SIGKILL");
   for (const plane of planes) plane.child.kill("SIGKILL");
   await Promise.all([...workers.map(({ exited }) => exited), ...planes.map((plane) => plane.end())]);
-  await postgres?.stop();
   await rm(folder, { recursive: true, force: true });
 });
 
 test("the leader and a primary are killed, and the other control plane's console has every byte", async () => {
-  const { host, port, user, database } = await postgres.newDatabase();
+  const database = databaseUrl(await databaseOfTest());
   const imageStore = (await guestImageStore()).dir;
   const startPlane = async (name: string) => {
     const plane = new ControlPlaneProcess(folder, {
-      DATABASE_URL: `postgres://${user}@localhost:${port}/${database}?host=${host}`,
+      DATABASE_URL: database,
       UNDERSTUDY_DATA_DIR: join(folder, name),
       UNDERSTUDY_IMAGE_STORE: imageStore,
       UNDERSTUDY_TOKEN: TOKEN,

@@ -8,7 +8,6 @@ import { promisify } from "node:util";
 import { build } from "esbuild";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { ControlUnderTest, TOKEN } from "../control/support/control-under-test.ts";
-import { TestPostgres } from "../control/support/database.ts";
 
 const root = fileURLToPath(new URL("../..", import.meta.url));
 const run = promisify(execFile);
@@ -77,12 +76,9 @@ test("type-checks in an empty project, and works there against a real service an
     (error: { stdout: string }) => error,
   );
   expect(checked.stdout).toBe("");
-  const postgres = await TestPostgres.start();
-  const control = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
+  const control = await ControlUnderTest.ofTest();
   const env = { PATH: process.env["PATH"], URL: control.url, TOKEN };
   const { stdout } = await run(process.execPath, [join(folder, "out/program.js")], { cwd: folder, env });
-  await control.close();
-  await postgres.stop();
   const story = { names: ["packed"], same: true, term: 1, offsets: "bigint" };
   expect(JSON.parse(stdout)).toEqual([story, story]);
 });

@@ -6,6 +6,7 @@ import { Server as TlsServer } from "node:tls";
 import type { FastifyInstance } from "fastify";
 import type pg from "pg";
 import { pino } from "pino";
+import { onTestFinished } from "vitest";
 import { WebSocket } from "ws";
 import { buildApp } from "../../../src/control/app.ts";
 import type { ControlPlane } from "../../../src/control/control-plane.ts";
@@ -20,6 +21,7 @@ import type { Tracer } from "../../../src/tracing/tracer.ts";
 import { decodeConsoleFrame, encodeConsoleFrame } from "../../../src/wire/console-frames.ts";
 import { makeImageStore } from "./image-store.ts";
 import { type ScriptedGuest, ScriptedWorker, type ScriptedWorkerOptions } from "./scripted-worker.ts";
+import { sharedDatabases } from "./shared-databases.ts";
 
 export const TOKEN = "ust_of_the_tests";
 export const JOIN_TOKEN = "usj_of_the_tests";
@@ -36,7 +38,10 @@ export interface Answer<T = Record<string, never>> {
 }
 
 export interface ControlUnderTestOptions {
-  readonly connection: pg.PoolConfig;
+  /** Default: a database of its own, on the server that all tests share; dropped when it closes. */
+  readonly connection?: pg.PoolConfig;
+  /** Names of those that join first. */
+  readonly workers?: readonly string[];
   readonly settings?: Partial<ControlSettings>;
   readonly images?: ImageStore;
   /** Default: long enough for a slow machine. */
@@ -61,7 +66,9 @@ export class ControlUnderTest {
   private readonly apps: readonly FastifyInstance[];
   readonly workers: ScriptedWorker[] = [];
   private readonly sockets: ConsoleSocket[] = [];
+  private readonly ownDatabase: boolean;
   private stopped = false;
+  private closed = false;
 
   private constructor(
     created: CreatedControlPlane,
@@ -69,8 +76,10 @@ export class ControlUnderTest {
     images: ImageStore,
     log: Record<string, unknown>[],
     connection: pg.PoolConfig,
+    ownDatabase: boolean,
   ) {
     this.connection = connection;
+    this.ownDatabase = ownDatabase;
     this.created = created;
     this.parts = created.parts;
     this.apps = apps;
@@ -83,8 +92,16 @@ export class ControlUnderTest {
     this.internalUrl = internalUrl;
   }
 
+  /** For one test, or called by a `beforeEach`: closed when the test is over. */
+  static async ofTest(options: ControlUnderTestOptions = {}): Promise<ControlUnderTest> {
+    const control = await ControlUnderTest.start(options);
+    onTestFinished(() => control.close());
+    return control;
+  }
+
   static async start({
-    connection,
+    connection: given,
+    workers = [],
     settings,
     images,
     queryTimeoutMs = 60_000,
@@ -92,7 +109,8 @@ export class ControlUnderTest {
     joinToken = JOIN_TOKEN,
     authority = null,
     tracer,
-  }: ControlUnderTestOptions): Promise<ControlUnderTest> {
+  }: ControlUnderTestOptions = {}): Promise<ControlUnderTest> {
+    const connection = given ?? (await (await sharedDatabases()).newDatabase());
     const log: Record<string, unknown>[] = [];
     const logger = pino({ level: "debug" }, { write: (line: string) => void log.push(JSON.parse(line)) });
     const store = images ?? (await makeImageStore());
@@ -110,7 +128,9 @@ export class ControlUnderTest {
     await created.start();
     await app.listen({ host: "127.0.0.1", port: 0 });
     await internal.listen({ host: "127.0.0.1", port: 0 });
-    return new ControlUnderTest(created, [app, internal], store, log, connection);
+    const control = new ControlUnderTest(created, [app, internal], store, log, connection, given === undefined);
+    for (const name of workers) await control.join(name);
+    return control;
   }
 
   async join(name: string, options: Partial<ScriptedWorkerOptions> = {}): Promise<ScriptedWorker> {
@@ -233,10 +253,13 @@ export class ControlUnderTest {
   }
 
   async close(): Promise<void> {
+    if (this.closed) return;
+    this.closed = true;
     for (const worker of this.workers) worker.close();
     for (const socket of this.sockets) socket.terminate();
     await this.stopButWorkers();
     await rm(this.images.dir, { recursive: true, force: true });
+    if (this.ownDatabase) await (await sharedDatabases()).drop(this.connection);
   }
 }
 

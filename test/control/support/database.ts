@@ -1,4 +1,4 @@
-/** A real Postgres for one test file, and a fresh copy of a migrated database for each test. */
+/** A real Postgres for tests, and fresh copies of a migrated database on it. */
 import { randomBytes } from "node:crypto";
 import { existsSync } from "node:fs";
 import { chmod, mkdtemp, rm } from "node:fs/promises";
@@ -31,26 +31,51 @@ export const POSTGRES_VERSIONS: readonly PostgresVersion[] = [
 interface StartOptions extends Pick<PostgresVersion, "binaries"> {
   /** True: it waits for its disk at every commit, as one in service does. */
   readonly durable?: boolean;
+  readonly maxConnections?: number;
 }
 
-export class TestPostgres {
-  readonly server: EmbeddedPostgres;
-  private readonly folder: string;
+/** Databases on one server, each a copy of one that has the schema of this build. */
+export class TestDatabases {
+  /** @param template where the one with the schema is */
+  constructor(readonly template: pg.PoolConfig) {}
 
-  private constructor(server: EmbeddedPostgres, folder: string) {
-    this.server = server;
-    this.folder = folder;
+  /** @param migrated false: an empty database */
+  async newDatabase(migrated = true): Promise<pg.PoolConfig> {
+    const database = `test_${randomBytes(6).toString("hex")}`;
+    // Copied as files: block by block through the log it takes thrice the time.
+    await this.command(`CREATE DATABASE ${database} ${migrated ? `TEMPLATE ${this.template.database} STRATEGY FILE_COPY` : ""}`);
+    return { ...this.template, database };
   }
 
-  /** With the schema of this build in its own database, which is the template of all others. */
-  static async start({ binaries, durable = false }: StartOptions = { binaries: null }): Promise<TestPostgres> {
+  async drop({ database }: pg.PoolConfig): Promise<void> {
+    await this.command(`DROP DATABASE ${database} WITH (FORCE)`);
+  }
+
+  private async command(sql: string): Promise<void> {
+    const client = new pg.Client({ ...this.template, database: "postgres" });
+    await client.connect();
+    await client.query(sql);
+    await client.end();
+  }
+}
+
+/** A server of one's own: for another version, or to be stopped. */
+export class TestPostgres extends TestDatabases {
+  private constructor(
+    readonly server: EmbeddedPostgres,
+    private readonly folder: string,
+  ) {
+    super(server.connection);
+  }
+
+  static async start({ binaries, durable = false, maxConnections = 100 }: StartOptions = { binaries: null }): Promise<TestPostgres> {
     const folder = await mkdtemp(join(tmpdir(), "understudy-control-test-"));
     // The server's user must get there, when the tests run as root.
     await chmod(folder, 0o755);
     const server = await EmbeddedPostgres.start({
       directory: join(folder, "postgres"),
       durable,
-      maxConnections: 100,
+      maxConnections,
       ...(binaries === null ? {} : { binaries }),
     });
     const template = new Database({ connection: server.connection });
@@ -59,23 +84,13 @@ export class TestPostgres {
     return new TestPostgres(server, folder);
   }
 
-  /** @param template false: an empty database */
-  async newDatabase(template = true): Promise<pg.PoolConfig> {
-    const name = `test_${randomBytes(6).toString("hex")}`;
-    const client = new pg.Client({ ...this.server.connection, database: "postgres" });
-    await client.connect();
-    await client.query(`CREATE DATABASE ${name} ${template ? `TEMPLATE ${this.server.connection.database}` : ""}`);
-    await client.end();
-    return { ...this.server.connection, database: name };
-  }
-
-  /** The same, as a process is told of it. */
-  static url({ user, host, port, database }: pg.PoolConfig): string {
-    return `postgres://${user}@localhost/${database}?host=${encodeURIComponent(host as string)}&port=${port}`;
-  }
-
   async stop(): Promise<void> {
     await this.server.close();
     await rm(this.folder, { recursive: true, force: true });
   }
+}
+
+/** A database, as a process is told of it. */
+export function databaseUrl({ user, host, port, database }: pg.PoolConfig): string {
+  return `postgres://${user}@localhost/${database}?host=${encodeURIComponent(host as string)}&port=${port}`;
 }

@@ -4,13 +4,13 @@ import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
-import { expect } from "vitest";
+import { expect, onTestFinished } from "vitest";
 import type { Vm } from "../../../src/control/schemas/vm.ts";
 import type { ImageStore } from "../../../src/images/index.ts";
 import { ControlPlaneProcess } from "./control-plane-process.ts";
-import type { TestPostgres } from "./database.ts";
 import { makeImageStore } from "./image-store.ts";
 import { PostgresProxy } from "./postgres-proxy.ts";
+import { databaseOfTest } from "./shared-databases.ts";
 
 export interface StartedProcess {
   readonly child: ControlPlaneProcess["child"];
@@ -26,23 +26,19 @@ export interface KilledAfterCommit {
   start(databaseUrl: string): Promise<StartedProcess>;
 }
 
-/** @param onCleanup is given what to do after the test, in the reverse order of the calls */
-export async function killedAfterCommit(
-  postgres: TestPostgres,
-  onCleanup: (cleanup: () => unknown) => void,
-  request: object,
-): Promise<KilledAfterCommit> {
+/** For one test: what it starts and makes is gone when the test is over. */
+export async function killedAfterCommit(request: object): Promise<KilledAfterCommit> {
   const folder = await mkdtemp(join(tmpdir(), "understudy-killed-"));
   await chmod(folder, 0o755);
-  onCleanup(() => rm(folder, { recursive: true, force: true }));
-  const connection = await postgres.newDatabase();
+  onTestFinished(() => rm(folder, { recursive: true, force: true }));
+  const connection = await databaseOfTest();
   const images = await makeImageStore();
-  onCleanup(() => rm(images.dir, { recursive: true, force: true }));
+  onTestFinished(() => rm(images.dir, { recursive: true, force: true }));
   const proxy = await PostgresProxy.start(connection);
-  onCleanup(() => proxy.close());
+  onTestFinished(() => proxy.close());
   const start = async (databaseUrl: string): Promise<StartedProcess> => {
     const process_ = new ControlPlaneProcess(folder, { DATABASE_URL: databaseUrl, UNDERSTUDY_IMAGE_STORE: images.dir });
-    onCleanup(async () => {
+    onTestFinished(async () => {
       process_.child.kill("SIGKILL");
       await process_.end();
     });
@@ -65,7 +61,7 @@ export async function killedAfterCommit(
   const first = await start(proxy.url);
   const listener = new pg.Client(connection);
   await listener.connect();
-  onCleanup(() => listener.end());
+  onTestFinished(() => listener.end());
   await listener.query("LISTEN understudy_events");
   const committed = once(listener, "notification");
   proxy.loseAnswersToCommits();
