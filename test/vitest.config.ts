@@ -1,5 +1,6 @@
 /**
- * How the tests run: each file in its own process, several at a time; dist/ is built once before them.
+ * How the tests run: several files at a time, those of the machine, of workers and of whole installations each in its own process,
+ * the others one after the other in a few; dist/ is built once before them.
  *
  * The time-outs end what hangs. No test's verdict hangs on them: a host that is ten times slower is within them.
  */
@@ -10,11 +11,25 @@ import { configDefaults, defineConfig } from "vitest/config";
 /** Stories that take minutes have commands of their own (`npm run host-faults`, `npm run rolling`), which set this. */
 const LONG_TESTS = process.env.UNDERSTUDY_LONG_TESTS ? [] : ["test/host-faults/**", "test/rolling/**"];
 
+/**
+ * Rooms whose files share processes: loading what they test takes longer than most of their tests. They leave nothing behind in the
+ * process; files that count its memory, or fill it with machines, are not among them.
+ */
+const TOGETHER = ["control", "sdk", "wire", "hypervisor", "pki", "images", "deployment", "chaos", "soak"].map(
+  // Tests of exported spans set variables of the process.
+  (room) => `test/${room}/**/!(traces|request-ids).test.ts`,
+);
+
 export default defineConfig({
   root: fileURLToPath(new URL("..", import.meta.url)),
   test: {
-    include: ["test/**/*.test.ts"],
-    exclude: [...configDefaults.exclude, ...LONG_TESTS],
+    projects: [
+      {
+        extends: true,
+        test: { name: "apart", include: ["test/**/*.test.ts"], exclude: [...configDefaults.exclude, ...LONG_TESTS, ...TOGETHER] },
+      },
+      { extends: true, test: { name: "together", include: TOGETHER, isolate: false } },
+    ],
     pool: "forks",
     // Most files wait for their processes more than they compute: on two processors one at a time leaves half of them idle.
     maxWorkers: Math.max(2, availableParallelism() - 1),

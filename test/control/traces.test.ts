@@ -9,39 +9,32 @@ import {
   ATTR_URL_PATH,
   ATTR_URL_SCHEME,
 } from "@opentelemetry/semantic-conventions";
-import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from "vitest";
+import { beforeAll, beforeEach, expect, onTestFinished, test } from "vitest";
 import type { Vm } from "../../src/control/schemas/vm.ts";
 import { openTracer } from "../../src/tracing/otlp-tracer.ts";
 import { readTracingSettings } from "../../src/tracing/settings.ts";
 import type { Tracer } from "../../src/tracing/tracer.ts";
 import { OtlpReceiver, type ReceivedSpan } from "../support/otlp-receiver.ts";
 import { ControlUnderTest } from "./support/control-under-test.ts";
-import { TestPostgres } from "./support/database.ts";
 
 const TRACE = "4bf92f3577b34da6a3ce929d0e0e4736";
 const CALLER = "00f067aa0ba902b7";
 
-let postgres: TestPostgres;
 let receiver: OtlpReceiver;
 let tracer: Tracer;
 let control: ControlUnderTest;
 
-beforeAll(async () => {
-  postgres = await TestPostgres.start();
+beforeAll(() => {
   process.env["OTEL_BSP_SCHEDULE_DELAY"] = "20";
 });
-afterAll(() => postgres.stop());
 beforeEach(async () => {
   receiver = await OtlpReceiver.start();
+  onTestFinished(() => receiver.close());
   const log = { info: () => {}, warn: () => {} };
   const settings = readTracingSettings({ OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url });
   tracer = await openTracer(settings, { name: "understudy-control-plane", version: "0" }, log);
-  control = await ControlUnderTest.start({ connection: await postgres.newDatabase(), tracer });
-});
-afterEach(async () => {
-  await control.close();
-  await tracer.close();
-  await receiver.close();
+  onTestFinished(() => tracer.close());
+  control = await ControlUnderTest.ofTest({ tracer });
 });
 
 const NEW_VM = { name: "traced", spec: { image: "debian" } };
