@@ -64,7 +64,7 @@ describe("a VM that is not made", () => {
       ["primary one placing"],
     ]);
     await control.createVm("first", "none");
-    await control.waitFor("first", "running");
+    await control.waitFor("first", "settled");
     const { body: taken } = await dry("POST", "/v1/vms", request(0, 256));
     expect(taken.status.stateReason).toBe("no_capacity");
   });
@@ -96,6 +96,8 @@ describe("of a VM that is there", () => {
     await control.join("one");
     await control.join("two");
     await control.protectedVm("a");
+    // Its creation ends a moment later, and that is written down.
+    await control.waitFor("a", "settled");
     const { body: before } = await control.get<Vm>("/v1/vms/a");
     const stateAfter = async (method: string, path: string, body?: unknown): Promise<string | undefined> => {
       const answer = await dry<Vm & Problem>(method, path, body);
