@@ -7,23 +7,16 @@
  *
  * Losing a pass costs a tick, never a decision: nothing is remembered from one to the next but when an order was sent.
  */
-import type { ControlMessage, ReplicaReport } from "../../wire/control-messages.ts";
-import { completeDrain } from "../db/queries/complete-drain.ts";
 import { endOperation } from "../db/queries/end-operation.ts";
 import { handOver } from "../db/queries/hand-over.ts";
-import { readImage } from "../db/queries/images.ts";
 import { endGrace } from "../db/queries/order-vm.ts";
 import { placeReplica } from "../db/queries/place-replica.ts";
 import { type PlanFacts, readPlanFacts } from "../db/queries/plan-facts.ts";
-import { recordDivergence } from "../db/queries/record-divergence.ts";
-import { recordRepair } from "../db/queries/record-repair.ts";
-import { recordTransfer } from "../db/queries/record-transfer.ts";
 import { restartVm } from "../db/queries/restart-vm.ts";
-import { setWorkerState } from "../db/queries/set-worker-state.ts";
 import { trimHistory } from "../db/queries/trim-history.ts";
 import { markReplicaGone, setReplicaState } from "../db/queries/update-replica.ts";
 import { giveUpPlace, setProtection, setVmState } from "../db/queries/update-vm.ts";
-import type { FailoverRow, ReplicaRow, VmRow, WorkerRow } from "../db/schema.ts";
+import type { FailoverRow, ReplicaRow, VmRow } from "../db/schema.ts";
 import { isDatabaseUnavailable } from "../db/unavailable.ts";
 import { retentionOf } from "../domain/console-retention.ts";
 import { USER_ACTION } from "../domain/events.ts";
@@ -31,19 +24,19 @@ import { isRedundancyDone } from "../domain/operations.ts";
 import type { Placement, PlacementRefusal } from "../domain/placement.ts";
 import { planVm, type VmStep } from "../domain/plan-vm.ts";
 import { backupsWanted, protectionOf } from "../domain/protection.ts";
-import { isBroken, type ReplicaFacts } from "../domain/replica-facts.ts";
+import type { ReplicaFacts } from "../domain/replica-facts.ts";
 import { isToRestart, restartDelayMs } from "../domain/restart-policy.ts";
-import { nextMilestone, type TransferMilestone } from "../domain/transfer-milestone.ts";
 import { ALL_LOST, hasGuest, isEnding, isSettled, nextVmState } from "../domain/vm-state.ts";
-import { workerStateOf } from "../domain/worker-state.ts";
-import type { WorkerLink } from "../workers/worker-link.ts";
 import { chooseWorker } from "./choose-worker.ts";
 import { expireVms } from "./expire-vms.ts";
 import { FirstSeen } from "./first-seen.ts";
-import { followFailover, noteFirstOutput } from "./follow-failover.ts";
+import { followFailover } from "./follow-failover.ts";
+import { dropUnknown, updateWorkers } from "./follow-workers.ts";
+import { observeReplica } from "./observe-replica.ts";
 import type { ReconcilerOptions } from "./options.ts";
-import { replicaSpecOf } from "./replica-spec.ts";
-import { logFieldsOf, orderWorker, originOf, placedFor, traceRepair } from "./traced-orders.ts";
+import { orderStep } from "./order-step.ts";
+import { ReportNotes } from "./report-notes.ts";
+import { logFieldsOf, originOf, placedFor } from "./traced-orders.ts";
 
 /** A backup that lost its primary asks within this, and is live within this of the answer. */
 const HOLD_OFF_MS = 20;
@@ -65,15 +58,11 @@ export class Reconciler {
   private readonly refusals = new Map<string, PlacementRefusal>();
   private readonly backoff = new Map<string, { untilMs: number; delayMs: number }>();
   private readonly seen = new FirstSeen();
-  /** Promoted replicas whose guest's first output is written down already. */
-  private readonly firstOutputs = new Set<string>();
-  /** Backups whose pairing is written down already. */
-  private readonly repairs = new Set<string>();
-  /** What was written down last of the transfer that a VM's primary makes. */
-  private readonly transfers = new Map<string, TransferMilestone>();
+  private readonly notes: ReportNotes;
 
   constructor(options: ReconcilerOptions) {
     this.options = options;
+    this.notes = new ReportNotes(options);
     const { workers, database } = options;
     workers.on("joined", () => this.kick());
     workers.on("left", () => {
@@ -172,10 +161,10 @@ export class Reconciler {
   private async pass(): Promise<boolean> {
     const { database, workers } = this.options;
     const facts = await readPlanFacts(database.db);
-    let settled = await this.updateWorkers(facts);
+    let settled = await updateWorkers(this.options, facts);
     const nowMs = performance.now();
     this.options.activity.looked(facts.vms, nowMs);
-    settled = this.dropUnknown(facts, nowMs) && settled;
+    settled = dropUnknown(this.options, facts, nowMs) && settled;
     for (const vm of facts.vms) settled = (await this.reconcileVm(facts, vm, nowMs)) && settled;
     if ((await expireVms(this.options, facts.vms)) > 0) this.again = true;
     workers.forgetReports(new Set(facts.replicas.map((replica) => replica.id)));
@@ -188,73 +177,15 @@ export class Reconciler {
     return settled;
   }
 
-  private async updateWorkers(facts: PlanFacts): Promise<boolean> {
-    const { workers, database } = this.options;
-    let settled = true;
-    for (const { worker, replicas } of facts.workers) {
-      const link = workers.linkState(worker.id, worker.incarnation);
-      const state = workerStateOf({ desiredState: worker.desiredState, link, replicas });
-      if (worker.desiredState === "fenced") this.cutOff(worker);
-      if (state === "draining") settled = false;
-      if (worker.desiredState === "drained" && worker.operationId !== null && replicas === 0) {
-        await completeDrain(database, worker, worker.operationId);
-        this.options.log.info({ workerId: worker.id, worker: worker.name }, "the worker is drained");
-      }
-      if (link === "silent" || link === "missing") settled = false;
-      // A control plane that has just started does not yet know better than the row.
-      if (worker.state === state || (link === "missing" && workers.booting)) continue;
-      if (worker.state === "lost" && state === "unknown") continue;
-      await setWorkerState(database, worker, state, workers.lastHeardAt(worker.id));
-    }
-    return settled;
-  }
-
-  /** A fenced worker that is still connected is told to end everything, and then hears nothing more. */
-  private cutOff(worker: WorkerRow): void {
-    const link = this.options.workers.link(worker.id);
-    if (link === null) return;
-    for (const replicaId of link.reports.keys()) link.send({ type: "dropReplica", replicaId, reason: "the worker is fenced" });
-    link.close(4403, "fenced");
-    this.options.workers.remove(link);
-    this.options.log.warn({ workerId: worker.id, worker: worker.name }, "the worker is fenced: its channel is closed");
-  }
-
-  /** What a worker holds and no table speaks of is dropped. @returns false where something is left a while */
-  private dropUnknown(facts: PlanFacts, nowMs: number): boolean {
-    let settled = true;
-    const known = new Set(facts.replicas.map((replica) => replica.id));
-    for (const link of this.options.workers.all()) {
-      for (const report of link.reports.values()) {
-        if (known.has(report.replicaId)) continue;
-        // It may have been primary, and stopped for so long that it was written off: it finds out by itself, and says so. One
-        // of the first term never had a backup that could have taken over.
-        const mayBeFenced = report.role === "primary" && report.state === "live" && report.term !== "1";
-        if (mayBeFenced && nowMs - link.responsiveSinceMs < this.options.settings.fencingGraceMs) {
-          settled = false;
-          continue;
-        }
-        const sent = link.order(
-          `drop ${report.replicaId}`,
-          { type: "dropReplica", replicaId: report.replicaId, reason: "no VM has this replica" },
-          nowMs,
-          this.options.settings.repeatOrderMs,
-        );
-        if (sent)
-          this.options.log.info(
-            { replicaId: report.replicaId, vmId: report.vmId, worker: link.worker.name },
-            "dropping a replica that no VM has",
-          );
-      }
-    }
-    return settled;
-  }
-
   private async reconcileVm(facts: PlanFacts, read: VmRow, nowMs: number): Promise<boolean> {
     let vm = read;
     const { database, workers, settings, log } = this.options;
     const rows = facts.replicas.filter((replica) => replica.vmId === vm.id);
     const replicas: ReplicaFacts[] = [];
-    for (const row of rows) replicas.push(await this.observe(row, facts.workers.find(({ worker }) => worker.id === row.workerId)?.worker));
+    for (const row of rows)
+      replicas.push(
+        await observeReplica(this.options, this.seen, row, facts.workers.find(({ worker }) => worker.id === row.workerId)?.worker),
+      );
     const open = facts.openFailovers.find((failover) => failover.vmId === vm.id) ?? null;
     if (open !== null) {
       const openForMs = this.seen.ageMs(open.id, nowMs);
@@ -311,14 +242,7 @@ export class Reconciler {
       return false;
     }
     if (vm.state !== "deleting") await this.updateProtection(vm, replicas, open);
-    if (primary !== null) {
-      await this.noteTransfer(vm, primary);
-      await this.noteRepair(facts, vm, primary);
-      await this.noteDivergence(vm, primary);
-      // Its failover is complete: what comes later is added to that.
-      if (open === null && !this.firstOutputs.has(primary.replicaId) && (await noteFirstOutput(this.options, primary)))
-        this.firstOutputs.add(primary.replicaId);
-    }
+    if (primary !== null) await this.notes.note(facts, vm, primary, open !== null);
     await this.endOperations(facts, vm, replicas);
     const wanted = backupsWanted(vm.spec.protection);
     const waiting = hasGuest(vm.state) && (vm.synced.length !== wanted || (wanted > 0 && vm.protectionState !== "protected"));
@@ -362,116 +286,13 @@ export class Reconciler {
     return ended;
   }
 
-  /** What is known of a replica, with its row brought up to its worker's report. */
-  private async observe(row: ReplicaRow, worker: WorkerRow | undefined): Promise<ReplicaFacts> {
-    const { database, workers, settings } = this.options;
-    const fenced = worker?.desiredState === "fenced";
-    const link = fenced ? "lost" : workers.linkState(row.workerId, row.incarnation);
-    const held = workers.link(row.workerId);
-    const report = link === "connected" || link === "silent" ? (held?.reports.get(row.id) ?? null) : null;
-    let { state } = row;
-    const reported = report === null ? null : rowStateOf(report);
-    if (reported !== null && state !== "lost" && state !== reported && !(reported === "syncing" && state !== "placing")) {
-      // A backup is live when the arbiter has added it, and a promoted one when its failover is complete: not by its own word.
-      const mayBecome = reported !== "live" || (report?.role === "primary" && state !== "promoting");
-      if (mayBecome) {
-        await setReplicaState(database, row.id, reported, report?.haltReason ?? null);
-        state = reported;
-      }
-    }
-    return {
-      id: row.id,
-      role: row.role,
-      state,
-      stateReason: row.stateReason,
-      workerId: row.workerId,
-      link,
-      awayForMs: fenced ? Number.POSITIVE_INFINITY : workers.awayForMs(row.workerId),
-      cutOff: fenced,
-      leaving: worker?.desiredState === "drained" || row.wanted === "elsewhere",
-      unwanted: row.wanted === "gone",
-      fencingGrace:
-        held !== null &&
-        Math.min(performance.now() - held.responsiveSinceMs, this.seen.ageMs(`${row.id} ${row.updatedAt.getTime()}`, performance.now())) <
-          settings.fencingGraceMs,
-      report: report === null ? null : { ...report, term: BigInt(report.term) },
-      broken: isBroken(report),
-    };
-  }
-
   private async perform(facts: PlanFacts, vm: VmRow, rows: readonly ReplicaRow[], step: VmStep, nowMs: number): Promise<void> {
-    const { database, workers } = this.options;
-    const aboutId = "replicaId" in step ? step.replicaId : "backup" in step ? step.backup : null;
-    const about = rows.find((replica) => replica.id === aboutId);
-    // A replica is created and paired for what it was placed for, though the operation has ended.
-    const origin = originOf(facts, vm) ?? (step.kind === "create" || step.kind === "pair" ? (about?.origin ?? null) : null);
+    const { database } = this.options;
+    const origin = originOf(facts, vm);
     const log = origin === null ? this.options.log : this.options.log.child(logFieldsOf(origin));
-    const order = (to: WorkerLink, key: string, message: ControlMessage): boolean =>
-      orderWorker(this.options, to, { key, message, vmId: vm.id, origin, nowMs });
-    const row = "replicaId" in step ? about : undefined;
-    const link = row === undefined ? null : workers.link(row.workerId);
     switch (step.kind) {
       case "place":
         await this.place(facts, vm, rows, step.role, nowMs);
-        return;
-      case "create": {
-        if (row === undefined || link === null) return;
-        const image = await readImage(database.db, vm.imageId);
-        if (image === null) return;
-        const message = {
-          type: "createReplica",
-          vmId: vm.id,
-          replicaId: row.id,
-          role: row.role,
-          term: vm.term.toString(),
-          spec: replicaSpecOf(vm, image, this.options.settings),
-          channelSecret: row.channelSecret,
-        } as const;
-        if (order(link, `create ${row.id}`, message)) {
-          log.info({ vmId: vm.id, replicaId: row.id, role: row.role, worker: link.worker.name }, `placing a ${row.role}`);
-        }
-        return;
-      }
-      case "pair": {
-        const backup = rows.find((replica) => replica.id === step.backup);
-        const primary = rows.find((replica) => replica.id === vm.primaryReplica);
-        const at = backup === undefined ? null : workers.link(backup.workerId);
-        const by = primary === undefined ? null : workers.link(primary.workerId);
-        if (backup === undefined || primary === undefined || at === null || by === null) return;
-        const { loggingAddress: address, loggingTls: tls = false } = at.hello;
-        const takesHistory = at.reports.get(backup.id)?.console !== undefined;
-        const message = {
-          type: "pair",
-          replicaId: primary.id,
-          backup: { replicaId: backup.id, address, channelSecret: backup.channelSecret, workerId: at.worker.id, tls, takesHistory },
-        } as const;
-        if (tls) {
-          const dialler = { replicaId: primary.id, workerId: by.worker.id };
-          order(at, `expectPrimary ${primary.id} ${backup.id}`, { type: "expectPrimary", replicaId: backup.id, primary: dialler });
-        }
-        if (order(by, `pair ${primary.id} ${backup.id}`, message)) {
-          log.info({ vmId: vm.id, primary: primary.id, backup: backup.id, address }, "pairing");
-        }
-        return;
-      }
-      case "setMaxLag": {
-        if (row === undefined || link === null) return;
-        const { maxLagMs } = vm.spec.protection;
-        order(link, `setMaxLag ${row.id} ${maxLagMs}`, { type: "setMaxLag", replicaId: row.id, maxLagMs });
-        return;
-      }
-      case "setConsoleRetention": {
-        if (row === undefined || link === null) return;
-        const { headBytes, tailBytes } = retentionOf(vm.spec);
-        const key = `setConsoleRetention ${row.id} ${headBytes} ${tailBytes}`;
-        order(link, key, { type: "setConsoleRetention", replicaId: row.id, headBytes, tailBytes });
-        return;
-      }
-      case "promote":
-        if (row === undefined || link === null) return;
-        if (order(link, `promote ${row.id}`, { type: "promote", replicaId: row.id, handOver: false })) {
-          log.warn({ vmId: vm.id, replicaId: row.id }, "the primary's worker is lost: telling the backup to take over");
-        }
         return;
       case "handOver": {
         // Its next backup may be where it is now, unless that worker is being emptied.
@@ -483,37 +304,20 @@ export class Reconciler {
         this.again = this.again || begun;
         return;
       }
-      case "setPaused": {
-        if (row === undefined || link === null) return;
-        const { replicaId, paused } = step;
-        if (order(link, `setPaused ${replicaId} ${paused} ${vm.operationId}`, { type: "setPaused", replicaId, paused })) {
-          log.info(
-            { vmId: vm.id, replicaId },
-            paused ? "telling the primary to pause its guest" : "telling the primary to resume its guest",
-          );
-        }
-        return;
-      }
-      case "shutDown":
-        if (row === undefined || link === null) return;
-        if (order(link, `shutDown ${row.id}`, { type: "shutDown", replicaId: row.id })) {
-          log.info({ vmId: vm.id, replicaId: row.id }, "telling the guest to power itself off");
-        }
-        return;
-      case "drop":
-        if (row === undefined || link === null) return;
-        order(link, `drop ${row.id}`, { type: "dropReplica", replicaId: row.id, reason: step.reason });
-        return;
-      case "writeOff":
+      case "writeOff": {
+        const row = rows.find(({ id }) => id === step.replicaId);
         if (row?.role === "backup" && step.reason !== "worker_lost") this.slowDown(vm.id, nowMs);
         await setReplicaState(database, step.replicaId, step.state, step.reason);
         log.warn({ vmId: vm.id, replicaId: step.replicaId, reason: step.reason }, `replica is ${step.state}`);
         this.again = true;
         return;
+      }
       case "forget":
         await markReplicaGone(database, step.replicaId, null);
         this.again = true;
         return;
+      default:
+        await orderStep(this.options, facts, vm, rows, step, nowMs);
     }
   }
 
@@ -578,39 +382,5 @@ export class Reconciler {
     });
     if (protection.state === vm.protectionState && protection.reason === vm.protectionReason) return;
     await database.transaction((tx) => setProtection(tx, vm, protection));
-  }
-
-  private async noteTransfer(vm: VmRow, { transfer }: ReplicaReport): Promise<void> {
-    if (transfer === null) {
-      this.transfers.delete(vm.id);
-      return;
-    }
-    const milestone = nextMilestone(this.transfers.get(vm.id) ?? null, transfer);
-    if (milestone === null) return;
-    await recordTransfer(this.options.database, vm, transfer);
-    this.transfers.set(vm.id, milestone);
-  }
-
-  private async noteRepair(facts: PlanFacts, vm: VmRow, { lastPairing }: ReplicaReport): Promise<void> {
-    if (lastPairing === null || !vm.synced.includes(lastPairing.backup) || this.repairs.has(lastPairing.backup)) return;
-    const first = await recordRepair(this.options.database, vm.id, lastPairing);
-    this.repairs.add(lastPairing.backup);
-    if (first) traceRepair(this.options.tracer, facts, vm, lastPairing);
-    this.options.log.info({ vmId: vm.id, ...lastPairing }, "the backup is paired");
-  }
-
-  private async noteDivergence(vm: VmRow, { divergence }: ReplicaReport): Promise<void> {
-    if (divergence === null || (vm.divergence?.replicaId === divergence.replicaId && vm.divergence.epoch === divergence.epoch)) return;
-    this.options.log.error({ vmId: vm.id, divergence }, "a backup's state differed from its primary's: it was ejected");
-    await recordDivergence(this.options.database, vm, divergence);
-  }
-}
-
-function rowStateOf(report: ReplicaReport): ReplicaRow["state"] {
-  switch (report.state) {
-    case "failed":
-      return "stopped";
-    default:
-      return report.state;
   }
 }

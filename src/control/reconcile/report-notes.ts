@@ -1,0 +1,61 @@
+/** What a VM's primary reports of its own work and the database keeps: transfers, pairings, divergences, the first output of a promotion. */
+import type { ReplicaReport } from "../../wire/control-messages.ts";
+import type { PlanFacts } from "../db/queries/plan-facts.ts";
+import { recordDivergence } from "../db/queries/record-divergence.ts";
+import { recordRepair } from "../db/queries/record-repair.ts";
+import { recordTransfer } from "../db/queries/record-transfer.ts";
+import type { VmRow } from "../db/schema.ts";
+import { nextMilestone, type TransferMilestone } from "../domain/transfer-milestone.ts";
+import { noteFirstOutput } from "./follow-failover.ts";
+import type { ReconcilerOptions } from "./options.ts";
+import { traceRepair } from "./traced-orders.ts";
+
+/** Each is written down once: what has been is remembered here. */
+export class ReportNotes {
+  private readonly options: ReconcilerOptions;
+  /** Promoted replicas whose guest's first output is written down already. */
+  private readonly firstOutputs = new Set<string>();
+  /** Backups whose pairing is written down already. */
+  private readonly repairs = new Set<string>();
+  /** What was written down last of the transfer that a VM's primary makes. */
+  private readonly transfers = new Map<string, TransferMilestone>();
+
+  constructor(options: ReconcilerOptions) {
+    this.options = options;
+  }
+
+  /** @param failing a failover of the VM is not complete */
+  async note(facts: PlanFacts, vm: VmRow, primary: ReplicaReport, failing: boolean): Promise<void> {
+    await this.noteTransfer(vm, primary);
+    await this.noteRepair(facts, vm, primary);
+    await this.noteDivergence(vm, primary);
+    // Its failover is complete: what comes later is added to that.
+    if (!failing && !this.firstOutputs.has(primary.replicaId) && (await noteFirstOutput(this.options, primary)))
+      this.firstOutputs.add(primary.replicaId);
+  }
+
+  private async noteTransfer(vm: VmRow, { transfer }: ReplicaReport): Promise<void> {
+    if (transfer === null) {
+      this.transfers.delete(vm.id);
+      return;
+    }
+    const milestone = nextMilestone(this.transfers.get(vm.id) ?? null, transfer);
+    if (milestone === null) return;
+    await recordTransfer(this.options.database, vm, transfer);
+    this.transfers.set(vm.id, milestone);
+  }
+
+  private async noteRepair(facts: PlanFacts, vm: VmRow, { lastPairing }: ReplicaReport): Promise<void> {
+    if (lastPairing === null || !vm.synced.includes(lastPairing.backup) || this.repairs.has(lastPairing.backup)) return;
+    const first = await recordRepair(this.options.database, vm.id, lastPairing);
+    this.repairs.add(lastPairing.backup);
+    if (first) traceRepair(this.options.tracer, facts, vm, lastPairing);
+    this.options.log.info({ vmId: vm.id, ...lastPairing }, "the backup is paired");
+  }
+
+  private async noteDivergence(vm: VmRow, { divergence }: ReplicaReport): Promise<void> {
+    if (divergence === null || (vm.divergence?.replicaId === divergence.replicaId && vm.divergence.epoch === divergence.epoch)) return;
+    this.options.log.error({ vmId: vm.id, divergence }, "a backup's state differed from its primary's: it was ejected");
+    await recordDivergence(this.options.database, vm, divergence);
+  }
+}
