@@ -9,6 +9,8 @@ export interface Column<T> {
   readonly value: (item: T) => string;
   /** Only with `-o wide`. */
   readonly wide?: boolean;
+  /** Of a wide one: for this item it is shown without `-o wide` as well, where that is the only item. */
+  readonly telling?: (item: T) => boolean;
 }
 
 export function outputOption(): Option {
@@ -47,7 +49,8 @@ export function printOne<T>(shell: Shell, format: Format, item: T, listing: List
     print(shell, JSON.stringify(listing.json(item), null, 2));
     return;
   }
-  printList(shell, format, [item], listing);
+  const columns = listing.columns.filter(({ wide, telling }) => format === "wide" || wide !== true || telling?.(item) === true);
+  printList(shell, format === "table" ? "wide" : format, [item], { ...listing, columns });
 }
 
 function tableLines<T>(items: readonly T[], columns: readonly Column<T>[]): string[] {

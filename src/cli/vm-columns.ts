@@ -24,8 +24,13 @@ function vmColumns(): readonly Column<VmResource>[] {
     { title: "INSTANT", value: (vm) => vm.status.instant, wide: true },
     { title: "LAG", value: (vm) => `${vm.status.protection.lagMs} ms`, wide: true },
     { title: "CONSOLE", value: (vm) => `${vm.status.console.end} B`, wide: true },
-    { title: "DELETION", value: (vm) => (vm.spec.deletionProtection ? "protected" : "allowed"), wide: true },
-    { title: "EXPIRES", value: (vm) => vm.status.expiresAt ?? "-", wide: true },
+    {
+      title: "DELETION",
+      value: (vm) => (vm.spec.deletionProtection ? "protected" : "allowed"),
+      wide: true,
+      telling: (vm) => vm.spec.deletionProtection,
+    },
+    { title: "EXPIRES", value: (vm) => vm.status.expiresAt ?? "-", wide: true, telling: (vm) => (vm.status.expiresAt ?? null) !== null },
     { title: "LABELS", value: (vm) => labelText(vm.labels), wide: true },
   ];
 }

@@ -78,6 +78,12 @@ describe("contexts", () => {
     expect(await names(["--url", other.url, "--token-file", "second.token"], first)).toBe("of-second\n");
     const wrong = await understudy(["--token", "wrong", "vm", "ls"]);
     expect([wrong.code, wrong.stdout]).toEqual([6, ""]);
+    expect(await names([], { ...first, UNDERSTUDY_PROJECT: "default" })).toBe("of-first\n");
+    const elsewhere = await understudy(["vm", "ls"], { ...first, UNDERSTUDY_PROJECT: "other" });
+    expect([elsewhere.code, elsewhere.stderr]).toEqual([
+      2,
+      expect.stringContaining('Cannot use the project "other" of UNDERSTUDY_PROJECT'),
+    ]);
   });
 
   it("of a file that cannot be read are refused, with its name and what is wrong", async () => {

@@ -285,6 +285,9 @@ describe("other commands", () => {
     const created = await against(routes, "vm", "create", "demo", "--deletion-protection");
     expect(created.api.asked[0]?.body).toMatchObject({ spec: { deletionProtection: true } });
     expect((await against(routes, "vm", "get", "demo", "-o", "wide")).stdout).toMatch(/ DELETION .*\n.* protected /);
+    // In a line of its own it is shown where it is set.
+    expect((await against(routes, "vm", "get", "demo")).stdout).toMatch(/ DELETION *\n.* protected *\n/);
+    expect((await against({ "GET /v1/vms/demo": vm }, "vm", "get", "demo")).stdout).not.toMatch(/DELETION|EXPIRES/);
     const refused = await against(routes, "vm", "rm", "demo");
     expect([refused.code === 0, refused.stdout]).toEqual([false, ""]);
     expect(refused.stderr).toContain("understudy vm update NAME --deletion-protection off");
@@ -303,6 +306,7 @@ describe("other commands", () => {
     expect(await bodyOf(0, "create", "demo", "--console-head", "5000")).toMatchObject({ spec: { console: { headBytes: 5000 } } });
     expect(await bodyOf(1, "update", "demo", "--console-tail", "4096")).toEqual({ spec: { console: { tailBytes: 4096 } } });
     expect((await against(routes, "vm", "get", "demo", "-o", "wide")).stdout).toMatch(/ EXPIRES .*\n.* 2026-01-31T08:00:00.000Z /);
+    expect((await against(routes, "vm", "get", "demo")).stdout).toMatch(/ EXPIRES *\n.* 2026-01-31T08:00:00.000Z *\n/);
   });
 
   it("vm failover waits for the operation and shows the measured gap", async () => {

@@ -86,7 +86,8 @@ export const consoleRoute =
         summary: "Attach to the console (WebSocket)",
         description:
           "Subprotocol `understudy.console.v1`: text frames are ConsoleServerMessage and ConsoleClientMessage; binary frames carry bytes " +
-          "with their offset. Subprotocol `understudy.console.raw`: bytes alone, and what is typed goes where the session ended. " +
+          "with their offset. Subprotocol `understudy.console.raw`: bytes alone, and what is typed goes where the session ended; it has no " +
+          "`resize`, so the guest's terminal keeps the size that it was told last. " +
           "`resize` says the size of the writer's terminal: it is input of the guest, logged in its place among the bytes, of which it takes " +
           "one offset; the guest's `hvc0` has that size from then on, over failovers too. A serial port, `ttyS0`, has none by itself. Pages give " +
           "a ticket, or the token as subprotocol `understudy.bearer.<base64url>`, and are told by close code what others are told before " +
