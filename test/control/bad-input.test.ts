@@ -7,7 +7,7 @@ import { beforeAll, describe, expect, test } from "vitest";
 import { ERROR_TABLE, type ErrorCode } from "../../src/control/errors/error-codes.ts";
 import type { Problem } from "../../src/control/schemas/problem.ts";
 import { ControlUnderTest, JOIN_TOKEN, TOKEN } from "./support/control-under-test.ts";
-import { ScriptedWorker } from "./support/scripted-worker.ts";
+import { newReport, ScriptedWorker } from "./support/scripted-worker.ts";
 
 let control: ControlUnderTest;
 beforeAll(async () => {
@@ -362,27 +362,4 @@ describe("blobs", () => {
   });
 });
 
-const strangeReport = {
-  replicaId: "",
-  vmId: "vm_strange",
-  role: "primary",
-  state: "live",
-  term: "1",
-  epoch: "0",
-  instant: "0",
-  synced: [],
-  joining: null,
-  transfer: null,
-  lagInstructions: "0",
-  consoleOldest: "0",
-  consoleEnd: "0",
-  arbiterUnavailable: false,
-  paused: false,
-  guestHalt: null,
-  haltReason: null,
-  message: null,
-  promotion: null,
-  divergence: null,
-  logBytes: "0",
-  lastPairing: null,
-} as const;
+const strangeReport = newReport("", "vm_strange", "primary", "live", "1", 2_000, undefined);

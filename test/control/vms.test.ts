@@ -205,6 +205,22 @@ describe("list", () => {
 });
 
 describe("delete", () => {
+  /** A running VM whose worker is soon believed to be lost. */
+  async function onOneWorker() {
+    await startAnew(IMPATIENT);
+    const one = await control.join("one");
+    await control.createVm("demo", "none");
+    return { one, vm: await control.waitFor("demo", "running") };
+  }
+
+  async function deletedAfterItsWorkerWasKilled() {
+    const { one, vm } = await onOneWorker();
+    one.kill();
+    await control.call("DELETE", "/v1/vms/demo");
+    await control.waitFor(vm.id, "deleted");
+    return one;
+  }
+
   test("drops the replicas, frees their memory and leaves a tombstone", async () => {
     const one = await control.join("one");
     await control.join("two");
@@ -223,33 +239,18 @@ describe("delete", () => {
   });
 
   test("works where the worker is gone", async () => {
-    await startAnew(IMPATIENT);
-    const one = await control.join("one");
-    await control.createVm("demo", "none");
-    const vm = await control.waitFor("demo", "running");
-    one.kill();
-    await control.call("DELETE", "/v1/vms/demo");
-    await control.waitFor(vm.id, "deleted");
+    await deletedAfterItsWorkerWasKilled();
   });
 
   test("a worker that comes back with a deleted VM's replica is told to drop it", async () => {
-    await startAnew(IMPATIENT);
-    const one = await control.join("one");
-    await control.createVm("demo", "none");
-    const vm = await control.waitFor("demo", "running");
-    one.kill();
-    await control.call("DELETE", "/v1/vms/demo");
-    await control.waitFor(vm.id, "deleted");
+    const one = await deletedAfterItsWorkerWasKilled();
     await one.reconnect();
     await one.order("dropReplica");
     await one.until(() => one.reports.size === 0);
   });
 
   test("a worker that loses its channel while it is told to drop does not hold the deletion up", async () => {
-    await startAnew(IMPATIENT);
-    const one = await control.join("one");
-    await control.createVm("demo", "none");
-    const vm = await control.waitFor("demo", "running");
+    const { one, vm } = await onOneWorker();
     one.pause();
     await control.call("DELETE", "/v1/vms/demo");
     one.kill();

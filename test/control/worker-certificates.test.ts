@@ -287,8 +287,8 @@ describe("worker processes over TLS", () => {
 
   test("protect a VM, renew their certificates without disturbing it, and pair again with the new ones", async () => {
     const images = await makeImageStore("debian", 96, KERNEL);
-    // Renewed after six seconds: a host that takes three more for it has its workers join by their token again.
-    const renewing = await another({ images, settings: { certificateTtlSeconds: 9, heartbeatTimeoutMs: 60_000, maxLagMs: 60_000 } });
+    // Renewed after twelve seconds: a host that takes six more for it has its workers join by their token again.
+    const renewing = await another({ images, settings: { certificateTtlSeconds: 18, heartbeatTimeoutMs: 60_000, maxLagMs: 60_000 } });
     const workers = ["worker-1", "worker-2"].map((name) => startWorker(renewing, name));
     for (const worker of workers) await worker.says(/joined the control plane at wss:/);
     const { id } = await renewing.createVm("web");

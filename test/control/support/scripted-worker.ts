@@ -436,7 +436,8 @@ export class ScriptedWorker {
   }
 }
 
-function newReport(
+/** Of a replica that has just begun, as it is told on the channel. */
+export function newReport(
   replicaId: string,
   vmId: string,
   role: ReplicaReport["role"],
