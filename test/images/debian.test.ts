@@ -54,13 +54,16 @@ async function expectEmpty(failed: ImageStore): Promise<void> {
   expect(names.filter((name) => !["blobs", "blobs/sha256", "manifests", "incoming"].includes(name))).toEqual([]);
 }
 
-/** Kernel and initrd of the package, as files: what somebody without apt has. */
-async function installerFiles(): Promise<{ kernelPath: string; initrdPath: string }> {
-  const files = await extractDeb(packagePath, { want: (path) => /\/(linux|initrd\.gz)$/.test(path) });
-  const kernelPath = join(folder, "linux");
-  const initrdPath = join(folder, "initrd.gz");
-  for (const [path, content] of files) await writeFile(path.endsWith("linux") ? kernelPath : initrdPath, content);
-  return { kernelPath, initrdPath };
+let installer: Promise<{ kernelPath: string; initrdPath: string }> | null = null;
+
+/** Kernel and initrd of the package, as files: what somebody without apt has. Taken out once: that takes seconds. */
+function installerFiles(): Promise<{ kernelPath: string; initrdPath: string }> {
+  installer ??= extractDeb(packagePath, { want: (path) => /\/(linux|initrd\.gz)$/.test(path) }).then(async (files) => {
+    const paths = { kernelPath: join(folder, "linux"), initrdPath: join(folder, "initrd.gz") };
+    for (const [path, content] of files) await writeFile(path.endsWith("linux") ? paths.kernelPath : paths.initrdPath, content);
+    return paths;
+  });
+  return installer;
 }
 
 describe("the pulled image", () => {
