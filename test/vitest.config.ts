@@ -31,8 +31,8 @@ export default defineConfig({
       { extends: true, test: { name: "together", include: TOGETHER, isolate: false } },
     ],
     pool: "forks",
-    // Most files wait for their processes more than they compute: on two processors one at a time leaves half of them idle.
-    maxWorkers: Math.max(2, availableParallelism() - 1),
+    // Most files wait for their processes more than they compute: with as many as processors a part of the host is idle.
+    maxWorkers: availableParallelism() + 1,
     globalSetup: ["test/support/build.ts", "test/control/support/shared-postgres.ts"],
     testTimeout: 300_000,
     hookTimeout: 300_000,
