@@ -22,7 +22,12 @@ export default async function offerPostgres(): Promise<(() => Promise<void>) | u
   const start = async (): Promise<TestPostgres> => {
     // Not before it is wanted: most single files need none.
     const { TestPostgres } = await import("./database.ts");
-    return await TestPostgres.start({ binaries: null, maxConnections: MAX_CONNECTIONS });
+    const postgres = await TestPostgres.start({ binaries: null, maxConnections: MAX_CONNECTIONS });
+    // A run that is interrupted ends nothing in order.
+    process.once("exit", () => {
+      if (postgres.server.processId !== null) process.kill(postgres.server.processId, "SIGINT");
+    });
+    return postgres;
   };
   const server = createServer((asking) => {
     asking.on("error", () => undefined);
