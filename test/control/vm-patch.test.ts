@@ -170,19 +170,19 @@ test("protection that is asked for later is given, and taken off drops the backu
 
 test("a VM is not deleted while its deletion protection is on, dry or not, and is once that is off", async () => {
   const spec = { image: "debian", protection: { mode: "none" }, deletionProtection: true };
-  const { body: made } = await control.call<Vm>("POST", "/v1/vms", { name: "kept", spec });
+  const { body: made } = await control.call<Vm>("POST", "/v1/vms", { name: "guarded", spec });
   expect(made.spec.deletionProtection).toBe(true);
   for (const query of ["", "?dryRun=true"])
-    expect((await control.call<Problem>("DELETE", `/v1/vms/kept${query}`)).body).toMatchObject({ code: "deletion_protected", status: 409 });
-  expect((await control.call("DELETE", "/v1/vms/kept", undefined, { "if-match": '"g9"' })).status).toBe(412);
-  expect((await vmOf("kept")).spec.desiredState).toBe("running");
+    expect((await control.call<Problem>("DELETE", `/v1/vms/guarded${query}`)).body).toMatchObject({ code: "deletion_protected", status: 409 });
+  expect((await control.call("DELETE", "/v1/vms/guarded", undefined, { "if-match": '"g9"' })).status).toBe(412);
+  expect((await vmOf("guarded")).spec.desiredState).toBe("running");
 
-  const off = await patch("kept", { spec: { deletionProtection: false } });
+  const off = await patch("guarded", { spec: { deletionProtection: false } });
   expect([off.body.spec.deletionProtection, off.headers.get("etag")]).toEqual([false, '"g2"']);
-  expect((await patch("kept", { spec: { deletionProtection: true } })).body.generation).toBe(3);
-  expect((await patch("kept", { spec: { deletionProtection: null } })).body.spec.deletionProtection).toBe(false);
+  expect((await patch("guarded", { spec: { deletionProtection: true } })).body.generation).toBe(3);
+  expect((await patch("guarded", { spec: { deletionProtection: null } })).body.spec.deletionProtection).toBe(false);
   expect((await changesOf(made.id)).map(({ changed }) => changed)).toEqual(Array(3).fill(["/spec/deletionProtection"]));
-  expect((await control.call("DELETE", "/v1/vms/kept?wait=60")).status).toBe(202);
+  expect((await control.call("DELETE", "/v1/vms/guarded?wait=60")).status).toBe(202);
   await control.waitFor(made.id, "deleted");
 });
 
