@@ -173,7 +173,10 @@ test("a VM is not deleted while its deletion protection is on, dry or not, and i
   const { body: made } = await control.call<Vm>("POST", "/v1/vms", { name: "guarded", spec });
   expect(made.spec.deletionProtection).toBe(true);
   for (const query of ["", "?dryRun=true"])
-    expect((await control.call<Problem>("DELETE", `/v1/vms/guarded${query}`)).body).toMatchObject({ code: "deletion_protected", status: 409 });
+    expect((await control.call<Problem>("DELETE", `/v1/vms/guarded${query}`)).body).toMatchObject({
+      code: "deletion_protected",
+      status: 409,
+    });
   expect((await control.call("DELETE", "/v1/vms/guarded", undefined, { "if-match": '"g9"' })).status).toBe(412);
   expect((await vmOf("guarded")).spec.desiredState).toBe("running");
 
