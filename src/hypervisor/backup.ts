@@ -18,21 +18,17 @@
  * @see Bressoud & Schneider 1995, rules P3 to P7
  */
 import { assert, unreachable } from "../base/assert.ts";
-import { DelayHistogram } from "../base/delay-histogram.ts";
 import { InvariantViolation } from "../base/errors.ts";
-import type { GuestHalt } from "../engine/epoch.ts";
 import type { PageChanges } from "../engine/page-hashes.ts";
 import { Arbitration } from "./arbitration.ts";
 import { EngineGate } from "./engine-gate.ts";
-import { EpochPacing, LAG_WORTH_TELLING, LOG_WORTH_TELLING } from "./epoch-pacing.ts";
 import { FaultDetector } from "./fault-detector.ts";
 import { JOINING_PATIENCE } from "./followers.ts";
 import { GuestClockEstimate } from "./guest-clock.ts";
-import { InputSessions } from "./input-buffer.ts";
+import { EPOCHS_IN_FLIGHT, LogReplay } from "./log-replay.ts";
 import type {
   BackupFailure,
   EpochRecord,
-  ExecutionPoint,
   LoggingChannelMessage,
   NotableStatus,
   ReplicaConfig,
@@ -43,7 +39,6 @@ import type {
 import type { Outbox } from "./outbox.ts";
 import type { PrimaryStart } from "./primary.ts";
 import { Promotion } from "./promotion.ts";
-import { WallClock } from "./wall-clock.ts";
 
 /** In one `pageChanges`: 32768 pages of three words. */
 const PAGE_CHANGES_WORDS = 3 * 32_768;
@@ -51,16 +46,6 @@ const PAGE_CHANGES_WORDS = 3 * 32_768;
 type Phase = "waiting" | "receiving" | "verifying" | "following" | "promoting";
 
 type ArbiterAnswered = Extract<ReplicaInput, { kind: "arbiterAnswered" }>;
-
-interface Received {
-  readonly record: EpochRecord;
-  readonly receivedUs: number;
-}
-
-const NOTHING_YET: ExecutionPoint = { epoch: 0n, instant: 0n, time: 0n, wakeTime: null, waiting: false, consoleEnd: 0n };
-
-/** One runs, one is next. */
-const EPOCHS_IN_FLIGHT = 2;
 
 export class Backup {
   private phase: Phase = "waiting";
@@ -71,26 +56,7 @@ export class Backup {
   /** State that has arrived and is not applied. */
   private readonly pages: Uint8Array[] = [];
   private stateHash: bigint | null = null;
-  /** The newest instant at which both states were found equal. */
-  private verified: { readonly instant: bigint; readonly stateHash: bigint } | null = null;
-  private sessions = new InputSessions();
-  private inputRoom = 0;
-  private entropyWanted = 0;
-  private readonly wallClock = new WallClock();
-
-  private point = NOTHING_YET;
-  private readonly log: Received[] = [];
-  /** The epoch that the engine runs, and the one that it is to run next. */
-  private readonly executing: Received[] = [];
-  /** Since when the first of them runs. */
-  private runsSinceUs = 0;
-  private readonly executionDelay = new DelayHistogram();
   private maxLagMs: number;
-  private received: bigint | null = null;
-  private receivedInstant = 0n;
-  private applied: bigint | null = null;
-  private toldInstant = 0n;
-  private guestHalt: GuestHalt | null = null;
   /** The primary has released everything that its halted guest wrote. */
   private allReleased = false;
   /** The primary's guest stands still. */
@@ -101,7 +67,7 @@ export class Backup {
   private readonly engine = new EngineGate(EPOCHS_IN_FLIGHT);
   private readonly detector = new FaultDetector();
   private clock = new GuestClockEstimate();
-  private readonly pacing: EpochPacing;
+  private readonly replay: LogReplay;
   private readonly arbitration: Arbitration;
 
   constructor(
@@ -109,7 +75,7 @@ export class Backup {
     private readonly outbox: Outbox,
   ) {
     this.maxLagMs = config.maxLagMs;
-    this.pacing = new EpochPacing(config.epochTargetMs);
+    this.replay = new LogReplay(config.epochTargetMs, this.engine, outbox);
     this.arbitration = new Arbitration(outbox);
   }
 
@@ -145,7 +111,7 @@ export class Backup {
         this.epochEnded(input, nowUs);
         return;
       case "wallClock":
-        this.wallClock.told(input.unixUs, nowUs);
+        this.replay.told(input.unixUs, nowUs);
         return;
       case "maxLagSet":
         this.maxLagMs = input.maxLagMs;
@@ -189,16 +155,14 @@ export class Backup {
       joining: null,
       arbiterUnavailable: this.arbitration.unavailable,
       paused: false,
-      guestHalt: this.guestHalt,
+      guestHalt: this.replay.guestHalt,
       divergence: null,
       maxLagMs: this.maxLagMs,
     };
   }
 
   status(): Omit<ReplicaStatus, "replicaId" | "haltReason"> {
-    const lagInstructions = this.received === null ? 0n : this.receivedInstant - this.point.instant;
-    const lagSinceUs = this.executing[0]?.receivedUs ?? this.log[0]?.receivedUs ?? null;
-    const { executionDelay, point } = this;
+    const { point, lagInstructions, lagSinceUs, executionDelay } = this.replay;
     return {
       ...this.notable(),
       point,
@@ -213,7 +177,7 @@ export class Backup {
   }
 
   inputNext(inputSession: string): bigint {
-    return this.sessions.next(inputSession) ?? 0n;
+    return this.replay.inputNext(inputSession);
   }
 
   // --- the log -----------------------------------------------------------------------------------------------------
@@ -241,10 +205,8 @@ export class Backup {
         assert(this.phase === "receiving", `the end of the state arrives while receiving, not while ${this.phase}`);
         this.phase = "verifying";
         this.term = message.term;
-        this.point = message.point;
         this.stateHash = message.stateHash;
-        this.receivedInstant = message.point.instant;
-        this.toldInstant = message.point.instant;
+        this.replay.startAt(message.point);
         this.clock.observe(message.clockTime, nowUs);
         this.proceed(nowUs);
         return;
@@ -296,20 +258,14 @@ export class Backup {
   private receive(term: bigint, record: EpochRecord, nowUs: number): void {
     assert(this.phase === "verifying" || this.phase === "following", `the log arrives after the state, not while ${this.phase}`);
     assert(term === this.term, `an epoch of term ${term} arrives in term ${this.term}`);
-    const due = this.received === null ? this.point.epoch : this.received + 1n;
-    assert(record.epoch === due, `epoch ${record.epoch} arrives where ${due} is due`);
-    assert(record.endInstant >= this.receivedInstant, `epoch ${record.epoch} ends at ${record.endInstant}, before its start`);
-    this.log.push({ record, receivedUs: nowUs });
-    this.received = record.epoch;
-    this.receivedInstant = record.endInstant;
+    this.replay.receive(record, nowUs);
     this.clock.observe(record.clock.time, nowUs);
     this.acknowledge();
     this.proceed(nowUs);
   }
 
   private acknowledge(): void {
-    this.toldInstant = this.point.instant;
-    this.send({ kind: "ack", received: this.received, applied: this.applied, appliedInstant: this.point.instant });
+    this.send(this.replay.ack());
   }
 
   private send(message: LoggingChannelMessage): void {
@@ -321,7 +277,7 @@ export class Backup {
   private proceed(nowUs: number): void {
     if (this.outbox.haltReason !== null) return;
     if (!this.engine.idle) {
-      if (this.executing.length > 0) this.executeNext(nowUs);
+      if (this.replay.running) this.replay.executeNext(nowUs);
       return;
     }
     const pages = this.pages[0];
@@ -336,19 +292,10 @@ export class Backup {
       return;
     }
     if (this.phase !== "following" && this.phase !== "promoting") return;
-    this.executeNext(nowUs);
+    this.replay.executeNext(nowUs);
     if (!this.engine.idle) return;
     if (this.allReleased) this.outbox.halt("guest_halted");
     else if (this.isDrained && this.promotion?.mayGoLive === false) this.askToGoLive(this.promotion);
-  }
-
-  /** As many as the engine takes: it goes from one to the next without waiting for the word. */
-  private executeNext(nowUs: number): void {
-    while (this.engine.takesEpoch) {
-      const received = this.log.shift();
-      if (received === undefined) return;
-      this.execute(received, nowUs);
-    }
   }
 
   private stateApplied(bytes: number, nowUs: number): void {
@@ -360,54 +307,23 @@ export class Backup {
 
   private stateHashed(hashed: Extract<ReplicaInput, { kind: "stateHashed" }>, nowUs: number): void {
     const { stateHash } = hashed;
+    const { epoch } = this.replay.point;
     this.engine.end("verifyState");
     assert(this.phase === "verifying" && this.primary !== null, "a state is verified before it is followed");
     if (stateHash !== this.stateHash) {
-      this.fail("state_mismatch", this.point.epoch, stateHash);
+      this.fail("state_mismatch", epoch, stateHash);
       return;
     }
-    this.verified = { instant: this.point.instant, stateHash };
-    this.sessions = new InputSessions(hashed.inputSessions);
-    this.inputRoom = hashed.inputRoom;
-    this.entropyWanted = hashed.entropyWanted;
-    this.wallClock.stateHas(hashed.wallOffsetNs);
+    this.replay.restored(hashed);
     this.phase = "following";
-    this.send({ kind: "stateVerified", epoch: this.point.epoch });
+    this.send({ kind: "stateVerified", epoch });
     this.watch(this.primary, nowUs);
     this.proceed(nowUs);
   }
 
-  /** Rules P5 and P6: an epoch runs when its record is here, with the primary's clock and inputs, to the primary's instant. */
-  private execute(received: Received, nowUs: number): void {
-    const { record } = received;
-    const due = this.point.epoch + BigInt(this.executing.length);
-    assert(record.epoch === due, `epoch ${record.epoch} is executed where ${due} is due`);
-    for (const input of record.inputs) {
-      if (input.kind === "console" || input.kind === "resize") this.sessions.delivered(input);
-      else if (input.kind === "wallClock") this.wallClock.delivered(input, record.clock.time);
-    }
-    this.engine.begin("runEpoch");
-    if (this.executing.length === 0) this.runsSinceUs = nowUs;
-    this.executing.push(received);
-    this.outbox.emit({
-      kind: "runEpoch",
-      epoch: record.epoch,
-      limitInstant: record.endInstant,
-      exact: true,
-      clock: record.clock,
-      inputs: record.inputs,
-      wantHash: record.stateHash !== null,
-    });
-  }
-
   private epochEnded(ended: Extract<ReplicaInput, { kind: "epochEnded" }>, nowUs: number): void {
-    this.engine.end("runEpoch");
-    const executed = this.executing.shift();
-    assert(executed !== undefined && ended.begun === null, "an epoch that ends was executed, and a backup's engine begins none by itself");
-    const { record, receivedUs } = executed;
-    this.pacing.observe(ended.endInstant - this.point.instant, nowUs - this.runsSinceUs);
-    this.runsSinceUs = nowUs;
-    if (ended.endInstant !== record.endInstant || ended.stateHash !== record.stateHash) {
+    const { record, equal } = this.replay.ended(ended, nowUs);
+    if (!equal) {
       if (ended.endInstant === record.endInstant) {
         // It may not have heard that the hash before this one was equal: both must count changes from there.
         this.acknowledge();
@@ -416,24 +332,7 @@ export class Backup {
       this.fail("divergence", record.epoch, ended.stateHash ?? 0n);
       return;
     }
-    this.point = {
-      epoch: record.epoch + 1n,
-      instant: ended.endInstant,
-      time: ended.time,
-      wakeTime: ended.wakeTime,
-      waiting: ended.reason === "wfi",
-      consoleEnd: ended.consoleEnd,
-    };
-    if (record.stateHash !== null) this.verified = { instant: record.endInstant, stateHash: record.stateHash };
-    this.inputRoom = ended.inputRoom;
-    this.entropyWanted = ended.entropyWanted;
-    this.applied = record.epoch;
-    this.executionDelay.observe(nowUs - receivedUs);
-    this.guestHalt = ended.halt;
-    const toExecute = this.executing.length + this.log.length;
-    if (this.receivedInstant - this.toldInstant > LAG_WORTH_TELLING && (toExecute === 0 || toExecute >= LOG_WORTH_TELLING)) {
-      this.acknowledge();
-    }
+    if (this.replay.worthTelling) this.acknowledge();
     this.proceed(nowUs);
   }
 
@@ -554,7 +453,7 @@ export class Backup {
 
   /** Every record that was acknowledged has been executed, and no more come (rule P7). */
   private get isDrained(): boolean {
-    return this.phase === "promoting" && this.engine.idle && this.log.length === 0;
+    return this.phase === "promoting" && this.engine.idle && this.replay.drained;
   }
 
   /** True when the arbiter has said yes to all that was to be asked, and the log is drained. */
@@ -567,27 +466,17 @@ export class Backup {
     const term = this.promotion?.term ?? null;
     assert(this.phase === "promoting" && this.primary === null, "only a backup that was cut off is promoted");
     assert(this.promotion !== null && term !== null, "only the arbiter promotes");
-    assert(this.log.length === 0 && this.engine.idle, "the log is drained before promotion");
-    assert(this.verified !== null, "a backup is verified before it follows");
+    const { point, verified } = this.replay;
+    assert(verified !== null, "a backup is verified before it follows");
+    const { instant, consoleEnd } = point;
     return {
-      time: this.clock.now(this.point.time, nowUs),
+      time: this.clock.now(point.time, nowUs),
       start: {
+        ...this.replay.handOver(),
         term,
-        point: this.point,
-        sessions: this.sessions,
-        inputRoom: this.inputRoom,
-        entropyWanted: this.entropyWanted,
-        wallClock: this.wallClock,
-        pacing: this.pacing,
         maxLagMs: this.maxLagMs,
-        guestHalt: this.guestHalt,
         paused: this.paused,
-        promotion: {
-          ...this.promotion.spans(nowUs),
-          instant: this.point.instant,
-          consoleEnd: this.point.consoleEnd,
-          verified: this.verified,
-        },
+        promotion: { ...this.promotion.spans(nowUs), instant, consoleEnd, verified },
       },
     };
   }

@@ -1,0 +1,193 @@
+/**
+ * The log as a backup has it, and the guest as far as the log has brought it (rules P4 to P6).
+ *
+ *     received --executed next--> in the engine's hands --epochEnded, equal--> executed
+ *                                         '--epochEnded, differs--> the backup fails
+ *
+ * One epoch runs in the engine, and the next one waits there: the engine goes from one to the other without waiting for the word.
+ */
+import { assert } from "../base/assert.ts";
+import { DelayHistogram } from "../base/delay-histogram.ts";
+import type { GuestHalt } from "../engine/epoch.ts";
+import type { EngineGate } from "./engine-gate.ts";
+import { EpochPacing, LAG_WORTH_TELLING, LOG_WORTH_TELLING } from "./epoch-pacing.ts";
+import { InputSessions } from "./input-buffer.ts";
+import type { EpochRecord, ExecutionPoint, LoggingChannelMessage, ReplicaInput } from "./messages.ts";
+import type { Outbox } from "./outbox.ts";
+import type { PrimaryStart } from "./primary.ts";
+import { WallClock } from "./wall-clock.ts";
+
+/** One runs, one is next. */
+export const EPOCHS_IN_FLIGHT = 2;
+
+const NOTHING_YET: ExecutionPoint = { epoch: 0n, instant: 0n, time: 0n, wakeTime: null, waiting: false, consoleEnd: 0n };
+
+interface Received {
+  readonly record: EpochRecord;
+  readonly receivedUs: number;
+}
+
+type EpochEnded = Extract<ReplicaInput, { kind: "epochEnded" }>;
+
+export class LogReplay {
+  /** From the receipt of an epoch's record to the end of its execution. */
+  readonly executionDelay = new DelayHistogram();
+  /** The newest instant at which both states were found equal; null: not yet. */
+  verified: { readonly instant: bigint; readonly stateHash: bigint } | null = null;
+  point = NOTHING_YET;
+  guestHalt: GuestHalt | null = null;
+
+  private sessions = new InputSessions();
+  private inputRoom = 0;
+  private entropyWanted = 0;
+  private readonly pacing: EpochPacing;
+
+  /** Records that are here and not in the engine's hands. */
+  private readonly log: Received[] = [];
+  /** The epoch that the engine runs, and the one that it is to run next. */
+  private readonly executing: Received[] = [];
+  /** Since when the first of them runs. */
+  private runsSinceUs = 0;
+  private received: bigint | null = null;
+  private receivedInstant = 0n;
+  private applied: bigint | null = null;
+  private toldInstant = 0n;
+
+  constructor(
+    epochTargetMs: number,
+    private readonly engine: EngineGate,
+    private readonly outbox: Outbox,
+    private readonly wallClock = new WallClock(),
+  ) {
+    this.pacing = new EpochPacing(epochTargetMs);
+  }
+
+  /** The log goes on from here: the state at this point is on its way, or here. */
+  startAt(point: ExecutionPoint): void {
+    this.point = point;
+    this.receivedInstant = point.instant;
+    this.toldInstant = point.instant;
+  }
+
+  /** The state at the point is here, and is the primary's. */
+  restored({ stateHash, inputSessions, inputRoom, entropyWanted, wallOffsetNs }: Extract<ReplicaInput, { kind: "stateHashed" }>): void {
+    this.verified = { instant: this.point.instant, stateHash };
+    this.sessions = new InputSessions(inputSessions);
+    this.inputRoom = inputRoom;
+    this.entropyWanted = entropyWanted;
+    this.wallClock.stateHas(wallOffsetNs);
+  }
+
+  told(unixUs: number, nowUs: number): void {
+    this.wallClock.told(unixUs, nowUs);
+  }
+
+  receive(record: EpochRecord, nowUs: number): void {
+    const due = this.received === null ? this.point.epoch : this.received + 1n;
+    assert(record.epoch === due, `epoch ${record.epoch} arrives where ${due} is due`);
+    assert(record.endInstant >= this.receivedInstant, `epoch ${record.epoch} ends at ${record.endInstant}, before its start`);
+    this.log.push({ record, receivedUs: nowUs });
+    this.received = record.epoch;
+    this.receivedInstant = record.endInstant;
+  }
+
+  /** What is to be told now. */
+  ack(): Extract<LoggingChannelMessage, { kind: "ack" }> {
+    this.toldInstant = this.point.instant;
+    return { kind: "ack", received: this.received, applied: this.applied, appliedInstant: this.point.instant };
+  }
+
+  /** The primary should hear how far execution has come, beside what it hears with every record. */
+  get worthTelling(): boolean {
+    const toExecute = this.executing.length + this.log.length;
+    return this.receivedInstant - this.toldInstant > LAG_WORTH_TELLING && (toExecute === 0 || toExecute >= LOG_WORTH_TELLING);
+  }
+
+  /** Everything that was received has been executed. */
+  get drained(): boolean {
+    return this.log.length === 0 && this.executing.length === 0;
+  }
+
+  /** An epoch is in the engine's hands. */
+  get running(): boolean {
+    return this.executing.length > 0;
+  }
+
+  get lagInstructions(): bigint {
+    return this.received === null ? 0n : this.receivedInstant - this.point.instant;
+  }
+
+  /** When the oldest record came that is not executed; null: there is none. */
+  get lagSinceUs(): number | null {
+    return this.executing[0]?.receivedUs ?? this.log[0]?.receivedUs ?? null;
+  }
+
+  inputNext(inputSession: string): bigint {
+    return this.sessions.next(inputSession) ?? 0n;
+  }
+
+  /** As many as the engine takes. */
+  executeNext(nowUs: number): void {
+    while (this.engine.takesEpoch) {
+      const received = this.log.shift();
+      if (received === undefined) return;
+      this.execute(received, nowUs);
+    }
+  }
+
+  /** Rules P5 and P6: an epoch runs when its record is here, with the primary's clock and inputs, to the primary's instant. */
+  private execute(received: Received, nowUs: number): void {
+    const { record } = received;
+    const due = this.point.epoch + BigInt(this.executing.length);
+    assert(record.epoch === due, `epoch ${record.epoch} is executed where ${due} is due`);
+    for (const input of record.inputs) {
+      if (input.kind === "console" || input.kind === "resize") this.sessions.delivered(input);
+      else if (input.kind === "wallClock") this.wallClock.delivered(input, record.clock.time);
+    }
+    this.engine.begin("runEpoch");
+    if (this.executing.length === 0) this.runsSinceUs = nowUs;
+    this.executing.push(received);
+    this.outbox.emit({
+      kind: "runEpoch",
+      epoch: record.epoch,
+      limitInstant: record.endInstant,
+      exact: true,
+      clock: record.clock,
+      inputs: record.inputs,
+      wantHash: record.stateHash !== null,
+    });
+  }
+
+  /** @returns the record of the epoch that has ended, and whether it has ended as the primary's did: only then the guest has come on */
+  ended(ended: EpochEnded, nowUs: number): { readonly record: EpochRecord; readonly equal: boolean } {
+    this.engine.end("runEpoch");
+    const executed = this.executing.shift();
+    assert(executed !== undefined && ended.begun === null, "an epoch that ends was executed, and a backup's engine begins none by itself");
+    const { record, receivedUs } = executed;
+    this.pacing.observe(ended.endInstant - this.point.instant, nowUs - this.runsSinceUs);
+    this.runsSinceUs = nowUs;
+    if (ended.endInstant !== record.endInstant || ended.stateHash !== record.stateHash) return { record, equal: false };
+    this.point = {
+      epoch: record.epoch + 1n,
+      instant: ended.endInstant,
+      time: ended.time,
+      wakeTime: ended.wakeTime,
+      waiting: ended.reason === "wfi",
+      consoleEnd: ended.consoleEnd,
+    };
+    if (record.stateHash !== null) this.verified = { instant: record.endInstant, stateHash: record.stateHash };
+    this.inputRoom = ended.inputRoom;
+    this.entropyWanted = ended.entropyWanted;
+    this.applied = record.epoch;
+    this.executionDelay.observe(nowUs - receivedUs);
+    this.guestHalt = ended.halt;
+    return { record, equal: true };
+  }
+
+  /** What a primary takes over of it, once it is drained. */
+  handOver(): Pick<PrimaryStart, "point" | "sessions" | "inputRoom" | "entropyWanted" | "wallClock" | "pacing" | "guestHalt"> {
+    assert(this.drained, "the log is drained before promotion");
+    const { point, sessions, inputRoom, entropyWanted, wallClock, pacing, guestHalt } = this;
+    return { point, sessions, inputRoom, entropyWanted, wallClock, pacing, guestHalt };
+  }
+}
