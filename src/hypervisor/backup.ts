@@ -277,7 +277,7 @@ export class Backup {
   private proceed(nowUs: number): void {
     if (this.outbox.haltReason !== null) return;
     if (!this.engine.idle) {
-      if (this.replay.running) this.replay.executeNext(nowUs);
+      this.replay.executeNext(nowUs);
       return;
     }
     const pages = this.pages[0];

@@ -40,6 +40,7 @@ export class LogReplay {
   private sessions = new InputSessions();
   private inputRoom = 0;
   private entropyWanted = 0;
+  private readonly wallClock = new WallClock();
   private readonly pacing: EpochPacing;
 
   /** Records that are here and not in the engine's hands. */
@@ -57,7 +58,6 @@ export class LogReplay {
     epochTargetMs: number,
     private readonly engine: EngineGate,
     private readonly outbox: Outbox,
-    private readonly wallClock = new WallClock(),
   ) {
     this.pacing = new EpochPacing(epochTargetMs);
   }
@@ -108,11 +108,6 @@ export class LogReplay {
     return this.log.length === 0 && this.executing.length === 0;
   }
 
-  /** An epoch is in the engine's hands. */
-  get running(): boolean {
-    return this.executing.length > 0;
-  }
-
   get lagInstructions(): bigint {
     return this.received === null ? 0n : this.receivedInstant - this.point.instant;
   }
@@ -126,7 +121,7 @@ export class LogReplay {
     return this.sessions.next(inputSession) ?? 0n;
   }
 
-  /** As many as the engine takes. */
+  /** As many as the engine takes; none, where it does something else. */
   executeNext(nowUs: number): void {
     while (this.engine.takesEpoch) {
       const received = this.log.shift();

@@ -3,8 +3,8 @@
  * arbiter, to show that they are found. In `BUGS` are those that no replica can notice by itself: a checker finds them. What a
  * replica asserts of its peers finds the cruder ones of `CRUDE_BUGS` before anything leaves.
  */
-import type { Effect, Replica, ReplicaInput } from "../../src/hypervisor/messages.ts";
-import type { TermRow } from "./arbiter.ts";
+import type { ArbiterRequest, Effect, Replica, ReplicaInput } from "../../src/hypervisor/messages.ts";
+import type { ArbiterAnswer, TermRow } from "./arbiter.ts";
 import type { Chance } from "./chance.ts";
 import type { Guest } from "./guest.ts";
 
@@ -28,6 +28,21 @@ function stepping(inner: Replica, step: Step): Replica {
 
 function everyStep(step: Step): () => Bug {
   return () => ({ replica: (inner) => stepping(inner, step) });
+}
+
+/** What a bug makes of one answer of the arbiter's, whose row is changed already; `synced` is as it was before. */
+type Decision = (answer: ArbiterAnswer, request: ArbiterRequest, row: TermRow, synced: TermRow["synced"]) => ArbiterAnswer;
+
+function everyDecision(decision: Decision): () => Bug {
+  return () => ({
+    arbiter: (row) => {
+      const decide = row.decide.bind(row);
+      row.decide = (asker, request, at) => {
+        const { synced } = row;
+        return decision(decide(asker, request, at), request, row, synced);
+      };
+    },
+  });
 }
 
 interface KnownBug {
@@ -95,18 +110,11 @@ export const BUGS: Readonly<Record<string, KnownBug>> = {
   },
   "the arbiter gives a term twice: it forgets that a primary went on alone": {
     foundBy: "one writer",
-    make: () => ({
-      arbiter: (row) => {
-        const decide = row.decide.bind(row);
-        row.decide = (asker, request, at) => {
-          const { synced } = row;
-          const answer = decide(asker, request, at);
-          if (!answer.changed || request.kind !== "goSolo") return answer;
-          row.term--;
-          row.synced = synced;
-          return answer;
-        };
-      },
+    make: everyDecision((answer, request, row, synced) => {
+      if (!answer.changed || request.kind !== "goSolo") return answer;
+      row.term--;
+      row.synced = synced;
+      return answer;
     }),
   },
   "an heir goes live while another one may still be promoted in its place": {
@@ -115,42 +123,21 @@ export const BUGS: Readonly<Record<string, KnownBug>> = {
   },
   "the arbiter drops the other members as soon as it has promoted one": {
     foundBy: "healing",
-    make: () => ({
-      arbiter: (row) => {
-        const decide = row.decide.bind(row);
-        row.decide = (asker, request, at) => {
-          const answer = decide(asker, request, at);
-          if (!answer.changed || request.kind !== "promote") return answer;
-          row.synced = new Set();
-          return { ...answer, synced: [] };
-        };
-      },
+    make: everyDecision((answer, request, row) => {
+      if (!answer.changed || request.kind !== "promote") return answer;
+      row.synced = new Set();
+      return { ...answer, synced: [] };
     }),
   },
   "the arbiter refuses where another one was promoted and has not gone live": {
     foundBy: "healing",
-    make: () => ({
-      arbiter: (row) => {
-        const decide = row.decide.bind(row);
-        row.decide = (asker, request, at) => {
-          const answer = decide(asker, request, at);
-          return answer.outcome === "wait" ? { ...answer, outcome: "refused" } : answer;
-        };
-      },
-    }),
+    make: everyDecision((answer) => (answer.outcome === "wait" ? { ...answer, outcome: "refused" } : answer)),
   },
   "the arbiter keeps the other members when one has gone live": {
     foundBy: "synced set holds records",
-    make: () => ({
-      arbiter: (row) => {
-        const decide = row.decide.bind(row);
-        row.decide = (asker, request, at) => {
-          const { synced } = row;
-          const answer = decide(asker, request, at);
-          if (answer.changed && request.kind === "goLive") row.synced = synced;
-          return answer;
-        };
-      },
+    make: everyDecision((answer, request, row, synced) => {
+      if (answer.changed && request.kind === "goLive") row.synced = synced;
+      return answer;
     }),
   },
   "a backup joins without the last records: it acknowledges them and keeps none": {
