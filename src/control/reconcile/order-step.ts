@@ -8,7 +8,7 @@ import type { VmStep } from "../domain/plan-vm.ts";
 import type { WorkerLink } from "../workers/worker-link.ts";
 import type { ReconcilerOptions } from "./options.ts";
 import { replicaSpecOf } from "./replica-spec.ts";
-import { logFieldsOf, orderWorker, originOf } from "./traced-orders.ts";
+import { logFieldsOf, orderWorker, originOfOperation } from "./traced-orders.ts";
 
 export type OrderStep = Exclude<VmStep, { kind: "place" | "handOver" | "writeOff" | "forget" }>;
 
@@ -25,7 +25,7 @@ export async function orderStep(
   const aboutId = "replicaId" in step ? step.replicaId : step.backup;
   const about = rows.find((replica) => replica.id === aboutId);
   // A replica is created and paired for what it was placed for, though the operation has ended.
-  const origin = originOf(facts, vm) ?? (step.kind === "create" || step.kind === "pair" ? (about?.origin ?? null) : null);
+  const origin = originOfOperation(facts, vm) ?? (step.kind === "create" || step.kind === "pair" ? (about?.origin ?? null) : null);
   const log = origin === null ? options.log : options.log.child(logFieldsOf(origin));
   const order = (to: WorkerLink, key: string, message: ControlMessage): boolean =>
     orderWorker(options, to, { key, message, vmId: vm.id, origin, nowMs });

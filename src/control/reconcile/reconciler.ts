@@ -36,7 +36,7 @@ import { observeReplica } from "./observe-replica.ts";
 import type { ReconcilerOptions } from "./options.ts";
 import { orderStep } from "./order-step.ts";
 import { ReportNotes } from "./report-notes.ts";
-import { logFieldsOf, originOf, placedFor } from "./traced-orders.ts";
+import { logFieldsOf, originOfOperation, placedFor } from "./traced-orders.ts";
 
 /** A backup that lost its primary asks within this, and is live within this of the answer. */
 const HOLD_OFF_MS = 20;
@@ -189,7 +189,11 @@ export class Reconciler {
     const open = facts.openFailovers.find((failover) => failover.vmId === vm.id) ?? null;
     if (open !== null) {
       const openForMs = this.seen.ageMs(open.id, nowMs);
-      const repairOrigin = await followFailover(this.options, vm, open, replicas, { openForMs, nowMs, origin: originOf(facts, vm) });
+      const repairOrigin = await followFailover(this.options, vm, open, replicas, {
+        openForMs,
+        nowMs,
+        origin: originOfOperation(facts, vm),
+      });
       vm = { ...vm, repairOrigin };
     }
 
@@ -288,7 +292,7 @@ export class Reconciler {
 
   private async perform(facts: PlanFacts, vm: VmRow, rows: readonly ReplicaRow[], step: VmStep, nowMs: number): Promise<void> {
     const { database } = this.options;
-    const origin = originOf(facts, vm);
+    const origin = originOfOperation(facts, vm);
     const log = origin === null ? this.options.log : this.options.log.child(logFieldsOf(origin));
     switch (step.kind) {
       case "place":

@@ -9,13 +9,13 @@ import type { WorkerLink } from "../workers/worker-link.ts";
 import type { ReconcilerOptions } from "./options.ts";
 
 /** The call that has set the VM's operation going, where one runs. */
-export function originOf(facts: PlanFacts, { operationId }: VmRow): StoredOrigin | null {
+export function originOfOperation(facts: PlanFacts, { operationId }: VmRow): StoredOrigin | null {
   return operationId === null ? null : (facts.origins.get(operationId) ?? null);
 }
 
 /** What a replica is placed for: the operation that runs; else, while backups are missing, what they are missing since. */
 export function placedFor(facts: PlanFacts, vm: VmRow): StoredOrigin | null {
-  if (vm.operationId !== null) return originOf(facts, vm);
+  if (vm.operationId !== null) return originOfOperation(facts, vm);
   return vm.synced.length < backupsWanted(vm.spec.protection) ? vm.repairOrigin : null;
 }
 
