@@ -160,6 +160,7 @@ export class IfMatchRequiredError extends PreconditionError {}
 export class EtagMismatchError extends PreconditionError {}
 export class PayloadTooLargeError extends InvalidRequestError {}
 export class UnsupportedMediaTypeError extends InvalidRequestError {}
+export class RangeNotSatisfiableError extends InvalidRequestError {}
 export class IdempotencyKeyReusedError extends InvalidRequestError {}
 export class DigestMismatchError extends InvalidRequestError {}
 export class UnsupportedMachineError extends InvalidRequestError {}
@@ -217,6 +218,7 @@ export const ERROR_CLASSES: Readonly<Record<components["schemas"]["ErrorCode"], 
   etag_mismatch: EtagMismatchError,
   payload_too_large: PayloadTooLargeError,
   unsupported_media_type: UnsupportedMediaTypeError,
+  range_not_satisfiable: RangeNotSatisfiableError,
   idempotency_key_reused: IdempotencyKeyReusedError,
   validation_failed: ValidationFailedError,
   digest_mismatch: DigestMismatchError,

@@ -185,7 +185,7 @@ export interface paths {
         };
         /**
          * Download an image
-         * @description The image's archive: a tar of `manifest.json`, `kernel` and `initramfs`, the same byte for byte wherever the image is. One range of bytes can be asked for, and `If-Range` says of which image; HEAD answers without the bytes.
+         * @description The image's archive: a tar of `manifest.json`, `kernel` and `initramfs`, the same byte for byte wherever the image is. One range of bytes can be asked for, and `If-Range` says of which image; where there are none of them, `Content-Range` and the problem's `sizeBytes` say how many there are. HEAD answers without the bytes.
          */
         get: operations["getImageContent"];
         put?: never;
@@ -1220,7 +1220,7 @@ export interface components {
             force?: boolean;
         };
         /** @enum {string} */
-        ErrorCode: "anti_affinity_unsatisfiable" | "arbiter_unavailable" | "bad_idempotency_key" | "bad_page_token" | "bad_request" | "console_session_not_found" | "console_writer_busy" | "deletion_protected" | "digest_mismatch" | "engine_mismatch" | "etag_mismatch" | "event_cursor_expired" | "failover_not_found" | "idempotency_in_progress" | "idempotency_key_reused" | "if_match_required" | "image_alias_not_found" | "image_in_use" | "image_not_found" | "image_store_error" | "input_offset_gap" | "input_session_expired" | "internal_error" | "invalid_state" | "malformed_json" | "name_taken" | "no_backup_available" | "no_capacity" | "not_found" | "not_protected" | "operation_in_progress" | "operation_not_found" | "origin_not_allowed" | "payload_too_large" | "quota_exceeded" | "rate_limited" | "replica_not_found" | "scope_missing" | "shutting_down" | "term_mismatch" | "token_expired" | "token_not_found" | "unauthenticated" | "unsupported_machine" | "unsupported_media_type" | "upgrade_required" | "validation_failed" | "vm_deleted" | "vm_not_found" | "wait_target_unreachable" | "worker_not_drained" | "worker_not_found" | "worker_timeout";
+        ErrorCode: "anti_affinity_unsatisfiable" | "arbiter_unavailable" | "bad_idempotency_key" | "bad_page_token" | "bad_request" | "console_session_not_found" | "console_writer_busy" | "deletion_protected" | "digest_mismatch" | "engine_mismatch" | "etag_mismatch" | "event_cursor_expired" | "failover_not_found" | "idempotency_in_progress" | "idempotency_key_reused" | "if_match_required" | "image_alias_not_found" | "image_in_use" | "image_not_found" | "image_store_error" | "input_offset_gap" | "input_session_expired" | "internal_error" | "invalid_state" | "malformed_json" | "name_taken" | "no_backup_available" | "no_capacity" | "not_found" | "not_protected" | "operation_in_progress" | "operation_not_found" | "origin_not_allowed" | "payload_too_large" | "quota_exceeded" | "range_not_satisfiable" | "rate_limited" | "replica_not_found" | "scope_missing" | "shutting_down" | "term_mismatch" | "token_expired" | "token_not_found" | "unauthenticated" | "unsupported_machine" | "unsupported_media_type" | "upgrade_required" | "validation_failed" | "vm_deleted" | "vm_not_found" | "wait_target_unreachable" | "worker_not_drained" | "worker_not_found" | "worker_timeout";
         Event: {
             /** @description Who brought it about */
             actor: {
@@ -3410,20 +3410,17 @@ export interface operations {
                     };
                 };
             };
-            /** @description It has no such bytes; Content-Range says how many it has */
+            /** @description `range_not_satisfiable`: There are no such bytes */
             416: {
                 headers: {
-                    /** @description bytes */
-                    "Accept-Ranges"?: string;
-                    /** @description Of a range */
-                    "Content-Range"?: string;
-                    /** @description Names the image's content */
-                    ETag?: string;
-                    /** @description sha-256 of the whole archive (RFC 9530), also with a range of it */
-                    "Repr-Digest"?: string;
                     [name: string]: unknown;
                 };
-                content?: never;
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "range_not_satisfiable";
+                    };
+                };
             };
             /** @description `validation_failed`: The request is not valid */
             422: {

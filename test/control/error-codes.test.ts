@@ -200,6 +200,7 @@ const RAISED: Readonly<Record<ErrorCode, () => Promise<Refusal>>> = {
   etag_mismatch: () => refused("PATCH", "/v1/vms/demo", { labels: { a: "b" } }, { "if-match": '"g99"' }),
   payload_too_large: () => refused("POST", "/v1/vms", { ...vm, labels: { a: "x".repeat(1_100_000) } }),
   unsupported_media_type: () => refused("POST", "/v1/vms", "<vm/>", { "content-type": "application/xml" }),
+  range_not_satisfiable: () => refused("GET", "/v1/images/debian/content", undefined, { range: "bytes=999999999-" }),
   upgrade_required: () => refused("GET", "/v1/vms/demo/console"),
   validation_failed: () => refused("POST", "/v1/vms", { ...vm, name: "a\0b" }),
   idempotency_key_reused: async () => {

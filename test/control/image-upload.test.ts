@@ -12,7 +12,7 @@ import { trimHistory } from "../../src/control/db/queries/trim-history.ts";
 import { problemOf, toApiError } from "../../src/control/errors/problem.ts";
 import type { Image } from "../../src/control/schemas/image.ts";
 import type { Vm } from "../../src/control/schemas/vm.ts";
-import { DigestMismatchError, Understudy } from "../../src/sdk/index.ts";
+import { DigestMismatchError, RangeNotSatisfiableError, Understudy } from "../../src/sdk/index.ts";
 import { runCli } from "../cli/captured-shell.ts";
 import { type Answer, ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
 import { flatKernel, type SmallImage, smallImage } from "./support/image-archive.ts";
@@ -221,9 +221,20 @@ describe("the content of an image", () => {
     expect((await content("content", { range: "bytes=0-9", "if-range": etag })).status).toBe(206);
   });
 
-  test("has no bytes beyond its end", async () => {
-    const answer = await content("content", { range: `bytes=${image.archive.length}-` });
-    expect([answer.status, answer.headers.get("content-range"), await answer.text()]).toEqual([416, `bytes */${image.archive.length}`, ""]);
+  test("has no bytes beyond its end, and who asks for them is told how many there are", async () => {
+    const sizeBytes = image.archive.length;
+    for (const range of [`bytes=${sizeBytes}-`, "bytes=-0"]) {
+      const answer = await content("content", { range });
+      const { headers } = answer;
+      expect([answer.status, headers.get("content-range"), headers.get("content-type")]).toEqual([
+        416,
+        `bytes */${sizeBytes}`,
+        "application/problem+json; charset=utf-8",
+      ]);
+      expect(await answer.json()).toMatchObject({ code: "range_not_satisfiable", status: 416, retryable: false, sizeBytes });
+    }
+    const { images } = new Understudy({ url: control.url, token: TOKEN, maxRetries: 0 });
+    await expect(images.content("content", { start: sizeBytes })).rejects.toBeInstanceOf(RangeNotSatisfiableError);
   });
 });
 

@@ -50,6 +50,7 @@ export const ERROR_TABLE = {
   if_match_required: kind(428, "If-Match must say what was seen"),
   payload_too_large: kind(413, "The body is too large"),
   unsupported_media_type: kind(415, "The media type is not supported"),
+  range_not_satisfiable: kind(416, "There are no such bytes"),
   upgrade_required: kind(426, "This route is a WebSocket"),
   validation_failed: kind(422, "The request is not valid"),
   digest_mismatch: kind(422, "The bytes are not those of the digest"),

@@ -4,6 +4,7 @@ import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import { Type } from "typebox";
 import { ARCHIVE_MEDIA_TYPE } from "../../images/index.ts";
 import type { ControlPlane } from "../control-plane.ts";
+import { ApiError } from "../errors/api-error.ts";
 import { readByteRange } from "./byte-range.ts";
 import { ImagePath } from "./images.ts";
 import { writeReprDigest } from "./repr-digest.ts";
@@ -23,7 +24,8 @@ export const imageContentRoute =
         summary: "Download an image",
         description:
           "The image's archive: a tar of `manifest.json`, `kernel` and `initramfs`, the same byte for byte wherever the image is. One range of " +
-          "bytes can be asked for, and `If-Range` says of which image; HEAD answers without the bytes.",
+          "bytes can be asked for, and `If-Range` says of which image; where there are none of them, `Content-Range` and the problem's `sizeBytes` " +
+          "say how many there are. HEAD answers without the bytes.",
         tags: ["images"],
         params: ImagePath,
         headers: Type.Object({
@@ -35,7 +37,6 @@ export const imageContentRoute =
           200: Type.String({ description: "All of it" }),
           206: Type.String({ description: "The range" }),
           304: Type.Null({ description: "It is the one that the caller has" }),
-          416: Type.Null({ description: "It has no such bytes; Content-Range says how many it has" }),
         },
         otherMedia: { [ARCHIVE_MEDIA_TYPE]: "The archive" },
         answerHeaders: {
@@ -44,7 +45,7 @@ export const imageContentRoute =
           "Accept-Ranges": "bytes",
           "Content-Range": "Of a range",
         },
-        errors: ["image_not_found", "image_store_error", "validation_failed"],
+        errors: ["image_not_found", "range_not_satisfiable", "image_store_error", "validation_failed"],
       },
       handler: async (request, reply) => {
         const row = await control.images.resolve(request.params.image);
@@ -56,7 +57,16 @@ export const imageContentRoute =
         if (isNamed(etag, ifNoneMatch)) return reply.code(304).send(NOTHING);
         const sizeBytes = contents.sizeOf(manifest);
         const range = request.method === "HEAD" || (ifRange !== undefined && ifRange !== etag) ? null : readByteRange(asked, sizeBytes);
-        if (range === "unsatisfiable") return reply.code(416).header("Content-Range", `bytes */${sizeBytes}`).send(NOTHING);
+        if (range === "unsatisfiable") {
+          reply.header("Content-Range", `bytes */${sizeBytes}`);
+          throw new ApiError(
+            "range_not_satisfiable",
+            `Cannot send ${asked} of the image "${row.name}": its archive has ${sizeBytes} bytes`,
+            {
+              details: { sizeBytes },
+            },
+          );
+        }
         const { start, end } = range ?? { start: 0, end: sizeBytes };
         reply
           .header("Repr-Digest", writeReprDigest(await contents.digestOf(manifest)))
