@@ -47,6 +47,8 @@ const NUMBERS: Readonly<Record<string, NumberSetting>> = {
   UNDERSTUDY_AUDIT_RETENTION_DAYS: "auditRetentionDays",
   UNDERSTUDY_QUOTA_VMS: "quotaVms",
   UNDERSTUDY_QUOTA_MEMORY_MIB: "quotaMemoryMiB",
+  UNDERSTUDY_QUOTA_IMAGES: "quotaImages",
+  UNDERSTUDY_QUOTA_IMAGE_MIB: "quotaImageMiB",
   UNDERSTUDY_CERTIFICATE_TTL_SECONDS: "certificateTtlSeconds",
   UNDERSTUDY_RATE_LIMIT_BURST: "rateLimitBurst",
   UNDERSTUDY_RATE_LIMIT_PER_SECOND: "rateLimitPerSecond",

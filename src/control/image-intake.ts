@@ -11,6 +11,7 @@ import { type IdempotentCall, runIdempotently, type StoredAnswer } from "./db/qu
 import { listImageAliases } from "./db/queries/image-aliases.ts";
 import { storeImageBlob } from "./db/queries/image-chunks.ts";
 import { addUploadedImage } from "./db/queries/images.ts";
+import { checkImageQuotas, claimImageQuotas } from "./db/queries/quotas.ts";
 import { ApiError } from "./errors/api-error.ts";
 import { imageFacts } from "./image-catalogue.ts";
 import { presentImage } from "./presenters/image.ts";
@@ -35,7 +36,7 @@ export interface Intake {
 /**
  * The same image twice is one image: 201 for the first, 200 after that.
  *
- * @throws {ApiError} `payload_too_large`, `digest_mismatch`, `bad_request` where the stream stands still, and those of the idempotency key
+ * @throws {ApiError} `payload_too_large`, `digest_mismatch`, `quota_exceeded`, `bad_request` where the stream stands still, and those of the idempotency key
  * @throws {UnderstudyError} those of `receiveArchive`
  */
 export async function takeImageIn(control: ControlPlane, intake: Intake): Promise<StoredAnswer & { readonly replayed: boolean }> {
@@ -49,11 +50,14 @@ export async function takeImageIn(control: ControlPlane, intake: Intake): Promis
   });
   try {
     counted.check();
+    const facts = imageFacts(image.manifest);
+    await checkImageQuotas(database.db, config, facts);
     // Before the row, so that whoever sees that has all of them.
     for (const blob of image.blobs) await storeImageBlob(database.db, blob);
     const call = { ...intake.call, body: { request: intake.request, digest: image.manifest.digest } };
     const answer = await runIdempotently(database, call, async (tx) => {
-      const { row, added } = await addUploadedImage(tx, imageFacts(image.manifest));
+      await claimImageQuotas(tx, config, facts);
+      const { row, added } = await addUploadedImage(tx, facts);
       const body = presentImage(row, await listImageAliases(tx.db));
       return { status: added ? 201 : 200, headers: { location: `/v1/images/${row.id}` }, body };
     });

@@ -36,6 +36,8 @@ export interface ControlSettings {
   /** Of the project; null: as much as there is room for. */
   readonly quotaVms: number | null;
   readonly quotaMemoryMiB: number | null;
+  readonly quotaImages: number | null;
+  readonly quotaImageMiB: number | null;
   /** Calls with one token: so many at once, and so many a second after that. */
   readonly rateLimitBurst: number;
   readonly rateLimitPerSecond: number;
@@ -86,6 +88,8 @@ export const DEFAULT_SETTINGS: ControlSettings = {
   auditAbandonedMs: 90_000,
   quotaVms: null,
   quotaMemoryMiB: null,
+  quotaImages: null,
+  quotaImageMiB: null,
   rateLimitBurst: 5000,
   rateLimitPerSecond: 500,
   verbRateLimitBurst: 60,

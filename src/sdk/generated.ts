@@ -259,7 +259,7 @@ export interface paths {
         };
         /**
          * What the project may have, and has
-         * @description Of what would be more, a create or a patch is refused as `quota_exceeded`.
+         * @description Of what would be more, a create, a patch or an upload is refused as `quota_exceeded`.
          */
         get: operations["listQuotas"];
         put?: never;
@@ -1472,10 +1472,10 @@ export interface components {
         Quota: {
             limit: number | null;
             /**
-             * @description VMs that are not deleted; memory of their guests, each counted once
+             * @description VMs that are not deleted; memory of their guests, each counted once; images that were uploaded; their kernels and initramfs, each image rounded up
              * @enum {string}
              */
-            resource: "vms" | "memory_mib";
+            resource: "vms" | "memory_mib" | "images" | "image_mib";
             usage: number;
         };
         QuotaList: {
@@ -2980,7 +2980,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `rate_limited`: Asked too often */
+            /** @description `rate_limited`: Asked too often. `quota_exceeded`: There are as many as there may be */
             429: {
                 headers: {
                     [name: string]: unknown;
@@ -2988,7 +2988,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "rate_limited";
+                        code?: "rate_limited" | "quota_exceeded";
                     };
                 };
             };

@@ -53,6 +53,7 @@ export const imageUploadRoute =
           "validation_failed",
           "digest_mismatch",
           "unsupported_machine",
+          "quota_exceeded",
           "image_store_error",
         ],
       },

@@ -14,7 +14,7 @@ export const quotaRoute =
         operationId: "listQuotas",
         scope: "vms:read",
         summary: "What the project may have, and has",
-        description: "Of what would be more, a create or a patch is refused as `quota_exceeded`.",
+        description: "Of what would be more, a create, a patch or an upload is refused as `quota_exceeded`.",
         tags: ["service"],
         response: { 200: QuotaList },
       },

@@ -285,6 +285,8 @@ export const EXAMPLES = {
     items: [
       { resource: "vms", limit: 100, usage: 12 },
       { resource: "memory_mib", limit: null, usage: 3072 },
+      { resource: "images", limit: 20, usage: 3 },
+      { resource: "image_mib", limit: 1024, usage: 97 },
     ],
   } satisfies Static<typeof QuotaList>,
   Identity: { token, project: "default" } satisfies Static<typeof Identity>,

@@ -4,7 +4,11 @@ import { orNull, words } from "./scalars.ts";
 
 const Quota = Type.Object(
   {
-    resource: words(["vms", "memory_mib"] as const, { description: "VMs that are not deleted; memory of their guests, each counted once" }),
+    resource: words(["vms", "memory_mib", "images", "image_mib"] as const, {
+      description:
+        "VMs that are not deleted; memory of their guests, each counted once; images that were uploaded; their kernels and initramfs, each image " +
+        "rounded up",
+    }),
     limit: orNull(Type.Integer({ description: "Null: as much as there is room for" })),
     usage: Type.Integer(),
   },
