@@ -20,6 +20,8 @@ const DEBIAN_PACKAGES = [
   { name: "postgresql-15", file: "/usr/lib/postgresql/15/bin/initdb", use: "testing on an older Postgres, too", optional: true },
   { name: "qemu-system-misc", file: "/usr/bin/qemu-system-riscv64", use: "comparing the machine with QEMU", optional: true },
   { name: "iproute2", file: "/usr/sbin/ip", use: "cutting the network between processes", optional: true },
+  { name: "zsh", file: "/usr/bin/zsh", use: "completing commands in it", optional: true },
+  { name: "fish", file: "/usr/bin/fish", use: "completing commands in it", optional: true },
   { name: "gcc", file: "/usr/bin/gcc", use: "compiling what cuts networks and makes hosts fail", optional: true },
   { name: "libc6-dev", file: "/usr/include/stdio.h", use: "compiling what cuts networks and makes hosts fail", optional: true },
 ];

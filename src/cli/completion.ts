@@ -14,7 +14,7 @@ complete -F _understudy understudy`,
   zsh: `#compdef understudy
 _understudy() {
   local -a found
-  found=("\${(@f)$(understudy __complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)}")
+  found=(\${(f)"$(understudy __complete -- "\${(@)words[2,CURRENT]}" 2>/dev/null)"})
   compadd -a found
 }
 compdef _understudy understudy`,

@@ -1,5 +1,6 @@
 /** The command line itself, by the program as it is shipped: contexts and what goes over what, completion, examples, the raw call. */
 import { execFile } from "node:child_process";
+import { existsSync } from "node:fs";
 import { mkdtemp, readFile, rm, stat, writeFile } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -43,6 +44,23 @@ async function understudy(argv: readonly string[], env: Readonly<Record<string, 
   } catch (error) {
     return error as Ended & Error;
   }
+}
+
+/** The shell by itself, in which `understudy` is the program. */
+async function inShell(shell: string, argv: readonly string[]): Promise<{ readonly stdout: string }> {
+  const folder = await mkdtemp(join(home, "bin-"));
+  await writeFile(join(folder, "understudy"), `#!/bin/sh\nexec "${process.execPath}" "${PROGRAM}" "$@"\n`, { mode: 0o755 });
+  return await run(shell, [...argv], {
+    cwd: home,
+    timeout: 120_000,
+    env: { PATH: `${folder}:${process.env["PATH"]}`, HOME: home, TERM: "dumb" },
+  });
+}
+
+function installed(shell: string): boolean {
+  if (existsSync(`/usr/bin/${shell}`)) return true;
+  process.stderr.write(`\nSKIPPED: completion in ${shell}, for Debian's package ${shell} is not installed and apt cannot install it\n\n`);
+  return false;
 }
 
 describe("contexts", () => {
@@ -172,6 +190,43 @@ describe("completion", () => {
       complete -p understudy`;
     const { stdout } = await run("bash", ["-c", script], { env: { PATH: process.env["PATH"], HOME: home } });
     expect(stdout).toBe("protection\ntable wide json name\ncomplete -F _understudy understudy\n");
+  });
+
+  /** What is typed, and what it is after the tabulator: one candidate is taken, with none or several nothing is changed. */
+  const TYPED: readonly (readonly [string, string])[] = [
+    ["understudy wor", "understudy worker "],
+    ["understudy vm pro", "understudy vm protection "],
+    ["understudy vm ls -o ", "understudy vm ls -o "],
+    ["understudy vm get ", "understudy vm get "],
+    ["understudy vm create --me", "understudy vm create --memory "],
+    ["understudy --url http://x vm failover web --mode p", "understudy --url http://x vm failover web --mode planned "],
+  ];
+  const SHELLS = { zsh: installed("zsh"), fish: installed("fish") };
+
+  it.skipIf(!SHELLS.zsh)("works in zsh", async () => {
+    // An interactive shell on a terminal of its own: the tabulator is pressed, and the line is shown by a key.
+    const script = String.raw`
+      zmodload zsh/zpty && zpty shell zsh -f -i
+      answer() { local got; zpty -r -m shell got "*$1*"; print -r -- "$got" }
+      zpty -w shell 'PS1=""; unsetopt prompt_cr prompt_sp; bindkey -e; autoload -Uz compinit && compinit -u -D'
+      zpty -w shell 'source <(understudy completion zsh)'
+      zpty -w shell 'show() { print; print -r -- "LINE[$BUFFER]"; BUFFER="" }; zle -N show; bindkey "^X" show; print -r -- REA""DY'
+      answer READY > /dev/null
+      for line in "$@"; do zpty -w -n shell "$line"$'\t\x18'; answer "LINE\[*\]"; done
+      zpty -w -n shell $'understudy vm ls -o \x04\x18'; answer "LINE\[*\]"`;
+    const { stdout } = await inShell("zsh", ["-f", "-c", script, "zsh", ...TYPED.map(([typed]) => typed)]);
+    const lines = [...stdout.matchAll(/LINE\[(.*)\]/g)].map(([, line]) => line);
+    expect(lines).toEqual([...TYPED.map(([, completed]) => completed), "understudy vm ls -o "]);
+    for (const format of ["table", "wide", "json", "name"]) expect(stdout).toContain(format);
+  });
+
+  it.skipIf(!SHELLS.fish)("works in fish", async () => {
+    const script = `
+      understudy completion fish | source
+      for line in $argv; complete -C $line; echo .; end`;
+    const { stdout } = await inShell("fish", ["--no-config", "-c", script, ...TYPED.map(([typed]) => typed)]);
+    const found = stdout.split(".\n").map((candidates) => candidates.split("\n").filter((each) => each !== ""));
+    expect(found).toEqual([["worker"], ["protection"], ["json", "name", "table", "wide"], [], ["--memory"], ["planned"], []]);
   });
 
   it("refuses a shell that it does not know", async () => {
