@@ -1,14 +1,25 @@
 /** Composes the public API: hooks, error answers, one plugin for each resource. `main.ts` listens. */
 import { randomBytes } from "node:crypto";
+import type { IncomingHttpHeaders } from "node:http";
+import type { Socket } from "node:net";
 import websocket from "@fastify/websocket";
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, LogController, type RouteOptions } from "fastify";
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+  type RouteOptions,
+} from "fastify";
 import { installApiCalls } from "./api-calls.ts";
 import { installAuthentication } from "./authenticator.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { chooseSubprotocol } from "./domain/console-subprotocols.ts";
 import { makeId } from "./domain/ids.ts";
 import { ApiError } from "./errors/api-error.ts";
-import { installProblems, refuseUnreadable, sendProblem, toApiError } from "./errors/problem.ts";
+import { installProblems, sendProblem, toApiError } from "./errors/problem.ts";
+import { refuseBytes } from "./errors/refused-bytes.ts";
 import { describeRoutes, openApiText } from "./openapi.ts";
 import { installRateLimits } from "./rate-limits.ts";
 import { auditLogRoute } from "./routes/audit-log.ts";
@@ -41,22 +52,29 @@ export interface PublicApp {
   readonly openApi: () => string;
 }
 
-export async function buildApp(control: ControlPlane): Promise<PublicApp> {
-  const app = Fastify({
+interface PublicOptions {
+  /** TLS; the server has no certificate until it is given one. */
+  readonly secure: boolean;
+}
+
+export async function buildApp(control: ControlPlane, { secure }: PublicOptions = { secure: false }): Promise<PublicApp> {
+  const common = {
     loggerInstance: control.log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "requestId" }),
-    frameworkErrors: (error, request, reply) => void sendProblem(toApiError(error, request), request, reply),
-    clientErrorHandler: refuseUnreadable,
+    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) =>
+      void sendProblem(toApiError(error, request), request, reply),
+    clientErrorHandler: (error: Error, socket: Socket) => refuseBytes(control.log, error, socket),
     bodyLimit: 1024 * 1024,
-    forceCloseConnections: "idle",
+    forceCloseConnections: "idle" as const,
     // Fastify's own answer is no problem document: the hook below gives one.
     return503OnClosing: false,
-    genReqId: (request) => {
+    genReqId: (request: { readonly headers: IncomingHttpHeaders }) => {
       const given = request.headers["request-id"];
       return typeof given === "string" && /^[\w.-]{1,64}$/.test(given) ? given : makeId("req", Date.now(), randomBytes(10));
     },
     routerOptions: { maxParamLength: 200 },
-  });
+  };
+  const app = (secure ? Fastify({ ...common, https: {} }) : Fastify(common)) as FastifyInstance;
   installValidation(app);
   installProblems(app);
   installBodies(app);

@@ -6,6 +6,7 @@ import { UnderstudyError } from "../base/errors.ts";
 import { layeredSettings, type SettingNames } from "../base/layered-settings.ts";
 import { readTlsMode, type TlsMode } from "../base/tls-mode.ts";
 import { maskedTracing, readTracingSettings, TRACING_NAMES, type TracingSettings } from "../tracing/settings.ts";
+import { API_CERTIFICATE_FILES, AUTHORITY_FILES, namedPemFiles, type PemFiles } from "./pem-files.ts";
 import { type ControlSettings, DEFAULT_SETTINGS } from "./settings.ts";
 
 export interface ListenAddress {
@@ -22,7 +23,9 @@ export interface Configuration {
   /** Of the internal listener. */
   readonly tls: TlsMode;
   /** PEM files of a certificate authority of one's own; null: the installation's, which is made at its first need. */
-  readonly authorityFiles: { readonly certificate: string; readonly privateKey: string } | null;
+  readonly authorityFiles: PemFiles | null;
+  /** PEM files of the certificate that the public API shows; null: it speaks no TLS. */
+  readonly apiCertificateFiles: PemFiles | null;
   readonly imageStore: string;
   /** Null: read from, or made in, `joinTokenFile`. */
   readonly joinToken: string | null;
@@ -72,6 +75,8 @@ const NAMES = {
     "UNDERSTUDY_TLS",
     "UNDERSTUDY_CA_FILE",
     "UNDERSTUDY_CA_KEY_FILE",
+    "UNDERSTUDY_TLS_CERT",
+    "UNDERSTUDY_TLS_KEY",
     "DATABASE_URL",
     ...Object.keys(NUMBERS),
     ...TRACING_NAMES.plain,
@@ -93,7 +98,8 @@ export function readConfiguration(argv: readonly string[], env: NodeJS.ProcessEn
     listen: readAddress("UNDERSTUDY_LISTEN", told["UNDERSTUDY_LISTEN"] ?? "127.0.0.1:8080"),
     internalListen: readAddress("UNDERSTUDY_INTERNAL_LISTEN", told["UNDERSTUDY_INTERNAL_LISTEN"] ?? "127.0.0.1:8081"),
     tls: readTlsMode(told["UNDERSTUDY_TLS"]),
-    authorityFiles: readAuthorityFiles(told["UNDERSTUDY_CA_FILE"], told["UNDERSTUDY_CA_KEY_FILE"]),
+    authorityFiles: namedPemFiles(told, AUTHORITY_FILES),
+    apiCertificateFiles: namedPemFiles(told, API_CERTIFICATE_FILES),
     imageStore: resolve(told["UNDERSTUDY_IMAGE_STORE"] ?? `${dataDir}/images`),
     joinToken: told["UNDERSTUDY_JOIN_TOKEN"] ?? null,
     joinTokenFile: resolve(told["UNDERSTUDY_JOIN_TOKEN_FILE"] ?? `${dataDir}/join-token`),
@@ -133,15 +139,6 @@ function readAddress(name: string, text: string): ListenAddress {
   const port = Number(match?.[3]);
   if (match === null || port > 65535) throw new UnderstudyError("bad_setting", `Cannot use ${name}: it is "${text}", wanted is host:port`);
   return { host: match[1] ?? (match[2] || "0.0.0.0"), port };
-}
-
-function readAuthorityFiles(certificate: string | undefined, privateKey: string | undefined): Configuration["authorityFiles"] {
-  if (certificate === undefined && privateKey === undefined) return null;
-  if (certificate !== undefined && privateKey !== undefined) return { certificate: resolve(certificate), privateKey: resolve(privateKey) };
-  throw new UnderstudyError(
-    "bad_setting",
-    "Cannot use a certificate authority of your own without both UNDERSTUDY_CA_FILE and UNDERSTUDY_CA_KEY_FILE",
-  );
 }
 
 function readNumbers(told: Readonly<Record<string, string | undefined>>): Partial<ControlSettings> {

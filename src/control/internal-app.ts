@@ -15,14 +15,15 @@ import { UnderstudyError } from "../base/errors.ts";
 import type { AuthorityMaterial } from "../pki/certificate-authority.ts";
 import { workerIdOf } from "../pki/identity.ts";
 import { NONCE_BYTES } from "../pki/join-secret.ts";
-import { SERVER_OPTIONS, tlsFailure, verifiedIdentity } from "../pki/tls-peer.ts";
+import { SERVER_OPTIONS, verifiedIdentity } from "../pki/tls-peer.ts";
 import { AUTHORITY_PATH, CERTIFICATES_PATH, type CertificateAnswer, decodeCertificateRequest } from "../wire/join-messages.ts";
 import { bearerOf, equalSecrets } from "./authenticator.ts";
 import { Certificates } from "./certificates.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { identifyWorker, isRevoked } from "./db/queries/identify-worker.ts";
 import { ApiError } from "./errors/api-error.ts";
-import { installProblems, refuseUnreadable } from "./errors/problem.ts";
+import { installProblems } from "./errors/problem.ts";
+import { refuseBytes } from "./errors/refused-bytes.ts";
 import { admitWorker, isWorkerName, type KnownWorkers } from "./workers/admit-worker.ts";
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
@@ -176,16 +177,4 @@ function validated<T>(decode: () => T): T {
     if (!(error instanceof UnderstudyError)) throw error;
     throw new ApiError("validation_failed", error.message, { cause: error });
   }
-}
-
-/** Bytes that are no HTTP, or no TLS: the first are told so, the others cannot be told anything. */
-function refuseBytes(log: FastifyBaseLogger, error: Error, socket: Socket): void {
-  const failure = tlsFailure(error);
-  if (failure === error) {
-    refuseUnreadable(error, socket);
-    return;
-  }
-  const { remoteAddress } = socket;
-  log.warn({ code: (failure as UnderstudyError).code, from: remoteAddress, err: failure }, "rejected a connection that speaks no TLS");
-  socket.destroy();
 }

@@ -42,6 +42,8 @@ try {
   const configuration = readConfiguration(process.argv.slice(2), process.env);
   log.level = configuration.logLevel;
   server = await startServer(configuration, process.env, log);
+  // Without a certificate the signal ends the process, as it does others.
+  if (server.readCertificateAgain !== null) process.on("SIGHUP", server.readCertificateAgain);
   if (stopping) await finish(server);
 } catch (error) {
   fail(error);

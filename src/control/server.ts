@@ -3,15 +3,16 @@
  *
  *     starting --migrated, ports bound--> listening --stop--> draining (waits end, sockets get 1001) --> closed
  */
-import { mkdirSync, readFileSync } from "node:fs";
+import { mkdirSync } from "node:fs";
+import type { Server } from "node:https";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import type { FastifyBaseLogger, FastifyInstance } from "fastify";
 import type pg from "pg";
 import { UnderstudyError } from "../base/errors.ts";
 import { isLoopback, speaksTls } from "../base/tls-mode.ts";
-import type { AuthorityMaterial } from "../pki/certificate-authority.ts";
 import { openTracer } from "../tracing/otlp-tracer.ts";
+import { ApiCertificate } from "./api-certificate.ts";
 import { buildApp } from "./app.ts";
 import { type Configuration, type ListenAddress, maskedConfiguration } from "./configuration.ts";
 import { type CreatedControlPlane, createControlPlane } from "./create-control-plane.ts";
@@ -19,6 +20,7 @@ import { EmbeddedPostgres } from "./db/embedded-postgres.ts";
 import { findMigrations, migrate } from "./db/migrate.ts";
 import { isDatabaseUnavailable } from "./db/unavailable.ts";
 import { buildInternalApp } from "./internal-app.ts";
+import { AUTHORITY_FILES, readPemFiles } from "./pem-files.ts";
 import { obtainApiToken, obtainJoinToken } from "./secrets.ts";
 import { SERVICE_VERSION } from "./version.ts";
 
@@ -28,6 +30,8 @@ const REQUEST_GRACE_MS = 5000;
 export interface RunningServer {
   readonly url: string;
   readonly internalUrl: string;
+  /** Of the public API; null: it speaks no TLS. */
+  readonly readCertificateAgain: (() => void) | null;
   stop(): Promise<void>;
 }
 
@@ -41,7 +45,9 @@ export async function startServer(configuration: Configuration, env: NodeJS.Proc
   };
   try {
     mkdirSync(configuration.dataDir, { recursive: true });
-    const authority = readAuthority(configuration);
+    const { authorityFiles, apiCertificateFiles } = configuration;
+    const authority = authorityFiles === null ? null : readPemFiles(authorityFiles, AUTHORITY_FILES);
+    const certificate = apiCertificateFiles === null ? null : new ApiCertificate(apiCertificateFiles, log);
     const service = {
       name: "understudy-control-plane",
       version: SERVICE_VERSION,
@@ -55,18 +61,26 @@ export async function startServer(configuration: Configuration, env: NodeJS.Proc
     closers.push(() => control.close());
     await prepareDatabase(control, configuration, env, log);
     await control.parts.images.store.init();
-    const { app } = await buildApp(control.parts);
+    const { app } = await buildApp(control.parts, { secure: certificate !== null });
+    certificate?.serve(app.server as unknown as Server);
+    closers.push(async () => certificate?.close());
     const secure = speaksTls(configuration.tls, configuration.internalListen.host);
     const internal = await buildInternalApp(control.parts, joinToken, { secure, authority });
     closers.push(() => internal.close());
     closers.push(() => app.close());
     await control.start();
     const internalUrl = await listen(internal, secure ? "https" : "http", configuration.internalListen, "UNDERSTUDY_INTERNAL_LISTEN");
-    const url = await listen(app, "http", configuration.listen, "UNDERSTUDY_LISTEN");
+    const url = await listen(app, certificate === null ? "http" : "https", configuration.listen, "UNDERSTUDY_LISTEN");
     if (!secure && !isLoopback(configuration.internalListen.host)) {
       log.warn(
         { code: "unencrypted", internalUrl },
         "UNDERSTUDY_TLS=never: the join token and the secrets of all logging channels go over the network unencrypted, and nobody's name is checked",
+      );
+    }
+    if (certificate === null && !isLoopback(configuration.listen.host)) {
+      log.warn(
+        { code: "unencrypted", url },
+        "the public API speaks no TLS: unless a proxy before it does, tokens and consoles go over the network unencrypted. UNDERSTUDY_TLS_CERT and UNDERSTUDY_TLS_KEY give it a certificate",
       );
     }
     log.info(
@@ -76,6 +90,7 @@ export async function startServer(configuration: Configuration, env: NodeJS.Proc
     return {
       url,
       internalUrl,
+      readCertificateAgain: certificate === null ? null : certificate.readAgain,
       stop: async () => {
         control.beginStopping();
         const cut = setTimeout(() => app.server.closeAllConnections(), REQUEST_GRACE_MS);
@@ -122,21 +137,6 @@ async function prepareDatabase(
       {
         cause,
       },
-    );
-  }
-}
-
-/** @throws {UnderstudyError} `bad_setting` */
-function readAuthority({ authorityFiles }: Configuration): AuthorityMaterial | null {
-  if (authorityFiles === null) return null;
-  const { certificate, privateKey } = authorityFiles;
-  try {
-    return { certificate: readFileSync(certificate, "utf8"), privateKey: readFileSync(privateKey, "utf8") };
-  } catch (cause) {
-    throw new UnderstudyError(
-      "bad_setting",
-      `Cannot use UNDERSTUDY_CA_FILE and UNDERSTUDY_CA_KEY_FILE: ${(cause as Error).message}; files that can be read are wanted`,
-      { cause },
     );
   }
 }

@@ -139,6 +139,9 @@ async function retryDelayMs(response: Response): Promise<number | null> {
   return null;
 }
 
+/** What Node says of a certificate whose authority it does not know. */
+const UNTRUSTED = /^(?:DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_(?:GET_ISSUER_CERT|VERIFY_LEAF).*)$/;
+
 /** The innermost reason: fetch itself only says "fetch failed". */
 export function reasonOf(error: unknown): string {
   let at = error;
@@ -147,6 +150,7 @@ export function reasonOf(error: unknown): string {
   if (!(at instanceof Error)) return String(at);
   const code = (at as NodeJS.ErrnoException).code;
   if (code === "ECONNREFUSED") return "connection refused";
+  if (UNTRUSTED.test(code ?? "")) return `${at.message}. Trust its authority: NODE_EXTRA_CA_CERTS=FILE, with that one's certificate in PEM`;
   return at.message === "" ? (code ?? at.name) : at.message;
 }
 

@@ -168,6 +168,11 @@ describe("with a database of its user's", () => {
     expect(await plain.line("unencrypted")).toMatchObject({ code: "unencrypted", level: 40 });
   });
 
+  test("says so where others than this machine reach its API without TLS", async () => {
+    const open = new Process({ ...given(), UNDERSTUDY_LISTEN: "0.0.0.0:0" });
+    expect(await open.line("the public API speaks no TLS")).toMatchObject({ code: "unencrypted", level: 40 });
+  });
+
   test("that is of a later build is refused", async () => {
     const first = new Process(given());
     await first.line("understudy control plane listening");
@@ -196,6 +201,8 @@ describe("settings", () => {
     [{ DATABASE_URL: "mysql://x" }, [], /DATABASE_URL/],
     [{ UNDERSTUDY_WORKER_LOST_MS: "soon" }, [], /UNDERSTUDY_WORKER_LOST_MS: it is "soon"/],
     [{}, ["--colour", "red"], /flags/],
+    [{ UNDERSTUDY_TLS_KEY: "some.key" }, [], /without both UNDERSTUDY_TLS_CERT and UNDERSTUDY_TLS_KEY/],
+    [{}, ["--tls-cert", "none.pem", "--tls-key", "none.key"], /Cannot use UNDERSTUDY_TLS_CERT and UNDERSTUDY_TLS_KEY: ENOENT/],
     [{}, ["--ca-file", "none.pem", "--ca-key-file", "none.key"], /Cannot use UNDERSTUDY_CA_FILE and UNDERSTUDY_CA_KEY_FILE: ENOENT/],
   ])("%j %j is refused with its name", async (env, args, says) => {
     const refused = new Process(env as Record<string, string>, args);

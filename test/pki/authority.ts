@@ -1,6 +1,6 @@
 /** A certificate authority for tests, and what it certifies, also for times that are not now. */
-import { webcrypto } from "node:crypto";
-import { CertificateAuthority, createAuthority } from "../../src/pki/certificate-authority.ts";
+import { createPrivateKey, webcrypto } from "node:crypto";
+import { type AuthorityMaterial, CertificateAuthority, createAuthority } from "../../src/pki/certificate-authority.ts";
 import { workerIdentity } from "../../src/pki/identity.ts";
 import { KEY_ALGORITHM, privateKeyToPem } from "../../src/pki/signing-request.ts";
 import type { TlsCredentials } from "../../src/pki/tls-peer.ts";
@@ -47,4 +47,33 @@ export async function intermediateAuthority(): Promise<CertificateAuthority> {
     certificate: certificates.map((certificate) => certificate.toString("pem")).join("\n"),
     privateKey: await privateKeyToPem(own.privateKey),
   });
+}
+
+/** For a server on this machine's loopback, as clients of HTTPS verify it: by its addresses. */
+export async function hostCertificate(
+  authority: AuthorityMaterial,
+  serialNumber: string,
+): Promise<{ readonly cert: string; readonly key: string }> {
+  const x509 = await loadX509();
+  const issuer = new x509.X509Certificate(authority.certificate);
+  const signer = createPrivateKey(authority.privateKey).export({ type: "pkcs8", format: "der" });
+  const keys = await webcrypto.subtle.generateKey(KEY_ALGORITHM, true, ["sign", "verify"]);
+  const certificate = await x509.X509CertificateGenerator.create({
+    serialNumber,
+    subject: "CN=understudy.example",
+    issuer: issuer.subject,
+    notBefore: new Date(Date.now() - HOUR_MS),
+    notAfter: new Date(Date.now() + HOUR_MS),
+    publicKey: keys.publicKey,
+    signingKey: await webcrypto.subtle.importKey("pkcs8", signer, KEY_ALGORITHM, false, ["sign"]),
+    signingAlgorithm: KEY_ALGORITHM,
+    extensions: [
+      new x509.BasicConstraintsExtension(false, undefined, true),
+      new x509.SubjectAlternativeNameExtension([
+        { type: "ip", value: "127.0.0.1" },
+        { type: "dns", value: "localhost" },
+      ]),
+    ],
+  });
+  return { cert: certificate.toString("pem"), key: await privateKeyToPem(keys.privateKey) };
 }

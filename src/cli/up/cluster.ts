@@ -65,7 +65,7 @@ export class Cluster {
   private stopping: Promise<void> | null = null;
 
   private constructor(options: ClusterOptions, directory: DataDirectory, lock: InstanceLock) {
-    this.url = urlOf(options.listen);
+    this.url = urlOf(options.listen).replace("http:", options.env.UNDERSTUDY_TLS_CERT ? "https:" : "http:");
     this.directory = directory;
     this.lock = lock;
     this.startedAt = new Date();

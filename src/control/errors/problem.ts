@@ -1,5 +1,4 @@
 /** Every error that leaves as an answer: an exception to RFC 9457 problem details, fastify's own exceptions included. */
-import type { Socket } from "node:net";
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type ErrorDetails, UnderstudyError } from "../../base/errors.ts";
 import { isDatabaseUnavailable } from "../db/unavailable.ts";
@@ -9,7 +8,7 @@ import { LABEL_KEY_WANTED } from "../schemas/scalars.ts";
 import { ApiError, type FieldError } from "./api-error.ts";
 import { ERROR_TABLE, type ErrorCode, isErrorCode } from "./error-codes.ts";
 
-const MEDIA_TYPE = "application/problem+json; charset=utf-8";
+export const PROBLEM_MEDIA_TYPE = "application/problem+json; charset=utf-8";
 
 /** What the image store says, in the words of the contract. */
 const IMAGE_ERRORS: Readonly<Record<string, { readonly code: ErrorCode; readonly details?: ErrorDetails }>> = {
@@ -116,19 +115,7 @@ export function sendProblem(error: ApiError, request: FastifyRequest, reply: Fas
   if (problem.retryAfterMs !== undefined) reply.header("Retry-After", Math.ceil(problem.retryAfterMs / 1000));
   if (error.status === 401) reply.header("WWW-Authenticate", 'Bearer realm="understudy"');
   if (error.code === "upgrade_required") reply.header("Upgrade", "websocket");
-  return reply.code(problem.status).type(MEDIA_TYPE).send(problem);
-}
-
-/** Bytes that are no HTTP request: the connection gets one answer and is closed. */
-export function refuseUnreadable(_error: Error, socket: Socket): void {
-  if (!socket.writable) {
-    socket.destroy();
-    return;
-  }
-  const body = JSON.stringify(problemOf(new ApiError("bad_request", "Cannot read the request: it is not HTTP/1.1"), null, null));
-  socket.end(
-    `HTTP/1.1 400 Bad Request\r\nContent-Type: ${MEDIA_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
+  return reply.code(problem.status).type(PROBLEM_MEDIA_TYPE).send(problem);
 }
 
 /** Without the query: it may carry secrets. */
