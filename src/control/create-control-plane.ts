@@ -16,6 +16,7 @@ import { Activity } from "./metrics/activity.ts";
 import { Reconciler } from "./reconcile/reconciler.ts";
 import { type ControlSettings, DEFAULT_SETTINGS } from "./settings.ts";
 import { traceEndedWork } from "./trace-ended-work.ts";
+import { cutOffFenced } from "./workers/cut-off.ts";
 import { WorkerRegistry } from "./workers/worker-registry.ts";
 
 export interface ControlPlaneOptions {
@@ -53,6 +54,7 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
   if (tracer.enabled) traceEndedWork(database, tracer);
   const feed = new EventFeed(database);
   const workers = new WorkerRegistry(config);
+  database.onCommitted((events) => cutOffFenced(workers, events, log));
   const presence = new Presence(database);
   const audit = new AuditTrail({ database, presence, settings: config, log });
   const consoles = new ConsoleHub({ database, presence, workers, audit, activity, settings: config, log });
@@ -71,6 +73,7 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
     consoles.committedElsewhere(events);
     parts.authenticator.heard(events);
     parts.images.heard(events);
+    cutOffFenced(workers, events, log);
     reconciler.kick();
   });
   presence.on("elected", () => {

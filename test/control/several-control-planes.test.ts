@@ -103,6 +103,29 @@ describe("two control planes on one database", () => {
     expect(body.items.map(({ data }) => data.name)).toEqual(["worker-1"]);
   });
 
+  test("close every channel of a worker that is fenced at one of them, and neither lets it in again", async () => {
+    const [first, second] = await two();
+    const incarnation = randomUUID();
+    const [here, there] = [await first.join("worker-1", { incarnation }), await second.join("worker-1", { incarnation })];
+    for (const [at, fencing] of [
+      [first, second],
+      [second, first],
+    ] as const) {
+      const closed = Promise.all([here.closed, there.closed]);
+      expect((await fencing.call("POST", "/v1/workers/worker-1/fence")).status).toBe(202);
+      await closed;
+      for (const [worker, control] of [
+        [here, first],
+        [there, second],
+      ] as const) {
+        await expect(worker.reconnect()).rejects.toThrow(/fenced/);
+        expect(control.parts.workers.link(worker.workerId)).toBeNull();
+      }
+      await at.call("POST", "/v1/workers/worker-1/uncordon");
+      for (const worker of [here, there]) await worker.reconnect();
+    }
+  });
+
   test("do not believe the late hello of a process that another one has replaced", async () => {
     const [first, second] = await two();
     const [old, fresh] = [randomUUID(), randomUUID()];

@@ -200,6 +200,21 @@ describe("fence", () => {
     expect((await eventsOf("worker.fenced")).map(({ cause, actor }) => [cause, actor.type])).toEqual([["user_action", "user"]]);
   });
 
+  test("leaves the arbiter deaf to its replicas, also where a channel is still there", async () => {
+    await control.join("one");
+    await control.join("two");
+    const { vm, primary, primaryId, backupId } = await control.protectedVm("demo");
+    await control.parts.reconciler.stop();
+    const want = (state: string) =>
+      control.parts.database.query("UPDATE workers SET desired_state = $1 WHERE id = $2", [state, primary.workerId]);
+    const alone = () =>
+      primary.ask(vm.id, primaryId, { kind: "goSolo", term: String(vm.status.term), lost: backupId, reason: "connection_lost" });
+    await want("fenced");
+    expect(await alone()).toMatchObject({ outcome: "refused", term: String(vm.status.term) });
+    await want("ready");
+    expect(await alone()).toMatchObject({ outcome: "granted" });
+  });
+
   test("of a worker that cannot be heard fails what ran there alone, at once", async () => {
     const one = await control.join("one");
     await control.createVm("demo", "none");

@@ -70,6 +70,7 @@ export class TermRow {
       transition,
       wanted: true,
       primaryIsGone,
+      askerIsCutOff: false,
       isCandidate: isCandidate && request.kind === "addBackup" && !this.writtenOff.has(request.backup),
     };
   }

@@ -15,6 +15,7 @@
  * - `goSolo`: the asker is primary in this term, or in the one before its own `addBackup`. It moves the term even where the
  *   backup is not in the set: what is only late must not be carried out after it.
  * - `addBackup`: the asker is primary in this term, and the backup is a candidate that can be reached.
+ * - Nothing is granted to a replica on a fenced worker: an operator has said that nothing of that is heard.
  * - What was carried out already for the same asker is granted again, with the term that it led to.
  */
 export type TermChange = {
@@ -41,11 +42,14 @@ export interface TermFacts {
   readonly isCandidate: boolean;
   /** `promote`: the primary's replica is not heard of any more, or said that it has ended. */
   readonly primaryIsGone: boolean;
+  /** The asker's worker is fenced. */
+  readonly askerIsCutOff: boolean;
 }
 
 export type TermDecision = "change" | "repeat" | "refuse" | "wait";
 
 export function decideTermChange(vm: TermFacts, change: TermChange): TermDecision {
+  if (vm.askerIsCutOff) return "refuse";
   if (wasCarriedOut(vm, change)) return "repeat";
   if (!mayChange(vm, change)) return "refuse";
   return change.kind === "promote" && hasHeir(vm) && !vm.primaryIsGone ? "wait" : "change";

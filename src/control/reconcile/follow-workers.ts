@@ -2,8 +2,8 @@
 import { completeDrain } from "../db/queries/complete-drain.ts";
 import type { PlanFacts } from "../db/queries/plan-facts.ts";
 import { setWorkerState } from "../db/queries/set-worker-state.ts";
-import type { WorkerRow } from "../db/schema.ts";
 import { workerStateOf } from "../domain/worker-state.ts";
+import { cutOff } from "../workers/cut-off.ts";
 import type { ReconcilerOptions } from "./options.ts";
 
 /** Brings the rows of the workers to what is heard of them. @returns true where nothing is on its way */
@@ -13,7 +13,7 @@ export async function updateWorkers(options: ReconcilerOptions, facts: PlanFacts
   for (const { worker, replicas } of facts.workers) {
     const link = workers.linkState(worker.id, worker.incarnation);
     const state = workerStateOf({ desiredState: worker.desiredState, link, replicas });
-    if (worker.desiredState === "fenced") cutOff(options, worker);
+    if (worker.desiredState === "fenced") cutOff(workers, worker.id, options.log);
     if (state === "draining") settled = false;
     if (worker.desiredState === "drained" && worker.operationId !== null && replicas === 0) {
       await completeDrain(database, worker, worker.operationId);
@@ -26,16 +26,6 @@ export async function updateWorkers(options: ReconcilerOptions, facts: PlanFacts
     await setWorkerState(database, worker, state, workers.lastHeardAt(worker.id));
   }
   return settled;
-}
-
-/** A fenced worker that is still connected is told to end everything, and then hears nothing more. */
-function cutOff(options: ReconcilerOptions, worker: WorkerRow): void {
-  const link = options.workers.link(worker.id);
-  if (link === null) return;
-  for (const replicaId of link.reports.keys()) link.send({ type: "dropReplica", replicaId, reason: "the worker is fenced" });
-  link.close(4403, "fenced");
-  options.workers.remove(link);
-  options.log.warn({ workerId: worker.id, worker: worker.name }, "the worker is fenced: its channel is closed");
 }
 
 /** What a worker holds and no table speaks of is dropped. @returns false where something is left a while */

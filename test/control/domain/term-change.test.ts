@@ -18,6 +18,7 @@ const protectedVm: TermFacts = {
   wanted: true,
   isCandidate: true,
   primaryIsGone: false,
+  askerIsCutOff: false,
 };
 const promotedVm: TermFacts = {
   ...protectedVm,
@@ -164,4 +165,18 @@ test("no two requests of a pair are both granted", () => {
   check(promotedVm, goSolo("p", 4n), "refuse");
   check(soloVm, promote("b", 5n), "refuse");
   check(soloVm, promote("b", 4n), "refuse");
+});
+
+test("nothing is granted to a replica on a fenced worker, not even what it was granted before", () => {
+  const asked: [TermFacts, TermChange, TermDecision][] = [
+    [protectedVm, promote("b", 5n), "change"],
+    [heirVm, goLive("b", 6n), "change"],
+    [protectedVm, goSolo("p", 5n), "change"],
+    [protectedVm, addBackup("p", 5n), "change"],
+    [soloVm, goSolo("p", 5n), "repeat"],
+  ];
+  for (const [vm, change, otherwise] of asked) {
+    check(vm, change, otherwise);
+    check({ ...vm, askerIsCutOff: true }, change, "refuse");
+  }
 });

@@ -40,7 +40,8 @@ export function changeTerm(database: Database, change: TermChange, context: Term
       change.kind === "addBackup" && context.isReachable(change.backup) && (await isCandidateOf(tx.db, change.backup, vm.id));
     const primaryIsGone = change.kind === "promote" && vm.primaryReplica !== null && context.isGone(vm.primaryReplica);
     const transition = { kind: vm.transitionKind, by: vm.transitionBy, replica: vm.transitionReplica };
-    switch (decideTermChange({ ...vm, transition, isCandidate, primaryIsGone, wanted: !isEnding(vm) }, change)) {
+    const askerIsCutOff = await isCutOff(tx.db, change.asker);
+    switch (decideTermChange({ ...vm, transition, isCandidate, primaryIsGone, askerIsCutOff, wanted: !isEnding(vm) }, change)) {
       case "repeat":
         return { outcome: "granted", term: vm.term, synced: vm.synced, changed: false };
       case "refuse":
@@ -89,6 +90,12 @@ async function isCandidateOf(db: Queryable, replicaId: string, vmId: string): Pr
   const { rows } = await db.execute(sql`
     SELECT FROM replicas
     WHERE id = ${replicaId} AND vm_id = ${vmId} AND role = 'backup' AND gone_at IS NULL AND state IN ('placing', 'syncing', 'live')`);
+  return rows.length > 0;
+}
+
+async function isCutOff(db: Queryable, replicaId: string): Promise<boolean> {
+  const { rows } = await db.execute(sql`
+    SELECT FROM replicas JOIN workers ON workers.id = replicas.worker_id WHERE replicas.id = ${replicaId} AND workers.desired_state = 'fenced'`);
   return rows.length > 0;
 }
 
