@@ -3,6 +3,7 @@
  * guest cannot tell.
  */
 import {
+  dispatcherBytes,
   type Host,
   type MachineAddresses,
   type PageSource,
@@ -33,6 +34,8 @@ export interface CompiledRegion {
 }
 
 export interface RegionCompiler {
+  /** `dispatcherModule()`: compiled as well as the host can, for it is on every way from one region to another. */
+  readonly dispatcher: WebAssembly.Module;
   /** Asks for regions to be made of pages. */
   request(pages: readonly PageSource[], machine: MachineAddresses): void;
   /** Asks for a region that runs much to be compiled for speed. */
@@ -45,6 +48,15 @@ export interface RegionCompiler {
   readonly outstanding: number;
   /** The machine is to hold so many regions from now on. @returns false where the process has no room for more: it holds as many as before */
   reserve(regions: number): boolean;
+}
+
+/** Of a thread. */
+let dispatcher: WebAssembly.Module | undefined;
+
+/** What regions of any machine reach each other by. */
+export function dispatcherModule(): WebAssembly.Module {
+  dispatcher ??= new WebAssembly.Module(dispatcherBytes());
+  return dispatcher;
 }
 
 /** Bytes in a page of guest memory. */
@@ -138,6 +150,7 @@ function includes(all: readonly number[], some: readonly number[]): boolean {
 
 /** Compiles at once, on the thread that asks: for a machine that runs by itself. */
 export class ImmediateCompiler implements RegionCompiler {
+  readonly dispatcher = dispatcherModule();
   private readonly answers: CompiledRegions[] = [];
   private readonly library = new RegionLibrary();
   private nextId = 1;

@@ -5,7 +5,7 @@
  *
  * None of it is state: whether, when and in which order regions are installed is never seen by the guest.
  */
-import { type MACHINE_FUNCTIONS, type MachineAddresses, NO_ENTRY, type PageSource } from "../jit/index.ts";
+import { DISPATCH, DISPATCHER_EXPORT, type MACHINE_FUNCTIONS, type MachineAddresses, NO_ENTRY, type PageSource } from "../jit/index.ts";
 import type { MachineAbi } from "./machine-abi.ts";
 import { type CompiledRegion, hashPage, PAGE_BYTES, type RegionCompiler } from "./region-compiler.ts";
 
@@ -167,7 +167,8 @@ export class Regions {
       dataSet: machine.regionDataSet,
       more: machine.regionMore,
     };
-    this.imports = { env: { memory, table, ...functions } };
+    const dispatcher = new WebAssembly.Instance(options.compiler.dispatcher, { env: { memory, table } });
+    this.imports = { env: { memory, ...functions, [DISPATCH.name]: dispatcher.exports[DISPATCHER_EXPORT] } };
     this.samples = new Uint32Array(memory.buffer, machine.regionSamples(), machine.regionSamplesMax() + 1);
     this.owners = new Uint32Array(memory.buffer, machine.regionOwners(), machine.regionNumbers());
     this.heat = new Uint32Array(memory.buffer, machine.regionHeat(), machine.regionNumbers());

@@ -9,12 +9,16 @@
  * with base: the page's virtual address; table: its decode table; set: the TLB set of data accesses in the present mode; left:
  * instructions that may retire, unless `more` gives it more; entry: the decode entry that leads here. It stores the program counter
  * it comes to and returns `left | reason << 30`, with left: what is left now. Where the program counter is an entry of another
- * region, it calls that as the last thing it does, through the table that all regions of the machine are in, by their numbers.
+ * region, it calls that as the last thing it does, by way of the dispatcher (dispatcher.ts), which has the table that all regions of
+ * the machine are in, by their numbers.
  *
  * A decode entry of 8 bytes, at table + 4 * offset, says where a region is entered: the operation u8, 0, the index of the entry
  * u16 at 2, and the number of the region u32 at 4. The parameters are as many as V8 has registers for.
  */
 import { I32, I64 } from "./wasm-builder.ts";
+
+/** Of a decode entry: where the number of the region is. */
+export const ENTRY_NUMBER_SHIFT = 32;
 
 /** Why a region was left. */
 export const EXIT_JUMP = 0;
@@ -71,8 +75,8 @@ export const MACHINE_FUNCTIONS = {
 
 export const REGION_TYPE = { parameters: [I64, I32, I32, I32, I64], results: [I32] } as const;
 
-/** Of a region's type in a module of regions: behind those of the functions that it imports. */
-export const REGION_TYPE_INDEX = Object.keys(MACHINE_FUNCTIONS).length;
+/** The dispatcher's function, which regions import as well. */
+export const DISPATCH = { name: "dispatch", index: Object.keys(MACHINE_FUNCTIONS).length, type: REGION_TYPE } as const;
 
 /** What the parameters are called. */
 export const REGION_PARAMETERS = ["base", "table", "set", "left", "entry"] as const;

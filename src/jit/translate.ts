@@ -25,6 +25,8 @@ import { emitFloat, F0, floatRegisters, RESULT_BOUND } from "./float.ts";
 import type { Host } from "./fused-multiply-add.ts";
 import type { Condition, Instruction } from "./instruction.ts";
 import {
+  DISPATCH,
+  ENTRY_NUMBER_SHIFT,
   EXIT_INTERPRET,
   EXIT_JUMP,
   EXIT_LOOK_AGAIN,
@@ -33,7 +35,6 @@ import {
   type MachineAddresses,
   REGION_PARAMETERS,
   REGION_TYPE,
-  REGION_TYPE_INDEX,
 } from "./machine-interface.ts";
 import { type Access, type AccessContext, HostAddresses, type LoadKind, MemoryAccesses, type Stored } from "./memory-access.ts";
 import { type LoopRegisters, loopRegisters, RegisterLocals } from "./register-locals.ts";
@@ -85,10 +86,10 @@ export function translateModule(
   { counted, names = false }: { readonly counted: boolean; readonly names?: boolean },
 ): TranslatedModule {
   const translated = sources.map((source) => new RegionTranslator(source, machine, host, counted).translate());
-  const imports = Object.entries(MACHINE_FUNCTIONS).map(([name, { type }]) => ({ name, type }));
+  const imports = [...Object.entries(MACHINE_FUNCTIONS).map(([name, { type }]) => ({ name, type })), DISPATCH];
   const parameterNames = names ? REGION_PARAMETERS : undefined;
   return {
-    bytes: moduleBytes({ imports, table: true, type: REGION_TYPE, bodies: translated.map(({ body }) => body), parameterNames }),
+    bytes: moduleBytes({ imports, type: REGION_TYPE, bodies: translated.map(({ body }) => body), parameterNames }),
     regions: translated.map(({ shape }) => shape),
   };
 }
@@ -103,7 +104,6 @@ const ENTRY = 4;
 /** Of a decode entry: all but the index of the region's entry. */
 const ENTRY_KEY = 0xffff_ffff_0000_00ffn;
 const ENTRY_OPERATION = 0xff;
-const ENTRY_NUMBER_SHIFT = 32;
 /** In its low half, which has nothing above the index. */
 const ENTRY_INDEX_SHIFT = 16;
 
@@ -275,9 +275,7 @@ class RegionTranslator {
     this.addHeat();
     body.i32(0).i32(0).memory(0x29, machine.jumps).i64(1).op(0x7c).memory(0x37, machine.jumps);
     body.get(address).i64(-PAGE_BYTES).op(0x83).get(table).get(SET).get(LEFT);
-    body.get(value);
-    body.get(value).i64(ENTRY_NUMBER_SHIFT).op(0x88).op(0xa7);
-    body.returnCallIndirect(REGION_TYPE_INDEX);
+    body.get(value).returnCall(DISPATCH.index);
     body.end();
     body.i32(EXIT_JUMP).set(this.reason);
   }

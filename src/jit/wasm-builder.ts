@@ -188,6 +188,13 @@ export class FunctionBody {
     return this;
   }
 
+  /** Goes on in another function and does not come back. */
+  returnCall(functionIndex: number): this {
+    this.code.byte(0x12);
+    this.code.unsigned(functionIndex);
+    return this;
+  }
+
   /** Goes on in a function of the table, whose index is on the stack behind its parameters, and does not come back. */
   returnCallIndirect(typeIndex: number): this {
     this.code.byte(0x13);

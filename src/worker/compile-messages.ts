@@ -34,4 +34,6 @@ export interface CompileConnection {
 export interface CompileLine {
   readonly port: MessagePort;
   readonly share: RegionShare;
+  /** The process's, made before V8 was told to optimise nothing by itself any more. */
+  readonly dispatcher: WebAssembly.Module;
 }

@@ -1,5 +1,6 @@
 /** The main thread's side of the compile thread, which is started when the first replica is. */
 import { MessageChannel, Worker } from "node:worker_threads";
+import { dispatcherModule } from "../engine/region-compiler.ts";
 import type { CompileConnection, CompileLine, CompileThreadData } from "./compile-messages.ts";
 import { mappingsMaximum, RegionAccount, regionsWithin } from "./region-account.ts";
 
@@ -17,6 +18,7 @@ export class CompileService {
   readonly account: RegionAccount;
   private readonly libraryMaximum: number;
   private readonly library = new Int32Array(new SharedArrayBuffer(4));
+  private readonly dispatcher = dispatcherModule();
   private thread: Worker | null = null;
 
   /** @param onFailure the thread died: guests go on without being translated any further */
@@ -44,7 +46,7 @@ export class CompileService {
     this.thread ??= this.start();
     const { port1, port2 } = new MessageChannel();
     this.thread.postMessage({ port: port1 } satisfies CompileConnection, [port1]);
-    return { port: port2, share };
+    return { port: port2, share, dispatcher: this.dispatcher };
   }
 
   release({ share }: CompileLine): void {

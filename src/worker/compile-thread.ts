@@ -20,7 +20,7 @@ import {
   hashPage,
   RegionLibrary,
 } from "../engine/region-compiler.ts";
-import { MACHINE_FUNCTIONS, type MachineAddresses, type RegionSource, regionSources } from "../jit/index.ts";
+import { DISPATCH, MACHINE_FUNCTIONS, type MachineAddresses, type RegionSource, regionSources } from "../jit/index.ts";
 import type { CompileAnswer, CompileConnection, CompileQuestion, CompileThreadData } from "./compile-messages.ts";
 import { OPTIMISES_BY_ITSELF } from "./v8-flags.ts";
 
@@ -36,11 +36,10 @@ if (!OPTIMISES_BY_ITSELF) setFlagsFromString("--no-wasm-tier-up");
 const { libraryRegions, libraryMaximum } = workerData as CompileThreadData;
 const library = new RegionLibrary(libraryMaximum);
 let nextId = 1;
-const functions = Object.fromEntries(Object.keys(MACHINE_FUNCTIONS).map((name) => [name, () => {}]));
+const functions = Object.fromEntries([...Object.keys(MACHINE_FUNCTIONS), DISPATCH.name].map((name) => [name, () => {}]));
 /** Nobody gives it any. */
 const more = (left: number): number => left;
-const table = new WebAssembly.Table({ element: "anyfunc", initial: 0 });
-const imports = { env: { memory: new WebAssembly.Memory({ initial: SCRATCH_PAGES }), table, ...functions, more } };
+const imports = { env: { memory: new WebAssembly.Memory({ initial: SCRATCH_PAGES }), ...functions, more } };
 
 assert(parentPort !== null, "the compile thread has a parent");
 parentPort.on("message", ({ port }: CompileConnection) => port.on("message", (question: CompileQuestion) => answer(port, question)));

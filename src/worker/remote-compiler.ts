@@ -11,9 +11,11 @@ export class RemoteCompiler implements RegionCompiler {
   /** Of the compile thread's time, what went into this machine's questions. */
   compileMs = 0;
 
+  readonly dispatcher: WebAssembly.Module;
   private readonly port: MessagePort;
 
   constructor(private readonly line: CompileLine) {
+    this.dispatcher = line.dispatcher;
     this.port = line.port;
   }
 

@@ -9,6 +9,7 @@ import {
   type CompiledRegions,
   compileAgain,
   compileRegions,
+  dispatcherModule,
   type RegionCompiler,
   RegionLibrary,
 } from "../../src/engine/region-compiler.ts";
@@ -29,6 +30,7 @@ interface Held {
 }
 
 export class ErraticCompiler implements RegionCompiler {
+  readonly dispatcher = dispatcherModule();
   outstanding = 0;
   private readonly library = new RegionLibrary(200);
   private readonly held: Held[] = [];
