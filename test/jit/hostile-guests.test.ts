@@ -2,9 +2,18 @@
  * Guests that make translation worth nothing: slow is allowed, wrong is not, and neither are regions without bound. Each checks
  * itself; here it also goes through the interpreter's states, with few regions and with many.
  */
+import { setFlagsFromString } from "node:v8";
+import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
-import { type CompiledRegions, ImmediateCompiler } from "../../src/engine/region-compiler.ts";
+import {
+  type CompiledRegions,
+  compileRegions,
+  dispatcherModule,
+  ImmediateCompiler,
+  type RegionCompiler,
+} from "../../src/engine/region-compiler.ts";
 import type { RegionOptions, RegionStatistics } from "../../src/engine/regions.ts";
+import { type MachineAddresses, type PageSource, regionSources } from "../../src/jit/index.ts";
 import { fixture, GuestRun } from "../machine/guest-run.ts";
 import { ADDI, branchNotEqual, jump, pageOf, RETURN } from "./encode.ts";
 
@@ -38,6 +47,52 @@ class HeldCompiler extends ImmediateCompiler {
     return this.held ? null : super.take();
   }
 }
+
+/** Keeps nothing of what it has compiled. */
+class ForgetfulCompiler implements RegionCompiler {
+  readonly dispatcher = dispatcherModule();
+  readonly outstanding = 0;
+  readonly made: WeakRef<WebAssembly.Module>[] = [];
+  private readonly answers: CompiledRegions[] = [];
+
+  request(pages: readonly PageSource[], machine: MachineAddresses): void {
+    const compiled = compileRegions(pages.flatMap(regionSources), machine, this.made.length);
+    this.made.push(new WeakRef(compiled.module));
+    this.answers.push(compiled);
+  }
+
+  optimise(): void {}
+
+  lookUp(): void {}
+
+  take(): CompiledRegions | null {
+    return this.answers.shift() ?? null;
+  }
+
+  reserve(): boolean {
+    return true;
+  }
+}
+
+test("the modules of regions whose code has changed go, while the machine that had them runs on", async () => {
+  setFlagsFromString("--expose-gc");
+  const collectGarbage = runInNewContext("gc") as () => void;
+  const compiler = new ForgetfulCompiler();
+  const guest = new GuestRun({ image: fixture("programs/rewrites-loop.bin") }, 8, {
+    compiler,
+    sampleInterval: 100,
+    threshold: 2,
+    maximum: 3,
+  });
+  for (let end = 500n; guest.to(end); end += 500n);
+  const held = guest.vm.regionStatistics()?.regions ?? 0;
+  expect(compiler.made.length).toBeGreaterThan(2 * held + 3);
+  // What a WeakRef was made of is there until the next turn of the event loop.
+  await new Promise(setImmediate);
+  collectGarbage();
+  const alive = compiler.made.filter((module) => module.deref() !== undefined).length;
+  expect(alive).toBeLessThanOrEqual(held + 1);
+});
 
 test("a guest that has the same code in hundreds of pages gets it a few pages at a time, so that its thread goes on", () => {
   const pages = 300;
