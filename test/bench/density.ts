@@ -4,7 +4,6 @@
  */
 import { readFileSync } from "node:fs";
 import { setTimeout as delay } from "node:timers/promises";
-import { checkTranscript } from "../../src/cli/demo/transcript.ts";
 import { type Guest, Installation } from "../support/installation.ts";
 import { type BenchOptions, type Figure, median, quantile } from "./bench-line.ts";
 
@@ -104,10 +103,7 @@ async function failedOver(guests: readonly Guest[], detail: NonNullable<Figure["
   const inside: number[] = [];
   for (const guest of guests) inside.push(...(await completedGaps(guest)));
   if (gap === undefined) throw new Error("the VM whose primary was killed has not failed over");
-  await watched.endStory();
-  const { console } = watched;
-  const verdict = checkTranscript(console.transcript, { typed: console.typed, acknowledged: console.acknowledged });
-  const problems = [...console.problems, ...verdict.problems];
+  const { problems } = await watched.endStory();
   if (problems.length > 0) throw new Error(`the transcript does not hold: ${problems.join("; ")}`);
   const figure = { bench: "density", unit: "ms", better: "lower", detail } as const;
   return [

@@ -2,7 +2,6 @@
  * `failover` and `repair`: the primary's process is killed again and again while the guest writes; what a client sees, and how
  * long until protected. Then it is stopped again and again, which only its silence tells.
  */
-import { checkTranscript } from "../../src/cli/demo/transcript.ts";
 import { type Guest, Installation } from "../support/installation.ts";
 import { type BenchOptions, type Figure, median, quantile } from "./bench-line.ts";
 
@@ -154,10 +153,7 @@ async function* afterStops(stops: number): AsyncGenerator<Figure> {
 
 /** @throws {Error} where a byte is lost or repeated, or an acknowledged line not heard */
 async function judge(guest: Guest): Promise<void> {
-  await guest.endStory();
-  const { console } = guest;
-  const verdict = checkTranscript(console.transcript, { typed: console.typed, acknowledged: console.acknowledged });
-  const problems = [...console.problems, ...verdict.problems];
+  const { problems } = await guest.endStory();
   if (problems.length > 0) throw new Error(`the transcript does not hold: ${problems.join("; ")}`);
 }
 

@@ -13,7 +13,6 @@ import { availableParallelism, tmpdir } from "node:os";
 import { join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { Prng } from "../../src/base/prng.ts";
-import { checkTranscript } from "../../src/cli/demo/transcript.ts";
 import { guestImageStore } from "../support/guest-image.ts";
 import type { Guest } from "../support/installation.ts";
 import { replay } from "../support/replay.ts";
@@ -129,17 +128,12 @@ class Chaos {
     return possible[this.prng.between(0, possible.length - 1)] as Fault;
   }
 
-  /** Everything that was typed is heard before a transcript is judged: what is acknowledged must be in it. */
   private async judge(guests: readonly Guest[]): Promise<void> {
     for (const guest of guests) {
-      await guest.endStory();
-      const { console } = guest;
-      const { typed, acknowledged } = console;
-      const verdict = checkTranscript(console.transcript, { typed, acknowledged });
+      const { problems } = await guest.endStory();
       this.transcriptsChecked++;
-      for (const problem of [...console.problems, ...verdict.problems]) this.violations.push(`${guest.vm.id}: ${problem}`);
-      if (verdict.heardLines !== typed) this.violations.push(`${guest.vm.id}: heard ${verdict.heardLines} lines of ${typed}`);
-      console.startTyping(TYPE_EVERY_MS);
+      this.violations.push(...problems.map((problem) => `${guest.vm.id}: ${problem}`));
+      guest.console.startTyping(TYPE_EVERY_MS);
     }
   }
 

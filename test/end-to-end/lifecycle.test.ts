@@ -74,8 +74,7 @@ test("a guest that is paused stands still over a failover, and goes on where it 
 
   await (await guest.vm.resume()).result({ timeoutMs: STEP_MS });
   await guest.expectGuestLines(20);
-  await guest.endStory();
-  expect(guest.console.problems).toEqual([]);
+  expect((await guest.endStory()).problems).toEqual([]);
 
   // A reset is another guest in the same VM; a killed one holds nothing.
   const before = (await guest.vm.refresh()).status;

@@ -7,7 +7,6 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import pg from "pg";
 import { afterAll, beforeAll, expect, test } from "vitest";
-import { checkTranscript } from "../../src/cli/demo/transcript.ts";
 import { EmbeddedPostgres } from "../../src/control/db/embedded-postgres.ts";
 import type { UnderstudyEvent } from "../../src/sdk/index.ts";
 import { type Guest, Installation } from "../support/installation.ts";
@@ -169,12 +168,8 @@ test("a backup that is promoted and dies before it is live is replaced by one of
 });
 
 test("nothing of all that is to be seen in the transcript", async () => {
-  await guest.endStory();
-  const { console } = guest;
-  const verdict = checkTranscript(console.transcript, { typed: console.typed, acknowledged: console.acknowledged });
-  expect([...console.problems, ...verdict.problems]).toEqual([]);
-  expect(verdict.heardLines).toBe(console.typed);
-  console.close();
+  expect((await guest.endStory()).problems).toEqual([]);
+  guest.console.close();
 });
 
 /**

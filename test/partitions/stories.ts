@@ -2,7 +2,6 @@
  * What the network may do to a protected VM, and who must be its primary then. Each story is told with a guest that counts and
  * answers what is typed, and ends with the network healed, the VM protected and the transcript judged.
  */
-import { checkTranscript } from "../../src/cli/demo/transcript.ts";
 import type { Guest } from "../support/installation.ts";
 import type { VirtualNetwork } from "../support/network/virtual-network.ts";
 import type { NetworkedInstallation } from "../support/networked-installation.ts";
@@ -181,12 +180,7 @@ export async function tell(
   const live = (await guest.vm.replicas()).filter(({ role, state }) => role === "primary" && state === "live");
   if (live.length !== 1) problems.push(`${live.length} replicas are live primaries`);
 
-  // Everything that was typed is heard before the transcript is judged: what is acknowledged must be in it.
-  await guest.endStory();
-  const { console } = guest;
-  const verdict = checkTranscript(console.transcript, { typed: console.typed, acknowledged: console.acknowledged });
-  problems.push(...console.problems, ...verdict.problems);
-  if (verdict.heardLines !== console.typed) problems.push(`the guest heard ${verdict.heardLines} lines of ${console.typed}`);
-  console.startTyping(typeEveryMs);
+  problems.push(...(await guest.endStory()).problems);
+  guest.console.startTyping(typeEveryMs);
   return { problems, silenceMs, winner };
 }

@@ -4,7 +4,7 @@
  */
 import { UnderstudyError } from "../../base/errors.ts";
 import type { ConsoleStream } from "../../sdk/index.ts";
-import { clientLine } from "./transcript.ts";
+import { checkTranscript, clientLine, type TranscriptVerdict } from "./transcript.ts";
 
 /** Lines that may be typed and not acknowledged, or not answered by the guest: the typist waits for the guest, not the reverse. */
 const UNACKNOWLEDGED_MAX = 16;
@@ -98,7 +98,7 @@ export class StoryConsole {
     await this.console.write(text);
   }
 
-  /** Types the next numbered line each `everyMs`, until `stopTyping`. */
+  /** Types the next numbered line each `everyMs`, until `endTyping`. */
   startTyping(everyMs: number): void {
     this.typist = setInterval(() => {
       if (this.writes.size >= UNACKNOWLEDGED_MAX || this.typedLines - this.heardLines >= UNHEARD_MAX || this.failure !== null) return;
@@ -114,8 +114,23 @@ export class StoryConsole {
     }, everyMs);
   }
 
+  /**
+   * Ends the typing, and judges once the guest has heard all of it: only then what was acknowledged must be there. Typing may be
+   * started again.
+   *
+   * @returns what the transcript shows, holes between its chunks and lines that were not heard among its problems
+   */
+  async endTyping(timeoutMs: number, signal: AbortSignal): Promise<TranscriptVerdict> {
+    await this.stopTyping(timeoutMs, signal);
+    await this.expect(new RegExp(`heard client ${this.typedLines}\r\n`), timeoutMs, signal, 0);
+    const verdict = checkTranscript(this.text, { typed: this.typedLines, acknowledged: this.acknowledgedLines });
+    const problems = [...this.offsetProblems, ...verdict.problems];
+    if (verdict.heardLines < this.typedLines) problems.push(`the guest heard ${verdict.heardLines} lines of ${this.typedLines}`);
+    return { ...verdict, holds: problems.length === 0, problems };
+  }
+
   /** @returns once every line that was typed is acknowledged */
-  async stopTyping(timeoutMs: number, signal: AbortSignal): Promise<void> {
+  private async stopTyping(timeoutMs: number, signal: AbortSignal): Promise<void> {
     if (this.typist !== null) clearInterval(this.typist);
     this.typist = null;
     await within(Promise.race([Promise.all(this.writes), this.whenFailed]), timeoutMs, "every typed line to be acknowledged", signal);
