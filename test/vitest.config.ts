@@ -7,6 +7,7 @@
 import { availableParallelism } from "node:os";
 import { fileURLToPath } from "node:url";
 import { configDefaults, defineConfig } from "vitest/config";
+import { BaseSequencer, type TestSpecification } from "vitest/node";
 
 /** Stories that take minutes have commands of their own (`npm run host-faults`, `npm run rolling`), which set this. */
 const LONG_TESTS = process.env.UNDERSTUDY_LONG_TESTS ? [] : ["test/host-faults/**", "test/rolling/**"];
@@ -20,6 +21,37 @@ const TOGETHER = ["control", "sdk", "wire", "hypervisor", "pki", "images", "depl
   (room) => `test/${room}/**/!(traces|request-ids).test.ts`,
 );
 
+/**
+ * Files that take a minute or more with the others beside them, the longest first. In their project they start first, so that none of
+ * them is left to run alone at the end: a fresh clone knows no durations yet, and would go by the sizes of the files.
+ */
+const LONGEST = [
+  "end-to-end/failover",
+  "cli/up",
+  "determinism/splitting",
+  "engine/work",
+  "end-to-end/several-backups",
+  "determinism/nodes",
+  "engine/boot",
+  "control/main",
+  "control/console",
+  "control/failover",
+  "control/postgres-versions",
+].map((name) => `/test/${name}.test.ts`);
+
+class LongestFirst extends BaseSequencer {
+  override async sort(files: TestSpecification[]): Promise<TestSpecification[]> {
+    const isLong = ({ moduleId }: TestSpecification) => LONGEST.some((name) => moduleId.endsWith(name));
+    const place = ({ moduleId }: TestSpecification) => LONGEST.findIndex((name) => moduleId.endsWith(name));
+    const sorted = await super.sort(files);
+    // One project after the other, as they came: files that share a process stay together.
+    return [...new Set(sorted.map(({ project }) => project))].flatMap((project) => {
+      const own = sorted.filter((file) => file.project === project);
+      return [...own.filter(isLong).sort((one, other) => place(one) - place(other)), ...own.filter((file) => !isLong(file))];
+    });
+  }
+}
+
 export default defineConfig({
   root: fileURLToPath(new URL("..", import.meta.url)),
   test: {
@@ -31,6 +63,7 @@ export default defineConfig({
       { extends: true, test: { name: "together", include: TOGETHER, isolate: false } },
     ],
     pool: "forks",
+    sequence: { sequencer: LongestFirst },
     // Most files wait for their processes more than they compute: with as many as processors a part of the host is idle.
     maxWorkers: availableParallelism() + 1,
     globalSetup: ["test/support/build.ts", "test/control/support/shared-postgres.ts"],

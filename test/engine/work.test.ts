@@ -9,16 +9,18 @@ const files = withWork(await linuxFiles());
 const expected = expectedResults();
 const firmware = openSbi();
 
-test("a guest with 2 GiB costs the host the memory that it touches, not what it has", () => {
+// The most that a machine has. It comes first: machines that were there before it would hide what it costs.
+test("a guest with 2048 MiB costs the host the memory that it touches, not what it has; it works out what the host computes, and its kernel complains of nothing", () => {
   const before = process.memoryUsage().rss;
   const guest = new LinuxGuest(files, 2048);
   guest.runUntil(READY_LINE);
   guest.vm.hash();
   expect((process.memoryUsage().rss - before) / 2 ** 20).toBeLessThan(400);
+  expectWork(guest);
 });
 
-/** The least that the image asks for, and the most that a machine has, are among them. */
-for (const memoryMiB of [96, 128, 512, 2048]) {
+/** The least that the image asks for is among them. */
+for (const memoryMiB of [96, 128, 512]) {
   test(`a guest with ${memoryMiB} MiB works out what the host computes, and its kernel complains of nothing`, () => {
     expectWork(new LinuxGuest(files, memoryMiB));
   });
