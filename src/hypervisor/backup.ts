@@ -162,7 +162,7 @@ export class Backup {
   }
 
   status(): Omit<ReplicaStatus, "replicaId" | "haltReason"> {
-    const { point, lagInstructions, lagSinceUs, executionDelay } = this.replay;
+    const { point, lagInstructions, lagSinceUs, executionDelay, hashesCompared } = this.replay;
     return {
       ...this.notable(),
       point,
@@ -170,6 +170,7 @@ export class Backup {
       lagSinceUs,
       untoldSinceUs: null,
       executionDelay,
+      hashesCompared,
       outputCommitDelay: null,
       guestShare: null,
       promotion: null,

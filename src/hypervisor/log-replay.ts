@@ -34,6 +34,8 @@ export class LogReplay {
   readonly executionDelay = new DelayHistogram();
   /** The newest instant at which both states were found equal; null: not yet. */
   verified: { readonly instant: bigint; readonly stateHash: bigint } | null = null;
+  /** State hashes that were found equal to the primary's: of the state that came first, and of the log. */
+  hashesCompared = 0;
   point = NOTHING_YET;
   guestHalt: GuestHalt | null = null;
 
@@ -71,7 +73,7 @@ export class LogReplay {
 
   /** The state at the point is here, and is the primary's. */
   restored({ stateHash, inputSessions, inputRoom, entropyWanted, wallOffsetNs }: Extract<ReplicaInput, { kind: "stateHashed" }>): void {
-    this.verified = { instant: this.point.instant, stateHash };
+    this.foundEqual(this.point.instant, stateHash);
     this.sessions = new InputSessions(inputSessions);
     this.inputRoom = inputRoom;
     this.entropyWanted = entropyWanted;
@@ -170,13 +172,18 @@ export class LogReplay {
       waiting: ended.reason === "wfi",
       consoleEnd: ended.consoleEnd,
     };
-    if (record.stateHash !== null) this.verified = { instant: record.endInstant, stateHash: record.stateHash };
+    if (record.stateHash !== null) this.foundEqual(record.endInstant, record.stateHash);
     this.inputRoom = ended.inputRoom;
     this.entropyWanted = ended.entropyWanted;
     this.applied = record.epoch;
     this.executionDelay.observe(nowUs - receivedUs);
     this.guestHalt = ended.halt;
     return { record, equal: true };
+  }
+
+  private foundEqual(instant: bigint, stateHash: bigint): void {
+    this.verified = { instant, stateHash };
+    this.hashesCompared++;
   }
 
   /** What a primary takes over of it, once it is drained. */

@@ -333,6 +333,8 @@ export interface ReplicaStatus {
   readonly maxLagMs: number;
   /** A backup's: from the receipt of an epoch's record to the end of its execution. */
   readonly executionDelay: DelayCounts | null;
+  /** A backup's: state hashes that it has found equal to the primary's, since it was created. */
+  readonly hashesCompared: number | null;
   /** A primary's: how long output waited for acks. */
   readonly outputCommitDelay: DelayCounts | null;
   /** On a primary that transfers state: percent of its time that the guest has at least, 0..80; null: none is transferred. */

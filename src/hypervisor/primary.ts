@@ -265,6 +265,7 @@ export class Primary {
       lagSinceUs,
       untoldSinceUs,
       executionDelay: null,
+      hashesCompared: null,
       outputCommitDelay: this.commit.delay,
       guestShare,
       promotion,

@@ -161,6 +161,7 @@ const replicaReport = object({
       pageCount: natural,
     }),
   ),
+  hashesCompared: optional(nullable(natural)),
   logBytes: u64,
   lastPairing: nullable(object({ backup: string, totalMs: number, pauseMs: number, rounds: natural, bytes: u64, sentBytes: u64 })),
   translation: optional(

@@ -111,6 +111,8 @@ export interface ReplicaReport {
     readonly verified?: { readonly instant: U64String; readonly stateHash: string };
   } | null;
   readonly divergence: DivergenceReport | null;
+  /** A backup's: state hashes found equal to the primary's, since it was created; else null. A worker of an older version does not say. */
+  readonly hashesCompared?: number | null;
   readonly logBytes: U64String;
   readonly lastPairing: PairingReport | null;
   /** Null: nothing has run yet, or the guest is interpreted. A worker of an older version does not say. */

@@ -107,6 +107,7 @@ export function replicaReport(status: ReplicaStatus, seen: ReplicaObservations):
       pages: divergence.pages.map(({ page, expected, actual }) => ({ page: pageName(page), expected: hex(expected), actual: hex(actual) })),
       pageCount: divergence.pageCount,
     },
+    hashesCompared: status.hashesCompared,
     logBytes: seen.logBytes.toString(),
     lastPairing: seen.lastPairing && {
       ...seen.lastPairing,

@@ -71,7 +71,7 @@ describe("GET /metrics", () => {
     for (const us of [120, 900, 950, 8_000_000]) waited.observe(us);
     const lag = { ms: 0, maxMs: 2000, executionDelay: null, outputCommitDelay: null };
     primary.report(primaryId, { logBytes: "123456", lagInstructions: "9", lag: { ...lag, outputCommitDelay: waited } });
-    backup.report(backupId, { lagInstructions: "5000000", lag: { ...lag, ms: 12.5, executionDelay: waited } });
+    backup.report(backupId, { lagInstructions: "5000000", hashesCompared: 17, lag: { ...lag, ms: 12.5, executionDelay: waited } });
     while (
       control.parts.workers.lastReport(backupId)?.lag?.ms !== 12.5 ||
       control.parts.workers.lastReport(primaryId)?.lag?.outputCommitDelay == null
@@ -85,6 +85,7 @@ describe("GET /metrics", () => {
       `backup_lag_seconds{${ofBackup}} 0.0125`,
       `backup_lag_instructions{${ofBackup}} 5000000`,
       `backup_execution_delay_seconds_count{${ofBackup}} 4`,
+      `state_hashes_compared_total{${ofBackup}} 17`,
       `replication_log_bytes_total{${ofPrimary}} 123456`,
       `output_commit_delay_seconds_bucket{${ofPrimary},le="0.0001"} 0`,
       `output_commit_delay_seconds_bucket{${ofPrimary},le="0.00015"} 1`,

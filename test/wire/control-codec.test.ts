@@ -36,6 +36,7 @@ const report: ReplicaReport = {
     pages: [{ page: "hart", expected: "c", actual: "d" }],
     pageCount: 1,
   },
+  hashesCompared: null,
   logBytes: "0",
   lastPairing: { backup: "rep_2", totalMs: 1, pauseMs: 1, rounds: 1, bytes: "3", sentBytes: "2" },
   translation: {

@@ -53,6 +53,13 @@ export function replicationMetrics(replicas: readonly ReportedReplica[]): readon
       ({ lag }) => lag?.executionDelay,
     ),
     family(
+      "state_hashes_compared_total",
+      "counter",
+      "State hashes that a backup has found equal to the primary's",
+      "backup",
+      ({ hashesCompared }) => hashesCompared ?? undefined,
+    ),
+    family(
       "replication_log_bytes_total",
       "counter",
       "Bytes that a primary has sent on its logging channels, state transfers included",
