@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { Prng } from "../../src/base/prng.ts";
 import { guestImageStore } from "../support/guest-image.ts";
 import { Installation } from "../support/installation.ts";
+import { otherNodes, runUnder } from "../support/node-versions.ts";
 import { OtlpReceiver, type ReceivedSpan } from "../support/otlp-receiver.ts";
 import { replay } from "../support/replay.ts";
 
@@ -17,7 +18,12 @@ let receiver: OtlpReceiver;
 beforeAll(async () => {
   recordDir = await mkdtemp(join(tmpdir(), "understudy-record-"));
   receiver = await OtlpReceiver.start();
-  at = await Installation.start({ env: { UNDERSTUDY_RECORD_DIR: recordDir, OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url } });
+  // Two of the three workers run under different versions of Node; more of that: `npm run mixed-nodes`.
+  const [otherNode] = await otherNodes();
+  at = await Installation.start({
+    env: { UNDERSTUDY_RECORD_DIR: recordDir, OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url },
+    place: { surroundings: runUnder({ "worker-2": otherNode }) },
+  });
 });
 afterAll(async () => {
   await at?.stop();

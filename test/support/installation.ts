@@ -78,14 +78,27 @@ export class Installation {
     else await rm(path, { recursive: true, force: true });
   }
 
-  /** A VM of the tests' image, with a console to write to; at its shell's prompt. */
-  async boot(options: { name?: string; memoryMiB?: number; protection?: "lockstep" | "none"; backups?: number } = {}): Promise<Guest> {
+  /**
+   * A VM of the tests' image, with a console to write to; at its shell's prompt.
+   *
+   * @param options.begun what is done once it is created, before the prompt is waited for
+   */
+  async boot(
+    options: {
+      name?: string;
+      memoryMiB?: number;
+      protection?: "lockstep" | "none";
+      backups?: number;
+      begun?: (vm: Vm) => Promise<void>;
+    } = {},
+  ): Promise<Guest> {
     const vm = await this.client.vms.create({
       ...(options.name === undefined ? {} : { name: options.name }),
       image: "debian",
       machine: { memoryMiB: options.memoryMiB ?? 128 },
       protection: { mode: options.protection ?? "lockstep", ...(options.backups === undefined ? {} : { backups: options.backups }) },
     });
+    await options.begun?.(vm);
     const stream = await vm.console.attach({ mode: "write", from: "start", signal: this.signal });
     const guest = new Guest(this, vm, stream);
     await guest.console.expect(/understudy: ready[\s\S]*# (\x1b\[6n)?$/, STEP_MS, this.signal, 0);

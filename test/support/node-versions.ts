@@ -9,6 +9,7 @@ import { execFile } from "node:child_process";
 import { access, mkdir, mkdtemp, readdir, rename, rm } from "node:fs/promises";
 import { join } from "node:path";
 import { promisify } from "node:util";
+import type { ClusterOptions } from "../../src/cli/up/cluster.ts";
 import { testCache, whileLocked } from "./test-cache.ts";
 
 export interface NodeVersion {
@@ -42,6 +43,14 @@ export async function otherNodes(): Promise<NodeVersion[]> {
     }
   }
   return found;
+}
+
+/** Has these services of an installation run under these versions, the others under the one that runs the tests. */
+export function runUnder(nodes: Readonly<Record<string, NodeVersion | undefined>>): ClusterOptions["surroundings"] {
+  return (service) => {
+    const node = nodes[service];
+    return node === undefined ? {} : { inside: (program) => ({ ...program, command: node.program }) };
+  };
 }
 
 /** @param tag `latest`, or a major version */
