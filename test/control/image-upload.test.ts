@@ -5,6 +5,7 @@ import { access, mkdtemp, readdir, readFile, rm, writeFile } from "node:fs/promi
 import { type IncomingMessage, request } from "node:http";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { Readable } from "node:stream";
 import { buffer } from "node:stream/consumers";
 import { beforeAll, describe, expect, test } from "vitest";
 import { UnderstudyError } from "../../src/base/errors.ts";
@@ -12,6 +13,7 @@ import { trimHistory } from "../../src/control/db/queries/trim-history.ts";
 import { problemOf, toApiError } from "../../src/control/errors/problem.ts";
 import type { Image } from "../../src/control/schemas/image.ts";
 import type { Vm } from "../../src/control/schemas/vm.ts";
+import { receiveArchive } from "../../src/images/index.ts";
 import { DigestMismatchError, RangeNotSatisfiableError, Understudy } from "../../src/sdk/index.ts";
 import { runCli } from "../cli/captured-shell.ts";
 import { type Answer, ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
@@ -127,6 +129,19 @@ describe("an image that is uploaded", () => {
     expect(await isThere(other, manifest.kernel.digest)).toBe(false);
     while (await isThere(control, manifest.kernel.digest)) await control.parts.feed.next(20);
     expect((await control.get<Problem>(`/v1/images/${id}`)).body.code).toBe("image_not_found");
+  });
+
+  test("that was pulled into the store of one control plane is there for the others once it is pushed", async () => {
+    const { archive, manifest } = await smallImage("pulled");
+    const pulled = await receiveArchive(control.images, Readable.from([archive]), { createdAt: new Date().toISOString() });
+    await pulled.keep();
+    const at = async (each: ControlUnderTest) => (await each.get("/v1/images/pulled")).status;
+    expect([await at(control), await at(other)]).toEqual([200, 404]);
+    const env = { UNDERSTUDY_API_URL: control.url, UNDERSTUDY_TOKEN: TOKEN };
+    expect(await runCli(["image", "push", "pulled", "--store", control.images.dir, "-o", "name"], env)).toMatchObject({ code: 0 });
+    expect([await at(control), await at(other)]).toEqual([200, 200]);
+    const { status } = await content("pulled", {}, { from: other });
+    expect([status, await isThere(other, manifest.kernel.digest)]).toEqual([200, true]);
   });
 
   test("that was deleted while a control plane was away goes when that is back", async () => {
