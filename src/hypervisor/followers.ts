@@ -15,6 +15,12 @@ import type { Outbox } from "./outbox.ts";
 /** A joining backup is silent while its channel is full of state: it may be so for this many time-outs. */
 export const JOINING_PATIENCE = 4;
 
+/**
+ * Heartbeats leave at whole multiples of so much of their interval, early rather than late: all primaries of a process share its clock, so
+ * that idle ones wake it together, and so their backups' acks.
+ */
+const HEARTBEAT_GRID = 1 / 2;
+
 type Stage = "copying" | "verifying" | "verified" | "adding" | "refused" | "synced";
 
 export interface Follower {
@@ -104,7 +110,7 @@ export class Followers {
     };
     this.members.set(id, follower);
     this.detector.watch(id, JOINING_PATIENCE * this.timeoutUs(), nowUs);
-    this.outbox.armIfIdle("heartbeat", nowUs + this.config.heartbeatIntervalMs * 1000);
+    this.outbox.armIfIdle("heartbeat", this.heartbeatDueUs(follower));
     this.armSilence();
     return follower;
   }
@@ -127,15 +133,21 @@ export class Followers {
   }
 
   heartbeats(term: bigint, nowUs: number): void {
-    const intervalUs = this.config.heartbeatIntervalMs * 1000;
     let next: number | null = null;
     for (const follower of this.members.values()) {
       if (follower.lost !== null) continue;
-      if (nowUs - follower.lastSentUs >= intervalUs) this.send(follower, { kind: "heartbeat", term }, nowUs);
-      const due = follower.lastSentUs + intervalUs;
+      if (nowUs >= this.heartbeatDueUs(follower)) this.send(follower, { kind: "heartbeat", term }, nowUs);
+      const due = this.heartbeatDueUs(follower);
       if (next === null || due < next) next = due;
     }
     if (next !== null) this.outbox.armIfIdle("heartbeat", next);
+  }
+
+  /** An interval after the last word at most. */
+  private heartbeatDueUs({ lastSentUs }: Follower): number {
+    const intervalUs = this.config.heartbeatIntervalMs * 1000;
+    const gridUs = intervalUs * HEARTBEAT_GRID;
+    return Math.floor((lastSentUs + intervalUs) / gridUs) * gridUs;
   }
 
   // --- silence -----------------------------------------------------------------------------------------------------
