@@ -134,6 +134,8 @@ describe("a protected VM", () => {
       expect(promoted.promotion).not.toBe(null);
       client.attach(at.worker(1), "rep_b");
       await acknowledged(plane, client);
+      client.type("alone");
+      await acknowledged(plane, client);
       expect(client.durability).toBe("solo");
       await moreNumbers(plane, client, 20);
 
@@ -146,7 +148,7 @@ describe("a protected VM", () => {
       client.attach(at.worker(2), "rep_c");
       await moreNumbers(plane, client, 20);
       await plane.until("the echo is complete", () => readTranscript(client.output).echoed.length >= client.typed);
-      expect(readTranscript(client.output).echoed).toBe("firstsecondthird");
+      expect(readTranscript(client.output).echoed).toBe("firstsecondalonethird");
     });
   }
 
