@@ -18,6 +18,7 @@ export interface QuotaLimits {
 
 const UNITS = { vms: "VMs", memory_mib: "MiB of memory", images: "images", image_mib: "MiB of images" } as const;
 type Resource = keyof typeof UNITS;
+const IMAGE_RESOURCES: readonly Resource[] = ["images", "image_mib"];
 
 export interface QuotaUse {
   readonly resource: Resource;
@@ -58,11 +59,12 @@ export async function claimQuotas(tx: Transaction, limits: QuotaLimits, more: Pa
  * @throws {ApiError} `quota_exceeded`, with limit and usage
  */
 export async function claimImageQuotas(tx: Transaction, limits: QuotaLimits, image: ImageFacts): Promise<void> {
-  if (await queueForQuotas(tx, limits, ["images", "image_mib"])) await checkImageQuotas(tx.db, limits, image);
+  if (await queueForQuotas(tx, limits, IMAGE_RESOURCES)) await checkImageQuotas(tx.db, limits, image);
 }
 
 /** As `claimImageQuotas` at this moment, of which nothing is promised: before the work that comes before a claim. */
 export async function checkImageQuotas(db: Queryable, limits: QuotaLimits, { digest, manifest }: ImageFacts): Promise<void> {
+  if (!areLimited(limits, IMAGE_RESOURCES)) return;
   const [had] = await db.select({ uploaded: images.uploaded }).from(images).where(eq(images.digest, digest)).for("update");
   if (had?.uploaded === true) return;
   await checkQuotas(db, limits, {
@@ -73,8 +75,7 @@ export async function checkImageQuotas(db: Queryable, limits: QuotaLimits, { dig
 
 /** @returns false where none of these has a limit */
 async function queueForQuotas(tx: Transaction, limits: QuotaLimits, resources: readonly Resource[]): Promise<boolean> {
-  const limitOf = limitsByResource(limits);
-  if (resources.every((resource) => limitOf[resource] === null)) return false;
+  if (!areLimited(limits, resources)) return false;
   await tx.db.execute(sql`SELECT pg_advisory_xact_lock(hashtextextended('understudy quotas of default', 0))`);
   return true;
 }
@@ -87,6 +88,11 @@ async function checkQuotas(db: Queryable, limits: QuotaLimits, wanted: Partial<R
       details: { resource, limit, usage, retryable: false },
     });
   }
+}
+
+function areLimited(limits: QuotaLimits, resources: readonly Resource[]): boolean {
+  const limitOf = limitsByResource(limits);
+  return resources.some((resource) => limitOf[resource] !== null);
 }
 
 function limitsByResource({ quotaVms, quotaMemoryMiB, quotaImages, quotaImageMiB }: QuotaLimits): Record<Resource, number | null> {
