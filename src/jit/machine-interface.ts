@@ -78,5 +78,8 @@ export const REGION_TYPE = { parameters: [I64, I32, I32, I32, I64], results: [I3
 /** The dispatcher's function, which regions import as well. */
 export const DISPATCH = { name: "dispatch", index: Object.keys(MACHINE_FUNCTIONS).length, type: REGION_TYPE } as const;
 
+/** All functions that regions import, in the order of their indices. */
+export const REGION_IMPORTS = [...Object.entries(MACHINE_FUNCTIONS).map(([name, { type }]) => ({ name, type })), DISPATCH];
+
 /** What the parameters are called. */
 export const REGION_PARAMETERS = ["base", "table", "set", "left", "entry"] as const;

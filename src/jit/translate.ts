@@ -33,6 +33,7 @@ import {
   EXIT_REASON_SHIFT,
   MACHINE_FUNCTIONS,
   type MachineAddresses,
+  REGION_IMPORTS,
   REGION_PARAMETERS,
   REGION_TYPE,
 } from "./machine-interface.ts";
@@ -86,10 +87,9 @@ export function translateModule(
   { counted, names = false }: { readonly counted: boolean; readonly names?: boolean },
 ): TranslatedModule {
   const translated = sources.map((source) => new RegionTranslator(source, machine, host, counted).translate());
-  const imports = [...Object.entries(MACHINE_FUNCTIONS).map(([name, { type }]) => ({ name, type })), DISPATCH];
   const parameterNames = names ? REGION_PARAMETERS : undefined;
   return {
-    bytes: moduleBytes({ imports, type: REGION_TYPE, bodies: translated.map(({ body }) => body), parameterNames }),
+    bytes: moduleBytes({ imports: REGION_IMPORTS, type: REGION_TYPE, bodies: translated.map(({ body }) => body), parameterNames }),
     regions: translated.map(({ shape }) => shape),
   };
 }

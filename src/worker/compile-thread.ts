@@ -20,7 +20,7 @@ import {
   hashPage,
   RegionLibrary,
 } from "../engine/region-compiler.ts";
-import { DISPATCH, MACHINE_FUNCTIONS, type MachineAddresses, type RegionSource, regionSources } from "../jit/index.ts";
+import { type MachineAddresses, REGION_IMPORTS, type RegionSource, regionSources } from "../jit/index.ts";
 import type { CompileAnswer, CompileConnection, CompileQuestion, CompileThreadData } from "./compile-messages.ts";
 import { OPTIMISES_BY_ITSELF } from "./v8-flags.ts";
 
@@ -36,7 +36,7 @@ if (!OPTIMISES_BY_ITSELF) setFlagsFromString("--no-wasm-tier-up");
 const { libraryRegions, libraryMaximum } = workerData as CompileThreadData;
 const library = new RegionLibrary(libraryMaximum);
 let nextId = 1;
-const functions = Object.fromEntries([...Object.keys(MACHINE_FUNCTIONS), DISPATCH.name].map((name) => [name, () => {}]));
+const functions = Object.fromEntries(REGION_IMPORTS.map(({ name }) => [name, () => {}]));
 /** Nobody gives it any. */
 const more = (left: number): number => left;
 const imports = { env: { memory: new WebAssembly.Memory({ initial: SCRATCH_PAGES }), ...functions, more } };

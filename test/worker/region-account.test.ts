@@ -5,7 +5,7 @@ import { setImmediate } from "node:timers/promises";
 import { Worker } from "node:worker_threads";
 import { expect, test } from "vitest";
 import { ImmediateCompiler } from "../../src/engine/region-compiler.ts";
-import { DISPATCH, MACHINE_FUNCTIONS } from "../../src/jit/index.ts";
+import { REGION_IMPORTS } from "../../src/jit/index.ts";
 import { holdRegions, mappingsMaximum, RegionAccount, type RegionShare, regionsWithin } from "../../src/worker/region-account.ts";
 import { ADDI, pageOf, RETURN } from "../jit/encode.ts";
 import type { HolderData } from "./region-holder.ts";
@@ -38,7 +38,7 @@ test("a live module takes no more memory mappings than the account counts for it
   const compiler = new ImmediateCompiler({ fusesMultiplyAdd: false });
   const tlbs = { readTlb: 0, writeTlb: 0, execTlb: 0, execSet: 0, tlbSlots: 0 };
   const machine = { registers: 0, programCounter: 0, mstatus: 0, fcsr: 0, ...tlbs, heat: 0, jumps: 0, outcome: 0 };
-  const functions = Object.fromEntries([...Object.keys(MACHINE_FUNCTIONS), DISPATCH.name].map((name) => [name, (left: number) => left]));
+  const functions = Object.fromEntries(REGION_IMPORTS.map(({ name }) => [name, (left: number) => left]));
   const imports = { env: { memory: new WebAssembly.Memory({ initial: 1 }), ...functions } };
   const executed = new Uint8Array(2048).fill(1);
   const alive: WebAssembly.Instance[] = [];
