@@ -323,14 +323,14 @@ describe("a worker that joins", () => {
   test("and then sends what is no message loses its channel", async () => {
     const worker = await join({ name: "babbler" });
     worker.sendText('{"type":"replicaReport","report":{"replicaId":7}}');
-    await worker.closed;
+    await worker.closed();
     expect(control.log.some((line) => String(line["msg"]).includes("a message of the worker cannot be read"))).toBe(true);
   });
 
   test("without a hello loses its channel", async () => {
     const worker = await join({ name: "silent" });
     worker.sendText('{"type":"hello"}');
-    await worker.closed;
+    await worker.closed();
   });
 
   test("with a replica that no VM has is told to drop it", async () => {

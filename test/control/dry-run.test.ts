@@ -96,8 +96,9 @@ describe("of a VM that is there", () => {
     await control.join("one");
     await control.join("two");
     await control.protectedVm("a");
-    // Its creation ends a moment later, and that is written down.
+    // Its creation and its first repair end a moment later, and that is written down.
     await control.waitFor("a", "settled");
+    await control.eventThat("vm.repair.completed", () => true);
     const { body: before } = await control.get<Vm>("/v1/vms/a");
     const stateAfter = async (method: string, path: string, body?: unknown): Promise<string | undefined> => {
       const answer = await dry<Vm & Problem>(method, path, body);

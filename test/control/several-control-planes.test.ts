@@ -111,7 +111,7 @@ describe("two control planes on one database", () => {
       [first, second],
       [second, first],
     ] as const) {
-      const closed = Promise.all([here.closed, there.closed]);
+      const closed = Promise.all([here.closed(), there.closed()]);
       expect((await fencing.call("POST", "/v1/workers/worker-1/fence")).status).toBe(202);
       await closed;
       for (const [worker, control] of [

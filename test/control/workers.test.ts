@@ -23,20 +23,6 @@ async function workerOf(name: string): Promise<Worker> {
   return (await control.get<Worker>(`/v1/workers/${name}`)).body;
 }
 
-async function eventsOf(types: string): Promise<Event[]> {
-  return (await control.get<{ items: Event[] }>(`/v1/events?types=${types}`)).body.items;
-}
-
-/** Reads events until there is one that fits. */
-async function eventThat(types: string, look: (event: Event) => boolean): Promise<Event> {
-  for (;;) {
-    const news = control.parts.feed.next(1000);
-    const found = (await eventsOf(types)).find(look);
-    if (found !== undefined) return found;
-    await news;
-  }
-}
-
 async function ended(id: string): Promise<Operation> {
   for (;;) {
     const { body } = await control.get<Operation>(`/v1/operations/${id}?wait=60`);
@@ -66,7 +52,7 @@ describe("cordon", () => {
     expect((await control.get<Vm>("/v1/vms/after")).body.status.state).toBe("provisioning");
     await order("one", "uncordon");
     await control.waitFor("after", "running");
-    const changes = await eventsOf("worker.state.changed");
+    const changes = await control.eventsOf("worker.state.changed");
     expect(
       changes.map(({ data, cause, actor, operationId }) => [data["from"], data["state"], cause, actor.type, operationId !== null]),
     ).toEqual([
@@ -109,7 +95,7 @@ describe("drain", () => {
     const since = protections.body.items.findIndex(({ data }) => data["state"] === "protected");
     expect(protections.body.items.slice(since).map(({ data }) => data["state"])).not.toContain("unprotected");
     expect((await workerOf(backup.options.name)).status).toMatchObject({ state: "drained", replicas: 0, operationId: null });
-    expect((await eventsOf("worker.drain.*")).map(({ type }) => type)).toEqual(["worker.drain.started", "worker.drain.completed"]);
+    expect((await control.eventsOf("worker.drain.*")).map(({ type }) => type)).toEqual(["worker.drain.started", "worker.drain.completed"]);
   });
 
   test("of a primary's worker waits until the VM can be protected again, and then hands over", async () => {
@@ -122,7 +108,7 @@ describe("drain", () => {
     expect(again.id).toBe(operation.id);
     expect((await control.get<Vm>("/v1/vms/demo")).body.status).toMatchObject({ term: vm.status.term, protection: { state: "protected" } });
     await control.join("three");
-    await eventThat("vm.failover.completed", ({ cause }) => cause === "draining");
+    await control.eventThat("vm.failover.completed", ({ cause }) => cause === "draining");
     primary.report(primaryId, { state: "fenced", haltReason: "promotion_lost" });
     expect((await ended(operation.id)).state).toBe("succeeded");
     const after = await control.waitFor("demo", "protected");
@@ -138,7 +124,7 @@ describe("drain", () => {
     await control.join("two");
     const { primary, primaryId } = await control.protectedVm("demo");
     const operation = await order(primary.options.name, "drain", { force: true });
-    await eventThat("vm.failover.completed", ({ cause }) => cause === "draining");
+    await control.eventThat("vm.failover.completed", ({ cause }) => cause === "draining");
     primary.report(primaryId, { state: "fenced", haltReason: "promotion_lost" });
     expect((await ended(operation.id)).state).toBe("succeeded");
     const after = await control.vmThat("demo", ({ status }) => status.protection.reason === "no_capacity");
@@ -153,7 +139,7 @@ describe("drain", () => {
     const operation = await order("one", "drain");
     const { replicaId } = await two.order("createReplica");
     await one.until(() => one.primaryOf(id).synced.includes(replicaId));
-    await eventThat("vm.failover.completed", () => true);
+    await control.eventThat("vm.failover.completed", () => true);
     one.report(one.primaryOf(id).replicaId, { state: "fenced", haltReason: "promotion_lost" });
     expect((await ended(operation.id)).state).toBe("succeeded");
     const after = await control.vmThat("alone", ({ status }) => status.replicas.length === 1);
@@ -185,7 +171,7 @@ describe("fence", () => {
     const { primary, backup, primaryId } = await control.protectedVm("demo");
     await order(primary.options.name, "fence");
     await primary.order("dropReplica", ({ replicaId }) => replicaId === primaryId);
-    await primary.closed;
+    await primary.closed();
     const after = await control.vmThat("demo", ({ status }) => status.term === 3 && status.state === "running");
     expect(after.status.replicas.filter(({ state }) => state !== "lost").map(({ workerName }) => workerName)).toContain(
       backup.options.name,
@@ -196,8 +182,8 @@ describe("fence", () => {
     expect([refused.status, refused.body.code]).toEqual([409, "invalid_state"]);
     await order(primary.options.name, "uncordon");
     await control.join(primary.options.name);
-    await eventThat("worker.state.changed", ({ data }) => data["name"] === primary.options.name && data["state"] !== "fenced");
-    expect((await eventsOf("worker.fenced")).map(({ cause, actor }) => [cause, actor.type])).toEqual([["user_action", "user"]]);
+    await control.eventThat("worker.state.changed", ({ data }) => data["name"] === primary.options.name && data["state"] !== "fenced");
+    expect((await control.eventsOf("worker.fenced")).map(({ cause, actor }) => [cause, actor.type])).toEqual([["user_action", "user"]]);
   });
 
   test("leaves the arbiter deaf to its replicas, also where a channel is still there", async () => {

@@ -13,6 +13,7 @@ import type { ControlPlane } from "../../../src/control/control-plane.ts";
 import { type CreatedControlPlane, createControlPlane } from "../../../src/control/create-control-plane.ts";
 import { registerToken } from "../../../src/control/db/queries/tokens.ts";
 import { buildInternalApp } from "../../../src/control/internal-app.ts";
+import type { Event } from "../../../src/control/schemas/event.ts";
 import type { Vm } from "../../../src/control/schemas/vm.ts";
 import type { ControlSettings } from "../../../src/control/settings.ts";
 import type { ImageStore } from "../../../src/images/index.ts";
@@ -199,6 +200,20 @@ export class ControlUnderTest {
       const news = this.parts.feed.next(1000);
       const { body } = await this.get<Vm>(`/v1/vms/${vm}`);
       if (body.status !== undefined && look(body)) return body;
+      await news;
+    }
+  }
+
+  async eventsOf(types: string): Promise<Event[]> {
+    return (await this.get<{ items: Event[] }>(`/v1/events?types=${types}`)).body.items;
+  }
+
+  /** Reads events until there is one that fits. */
+  async eventThat(types: string, look: (event: Event) => boolean): Promise<Event> {
+    for (;;) {
+      const news = this.parts.feed.next(1000);
+      const found = (await this.eventsOf(types)).find(look);
+      if (found !== undefined) return found;
       await news;
     }
   }

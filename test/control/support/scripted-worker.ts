@@ -101,8 +101,9 @@ export class ScriptedWorker {
     await this.welcomed();
   }
 
-  get closed(): Promise<unknown> {
-    return once(this.socket, "close");
+  /** Resolves when its socket is closed, or at once where it is. */
+  async closed(): Promise<void> {
+    if (this.socket.readyState !== WebSocket.CLOSED) await once(this.socket, "close");
   }
 
   /** Reads nothing and answers nothing, as a stopped process. */
