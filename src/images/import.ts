@@ -27,6 +27,9 @@ export const DEFAULT_CMDLINE = [
   "reboot=panic_warm",
   "cryptomgr.notests",
   "initcall_blacklist=jent_mod_init,load_system_certificate_list",
+  "nowatchdog",
+  "psi=0",
+  "sysctl.vm.compaction_proactiveness=0",
 ].join(" ");
 
 export interface ImportOptions {

@@ -138,3 +138,24 @@ test.each([
   for (let i = 0; i < 1000 && guest.epoch(1_000_000n); i++);
   expect(guest.vm.halt).toBe(halt);
 });
+
+test("a guest that waits at its prompt is woken less than every other second: each time is an epoch of both replicas", () => {
+  const guest = new LinuxGuest(files, 96);
+  guest.runUntil(READY_LINE);
+  guest.runUntil("# ");
+  const { vm } = guest;
+  const seconds = (count: bigint) => count * 10_000_000n;
+  /** Runs from one moment that wakes it to the next, until it was idle for so long. @returns how often it was woken */
+  const idle = (duration: bigint): number => {
+    const end = vm.time + duration;
+    let wakes = 0;
+    while (vm.time < end) {
+      if (vm.waiting) wakes++;
+      if (!guest.epoch(5_000_000n)) throw new Error("the guest has ended");
+    }
+    return wakes;
+  };
+  // What the boot has set going comes to rest.
+  idle(seconds(240n));
+  expect(idle(seconds(60n))).toBeLessThan(30);
+});
