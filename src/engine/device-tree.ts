@@ -199,6 +199,8 @@ function devices(tree: FlattenedTree): void {
     tree.cells("interrupts", UART_INTERRUPT);
     tree.cells("interrupt-parent", PHANDLE_PLIC);
     tree.cells("clock-frequency", 3_686_400);
+    // The transmitter takes all that it is given at once: a kernel that knows that looks after so many bytes whether it does.
+    tree.cells("fifo-size", 256);
   });
   tree.node(`rtc@${RTC_BASE.toString(16)}`, () => {
     tree.text("compatible", "google,goldfish-rtc");
