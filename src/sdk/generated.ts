@@ -1507,7 +1507,7 @@ export interface components {
                 remainingPages: number;
                 /** @description Sweep over memory, from 1; from 2 on it is pages that the guest has written meanwhile */
                 round: number;
-                /** @description Bytes that have been sent of it, compressed */
+                /** @description Bytes that have been sent of it: compressed on their way to another host */
                 sentBytes: number;
                 /** @description Bytes of state captured for this backup so far */
                 stateBytes: number;

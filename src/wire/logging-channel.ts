@@ -11,7 +11,7 @@
  *     0x03  refused        code text
  *     0x10  heartbeat      [term]
  *     0x11  epoch          flags u8, [term], [epoch], time delta, [rate], end delta, [hash u64], inputs to the end of the frame
- *     0x12  statePages     bytes to the end of the frame, as the sending worker made them: compressed
+ *     0x12  statePages     bytes to the end of the frame, as the sending worker made them
  *     0x13  stateEnd       term, point, clockTime, hash u64
  *     0x14  termChanged    term, count varint, replica ids text
  *     0x15  guestHalted    term
@@ -48,7 +48,7 @@ import type { ClockSample, EpochInput, SessionInput, SysRqKey } from "../engine/
 import type { BackupFailure, EpochRecord, ExecutionPoint, LoggingChannelMessage } from "../hypervisor/messages.ts";
 import { TERMINAL_SIZE_MAX } from "./console-frames.ts";
 
-export const LOGGING_CHANNEL_PROTOCOL = 6;
+export const LOGGING_CHANNEL_PROTOCOL = 7;
 
 /** `statePages` carries at most this many bytes; every other message is far smaller. */
 export const STATE_PAGES_MAX = 2 * 1024 * 1024;

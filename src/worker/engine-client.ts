@@ -109,7 +109,7 @@ export class EngineClient {
       this.epochs++;
       this.looks = 0;
     }
-    this.thread?.postMessage(command, command.kind === "loadLinux" ? wholeBuffers([command.kernel, command.initramfs]) : []);
+    this.thread?.postMessage(command, transfers(command));
   }
 
   /** Takes the place of what was allowed before. */
@@ -167,8 +167,10 @@ function namedError(error: NodeJS.ErrnoException): Error {
   return error;
 }
 
-/** Images are large and nobody else's: they move. Everything else is copied, because the core still holds it. */
-function wholeBuffers(images: readonly Uint8Array[]): ArrayBuffer[] {
-  const whole = images.filter((bytes) => bytes.byteLength === bytes.buffer.byteLength);
+/** Images and parts of the state are large, and nobody else looks at them again: they move. Everything else is copied, because the core still holds it. */
+function transfers(command: EngineCommand): ArrayBuffer[] {
+  if (command.kind === "applyState") return [command.pages.buffer as ArrayBuffer];
+  if (command.kind !== "loadLinux") return [];
+  const whole = [command.kernel, command.initramfs].filter((bytes) => bytes.byteLength === bytes.buffer.byteLength);
   return [...new Set(whole.map(({ buffer }) => buffer as ArrayBuffer))];
 }

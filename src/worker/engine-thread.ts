@@ -18,7 +18,7 @@ import type { ConsoleOutput, EngineCommand, EngineReply, EngineThreadData } from
 import { nowUs } from "./monotonic-clock.ts";
 import { RemoteCompiler } from "./remote-compiler.ts";
 import type { TranslationStatistics } from "./replica-report.ts";
-import { decompressState, STATE_PART_BYTES } from "./state-compression.ts";
+import { STATE_PART_BYTES, unpackState } from "./state-compression.ts";
 
 /**
  * A guest that prints all the time gets one epoch, and one message to every reader, for so much of it; the first output
@@ -116,7 +116,7 @@ function execute(command: Exclude<EngineCommand, RunEpoch>): EngineReply {
       endTransfer();
       return { kind: "transferEnded" };
     case "applyState": {
-      const pages = decompressState(command.pages);
+      const pages = unpackState(command.pages);
       machine.applyState(pages);
       // What has arrived is hashed while more is on its way: the verification at the end then has little left to do.
       machine.hash();

@@ -12,6 +12,7 @@
 import { createConnection, createServer, type Server, type Socket } from "node:net";
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket, Server as TlsServer } from "node:tls";
 import { UnderstudyError } from "../base/errors.ts";
+import { isLoopback } from "../base/tls-mode.ts";
 import type { LoggingChannelMessage } from "../hypervisor/messages.ts";
 import { workerIdentity, workerIdOf } from "../pki/identity.ts";
 import {
@@ -33,7 +34,7 @@ import {
   LoggingChannelEncoder,
   type LoggingChannelFrame,
 } from "../wire/logging-channel.ts";
-import { compressState } from "./state-compression.ts";
+import { compressState, plainState } from "./state-compression.ts";
 
 const HANDSHAKE_TIMEOUT_MS = 5000;
 
@@ -64,15 +65,17 @@ export class LoggingChannelSocket {
   private closed = false;
   /** Bytes handed to the transport since the channel was opened. */
   bytesSent = 0;
-  /** Of these, compressed state. */
+  /** Of these, state. */
   stateBytesSent = 0;
   /** What waits for the part of the state in front to be compressed, which is the first of them. */
   private readonly waiting: (LoggingChannelMessage | WaitingState)[] = [];
 
+  /** @param compresses state, on its way to another host */
   constructor(
     private readonly socket: Socket,
     private readonly encoder: LoggingChannelEncoder,
     private readonly decoder: LoggingChannelDecoder,
+    private readonly compresses = !isLoopback(socket.remoteAddress ?? ""),
   ) {
     decoder.acceptMessages();
     socket.on("data", (chunk: Buffer) => this.receive(chunk));
@@ -97,9 +100,13 @@ export class LoggingChannelSocket {
     else this.write(message);
   }
 
-  /** Sends captured state, compressed, in its place among the other messages. */
+  /** Sends captured state in its place among the other messages. */
   sendState(pages: Uint8Array): void {
     if (this.closed || this.socket.destroyed) return;
+    if (!this.compresses) {
+      this.writeState(plainState(pages));
+      return;
+    }
     this.waiting.push({ kind: "state", pages, compressed: null });
     if (this.waiting.length > 1) this.compressNext();
     else this.sendWaiting().catch((error: Error) => this.socket.destroy(error));
@@ -130,14 +137,18 @@ export class LoggingChannelSocket {
   private async sendWaiting(): Promise<void> {
     for (let next = this.waiting[0]; next !== undefined; next = this.waiting[0]) {
       this.compressNext();
-      const message =
-        next.kind === "state" ? ({ kind: "statePages", pages: await (next.compressed ?? compressState(next.pages)) } as const) : next;
+      const compressed = next.kind === "state" ? await (next.compressed ?? compressState(next.pages)) : null;
       if (this.closed || this.socket.destroyed) return;
       this.waiting.shift();
-      const before = this.bytesSent;
-      this.write(message);
-      if (message.kind === "statePages") this.stateBytesSent += this.bytesSent - before;
+      if (compressed !== null) this.writeState(compressed);
+      else if (next.kind !== "state") this.write(next);
     }
+  }
+
+  private writeState(pages: Uint8Array): void {
+    const before = this.bytesSent;
+    this.write({ kind: "statePages", pages });
+    this.stateBytesSent += this.bytesSent - before;
   }
 
   private write(message: LoggingChannelMessage): void {

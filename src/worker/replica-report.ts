@@ -33,7 +33,7 @@ export interface TransferProgress {
   readonly backup: string;
   /** Sweep over memory, from 1: from the second on it is pages that the guest has written meanwhile. */
   readonly round: number;
-  /** Bytes of state that have been captured for it, and so many of them sent, compressed. */
+  /** Bytes of state that have been captured for it, and so many bytes sent for it, compressed or not. */
   readonly stateBytes: number;
   readonly sentBytes: number;
   readonly remainingPages: number;

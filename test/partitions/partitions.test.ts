@@ -29,6 +29,14 @@ describe.runIf(hasNetworks("cuts between processes"))("with every part of an ins
     }
   });
 
+  test("a new backup's state is compressed on its way to another host", async () => {
+    const repairs = installation.at.client.events.list({ vm: guest.vm.id, types: ["vm.repair.completed"] });
+    const { value: event } = await repairs.next();
+    const repair = event?.data as { readonly bytes: string; readonly sentBytes: string } | undefined;
+    expect(Number(repair?.bytes)).toBeGreaterThan(0);
+    expect(Number(repair?.sentBytes)).toBeLessThan(Number(repair?.bytes) * 0.8);
+  });
+
   for (const story of STORIES.filter(({ name }) => TOLD.includes(name))) {
     test(`${story.name}: the right replica goes on, no byte is lost or repeated, and the VM is protected again`, async () => {
       const { problems } = await tell(installation, guest, story, TYPE_EVERY_MS);

@@ -11,7 +11,7 @@ import { fileURLToPath } from "node:url";
 import { afterEach, describe, expect, test } from "vitest";
 import type { ReplicaSpec } from "../../src/wire/control-messages.ts";
 import { dialLoggingChannel, LoggingChannelListener, type LoggingChannelSocket } from "../../src/worker/logging-channel-socket.ts";
-import { compressState, STATE_PART_BYTES } from "../../src/worker/state-compression.ts";
+import { compressState, plainState, STATE_PART_BYTES } from "../../src/worker/state-compression.ts";
 import { type GuestOptions, guestImage, readTranscript } from "./guest-program.ts";
 import { ConsoleClient, type JoinedWorker, ScriptedControlPlane, sha256 } from "./scripted-control-plane.ts";
 import { WorkerProcess } from "./worker-process.ts";
@@ -385,8 +385,8 @@ describe("a protected VM", () => {
     const { client, spec } = await primaryOfManyPages(at);
     const report = await plane.protect(at.worker(0), at.worker(1), "vm_1", "rep_b", spec);
     expect(Number(report.lastPairing?.bytes)).toBeGreaterThan(1500 * 4096);
-    expect(Number(report.lastPairing?.sentBytes)).toBeGreaterThan(0);
-    expect(Number(report.lastPairing?.sentBytes)).toBeLessThan(Number(report.lastPairing?.bytes) / 2);
+    // As it is: both are on this host.
+    expect(Number(report.lastPairing?.sentBytes)).toBeGreaterThan(Number(report.lastPairing?.bytes));
     client.type("!".repeat(500));
     await acknowledged(plane, client);
     await plane.reported("rep_b", "has run on", ({ instant }) => BigInt(instant) > BigInt(report.instant));
@@ -593,8 +593,12 @@ describe("a peer that breaks the protocol", () => {
   const noPages = Uint8Array.of(0xff, 0xff, 0xff, 0x7f, 0);
   test.each([
     ["pages that no machine has", () => compressState(noPages)],
-    ["bytes that are not compressed", () => noPages],
+    ["the same in plain", () => plainState(noPages)],
+    ["bytes that are not compressed", () => Uint8Array.of(1, ...noPages)],
+    ["bytes that travel in no known way", () => noPages],
+    ["nothing", () => new Uint8Array(0)],
     ["more than a part of the state may be", () => compressState(new Uint8Array(2 * STATE_PART_BYTES))],
+    ["more than that in plain", () => plainState(new Uint8Array(STATE_PART_BYTES + 9 * 4096))],
   ])("with %s for state fails it with malformed_state", async (_what, state) => {
     const { at, channel, bystander } = await backupAndImpostor();
     channel.open({ onMessage: () => {}, onClosed: () => {} });

@@ -192,7 +192,7 @@ export const Replica = Type.Object(
         {
           round: Type.Integer({ description: "Sweep over memory, from 1; from 2 on it is pages that the guest has written meanwhile" }),
           stateBytes: Type.Integer({ description: "Bytes of state captured for this backup so far" }),
-          sentBytes: Type.Integer({ description: "Bytes that have been sent of it, compressed" }),
+          sentBytes: Type.Integer({ description: "Bytes that have been sent of it: compressed on their way to another host" }),
           remainingPages: Type.Integer({ description: "Pages of 4096 bytes that it is known to lack" }),
           guestShare: Type.Integer({
             minimum: 0,

@@ -9,7 +9,7 @@ export interface RepairFigures {
   /** How long the guest stood still for the last capture. */
   readonly pauseMs: number;
   readonly rounds: number;
-  /** State captured, and how many bytes of it were sent, compressed. */
+  /** State captured, and how many bytes were sent for it, compressed or not. */
   readonly bytes: string;
   readonly sentBytes: string;
 }
