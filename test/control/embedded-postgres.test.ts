@@ -5,6 +5,7 @@ import { join } from "node:path";
 import pg from "pg";
 import { afterEach, beforeEach, expect, test } from "vitest";
 import { EmbeddedPostgres } from "../../src/control/db/embedded-postgres.ts";
+import { prepareData } from "../support/postgres-data.ts";
 
 let folder: string;
 const servers: EmbeddedPostgres[] = [];
@@ -45,7 +46,9 @@ test("it is a real Postgres, on a socket that only its owner reaches, and keeps 
 });
 
 test("where its path is too long for a socket, the socket is elsewhere", async () => {
-  const server = await start(join(folder, "d".repeat(60), "e".repeat(60)));
+  const directory = join(folder, "d".repeat(60), "e".repeat(60));
+  await prepareData(directory);
+  const server = await start(directory);
   expect(server.connection.host?.length).toBeLessThan(90);
   expect(await ask(server, "SELECT 1 AS one")).toEqual([{ one: 1 }]);
   leftovers.push(server.connection.host as string);

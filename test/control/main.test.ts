@@ -7,6 +7,7 @@ import { join } from "node:path";
 import pg from "pg";
 import { afterEach, beforeEach, describe, expect, test } from "vitest";
 import { OtlpReceiver } from "../support/otlp-receiver.ts";
+import { prepareData } from "../support/postgres-data.ts";
 import { ControlPlaneProcess } from "./support/control-plane-process.ts";
 import { databaseUrl } from "./support/database.ts";
 import { databaseOfTest } from "./support/shared-databases.ts";
@@ -34,11 +35,18 @@ afterEach(async () => {
   await rm(folder, { recursive: true, force: true });
 });
 
-const embedded = () => ({ UNDERSTUDY_DATA_DIR: join(folder, "data") });
+const fromNothing = () => ({ UNDERSTUDY_DATA_DIR: join(folder, "data") });
+
+/** On a database of its own that nobody has used yet. */
+async function embedded(): Promise<Record<string, string>> {
+  const settings = fromNothing();
+  await prepareData(join(settings.UNDERSTUDY_DATA_DIR, "postgres"));
+  return settings;
+}
 
 describe("with the embedded database", () => {
   test("starts from nothing, makes its tokens, and masks secrets in what it prints", async () => {
-    const first = new Process({ ...embedded(), UNDERSTUDY_JOIN_TOKEN: "usj_secret" });
+    const first = new Process({ ...fromNothing(), UNDERSTUDY_JOIN_TOKEN: "usj_secret" });
     const listening = await first.line("understudy control plane listening");
     const token = (await readFile(listening["tokenFile"] as string, "utf8")).trim();
     expect((await stat(listening["tokenFile"] as string)).mode & 0o777).toBe(0o600);
@@ -52,7 +60,7 @@ describe("with the embedded database", () => {
   test("exports the spans of its calls where a flag says, with the headers that it masks; those of the last moment too, when it stops", async () => {
     const receiver = await OtlpReceiver.start();
     const headers = { OTEL_EXPORTER_OTLP_HEADERS: "authorization=Bearer otlp_secret" };
-    const traced = new Process({ ...embedded(), ...headers }, ["--otel-exporter-otlp-endpoint", receiver.url]);
+    const traced = new Process({ ...(await embedded()), ...headers }, ["--otel-exporter-otlp-endpoint", receiver.url]);
     const listening = await traced.line("understudy control plane listening");
     const token = (await readFile(listening["tokenFile"] as string, "utf8")).trim();
     await (await fetch(`${listening["url"]}/v1/version`, { headers: { authorization: `Bearer ${token}` } })).text();
@@ -69,14 +77,15 @@ describe("with the embedded database", () => {
   });
 
   test("finds its data and its token again, after a stop and after a kill", async () => {
-    const first = new Process(embedded());
+    const settings = await embedded();
+    const first = new Process(settings);
     const { tokenFile } = (await first.line("understudy control plane listening")) as { tokenFile?: string };
     const token = await readFile(tokenFile as string, "utf8");
     first.child.kill("SIGTERM");
     expect(await first.end()).toBe(0);
     expect(first.lines.at(-1)?.msg).toBe("stopped");
 
-    const second = new Process(embedded());
+    const second = new Process(settings);
     await second.line("understudy control plane listening");
     expect((await second.line("embedded database started"))["adopted"]).toBe(false);
     expect(second.lines.some((line) => line.msg === "API token registered")).toBe(false);
@@ -84,7 +93,7 @@ describe("with the embedded database", () => {
     await second.end();
 
     // The database outlived its control plane: the next one takes it over.
-    const third = new Process(embedded());
+    const third = new Process(settings);
     const adopted = await third.line("took over the embedded database");
     const { url } = (await third.line("understudy control plane listening")) as { url?: string };
     const answer = await fetch(`${url}/v1/vms`, { headers: { authorization: `Bearer ${token.trim()}` } });
@@ -94,13 +103,13 @@ describe("with the embedded database", () => {
     third.child.kill("SIGKILL");
     await third.end();
     process.kill(adopted["pid"] as number, "SIGKILL");
-    const fourth = new Process(embedded());
+    const fourth = new Process(settings);
     await fourth.line("understudy control plane listening");
     expect(await readFile(tokenFile as string, "utf8")).toBe(token);
   });
 
   test("starts it again when it dies", async () => {
-    const process_ = new Process(embedded());
+    const process_ = new Process(await embedded());
     const { url } = (await process_.line("understudy control plane listening")) as { url?: string };
     process.kill((await process_.line("embedded database started"))["pid"] as number, "SIGKILL");
     await process_.line("the embedded database ended");
@@ -109,9 +118,10 @@ describe("with the embedded database", () => {
   });
 
   test("refuses a folder that another one runs on", async () => {
-    const first = new Process(embedded());
+    const settings = await embedded();
+    const first = new Process(settings);
     await first.line("understudy control plane listening");
-    const second = new Process(embedded());
+    const second = new Process(settings);
     expect(await second.end()).toBe(1);
     expect(second.lines.at(-1)).toMatchObject({
       code: "data_directory_in_use",

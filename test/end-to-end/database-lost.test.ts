@@ -6,6 +6,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { EmbeddedPostgres } from "../../src/control/db/embedded-postgres.ts";
 import { ArbiterUnavailableError } from "../../src/sdk/index.ts";
 import { Installation } from "../support/installation.ts";
+import { prepareData } from "../support/postgres-data.ts";
 
 let folder: string;
 let postgres: EmbeddedPostgres;
@@ -13,6 +14,7 @@ let at: Installation;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "understudy-postgres-"));
+  await prepareData(folder);
   postgres = await EmbeddedPostgres.start({ directory: folder, durable: false });
   const { host, port, user, database } = postgres.connection;
   at = await Installation.start({

@@ -10,6 +10,7 @@ import { afterAll, beforeAll, expect, test } from "vitest";
 import { EmbeddedPostgres } from "../../src/control/db/embedded-postgres.ts";
 import type { UnderstudyEvent } from "../../src/sdk/index.ts";
 import { type Guest, Installation } from "../support/installation.ts";
+import { prepareData } from "../support/postgres-data.ts";
 
 const STEP_MS = 240_000;
 
@@ -20,6 +21,7 @@ let guest: Guest;
 
 beforeAll(async () => {
   folder = await mkdtemp(join(tmpdir(), "understudy-postgres-"));
+  await prepareData(folder);
   postgres = await EmbeddedPostgres.start({ directory: folder, durable: false });
   const { host, port, user, database } = postgres.connection;
   at = await Installation.start({

@@ -11,6 +11,7 @@ import { Cluster, type ClusterOptions } from "../../src/cli/up/cluster.ts";
 import { freePorts } from "../../src/cli/up/ports.ts";
 import type { ConsoleStream, Understudy, Vm } from "../../src/sdk/index.ts";
 import { guestImageStore } from "./guest-image.ts";
+import { prepareData } from "./postgres-data.ts";
 
 export interface InstallationOptions {
   readonly workers?: number;
@@ -44,7 +45,8 @@ export class Installation {
     const imageStore = options.imageStore ?? (await guestImageStore()).dir;
     const dataDirectory = await mkdtemp(join(tmpdir(), "understudy-e2e-"));
     const [freePort = 0, internal = 0] = await freePorts(2);
-    const { listenPort = freePort, ...place } = options.place ?? {};
+    const { listenPort = freePort, beforeStart, ...place } = options.place ?? {};
+    const env: ClusterOptions["env"] = { ...process.env, ...PATIENT, ...options.env };
     const abort = new AbortController();
     const notes: string[] = [];
     const cluster = await Cluster.start({
@@ -53,9 +55,13 @@ export class Installation {
       internalListen: { host: "127.0.0.1", port: internal },
       imageStore,
       workers: options.workers ?? 3,
-      env: { ...process.env, ...PATIENT, ...options.env },
+      env,
       signal: abort.signal,
       onNote: (text) => notes.push(text),
+      beforeStart: async (directory) => {
+        if (env.DATABASE_URL === undefined) await prepareData(join(directory.path, "postgres"));
+        await beforeStart?.(directory);
+      },
       ...place,
     });
     return new Installation(cluster, notes, abort);

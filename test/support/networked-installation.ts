@@ -13,6 +13,7 @@ import { freePorts } from "../../src/cli/up/ports.ts";
 import { EmbeddedPostgres } from "../../src/control/db/embedded-postgres.ts";
 import { Installation } from "./installation.ts";
 import { VirtualNetwork } from "./network/virtual-network.ts";
+import { prepareData } from "./postgres-data.ts";
 
 const API_PORT = 8080;
 const INTERNAL_PORT = 8081;
@@ -40,7 +41,9 @@ export class NetworkedInstallation {
     try {
       const folder = await mkdtemp(join(tmpdir(), "understudy-network-"));
       undo.push(() => rm(folder, { recursive: true, force: true }));
-      const postgres = await EmbeddedPostgres.start({ directory: join(folder, "postgres"), durable: false });
+      const directory = join(folder, "postgres");
+      await prepareData(directory);
+      const postgres = await EmbeddedPostgres.start({ directory, durable: false });
       undo.push(() => postgres.close());
       const workers = Array.from({ length: count }, (_none, index) => `worker-${index + 1}`);
       const network = await VirtualNetwork.start(["client", "control", "database", ...workers]);

@@ -9,6 +9,7 @@ import pg from "pg";
 import { Database } from "../../../src/control/db/database.ts";
 import { EmbeddedPostgres } from "../../../src/control/db/embedded-postgres.ts";
 import { migrate } from "../../../src/control/db/migrate.ts";
+import { prepareData } from "../../support/postgres-data.ts";
 
 export const MIGRATIONS = fileURLToPath(new URL("../../../migrations", import.meta.url));
 
@@ -36,8 +37,15 @@ interface StartOptions extends Pick<PostgresVersion, "binaries"> {
 
 /** Databases on one server, each a copy of one that has the schema of this build. */
 export class TestDatabases {
+  /** One connection for all commands, as connecting costs more than they do; it keeps no process alive. */
+  private readonly commands: pg.Pool;
+
   /** @param template where the one with the schema is */
-  constructor(readonly template: pg.PoolConfig) {}
+  constructor(readonly template: pg.PoolConfig) {
+    this.commands = new pg.Pool({ ...template, database: "postgres", max: 1, idleTimeoutMillis: 0, allowExitOnIdle: true });
+    // The next command connects again.
+    this.commands.on("error", () => undefined);
+  }
 
   /** @param migrated false: an empty database */
   async newDatabase(migrated = true): Promise<pg.PoolConfig> {
@@ -52,10 +60,12 @@ export class TestDatabases {
   }
 
   private async command(sql: string): Promise<void> {
-    const client = new pg.Client({ ...this.template, database: "postgres" });
-    await client.connect();
-    await client.query(sql);
-    await client.end();
+    await this.commands.query(sql);
+  }
+
+  /** Ends its connection. */
+  async close(): Promise<void> {
+    await this.commands.end();
   }
 }
 
@@ -72,8 +82,10 @@ export class TestPostgres extends TestDatabases {
     const folder = await mkdtemp(join(tmpdir(), "understudy-control-test-"));
     // The server's user must get there, when the tests run as root.
     await chmod(folder, 0o755);
+    const directory = join(folder, "postgres");
+    await prepareData(directory, binaries);
     const server = await EmbeddedPostgres.start({
-      directory: join(folder, "postgres"),
+      directory,
       durable,
       maxConnections,
       ...(binaries === null ? {} : { binaries }),
@@ -85,6 +97,7 @@ export class TestPostgres extends TestDatabases {
   }
 
   async stop(): Promise<void> {
+    await this.close();
     await this.server.close();
     await rm(this.folder, { recursive: true, force: true });
   }
