@@ -28,6 +28,8 @@ export interface ControlPlaneOptions {
   readonly tracer?: Tracer;
   readonly settings?: Partial<ControlSettings>;
   readonly queryTimeoutMs?: number;
+  /** Connections to the database, besides those of the arbiter, of the event feed and of the leader's lock. */
+  readonly poolSize?: number;
 }
 
 export interface CreatedControlPlane {
@@ -45,6 +47,7 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
   const database = new Database({
     connection: options.connection,
     ...(options.queryTimeoutMs === undefined ? {} : { queryTimeoutMs: options.queryTimeoutMs }),
+    ...(options.poolSize === undefined ? {} : { poolSize: options.poolSize }),
     tracer,
     onIdleError: (error) => log.debug({ err: error }, "an idle database connection broke"),
     beginAuditEntry: (db, call) => beginAuditEntry(db, call, presence.instance),

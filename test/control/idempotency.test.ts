@@ -14,7 +14,7 @@ async function controlPlanes(count: number): Promise<ControlUnderTest[]> {
   const connection = await databaseOfTest();
   const images = await makeImageStore();
   const started: ControlUnderTest[] = [];
-  for (let i = 0; i < count; i++) started.push(await ControlUnderTest.ofTest({ connection, images }));
+  for (let i = 0; i < count; i++) started.push(await ControlUnderTest.ofTest({ connection, images, raced: true }));
   return started;
 }
 

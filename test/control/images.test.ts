@@ -10,7 +10,7 @@ import { ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
 
 let control: ControlUnderTest;
 beforeAll(async () => {
-  control = await ControlUnderTest.start();
+  control = await ControlUnderTest.start({ raced: true });
   return () => control.close();
 });
 

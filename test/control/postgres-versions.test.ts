@@ -28,7 +28,7 @@ describe.each(POSTGRES_VERSIONS)("$name", (version) => {
 
   beforeAll(async () => {
     postgres = await TestPostgres.start(version);
-    control = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
+    control = await ControlUnderTest.start({ connection: await postgres.newDatabase(), raced: true });
   });
   afterAll(async () => {
     await control.close();
@@ -49,7 +49,7 @@ describe.each(POSTGRES_VERSIONS)("$name", (version) => {
   });
 
   test("fifty calls at once with one idempotency key make one VM", async () => {
-    const another = await ControlUnderTest.start({ connection: await postgres.newDatabase() });
+    const another = await ControlUnderTest.start({ connection: await postgres.newDatabase(), raced: true });
     const body = { name: "once", spec: { image: "debian" } };
     const answers = await Promise.all(
       Array.from({ length: 50 }, () => another.call<Vm & { code?: string }>("POST", "/v1/vms", body, { "idempotency-key": "same" })),

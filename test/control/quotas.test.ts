@@ -13,7 +13,7 @@ import { smallImage } from "./support/image-archive.ts";
 
 let control: ControlUnderTest;
 beforeAll(async () => {
-  control = await ControlUnderTest.start({ settings: { quotaVms: 3, quotaMemoryMiB: 1000 } });
+  control = await ControlUnderTest.start({ raced: true, settings: { quotaVms: 3, quotaMemoryMiB: 1000 } });
   return () => control.close();
 });
 
@@ -60,8 +60,8 @@ test("VMs and memory are counted, over creates at once, patches and deletes", as
 
 test("images and their size are counted, over uploads at once at two control planes, fetches and deletes", async () => {
   const settings = { quotaImages: 3, quotaImageMiB: 6, imageSourceNetworks: "any" } as const;
-  const one = await ControlUnderTest.ofTest({ settings });
-  const two = await ControlUnderTest.ofTest({ settings, connection: one.connection });
+  const one = await ControlUnderTest.ofTest({ settings, raced: true });
+  const two = await ControlUnderTest.ofTest({ settings, raced: true, connection: one.connection });
   const clients = [one, two].map(({ url }) => new Understudy({ url, token: TOKEN, maxRetries: 0 }));
   const [sdk] = clients as [Understudy];
   const image = async (name: string, mib = 0.5) => (await smallImage(name, { initramfs: new Uint8Array(mib * 1024 * 1024) })).archive;

@@ -7,7 +7,7 @@ import { type Answer, ControlUnderTest } from "./support/control-under-test.ts";
 let control: ControlUnderTest;
 
 beforeAll(async () => {
-  control = await ControlUnderTest.start({ workers: ["one", "two"] });
+  control = await ControlUnderTest.start({ raced: true, workers: ["one", "two"] });
   return () => control.close();
 });
 

@@ -32,6 +32,9 @@ const PATIENT = { workerLostMs: 120_000, vmLostMs: 120_000, bootGraceMs: 120_000
 /** For stories of workers that are lost because nothing was heard of them for long enough. */
 export const IMPATIENT = { workerLostMs: 400, vmLostMs: 800, workerPingMs: 50 };
 
+/** A connection costs Postgres more than what most tests ask over it; what comes at once waits in the pool, as in service. */
+const POOL_SIZE = 3;
+
 export interface Answer<T = Record<string, never>> {
   readonly status: number;
   readonly headers: Headers;
@@ -47,6 +50,8 @@ export interface ControlUnderTestOptions {
   readonly images?: ImageStore;
   /** Default: long enough for a slow machine. */
   readonly queryTimeoutMs?: number;
+  /** True: as many connections to the database as in service, so that as many calls can meet there. */
+  readonly raced?: boolean;
   /** The internal listener speaks TLS. */
   readonly secure?: boolean;
   readonly joinToken?: string;
@@ -106,6 +111,7 @@ export class ControlUnderTest {
     settings,
     images,
     queryTimeoutMs = 60_000,
+    raced = false,
     secure = false,
     joinToken = JOIN_TOKEN,
     authority = null,
@@ -118,6 +124,7 @@ export class ControlUnderTest {
     const created = createControlPlane({
       connection,
       queryTimeoutMs,
+      ...(raced ? {} : { poolSize: POOL_SIZE }),
       imageStore: store.dir,
       log: logger,
       ...(tracer === undefined ? {} : { tracer }),
