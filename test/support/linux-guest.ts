@@ -37,6 +37,13 @@ export async function linuxFiles(): Promise<LinuxFiles> {
   };
 }
 
+/** A guest as it was, between two epochs. */
+export interface SavedGuest {
+  readonly machine: Uint8Array;
+  readonly transcript: string;
+  readonly inputOffset: bigint;
+}
+
 export class LinuxGuest {
   readonly vm: VirtualMachine;
   /** Everything the guest has written to its console. */
@@ -54,6 +61,20 @@ export class LinuxGuest {
     this.vm = new VirtualMachine(machineModule(), { memoryMiB, ...(regions && { regions }) });
     if (firmware === null) this.vm.loadLinux(files);
     else this.vm.loadFirmware({ ...files, firmware });
+  }
+
+  save(): SavedGuest {
+    if (this.pending.length > 0) throw new Error("the guest has not got all its input yet");
+    return { machine: this.vm.snapshot(), transcript: this.transcript, inputOffset: this.inputOffset };
+  }
+
+  /** Goes on as the one that was saved, whatever it has been meanwhile. */
+  become({ machine, transcript, inputOffset }: SavedGuest): void {
+    this.vm.restore(machine);
+    this.transcript = transcript;
+    this.console = this.vm.consoleEnd;
+    this.inputOffset = inputOffset;
+    this.pending = [];
   }
 
   /** The guest sees it at the start of the next epoch. */
