@@ -1,6 +1,8 @@
 /** Entry of the worker process: flags and environment in, one Worker, signals, exit code. */
+import { readFile } from "node:fs/promises";
 import { version } from "../../package.json";
 import { UnderstudyError } from "../base/errors.ts";
+import { HUGE_PAGES_FILE, hugePagesSetting } from "../base/huge-pages.ts";
 import { ImageStore } from "../images/store.ts";
 import { openTracer } from "../tracing/otlp-tracer.ts";
 import { GuestImages } from "./guest-images.ts";
@@ -20,6 +22,16 @@ function die(error: unknown, what: string): never {
   process.exit(1);
 }
 
+/** The host's, so its operator's to set. Other systems have no such file. */
+async function noteHugePages(): Promise<void> {
+  const setting = hugePagesSetting(await readFile(HUGE_PAGES_FILE, "utf8").catch(() => ""));
+  if (setting === null || setting === "always") return;
+  log.info(
+    { hugePages: setting },
+    `guests' memory is in small pages: if this process is killed, its peers hear of that later; "always" in ${HUGE_PAGES_FILE} has it in huge ones`,
+  );
+}
+
 process.on("uncaughtException", (error) => die(error, "worker failed"));
 process.on("unhandledRejection", (reason) => die(reason, "worker failed"));
 
@@ -27,6 +39,7 @@ try {
   const settings = readSettings(process.argv.slice(2), process.env);
   log = createWorkerLog(settings.name, settings.logLevel);
   log.info({ configuration: maskedSettings(settings) }, "effective configuration");
+  await noteHugePages();
   const { name, host, zone } = settings;
   const attributes = {
     "host.name": host,
