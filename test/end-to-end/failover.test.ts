@@ -1,38 +1,60 @@
-/** The main job: a Debian guest outlives the processes that run it, and its console shows no seam. */
+/**
+ * The main job: a Debian guest outlives the processes that run it, and its console shows no seam; nor does it when the control plane
+ * dies, or the database is away.
+ */
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { afterAll, beforeAll, expect, test } from "vitest";
 import { Prng } from "../../src/base/prng.ts";
+import { EmbeddedPostgres } from "../../src/control/db/embedded-postgres.ts";
+import { ArbiterUnavailableError } from "../../src/sdk/index.ts";
+import { databaseUrl } from "../control/support/database.ts";
 import { guestImageStore } from "../support/guest-image.ts";
-import { Installation } from "../support/installation.ts";
+import { type Guest, Installation } from "../support/installation.ts";
 import { otherNodes, runUnder } from "../support/node-versions.ts";
 import { OtlpReceiver, type ReceivedSpan } from "../support/otlp-receiver.ts";
+import { prepareData } from "../support/postgres-data.ts";
 import { replay } from "../support/replay.ts";
 
 const KILLS = 20;
 
 let at: Installation;
+/** Two guests live through all of it: one at its shell's prompt, until it powers off, and one that tells its story. */
+let quiet: Guest;
+let telling: Guest;
 let recordDir: string;
+let databaseDir: string;
+/** Not the control plane's own, so that it can be stopped. */
+let postgres: EmbeddedPostgres;
 let receiver: OtlpReceiver;
 beforeAll(async () => {
   recordDir = await mkdtemp(join(tmpdir(), "understudy-record-"));
+  databaseDir = await mkdtemp(join(tmpdir(), "understudy-postgres-"));
+  await prepareData(databaseDir);
+  postgres = await EmbeddedPostgres.start({ directory: databaseDir, durable: false });
   receiver = await OtlpReceiver.start();
   // Two of the three workers run under different versions of Node; more of that: `npm run mixed-nodes`.
   const [otherNode] = await otherNodes();
   at = await Installation.start({
-    env: { UNDERSTUDY_RECORD_DIR: recordDir, OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url },
+    env: {
+      DATABASE_URL: databaseUrl(postgres.connection),
+      UNDERSTUDY_RECORD_DIR: recordDir,
+      OTEL_EXPORTER_OTLP_ENDPOINT: receiver.url,
+    },
     place: { surroundings: runUnder({ "worker-2": otherNode }) },
   });
 });
 afterAll(async () => {
   await at?.stop();
+  await postgres?.close();
   await receiver?.close();
-  await rm(recordDir, { recursive: true, force: true });
+  for (const folder of [recordDir, databaseDir]) await rm(folder, { recursive: true, force: true });
 });
 
 test("a VM made by one call boots Debian's kernel, is protected, and a command typed at its console is answered", async () => {
-  const guest = await at.boot({ name: "first" });
+  const guest = await at.boot({ name: "quiet" });
+  quiet = guest;
   expect(await guest.run("uname -srm")).toMatch(/^Linux 6\.12\..*riscv64$/);
   expect(await guest.run("echo $((6 * 7))")).toBe("42");
   await guest.protectedNow();
@@ -52,45 +74,31 @@ test("a VM made by one call boots Debian's kernel, is protected, and a command t
   expect(new Set([paired, repair, ...created].map(({ resource }) => resource["process.pid"])).size).toBe(3);
   expect([paired, repair, ...created].filter(({ failed }) => failed)).toEqual([]);
   expect(repair.attributes["understudy.protection.state"]).toBe("protected");
+});
+
+test("a backup whose process is killed is replaced, and the guest does not notice", async () => {
+  const guest = quiet;
+  const primary = await guest.workerOf("primary");
+  const { term } = (await guest.vm.refresh()).status;
+  process.kill((await guest.workerOf("backup")).pid, "SIGKILL");
+  await guest.protectedAfter(term);
+  expect((await guest.workerOf("primary")).replicaId).toBe(primary.replicaId);
+  expect(await guest.run("echo unmoved")).toBe("unmoved");
+  expect(guest.console.problems).toEqual([]);
+});
+
+test("a guest that powers off leaves a stopped VM that says why, with its last words on the console", async () => {
+  const guest = quiet;
+  await guest.console.type("echo good night; poweroff -f\n");
+  await guest.vm.waitFor("stopped");
+  expect(guest.vm.status.stateReason).toBe("guest_poweroff");
+  expect(guest.console.transcript).toContain("\r\ngood night\r\n");
   guest.console.close();
   await (await guest.vm.delete()).result();
 });
-
-test(`${KILLS} kills of the primary's process at random instants leave a transcript without gap or repeat, every acknowledged line once, and the states of a run without failures`, async () => {
-  const seed = Number(process.env.UNDERSTUDY_TEST_SEED ?? 1996);
-  const prng = new Prng(seed);
-  const guest = await at.boot({ name: "killed" });
-  await guest.protectedNow();
-  await guest.beginStory(40);
-  for (let kill = 1; kill <= KILLS; kill++) {
-    // A random instant: so many more bytes of the guest's story, not so many milliseconds.
-    const more = prng.between(0, 400);
-    await guest.expect(new RegExp(`[\\s\\S]{${more}}`));
-    const { term } = guest.vm.status;
-    const { pid } = await guest.workerOf("primary");
-    process.kill(pid, "SIGKILL");
-    await guest.expectGuestLines(5);
-    await guest.protectedAfter(term);
-  }
-  const { problems, guestLines } = await guest.endStory();
-  expect(problems, `seed ${seed}`).toEqual([]);
-  expect(guestLines).toBeGreaterThan(KILLS * 5);
-  const failovers = await guest.vm.failovers().all();
-  expect(failovers.filter(({ state }) => state === "completed").length).toBe(KILLS);
-  guest.console.close();
-  const { id } = guest.vm;
-  await (await guest.vm.delete()).result();
-
-  // The same log on one machine that nobody kills: every hash that was taken is met, and it writes what the client saw.
-  const again = await replay(recordDir, id, (await guestImageStore()).dir);
-  expect(again.problems).toEqual([]);
-  expect(again.hashesCompared).toBeGreaterThan(KILLS / 2);
-  expect(again.primaries).toBeGreaterThanOrEqual(KILLS);
-  expect(new TextDecoder().decode(again.console).startsWith(guest.console.transcript)).toBe(true);
-}, 1_800_000);
-
 test("failovers that are asked for: one that is planned, one that is tested, one that is forced on a stopped primary; the transcript shows none of them", async () => {
-  const guest = await at.boot({ name: "moved" });
+  const guest = await at.boot({ name: "telling" });
+  telling = guest;
   await guest.protectedNow();
   await guest.beginStory(40);
   const moved = async (mode: "planned" | "test" | "forced") => {
@@ -125,31 +133,99 @@ test("failovers that are asked for: one that is planned, one that is tested, one
   // The same processes: nothing but replicas has ended.
   expect(at.notes.filter((note) => note.includes(`${tested.from.pid}`))).toEqual([]);
   expect((await guest.endStory()).problems).toEqual([]);
-  guest.console.close();
-  await guest.vm.delete().result();
 });
 
-test("a backup whose process is killed is replaced, and the guest does not notice", async () => {
-  const guest = await at.boot({ name: "bereft" });
+test("a control plane that is killed and started again finds the VM, the same replicas and no seam in the console", async () => {
+  const guest = telling;
+  guest.console.startTyping(40);
+  const before = await guest.vm.refresh();
+  const replicas = async () =>
+    (await guest.vm.replicas())
+      .filter(({ state }) => state === "live")
+      .map(({ id, role }) => `${role} ${id}`)
+      .sort();
+  const pair = await replicas();
+
+  const controlPlane = at.cluster.services[0];
+  process.kill(controlPlane?.pid ?? 0, "SIGKILL");
+  await guest.expectGuestLines(20);
+
+  const again = await at.client.vms.get("telling");
+  expect(again.status.term).toBe(before.status.term);
+  expect(again.resource.createdAt).toBe(before.resource.createdAt);
+  expect(await replicas()).toEqual(pair);
   await guest.protectedNow();
-  const primary = await guest.workerOf("primary");
+
+  // And it still decides: a kill after the restart is survived as well.
   const { term } = guest.vm.status;
-  process.kill((await guest.workerOf("backup")).pid, "SIGKILL");
+  process.kill((await guest.workerOf("primary")).pid, "SIGKILL");
+  await guest.expectGuestLines(20);
   await guest.protectedAfter(term);
-  expect((await guest.workerOf("primary")).replicaId).toBe(primary.replicaId);
-  expect(await guest.run("echo unmoved")).toBe("unmoved");
-  expect(guest.console.problems).toEqual([]);
-  guest.console.close();
-  await (await guest.vm.delete()).result();
+  expect((await guest.endStory()).problems).toEqual([]);
 });
 
-test("a guest that powers off leaves a stopped VM that says why, with its last words on the console", async () => {
-  const guest = await at.boot({ name: "tired" });
-  await guest.protectedNow();
-  await guest.console.type("echo good night; poweroff -f\n");
-  await guest.vm.waitFor("stopped");
-  expect(guest.vm.status.stateReason).toBe("guest_poweroff");
-  expect(guest.console.transcript).toContain("\r\ngood night\r\n");
-  guest.console.close();
-  await (await guest.vm.delete()).result();
+// Postgres decides who is primary; while it is away nothing is decided, and nothing that runs is disturbed.
+test("with Postgres stopped the pair goes on, a failover waits and says arbiter_unavailable, and happens when Postgres is back", async () => {
+  const guest = telling;
+  guest.console.startTyping(40);
+  const { term } = guest.vm.status;
+  const primary = await guest.workerOf("primary");
+  const backup = await guest.workerOf("backup");
+  await postgres.close();
+
+  // The pair does not need the database: fifty lines, and what we type is acknowledged.
+  await guest.expectGuestLines(50);
+  const acknowledged = guest.console.acknowledged;
+  await guest.expect(new RegExp(`heard client ${acknowledged + 10}\r\n`), 0);
+  await expect(at.client.vms.get(guest.vm.id)).rejects.toBeInstanceOf(ArbiterUnavailableError);
+
+  const refusals = async () => (await at.log("control-plane")).split("the replica will ask again").length - 1;
+  const refused = await refusals();
+  process.kill(primary.pid, "SIGKILL");
+  // It waits: it asks, and asks again.
+  await expect.poll(refusals, { timeout: 240_000 }).toBeGreaterThanOrEqual(refused + 3);
+  expect(await at.log(backup.name)).toContain('"arbiterUnavailable":true');
+  const undecided = guest.console.offset;
+
+  postgres = await EmbeddedPostgres.start({ directory: databaseDir, durable: false });
+  await guest.expectGuestLines(20);
+  await guest.protectedAfter(term);
+  // Nobody went on before somebody could decide: what came until then is what the backup had taken over.
+  const [failover] = await guest.vm.failovers().all();
+  expect(failover).toMatchObject({ state: "completed", to: backup.replicaId });
+  expect(undecided).toBeLessThanOrEqual(BigInt(failover?.consoleEnd as string));
+  expect((await guest.endStory()).problems).toEqual([]);
 });
+
+test(`${KILLS} kills of the primary's process at random instants leave a transcript without gap or repeat, every acknowledged line once, and the states of a run without failures`, async () => {
+  const seed = Number(process.env.UNDERSTUDY_TEST_SEED ?? 1996);
+  const prng = new Prng(seed);
+  const guest = telling;
+  const completed = async () => (await guest.vm.failovers().all()).filter(({ state }) => state === "completed").length;
+  const before = await completed();
+  guest.console.startTyping(40);
+  for (let kill = 1; kill <= KILLS; kill++) {
+    // A random instant: so many more bytes of the guest's story, not so many milliseconds.
+    const more = prng.between(0, 400);
+    await guest.expect(new RegExp(`[\\s\\S]{${more}}`));
+    const { term } = guest.vm.status;
+    const { pid } = await guest.workerOf("primary");
+    process.kill(pid, "SIGKILL");
+    await guest.expectGuestLines(5);
+    await guest.protectedAfter(term);
+  }
+  const { problems, guestLines } = await guest.endStory();
+  expect(problems, `seed ${seed}`).toEqual([]);
+  expect(guestLines).toBeGreaterThan((before + KILLS) * 5);
+  expect(await completed()).toBe(before + KILLS);
+  guest.console.close();
+  const { id } = guest.vm;
+  await (await guest.vm.delete()).result();
+
+  // The same log, of all its failovers, on one machine that nobody kills: every hash that was taken is met, and it writes what the client saw.
+  const again = await replay(recordDir, id, (await guestImageStore()).dir);
+  expect(again.problems).toEqual([]);
+  expect(again.hashesCompared).toBeGreaterThan(KILLS / 2);
+  expect(again.primaries).toBeGreaterThan(before + KILLS);
+  expect(new TextDecoder().decode(again.console).startsWith(guest.console.transcript)).toBe(true);
+}, 1_800_000);
