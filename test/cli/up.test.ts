@@ -136,8 +136,9 @@ describe("understudy up", () => {
     second.process.kill("SIGKILL");
     await second.ended;
     expect(await areRunning(orphans)).toEqual([true, true, true, true]);
-    const third = new Running(argv, imageStore);
+    const third = new Running([...argv, "--no-demo"], imageStore);
     await third.says("Ctrl-C stops everything.");
+    expect((await client.vms.get("demo")).id).toBe(again.id);
     expect(third.stderr).toContain("which an earlier run left behind");
     expect(await areRunning(orphans)).toEqual([false, false, false, false]);
     third.process.kill("SIGTERM");
