@@ -43,7 +43,7 @@ test("a whole boot is the same when it moves between processes at random instant
   const told = await tellLinux(processes.start({ memoryMiB: LINUX_MEMORY_MIB, engine: "interpreter" }), reset, environment);
   expect(told.lines.length).toBeGreaterThan(30);
   const hosts = processes.startOfEachKind(LINUX_MEMORY_MIB, "translates-often", nodes);
-  const traveller = new Traveller(hosts, new Prng(SEED), { longestPiece: 1_000_000, moveOneIn: 120, hashOneIn: 20 });
+  const traveller = new Traveller(hosts, new Prng(SEED), { longestPiece: 1_000_000, moveOneIn: 200, hashOneIn: 20 });
   expect(await tellLinux(traveller, reset, environment), `seed ${SEED}`).toEqual(told);
   expect(traveller.moves).toBeGreaterThan(3);
   await expectTranslated(hosts, 1_000_000);
