@@ -6,8 +6,8 @@
  *        ^                                          '-- there is none--> silent
  */
 
-/** Nobody sees it; each reader's frames are 50 a second at most. */
-const GATHER_MS = 20;
+/** Hardly seen by who watches; each reader's frames, and its acknowledgements, are 20 a second at most. */
+const GATHER_MS = 50;
 
 export class OutputGathering {
   private timer: NodeJS.Timeout | null = null;
