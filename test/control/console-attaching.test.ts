@@ -1,0 +1,63 @@
+/** How a client comes to a console: what is refused before the upgrade, and which frames end it. One VM hears them all. */
+import { afterAll, beforeAll, describe, expect, test } from "vitest";
+import type { Vm } from "../../src/control/schemas/vm.ts";
+import { ConsoleSocket, ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
+
+let control: ControlUnderTest;
+let vm: Vm;
+
+beforeAll(async () => {
+  control = await ControlUnderTest.start({ workers: ["one", "two"] });
+  ({ vm } = await control.protectedVm("demo"));
+});
+afterAll(() => control.close());
+
+describe("attaching", () => {
+  const at = (query: string, headers?: Record<string, string>, protocols?: string[]) =>
+    new ConsoleSocket(`${control.url.replace("http", "ws")}/v1/vms/demo/console?${query}`, headers, protocols);
+
+  test("with the token in a subprotocol, as browsers must", async () => {
+    const socket = at("from=start", {}, ["understudy.console.v1", `understudy.bearer.${Buffer.from(TOKEN).toString("base64url")}`]);
+    expect(await socket.hello()).toMatchObject({ vmId: vm.id });
+    socket.terminate();
+  });
+
+  test.each([
+    ["without a token", "", {}, 401, "unauthenticated"],
+    ["with a wrong token", "", { authorization: "Bearer wrong" }, 401, "unauthenticated"],
+    ["beyond the end", "from=1000000", undefined, 422, "validation_failed"],
+    ["at an offset that is none", "from=-1", undefined, 422, "validation_failed"],
+    ["in a mode that is none", "mode=own", undefined, 422, "validation_failed"],
+    ["with an input session that is no UUID", "mode=write&inputSession=me", undefined, 422, "validation_failed"],
+    ["with a parameter that is none", "form=start", undefined, 422, "validation_failed"],
+  ] as const)("%s is refused before the upgrade", async (_what, query, headers, status, code) => {
+    const socket = at(query, headers as Record<string, string> | undefined);
+    const refusal = await socket.until(() => socket.refusal);
+    expect([refusal.status, refusal.body["code"]]).toEqual([status, code]);
+    if (query.startsWith("from=1000000")) expect(String(refusal.body["detail"])).toContain("ends at 0");
+  });
+
+  test("without an upgrade is 426", async () => {
+    const { status, body, headers } = await control.get<{ code: string }>("/v1/vms/demo/console");
+    expect([status, body.code, headers.get("upgrade")]).toEqual([426, "upgrade_required", "websocket"]);
+  });
+
+  test.each([
+    ["a frame shorter than its header", Buffer.from([2, 0, 0])],
+    ["a frame of an unknown type", Buffer.alloc(20, 9)],
+    ["a frame with flags", Buffer.concat([Buffer.from([2, 1]), Buffer.alloc(15)])],
+    ["an IN frame without bytes", Buffer.concat([Buffer.from([2]), Buffer.alloc(15)])],
+    ["an OUT frame", Buffer.concat([Buffer.from([1]), Buffer.alloc(16)])],
+    ["an ACK of what was not sent", Buffer.concat([Buffer.from([3]), Buffer.alloc(14), Buffer.from([99, 0, 0, 0, 9])])],
+    ["an IN frame over 32 KiB", Buffer.concat([Buffer.from([2]), Buffer.alloc(15 + 33 * 1024)])],
+    ["a text frame that is not JSON", "hello"],
+    ["a text frame of an unknown type", '{"type":"resize"}'],
+    ["a text frame that is no object", "null"],
+  ])("%s is answered with 4400", async (_what, data) => {
+    const socket = await control.attach("demo", { mode: "write", takeover: "true" });
+    socket.sendRaw(data as Buffer | string);
+    const { code, reason } = await socket.until(() => socket.closed);
+    expect(code).toBe(4400);
+    expect(reason).toMatch(/^Cannot /);
+  });
+});
