@@ -114,7 +114,7 @@ export class Transport {
     } catch (error) {
       original.signal.removeEventListener("abort", forward);
       if (limit.signal.aborted) return { error: new RequestTimeoutError(what, timeoutMs, { cause: error }) };
-      return { error: new ConnectionError(this.url, reasonOf(error), { cause: error }) };
+      return { error: new ConnectionError(this.url, reasonOf(error, this.url), { cause: error }) };
     } finally {
       clearTimeout(timer);
     }
@@ -142,14 +142,20 @@ async function retryDelayMs(response: Response): Promise<number | null> {
 /** What Node says of a certificate whose authority it does not know. */
 const UNTRUSTED = /^(?:DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNABLE_TO_(?:GET_ISSUER_CERT|VERIFY_LEAF).*)$/;
 
-/** The innermost reason: fetch itself only says "fetch failed". */
-export function reasonOf(error: unknown): string {
+/**
+ * The innermost reason: fetch itself only says "fetch failed".
+ *
+ * @param url what was to be reached: a service that speaks TLS, asked in plain, closes the connection; one that does not, asked for TLS, makes no sense
+ */
+export function reasonOf(error: unknown, url = ""): string {
   let at = error;
   while (at instanceof Error && at.cause !== undefined) at = at.cause;
   if (at instanceof AggregateError && at.errors.length > 0) at = at.errors[0];
   if (!(at instanceof Error)) return String(at);
   const code = (at as NodeJS.ErrnoException).code;
   if (code === "ECONNREFUSED") return "connection refused";
+  if (code === "UND_ERR_SOCKET" && url.startsWith("http:")) return `${at.message}. Where it speaks TLS, its URL begins with https:`;
+  if (code === "ERR_SSL_WRONG_VERSION_NUMBER") return "it does not speak TLS there. Its URL begins with http: then";
   if (UNTRUSTED.test(code ?? "")) return `${at.message}. Trust its authority: NODE_EXTRA_CA_CERTS=FILE, with that one's certificate in PEM`;
   return at.message === "" ? (code ?? at.name) : at.message;
 }

@@ -114,7 +114,9 @@ test("calls, events and consoles go over TLS, and on over a new certificate; who
     promisify(execFile)(process.execPath, [dist("understudy.mjs"), "whoami"], { cwd: folder, env: { ...client, ...more } });
   const trusting = { NODE_EXTRA_CA_CERTS: files.trusted };
   expect((await cli(trusting)).stdout).toContain("given");
-  await expect(cli({})).rejects.toMatchObject({ code: 1, stderr: expect.stringContaining("NODE_EXTRA_CA_CERTS=FILE") as string });
+  const said = (words: string) => ({ code: 1, stderr: expect.stringContaining(words) as string });
+  await expect(cli({})).rejects.toMatchObject(said("NODE_EXTRA_CA_CERTS=FILE"));
+  await expect(cli({ UNDERSTUDY_API_URL: url.replace("https:", "http:") })).rejects.toMatchObject(said("its URL begins with https:"));
 
   const program = ["--input-type=module", "-e", USER, new URL("../../dist/sdk/index.mjs", import.meta.url).href];
   const user = new User(

@@ -33,7 +33,10 @@ afterEach(async () => {
 });
 
 /** Answers the first call with the first answer, and so on; the last one goes on. */
-async function serve(answers: readonly Answer[], options: UnderstudyOptions = {}): Promise<{ client: Understudy; seen: Seen[] }> {
+async function serve(
+  answers: readonly Answer[],
+  options: UnderstudyOptions = {},
+): Promise<{ client: Understudy; seen: Seen[]; url: string }> {
   const seen: Seen[] = [];
   const server = createServer((request, response) => {
     const chunks: Buffer[] = [];
@@ -52,7 +55,7 @@ async function serve(answers: readonly Answer[], options: UnderstudyOptions = {}
   servers.push(server);
   await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
   const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
-  return { client: new Understudy({ url, token: "secret", backoff: { baseMs: 1, capMs: 4 }, ...options }), seen };
+  return { client: new Understudy({ url, token: "secret", backoff: { baseMs: 1, capMs: 4 }, ...options }), seen, url };
 }
 
 function json(status: number, body: unknown, headers: Record<string, string> = {}): Answer {
@@ -138,6 +141,13 @@ describe("a call", () => {
     const error = await client.vms.get("demo").catch((caught: unknown) => caught);
     expect(error).toBeInstanceOf(ConnectionError);
     expect(String(error)).toContain("connection refused");
+  });
+
+  it("says so where the service speaks no TLS and its URL says that it does", async () => {
+    const { url } = await serve([silence]);
+    const { client } = await serve([silence], { url: url.replace("http:", "https:"), maxRetries: 0 });
+    const error = await client.vms.get("demo").catch(String);
+    expect(error).toContain("it does not speak TLS there");
   });
 
   it("throws RequestTimeoutError where no attempt is answered in time", async () => {
