@@ -6,7 +6,7 @@
  */
 import { rm, writeFile } from "node:fs/promises";
 import pg from "pg";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test } from "vitest";
 import { ERROR_CODES, ERROR_TABLE, type ErrorCode } from "../../src/control/errors/error-codes.ts";
 import type { Problem } from "../../src/control/schemas/problem.ts";
 import type { Vm } from "../../src/control/schemas/vm.ts";
@@ -18,15 +18,11 @@ import { databaseOfTest } from "./support/shared-databases.ts";
 
 /** With two workers, and the protected VM "demo". */
 let control: ControlUnderTest;
-const closers: (() => unknown)[] = [];
 
 beforeAll(async () => {
   control = await ControlUnderTest.start({ workers: ["one", "two"] });
   await control.protectedVm("demo");
-  return async () => {
-    for (const close of closers.reverse()) await close();
-    await control.close();
-  };
+  return () => control.close();
 });
 
 /** A refusal by HTTP, or by the close frame of a console. */
@@ -60,7 +56,7 @@ async function refusedUpgrade(vm: string, query = "", headers: Record<string, st
     authorization: `Bearer ${TOKEN}`,
     ...headers,
   });
-  closers.push(() => socket.terminate());
+  onTestFinished(() => socket.terminate());
   const { status, body } = await socket.until(() => socket.refusal);
   return { by: "http", status, problem: body as unknown as Problem };
 }
@@ -72,7 +68,7 @@ async function closedWith(socket: ConsoleSocket): Promise<Refusal> {
 /** A control plane that may be spoilt. */
 async function anotherControl(connection?: pg.PoolConfig, settings: Partial<ControlSettings> = {}): Promise<ControlUnderTest> {
   const another = await ControlUnderTest.start({ settings, ...(connection === undefined ? {} : { connection }) });
-  closers.push(() => another.close());
+  onTestFinished(() => another.close());
   return another;
 }
 
@@ -90,7 +86,7 @@ async function pair() {
 async function inDatabase(sql: string, parameters: readonly unknown[] = []): Promise<pg.Client> {
   const client = new pg.Client(control.connection);
   await client.connect();
-  closers.push(() => client.end());
+  onTestFinished(() => client.end());
   await client.query("BEGIN");
   await client.query(sql, [...parameters]);
   return client;
