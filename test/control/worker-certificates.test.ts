@@ -268,8 +268,8 @@ describe("the internal listener over TLS refuses", () => {
   });
 });
 
-/** A number from its console every millisecond of the guest's time. */
-const KERNEL = guestImage({ periodTicks: 10_000, busy: false });
+/** A number from its console every tenth of a second of the guest's time: the pair is there for half a minute. */
+const KERNEL = guestImage({ periodTicks: 1_000_000, busy: false });
 
 describe("worker processes over TLS", () => {
   function startWorker(at: ControlUnderTest, name: string, env: NodeJS.ProcessEnv = {}): WorkerProcess {

@@ -19,8 +19,8 @@ test("a guest with 2048 MiB costs the host the memory that it touches, not what 
   expectWork(guest);
 });
 
-/** The least that the image asks for is among them. */
-for (const memoryMiB of [96, 128, 512]) {
+/** The least that the image asks for is among them; with 128 MiB it does so in test/determinism/nodes.test.ts, in every way there is. */
+for (const memoryMiB of [96, 512]) {
   test(`a guest with ${memoryMiB} MiB works out what the host computes, and its kernel complains of nothing`, () => {
     expectWork(new LinuxGuest(files, memoryMiB));
   });
