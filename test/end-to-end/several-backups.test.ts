@@ -30,7 +30,7 @@ beforeAll(async () => {
   });
   guest = await at.boot();
   await guest.protectedNow();
-  await guest.beginStory(40);
+  await guest.beginStory(100, 0.1);
 });
 afterAll(async () => {
   await at?.stop();
