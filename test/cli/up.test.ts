@@ -1,7 +1,7 @@
 /** `understudy up` and `understudy demo` as users run them: the bundle, real processes, the real guest. */
 import { type ChildProcess, spawn } from "node:child_process";
 import { existsSync } from "node:fs";
-import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { chmod, mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -71,6 +71,8 @@ let folder: string;
 beforeAll(async () => {
   imageStore = (await guestImageStore()).dir;
   folder = await mkdtemp(join(tmpdir(), "understudy-up-"));
+  // The database's user must get there, when the tests run as root.
+  await chmod(folder, 0o755);
 });
 afterAll(() => rm(folder, { recursive: true, force: true }));
 

@@ -5,7 +5,7 @@
  *     test process --TCP--> relay in `client` ~~> control :8080 ~~> database :5432 --Unix socket--> Postgres
  *                                                 control :8081 <~~ worker-1, worker-2, ... ~~ each other
  */
-import { mkdtemp, rm } from "node:fs/promises";
+import { chmod, mkdtemp, rm } from "node:fs/promises";
 import { createConnection, createServer } from "node:net";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -41,6 +41,8 @@ export class NetworkedInstallation {
     try {
       const folder = await mkdtemp(join(tmpdir(), "understudy-network-"));
       undo.push(() => rm(folder, { recursive: true, force: true }));
+      // The server's user must get there, when the tests run as root.
+      await chmod(folder, 0o755);
       const directory = join(folder, "postgres");
       await prepareData(directory);
       const postgres = await EmbeddedPostgres.start({ directory, durable: false });
