@@ -28,14 +28,15 @@ const TOGETHER = ["control", "sdk", "wire", "hypervisor", "pki", "images", "depl
 const LONGEST = [
   "end-to-end/failover",
   "cli/up",
-  "determinism/splitting",
-  "engine/work",
-  "end-to-end/several-backups",
+  "worker/worker",
   "determinism/nodes",
-  "engine/boot",
+  "determinism/splitting",
+  "end-to-end/several-backups",
+  "engine/work",
   "control/main",
-  "control/console",
+  "control/worker-certificates",
   "control/failover",
+  "control/console",
   "control/postgres-versions",
 ].map((name) => `/test/${name}.test.ts`);
 
