@@ -49,13 +49,13 @@ interface LoggingChannelHandlers {
 }
 
 /** Parts of the state that are compressed at once: the next one, while the first waits for this thread. The guest needs a processor too. */
-const COMPRESSING_MAX = 2;
+const PACKING_MAX = 2;
 
 interface WaitingState {
   readonly kind: "state";
   readonly pages: Uint8Array;
-  /** Null: its turn has not come. */
-  compressed: Promise<Uint8Array> | null;
+  /** As it travels. Null: its turn has not come. */
+  packed: Promise<Uint8Array> | null;
 }
 
 /** One established channel. */
@@ -67,7 +67,7 @@ export class LoggingChannelSocket {
   bytesSent = 0;
   /** Of these, state. */
   stateBytesSent = 0;
-  /** What waits for the part of the state in front to be compressed, which is the first of them. */
+  /** What waits for the part of the state in front to be packed, which is the first of them. */
   private readonly waiting: (LoggingChannelMessage | WaitingState)[] = [];
 
   /** @param compresses state, on its way to another host */
@@ -103,12 +103,8 @@ export class LoggingChannelSocket {
   /** Sends captured state in its place among the other messages. */
   sendState(pages: Uint8Array): void {
     if (this.closed || this.socket.destroyed) return;
-    if (!this.compresses) {
-      this.writeState(plainState(pages));
-      return;
-    }
-    this.waiting.push({ kind: "state", pages, compressed: null });
-    if (this.waiting.length > 1) this.compressNext();
+    this.waiting.push({ kind: "state", pages, packed: null });
+    if (this.waiting.length > 1) this.packNext();
     else this.sendWaiting().catch((error: Error) => this.socket.destroy(error));
   }
 
@@ -122,25 +118,31 @@ export class LoggingChannelSocket {
     this.socket.write(bytes, () => this.sendHistory(pieces));
   }
 
-  private compressNext(): void {
-    let compressing = 0;
+  private packNext(): void {
+    let packing = 0;
     for (const next of this.waiting) {
       if (next.kind !== "state") continue;
-      if (++compressing > COMPRESSING_MAX) return;
-      if (next.compressed !== null) continue;
-      next.compressed = compressState(next.pages);
+      if (++packing > PACKING_MAX) return;
+      if (next.packed !== null) continue;
+      next.packed = this.pack(next.pages);
       // Whoever waits for it hears of it; nobody does where the channel has ended.
-      next.compressed.catch(() => {});
+      next.packed.catch(() => {});
     }
+  }
+
+  /** Not at once: whoever captured it has the guest to let go on first. */
+  private pack(pages: Uint8Array): Promise<Uint8Array> {
+    if (this.compresses) return compressState(pages);
+    return new Promise((resolve) => setImmediate(() => resolve(plainState(pages))));
   }
 
   private async sendWaiting(): Promise<void> {
     for (let next = this.waiting[0]; next !== undefined; next = this.waiting[0]) {
-      this.compressNext();
-      const compressed = next.kind === "state" ? await (next.compressed ?? compressState(next.pages)) : null;
+      this.packNext();
+      const packed = next.kind === "state" ? await (next.packed ?? this.pack(next.pages)) : null;
       if (this.closed || this.socket.destroyed) return;
       this.waiting.shift();
-      if (compressed !== null) this.writeState(compressed);
+      if (packed !== null) this.writeState(packed);
       else if (next.kind !== "state") this.write(next);
     }
   }
@@ -157,7 +159,7 @@ export class LoggingChannelSocket {
     this.socket.write(bytes);
   }
 
-  /** Sends what is queued, but for state that is still to be compressed and what comes after it, then ends; the handlers hear nothing more. */
+  /** Sends what is queued, but for state that is still to be packed and what comes after it, then ends; the handlers hear nothing more. */
   close(): void {
     this.handlers = null;
     this.closed = true;
