@@ -149,9 +149,7 @@ test.each([
 });
 
 test("a guest that waits at its prompt is woken less than every other second: each time is an epoch of both replicas", () => {
-  const guest = new LinuxGuest(files, 96);
-  guest.runUntil(READY_LINE);
-  guest.runUntil("# ");
+  const guest = atPrompt();
   const { vm } = guest;
   const seconds = (count: bigint) => count * 10_000_000n;
   /** Runs from one moment that wakes it to the next, until it was idle for so long. @returns how often it was woken */
