@@ -8,6 +8,7 @@ import type { Database } from "./db/database.ts";
 import type { EventFeed } from "./db/event-feed.ts";
 import type { Presence } from "./db/presence.ts";
 import type { ImageCatalogue } from "./image-catalogue.ts";
+import type { ImageSharing } from "./image-sharing.ts";
 import type { Activity } from "./metrics/activity.ts";
 import type { LiveView } from "./presenters/live-view.ts";
 import type { Reconciler } from "./reconcile/reconciler.ts";
@@ -21,6 +22,7 @@ export interface ControlPlane {
   readonly database: Database;
   readonly feed: EventFeed;
   readonly images: ImageCatalogue;
+  readonly imageSharing: ImageSharing;
   readonly authenticator: Authenticator;
   readonly audit: AuditTrail;
   readonly activity: Activity;

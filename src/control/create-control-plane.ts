@@ -12,6 +12,7 @@ import { ForeignEvents } from "./db/foreign-events.ts";
 import { Presence } from "./db/presence.ts";
 import { beginAuditEntry } from "./db/queries/audit-log.ts";
 import { ImageCatalogue } from "./image-catalogue.ts";
+import { ImageSharing } from "./image-sharing.ts";
 import { Activity } from "./metrics/activity.ts";
 import { Reconciler } from "./reconcile/reconciler.ts";
 import { type ControlSettings, DEFAULT_SETTINGS } from "./settings.ts";
@@ -61,6 +62,9 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
   const presence = new Presence(database);
   const audit = new AuditTrail({ database, presence, settings: config, log });
   const consoles = new ConsoleHub({ database, presence, workers, audit, activity, settings: config, log });
+  const images = new ImageCatalogue(database, options.imageStore, log);
+  const imageSharing = new ImageSharing({ database, images, presence, settings: config, log });
+  database.onCommitted((events) => imageSharing.heard(events));
   const reconciler = new Reconciler({
     database,
     workers,
@@ -76,6 +80,7 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
     consoles.committedElsewhere(events);
     parts.authenticator.heard(events);
     parts.images.heard(events);
+    imageSharing.heard(events);
     cutOffFenced(workers, events, log);
     reconciler.kick();
   });
@@ -95,7 +100,8 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
     tracer,
     database,
     feed,
-    images: new ImageCatalogue(database, options.imageStore, log),
+    images,
+    imageSharing,
     authenticator: new Authenticator(database),
     audit,
     activity,
@@ -121,6 +127,7 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
       await consoles.start();
       workers.open();
       await presence.start();
+      imageSharing.start();
     },
     beginStopping: () => {
       stopping.abort();
@@ -130,6 +137,7 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
     },
     close: async () => {
       stopping.abort();
+      await imageSharing.close();
       await parts.audit.close();
       await presence.close();
       await reconciler.stop();

@@ -1,9 +1,9 @@
 /**
- * The images that VMs can be made from: those whose manifest is in this control plane's store, and those that were uploaded to any. Each
- * has a row in the database.
+ * The images that VMs can be made from: those whose manifest is in this control plane's store, those that were uploaded to any, and those
+ * that any has shared (`image-sharing.ts`). Each has a row in the database.
  *
  *     blob wanted --in the store--> its file
- *          '-- uploaded: in the database --digest verified, stored--> its file
+ *          '-- uploaded or shared: in the database --digest verified, stored--> its file
  */
 import type { FastifyBaseLogger } from "fastify";
 import { UnderstudyError } from "../base/errors.ts";
@@ -48,8 +48,15 @@ export class ImageCatalogue {
 
   /** Newest first. */
   async list(): Promise<ImageRow[]> {
+    return (await this.look()).here;
+  }
+
+  /** `elsewhere`: only another control plane's store has it. */
+  private async look(): Promise<{ readonly here: ImageRow[]; readonly elsewhere: readonly ImageRow[] }> {
     const held = new Set((await this.refresh()).map((manifest) => manifest.digest));
-    return (await listImages(this.database.db)).filter((row) => row.uploaded || held.has(row.digest));
+    const rows = await listImages(this.database.db);
+    const isHere = (row: ImageRow): boolean => row.uploaded || row.shared || held.has(row.digest);
+    return { here: rows.filter(isHere), elsewhere: rows.filter((row) => !isHere(row)) };
   }
 
   /**
@@ -57,18 +64,21 @@ export class ImageCatalogue {
    * @throws {ApiError} `image_not_found`
    */
   async resolve(reference: string): Promise<ImageRow> {
-    const rows = await this.list();
+    const { here, elsewhere } = await this.look();
     const alias = (await listImageAliases(this.database.db)).find((each) => each.name === reference);
-    const named = rows.find((row) => row.id === alias?.imageId);
-    if (named !== undefined) return named;
     const [name, digest] = reference.split("@");
-    const found = rows.find((row) => row.id === reference || (row.name === name && (digest === undefined || row.digest === digest)));
+    const among = (rows: readonly ImageRow[]): ImageRow | undefined =>
+      rows.find((row) => row.id === alias?.imageId) ??
+      rows.find((row) => row.id === reference || (row.name === name && (digest === undefined || row.digest === digest)));
+    const found = among(here);
     if (found !== undefined) return found;
-    const names = [...new Set(rows.map((row) => row.name))].sort();
+    const names = [...new Set(here.map((row) => row.name))].sort();
     const advice =
-      names.length === 0
-        ? 'there is none, run "understudy image pull debian"'
-        : `there are: ${names.join(", ")}. "understudy image pull debian" gets another`;
+      among(elsewhere) !== undefined
+        ? "so far only the store of another control plane has it, which gives it to all of them while it runs; try again soon"
+        : names.length === 0
+          ? 'there is none, run "understudy image pull debian"'
+          : `there are: ${names.join(", ")}. "understudy image pull debian" gets another`;
     throw new ApiError("image_not_found", `Cannot find the image "${reference}": ${advice}`, { details: { pointer: "/spec/image" } });
   }
 

@@ -62,6 +62,8 @@ export interface ControlSettings {
   readonly imageFetchTimeoutMs: number;
   /** An upload of which nothing came for so long is broken off. */
   readonly imageUploadIdleMs: number;
+  /** How often it is looked for images that other control planes lack; also the first wait after one could not be given to them. */
+  readonly imageShareMs: number;
   /** Where images are fetched from: `public` addresses, or `any`, those of this host and its networks too. */
   readonly imageSourceNetworks: "public" | "any";
 }
@@ -105,5 +107,6 @@ export const DEFAULT_SETTINGS: ControlSettings = {
   imageMaxMiB: 1024,
   imageFetchTimeoutMs: 120_000,
   imageUploadIdleMs: 60_000,
+  imageShareMs: 10_000,
   imageSourceNetworks: "public",
 };

@@ -14,6 +14,7 @@ import { join, resolve as resolvePath } from "node:path";
 import { UnderstudyError } from "../base/errors.ts";
 import { type BlobReference, type ImageManifest, imageId, isDigest, parseManifest, sha256 } from "./manifest.ts";
 
+const CHECK_BYTES = 256 * 1024;
 const ABANDONED_AFTER_MS = 24 * 60 * 60 * 1000;
 
 /** A blob that was received whole, and is kept apart: `keep` gives it its place, `discard` takes it away. */
@@ -132,24 +133,28 @@ export class ImageStore {
   async readBlob(digest: string): Promise<Uint8Array> {
     const path = this.blobPath(digest);
     const bytes = await this.guard("read a blob of the image store", () => readFile(path).catch(ignoreMissing));
-    if (bytes === null) {
-      throw new UnderstudyError(
-        "image_corrupt",
-        `Cannot read blob ${digest}: it is not in the image store; pull or import its image again`,
-      );
-    }
+    if (bytes === null) throw missing(digest);
     const actual = sha256(bytes);
-    if (actual !== digest) {
-      const removed = await rm(path).then(
-        () => "it has been removed",
-        () => `it cannot be removed, so delete ${path}`,
-      );
-      throw new UnderstudyError(
-        "image_corrupt",
-        `Cannot use blob ${digest}: the file is damaged, its ${bytes.length} bytes have digest ${actual}; ${removed}: pull or import its image again`,
-      );
-    }
+    if (actual !== digest) throw await this.damaged(digest, actual);
     return bytes;
+  }
+
+  /**
+   * Reads a blob through, without keeping it. A damaged one is taken out of the store, so that the next pull or fetch replaces it.
+   *
+   * @throws {UnderstudyError} `image_corrupt` when it is missing, truncated or changed
+   */
+  async checkBlob(digest: string): Promise<void> {
+    const path = this.blobPath(digest);
+    const actual = await this.guard("read a blob of the image store", async () => {
+      const hash = createHash("sha256");
+      const file = await open(path).catch(ignoreMissing);
+      if (file === null) return null;
+      for await (const chunk of file.createReadStream({ highWaterMark: CHECK_BYTES })) hash.update(chunk as Buffer);
+      return `sha256:${hash.digest("hex")}`;
+    });
+    if (actual === null) throw missing(digest);
+    if (actual !== digest) throw await this.damaged(digest, actual);
   }
 
   /** Lists the image in the store; its blobs must be there. An image that is listed keeps its date. */
@@ -232,6 +237,18 @@ export class ImageStore {
     });
   }
 
+  private async damaged(digest: string, actual: string): Promise<UnderstudyError> {
+    const path = this.blobPath(digest);
+    const removed = await rm(path).then(
+      () => "it has been removed",
+      () => `it cannot be removed, so delete ${path}`,
+    );
+    return new UnderstudyError(
+      "image_corrupt",
+      `Cannot use blob ${digest}: the file is damaged, its bytes have digest ${actual}; ${removed}: pull or import its image again`,
+    );
+  }
+
   private manifestPath(manifest: ImageManifest): string {
     return join(this.manifests, `${manifest.digest.slice("sha256:".length)}.json`);
   }
@@ -249,6 +266,10 @@ export class ImageStore {
       throw toStoreError(error, action, this.dir);
     }
   }
+}
+
+function missing(digest: string): UnderstudyError {
+  return new UnderstudyError("image_corrupt", `Cannot read blob ${digest}: it is not in the image store; pull or import its image again`);
 }
 
 /** Codes by which a disk, a quota or a limit says that no more fits. */

@@ -108,20 +108,26 @@ describe("a blob", () => {
     const store = await newStore();
     const data = randomBytes(5000);
     const { digest } = await store.putBlob([data]);
-    await damage(store.blobPath(digest));
-    const { code, message } = await problem(store.readBlob(digest));
-    expect(code).toBe("image_corrupt");
-    expect(message).toMatch(/pull or import/);
-    expect(await store.hasBlob(digest)).toBe(false);
-    await store.putBlob([data], digest);
-    expect(Buffer.compare(await store.readBlob(digest), data)).toBe(0);
+    for (const read of [() => store.readBlob(digest), () => store.checkBlob(digest)]) {
+      await damage(store.blobPath(digest));
+      const { code, message } = await problem(read());
+      expect(code).toBe("image_corrupt");
+      expect(message).toMatch(/pull or import/);
+      expect(await store.hasBlob(digest)).toBe(false);
+      await store.putBlob([data], digest);
+      await store.checkBlob(digest);
+      expect(Buffer.compare(await store.readBlob(digest), data)).toBe(0);
+    }
   });
 
   it("that is not there is told so", async () => {
     const store = await newStore();
-    const { code, message } = await problem(store.readBlob(digestOf(bytes("absent"))));
-    expect(code).toBe("image_corrupt");
-    expect(message).toMatch(/not in the image store/);
+    const digest = digestOf(bytes("absent"));
+    for (const read of [store.readBlob(digest), store.checkBlob(digest)]) {
+      const { code, message } = await problem(read);
+      expect(code).toBe("image_corrupt");
+      expect(message).toMatch(/not in the image store/);
+    }
   });
 
   it.each(["sha256:../../../etc/passwd", "sha256:ABC", "", "md5:0"])("cannot be asked for as %j", async (digest) => {

@@ -88,8 +88,10 @@ export const images = pgTable("images", {
   createdAt: time("created_at").notNull(),
   /** It is offered no more; VMs that were made from it keep their row. */
   deletedAt: time("deleted_at"),
-  /** Its bytes are in `image_chunks`; else only the stores have them where it was pulled. */
+  /** It came by upload: its bytes are in `image_chunks`. */
   uploaded: boolean("uploaded").notNull().default(false),
+  /** It was pulled, and its bytes are in `image_chunks` by now; while it is neither, only the stores have them where it was pulled. */
+  shared: boolean("shared").notNull().default(false),
 });
 
 export const imageChunks = pgTable(

@@ -29,6 +29,8 @@ export const JOIN_TOKEN = "usj_of_the_tests";
 
 /** Nobody is lost by the clock: a loaded machine must not tell a story of its own. */
 const PATIENT = { workerLostMs: 120_000, vmLostMs: 120_000, bootGraceMs: 120_000 };
+/** Images stay where a test has put them, unless it is about that. */
+const UNSHARED = { imageShareMs: 3_600_000 };
 /** For stories of workers that are lost because nothing was heard of them for long enough. */
 export const IMPATIENT = { workerLostMs: 400, vmLostMs: 800, workerPingMs: 50 };
 
@@ -128,7 +130,7 @@ export class ControlUnderTest {
       imageStore: store.dir,
       log: logger,
       ...(tracer === undefined ? {} : { tracer }),
-      settings: { ...PATIENT, tickMs: 50, repeatOrderMs: 300, ...settings },
+      settings: { ...PATIENT, ...UNSHARED, tickMs: 50, repeatOrderMs: 300, ...settings },
     });
     await registerToken(created.parts.database.db, "test", TOKEN);
     const { app } = await buildApp(created.parts);

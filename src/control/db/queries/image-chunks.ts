@@ -1,24 +1,41 @@
-/** The bytes of uploaded images: blobs by their digest, in pieces. */
+/** The bytes of images that all control planes have: blobs by their digest, in pieces. */
 import { open } from "node:fs/promises";
 import { and, eq, sql } from "drizzle-orm";
+import { assert } from "../../../base/assert.ts";
 import type { ReceivedBlob } from "../../../images/index.ts";
 import type { Queryable } from "../database.ts";
 import { imageChunks } from "../schema.ts";
 
 const CHUNK_BYTES = 1024 * 1024;
 
-/** Writes a blob down, from a file. Pieces that are there already count as written now, so that they are not forgotten meanwhile. */
-export async function storeImageBlob(db: Queryable, { digest, path }: Pick<ReceivedBlob, "digest" | "path">): Promise<void> {
+/**
+ * Writes a blob down, from a file whose digest was checked. Pieces that are there already count as written now, so that they are not
+ * forgotten meanwhile; so one that was broken off goes on where it was.
+ *
+ * @param signal ends it between two pieces, with its reason
+ */
+export async function storeImageBlob(
+  db: Queryable,
+  { digest, path }: Pick<ReceivedBlob, "digest" | "path">,
+  signal?: AbortSignal,
+): Promise<void> {
   const file = await open(path);
   try {
-    for (let n = 0; ; n++) {
-      const { bytesRead, buffer } = await file.read(Buffer.allocUnsafe(CHUNK_BYTES), 0, CHUNK_BYTES, n * CHUNK_BYTES);
-      if (bytesRead === 0) return;
+    const { size } = await file.stat();
+    for (let n = 0; n * CHUNK_BYTES < size; n++) {
+      signal?.throwIfAborted();
+      const { rowCount } = await db
+        .update(imageChunks)
+        .set({ storedAt: sql`now()` })
+        .where(and(eq(imageChunks.digest, digest), eq(imageChunks.n, n)));
+      if (rowCount === 1) continue;
+      const length = Math.min(CHUNK_BYTES, size - n * CHUNK_BYTES);
+      const { bytesRead, buffer: bytes } = await file.read(Buffer.allocUnsafe(length), 0, length, n * CHUNK_BYTES);
+      assert(bytesRead === length, `the file of ${digest} has ${size} bytes, as it had when it was opened`);
       await db
         .insert(imageChunks)
-        .values({ digest, n, bytes: buffer.subarray(0, bytesRead) })
+        .values({ digest, n, bytes })
         .onConflictDoUpdate({ target: [imageChunks.digest, imageChunks.n], set: { storedAt: sql`now()` } });
-      if (bytesRead < CHUNK_BYTES) return;
     }
   } finally {
     await file.close();

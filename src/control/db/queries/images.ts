@@ -74,6 +74,29 @@ export function listImages(db: Queryable): Promise<ImageRow[]> {
   return db.select().from(images).where(isNull(images.deletedAt)).orderBy(desc(images.createdAt), asc(images.id));
 }
 
+/** Of those, the ones of which only stores have the bytes. */
+export async function digestsInStoresOnly(db: Queryable): Promise<ReadonlySet<string>> {
+  const rows = await db
+    .select({ digest: images.digest })
+    .from(images)
+    .where(and(isNull(images.deletedAt), eq(images.uploaded, false), eq(images.shared, false)));
+  return new Set(rows.map(({ digest }) => digest));
+}
+
+/**
+ * Its bytes are in the database now. With the manifest, since rows of older versions lack a part of it.
+ *
+ * @returns false: it was deleted meanwhile
+ */
+export async function markImageShared(db: Queryable, { digest, manifest }: ImageFacts): Promise<boolean> {
+  const rows = await db
+    .update(images)
+    .set({ shared: true, manifest })
+    .where(and(eq(images.digest, digest), isNull(images.deletedAt)))
+    .returning({ id: images.id });
+  return rows.length > 0;
+}
+
 /** Deleted ones too. */
 export async function readImage(db: Queryable, id: string): Promise<ImageRow | null> {
   const [row] = await db.select().from(images).where(eq(images.id, id));
@@ -113,7 +136,11 @@ export async function deleteImage(tx: Transaction, id: string): Promise<ImageRow
       details: { vms: users.map((vm) => vm.id), aliases: aliases.map(({ name }) => name) },
     });
   }
-  const [row] = await tx.db.update(images).set({ deletedAt: sql`now()`, uploaded: false }).where(eq(images.id, id)).returning();
+  const [row] = await tx.db
+    .update(images)
+    .set({ deletedAt: sql`now()`, uploaded: false, shared: false })
+    .where(eq(images.id, id))
+    .returning();
   tx.emit({ type: "image.deleted", cause: USER_ACTION, data: factsOf(image) });
   return row as ImageRow;
 }

@@ -24,7 +24,8 @@ export async function trimHistory(db: Queryable, { eventDays, auditDays }: Reten
     db,
     sql`image_chunks`,
     sql`stored_at < ${daysAgo(1)} AND digest NOT IN (
-      SELECT unnest(ARRAY[manifest -> 'kernel' ->> 'digest', manifest -> 'initramfs' ->> 'digest']) FROM images WHERE uploaded AND deleted_at IS NULL)`,
+      SELECT unnest(ARRAY[manifest -> 'kernel' ->> 'digest', manifest -> 'initramfs' ->> 'digest']) FROM images
+      WHERE (uploaded OR shared) AND deleted_at IS NULL)`,
     CHUNKS_MAX,
   );
 }
