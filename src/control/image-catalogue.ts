@@ -8,11 +8,12 @@
 import type { FastifyBaseLogger } from "fastify";
 import { UnderstudyError } from "../base/errors.ts";
 import { SingleFlight } from "../base/single-flight.ts";
-import { type ImageManifest, ImageStore, imageId } from "../images/index.ts";
+import { type ImageManifest, ImageStore, imageId, type OpenSource, resumedStream } from "../images/index.ts";
 import type { Database } from "./db/database.ts";
 import { listImageAliases } from "./db/queries/image-aliases.ts";
 import { hasImageBlob, readImageBlob } from "./db/queries/image-chunks.ts";
 import { catalogueImages, type ImageFacts, type ImageRow, listImages, readImage } from "./db/queries/images.ts";
+import { isDatabaseUnavailable } from "./db/unavailable.ts";
 import type { EventDraft } from "./domain/events.ts";
 import { ApiError } from "./errors/api-error.ts";
 import { ImageContents } from "./image-content.ts";
@@ -105,7 +106,10 @@ export class ImageCatalogue {
   private async bring(digest: string): Promise<boolean> {
     if (!(await hasImageBlob(this.database.db, digest))) return false;
     try {
-      await this.store.putBlob(readImageBlob(this.database.db, digest), digest);
+      const open: OpenSource = async (from) => ({ from, bytes: readImageBlob(this.database.db, digest, from) });
+      // A database that is restarted is back by then.
+      const isFinal = (error: unknown): boolean => !isDatabaseUnavailable(error);
+      await this.store.putBlob(resumedStream(open, { waitMs: 250, fruitlessMax: 5, isFinal }), digest);
       return true;
     } catch (error) {
       // An upload of it was broken off.

@@ -24,6 +24,7 @@ import { identifyWorker, isRevoked } from "./db/queries/identify-worker.ts";
 import { ApiError } from "./errors/api-error.ts";
 import { installProblems } from "./errors/problem.ts";
 import { refuseBytes } from "./errors/refused-bytes.ts";
+import { rangeAsked } from "./routes/byte-range.ts";
 import { admitWorker, isWorkerName, type KnownWorkers } from "./workers/admit-worker.ts";
 
 const DIGEST = /^sha256:[0-9a-f]{64}$/;
@@ -146,7 +147,23 @@ export async function buildInternalApp(
       const path = await control.images.obtain(digest);
       const info = path === null ? null : await stat(path).catch(() => null);
       if (path === null || info === null) throw new ApiError("not_found", `Cannot serve the blob ${digest}: no image store has it`);
-      return reply.header("content-length", info.size).type("application/octet-stream").send(createReadStream(path));
+      // Of bytes that are named by their digest, a part is of the same whole wherever it comes from.
+      const etag = `"${digest}"`;
+      const range = request.method === "HEAD" ? null : rangeAsked(request.headers, etag, info.size);
+      reply.header("etag", etag).header("accept-ranges", "bytes").type("application/octet-stream");
+      if (range === "unsatisfiable") {
+        reply.header("content-range", `bytes */${info.size}`);
+        throw new ApiError(
+          "range_not_satisfiable",
+          `Cannot send ${request.headers.range} of the blob ${digest}: it has ${info.size} bytes`,
+          {
+            details: { sizeBytes: info.size },
+          },
+        );
+      }
+      const { start, end } = range ?? { start: 0, end: info.size };
+      if (range !== null) reply.code(206).header("content-range", `bytes ${start}-${end - 1}/${info.size}`);
+      return reply.header("content-length", end - start).send(createReadStream(path, { start, end: Math.max(start, end - 1) }));
     },
   });
   return app;

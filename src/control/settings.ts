@@ -60,6 +60,10 @@ export interface ControlSettings {
   readonly imageMaxMiB: number;
   /** An image is fetched from its source within this time. */
   readonly imageFetchTimeoutMs: number;
+  /** Where nothing of it came for so long, the source is asked again for what is missing. */
+  readonly imageFetchIdleMs: number;
+  /** Between two times that it is asked, at first. */
+  readonly imageFetchRetryMs: number;
   /** An upload of which nothing came for so long is broken off. */
   readonly imageUploadIdleMs: number;
   /** How often it is looked for images that other control planes lack; also the first wait after one could not be given to them. */
@@ -106,6 +110,8 @@ export const DEFAULT_SETTINGS: ControlSettings = {
   allowedOrigins: [],
   imageMaxMiB: 1024,
   imageFetchTimeoutMs: 120_000,
+  imageFetchIdleMs: 15_000,
+  imageFetchRetryMs: 250,
   imageUploadIdleMs: 60_000,
   imageShareMs: 10_000,
   imageSourceNetworks: "public",

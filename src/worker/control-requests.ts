@@ -17,12 +17,17 @@ export interface ControlAccess {
 interface ControlRequest {
   readonly method: "GET" | "POST";
   readonly access: ControlAccess;
+  readonly headers?: Readonly<Record<string, string>>;
   /** Becomes JSON. */
   readonly body?: unknown;
 }
 
 /** @param controlUrl of a control channel; `path` is on the same listener */
-export function requestControl(controlUrl: URL, path: string, { method, access, body }: ControlRequest): Promise<IncomingMessage> {
+export function requestControl(
+  controlUrl: URL,
+  path: string,
+  { method, access, headers = {}, body }: ControlRequest,
+): Promise<IncomingMessage> {
   const url = new URL(path, controlUrl);
   url.protocol = controlUrl.protocol === "wss:" ? "https:" : "http:";
   const text = body === undefined ? null : JSON.stringify(body);
@@ -32,7 +37,7 @@ export function requestControl(controlUrl: URL, path: string, { method, access, 
       method,
       // A connection of its own, by what is shown now: no session of an older certificate is taken up again.
       agent: false,
-      headers: { ...access.headers, ...(text === null ? {} : { "content-type": "application/json" }) },
+      headers: { ...access.headers, ...headers, ...(text === null ? {} : { "content-type": "application/json" }) },
       timeout: ANSWER_TIMEOUT_MS,
     });
     asked.on("response", resolve);

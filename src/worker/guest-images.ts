@@ -3,11 +3,18 @@
  *
  *     read(digest) --in the store--> bytes
  *          '--missing or damaged--> GET /internal/v1/blobs/{digest} --digest verified, stored--> bytes
+ *                                      '-- broken off: the rest, from that one or another
  */
+import type { IncomingMessage } from "node:http";
 import { UnderstudyError } from "../base/errors.ts";
 import { SingleFlight } from "../base/single-flight.ts";
+import { httpParts } from "../images/http-parts.ts";
+import { type OpenSource, type ResumeOptions, resumedStream } from "../images/resumed-stream.ts";
 import type { ImageStore } from "../images/store.ts";
 import { type ControlAccess, requestControl } from "./control-requests.ts";
+
+const ANSWERS = [200, 206, 416];
+const RESUME: ResumeOptions = { waitMs: 100, fruitlessMax: 8 };
 
 export class GuestImages {
   /** Two replicas that start together fetch a blob once. */
@@ -42,27 +49,43 @@ export class GuestImages {
     }
   }
 
-  /** From the first control plane that has it. */
+  /** From the first control plane that has it; from the next one that does, where what it sends is something else. */
   private async fetch(digest: string): Promise<void> {
-    const failures: Error[] = [];
-    for (const controlUrl of this.controlUrls) {
+    for (let first = 0; ; first++) {
       try {
-        await this.fetchFrom(controlUrl, digest);
+        await this.store.putBlob(resumedStream(this.source(digest, first), RESUME), digest);
         return;
       } catch (error) {
-        failures.push(error as Error);
+        const isOther = error instanceof UnderstudyError && (error.code === "digest_mismatch" || error.code === "source_changed");
+        if (!isOther || first === this.controlUrls.length - 1) throw error;
       }
     }
-    throw new Error(failures.map(({ message }) => message).join("; "), { cause: failures[0] });
   }
 
-  private async fetchFrom(controlUrl: URL, digest: string): Promise<void> {
+  /** All control planes in turn: what one has broken off the next one goes on with, since a digest names the same bytes everywhere. */
+  private source(digest: string, first: number): OpenSource {
+    const sources = this.controlUrls.map((url) => httpParts((headers) => this.ask(url, digest, headers), `"${digest}"`));
+    let next = first;
+    return async (from) => {
+      const failures: Error[] = [];
+      for (let asked = 0; asked < sources.length; asked++) {
+        const open = sources[next % sources.length] as OpenSource;
+        next++;
+        try {
+          return await open(from);
+        } catch (error) {
+          failures.push(error as Error);
+        }
+      }
+      throw new Error(failures.map(({ message }) => message).join("; "), { cause: failures[0] });
+    };
+  }
+
+  private async ask(controlUrl: URL, digest: string, headers: Readonly<Record<string, string>>): Promise<IncomingMessage> {
     const path = `/internal/v1/blobs/${encodeURIComponent(digest)}`;
-    const response = await requestControl(controlUrl, path, { method: "GET", access: this.access(controlUrl) });
-    if (response.statusCode !== 200) {
-      response.resume();
-      throw new Error(`the control plane answered HTTP ${response.statusCode}`);
-    }
-    await this.store.putBlob(response, digest);
+    const response = await requestControl(controlUrl, path, { method: "GET", access: this.access(controlUrl), headers });
+    if (ANSWERS.includes(response.statusCode ?? 0)) return response;
+    response.destroy();
+    throw new Error(`the control plane answered HTTP ${response.statusCode}`);
   }
 }

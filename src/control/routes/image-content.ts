@@ -5,7 +5,7 @@ import { Type } from "typebox";
 import { ARCHIVE_MEDIA_TYPE } from "../../images/index.ts";
 import type { ControlPlane } from "../control-plane.ts";
 import { ApiError } from "../errors/api-error.ts";
-import { readByteRange } from "./byte-range.ts";
+import { rangeAsked } from "./byte-range.ts";
 import { ImagePath } from "./images.ts";
 import { writeReprDigest } from "./repr-digest.ts";
 
@@ -53,10 +53,10 @@ export const imageContentRoute =
         const { contents } = control.images;
         const etag = `"${row.digest}"`;
         reply.header("ETag", etag).header("Accept-Ranges", "bytes").header("Cache-Control", "private, no-cache");
-        const { range: asked, "if-range": ifRange, "if-none-match": ifNoneMatch } = request.headers;
+        const { range: asked, "if-none-match": ifNoneMatch } = request.headers;
         if (isNamed(etag, ifNoneMatch)) return reply.code(304).send(NOTHING);
         const sizeBytes = contents.sizeOf(manifest);
-        const range = request.method === "HEAD" || (ifRange !== undefined && ifRange !== etag) ? null : readByteRange(asked, sizeBytes);
+        const range = request.method === "HEAD" ? null : rangeAsked(request.headers, etag, sizeBytes);
         if (range === "unsatisfiable") {
           reply.header("Content-Range", `bytes */${sizeBytes}`);
           throw new ApiError(

@@ -104,7 +104,12 @@ function bytesOf(
   const signal = AbortSignal.any([gone, stopping, AbortSignal.timeout(config.imageFetchTimeoutMs)]);
   const hex = source.digest.slice("sha256:".length);
   return {
-    stream: fetchSource(source.url, { networks: config.imageSourceNetworks, signal }),
+    stream: fetchSource(source.url, {
+      networks: config.imageSourceNetworks,
+      idleMs: config.imageFetchIdleMs,
+      retryMs: config.imageFetchRetryMs,
+      signal,
+    }),
     digests: [...digests, { algorithm: "sha256", hex }],
     request: { name, source },
   };

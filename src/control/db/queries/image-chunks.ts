@@ -42,15 +42,15 @@ export async function storeImageBlob(
   }
 }
 
-/** A blob as it was written down; nothing where it was not. */
-export async function* readImageBlob(db: Queryable, digest: string): AsyncGenerator<Buffer> {
-  for (let n = 0; ; n++) {
+/** A blob as it was written down, from this byte on; nothing where it was not. */
+export async function* readImageBlob(db: Queryable, digest: string, from = 0): AsyncGenerator<Buffer> {
+  for (let n = Math.floor(from / CHUNK_BYTES), skip = from % CHUNK_BYTES; ; n++, skip = 0) {
     const [chunk] = await db
       .select({ bytes: imageChunks.bytes })
       .from(imageChunks)
       .where(and(eq(imageChunks.digest, digest), eq(imageChunks.n, n)));
     if (chunk === undefined) return;
-    yield chunk.bytes;
+    yield chunk.bytes.subarray(skip);
   }
 }
 
