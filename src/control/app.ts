@@ -20,6 +20,7 @@ import { makeId } from "./domain/ids.ts";
 import { ApiError } from "./errors/api-error.ts";
 import { installProblems, sendProblem, toApiError } from "./errors/problem.ts";
 import { refuseBytes } from "./errors/refused-bytes.ts";
+import { installRefusals } from "./errors/refused-upgrades.ts";
 import { describeRoutes, openApiText } from "./openapi.ts";
 import { installRateLimits } from "./rate-limits.ts";
 import { auditLogRoute } from "./routes/audit-log.ts";
@@ -74,7 +75,8 @@ export async function buildApp(control: ControlPlane, { secure }: PublicOptions 
     },
     routerOptions: { maxParamLength: 200 },
   };
-  const app = (secure ? Fastify({ ...common, https: {} }) : Fastify(common)) as FastifyInstance;
+  const server = { requireHostHeader: false };
+  const app = (secure ? Fastify({ ...common, https: server }) : Fastify({ ...common, http: server })) as FastifyInstance;
   installValidation(app);
   installProblems(app);
   installBodies(app);
@@ -100,6 +102,7 @@ export async function buildApp(control: ControlPlane, { secure }: PublicOptions 
     // The hub closes its sockets itself, with a code that says to come back.
     preClose: (done) => done(),
   });
+  installRefusals(app);
   let text: string | null = null;
   // Every route is there when it is asked for first.
   const document = (): string => (text ??= openApiText(describeRoutes(routes)));

@@ -10,7 +10,14 @@ import type { Server } from "node:https";
 import type { Socket } from "node:net";
 import type { TLSSocket } from "node:tls";
 import websocket from "@fastify/websocket";
-import Fastify, { type FastifyBaseLogger, type FastifyInstance, type FastifyRequest, LogController } from "fastify";
+import Fastify, {
+  type FastifyBaseLogger,
+  type FastifyError,
+  type FastifyInstance,
+  type FastifyReply,
+  type FastifyRequest,
+  LogController,
+} from "fastify";
 import { UnderstudyError } from "../base/errors.ts";
 import type { AuthorityMaterial } from "../pki/certificate-authority.ts";
 import { workerIdOf } from "../pki/identity.ts";
@@ -22,8 +29,9 @@ import { Certificates } from "./certificates.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { identifyWorker, isRevoked } from "./db/queries/identify-worker.ts";
 import { ApiError } from "./errors/api-error.ts";
-import { installProblems } from "./errors/problem.ts";
+import { installProblems, sendProblem, toApiError } from "./errors/problem.ts";
 import { refuseBytes } from "./errors/refused-bytes.ts";
+import { installRefusals } from "./errors/refused-upgrades.ts";
 import { rangeAsked } from "./routes/byte-range.ts";
 import { admitWorker, isWorkerName, type KnownWorkers } from "./workers/admit-worker.ts";
 
@@ -56,13 +64,19 @@ export async function buildInternalApp(
   const common = {
     loggerInstance: log as FastifyBaseLogger,
     logController: new LogController({ disableRequestLogging: true, requestIdLogLabel: "requestId" }),
+    frameworkErrors: (error: FastifyError, request: FastifyRequest, reply: FastifyReply) =>
+      void sendProblem(toApiError(error, request), request, reply),
     clientErrorHandler: (error: Error, socket: Socket) => refuseBytes(log, error, socket),
     forceCloseConnections: true,
     routerOptions: { maxParamLength: 200 },
   };
-  const app = (secure ? Fastify({ ...common, https: SERVER_OPTIONS }) : Fastify(common)) as FastifyInstance;
+  const server = { requireHostHeader: false };
+  const app = (
+    secure ? Fastify({ ...common, https: { ...SERVER_OPTIONS, ...server } }) : Fastify({ ...common, http: server })
+  ) as FastifyInstance;
   installProblems(app);
   await app.register(websocket, { options: { maxPayload: 4 * 1024 * 1024 }, preClose: (done) => done() });
+  installRefusals(app);
   const known: KnownWorkers = new Map();
   const ttlMs = control.config.certificateTtlSeconds * 1000;
   const certificates = new Certificates({ database: control.database, joinToken, authority, ttlMs, log });

@@ -247,6 +247,48 @@ describe("a caller that sends", () => {
     expect(JSON.parse(answer.slice(answer.indexOf("{")))).toMatchObject({ code: "bad_request" });
   });
 
+  const UPGRADE = "Connection: Upgrade\r\nUpgrade: websocket\r\n";
+  const HOST = "Host: here\r\n";
+  const KEY = "Sec-WebSocket-Key: AAAAAAAAAAAAAAAAAAAAAA==\r\n";
+  const refusals: readonly [string, string, string, RegExp, ErrorCode?][] = [
+    ["without a host", "GET $other", "", /Host header/],
+    ["with an expectation", "GET $other", `${HOST}Expect: wonders\r\n`, /"wonders"/],
+    ["with too many headers", "GET $other", `${HOST}X: ${"x".repeat(20_000)}\r\n`, /16 KiB/],
+    ["with a path that cannot be read", "GET /v1/%zz", HOST, /percent signs/],
+    ["that takes it for a proxy", "CONNECT there:1", HOST, /no proxy/],
+    ["to upgrade what is no WebSocket", "GET $other", `${HOST}${UPGRADE}${KEY}Sec-WebSocket-Version: 13\r\n`, /no WebSocket/],
+    ["to upgrade to something else", "GET $socket", `${HOST}Connection: Upgrade\r\nUpgrade: h2c\r\n`, /Upgrade header/, "upgrade_required"],
+    ["for a WebSocket without a key", "GET $socket", `${HOST}${UPGRADE}Sec-WebSocket-Version: 13\r\n`, /Key header/],
+    ["for a WebSocket of the future", "GET $socket", `${HOST}${UPGRADE}${KEY}Sec-WebSocket-Version: 99\r\n`, /Version/, "upgrade_required"],
+    [
+      "for a WebSocket with no protocol",
+      "GET $socket",
+      `${HOST}${UPGRADE}${KEY}Sec-WebSocket-Version: 13\r\nSec-WebSocket-Protocol: ,\r\n`,
+      /Protocol/,
+    ],
+  ];
+  test.each(refusals)("a request %s, at either listener", async (_what, line, headers, says, code = "bad_request") => {
+    await control.createVm("upgraded", "none");
+    for (const [url, token, other, socketPath] of [
+      [control.url, TOKEN, "/v1/vms", "/v1/vms/upgraded/console"],
+      [control.internalUrl, JOIN_TOKEN, `/internal/v1/blobs/sha256:${"0".repeat(64)}`, "/internal/v1/workers"],
+    ] as const) {
+      const socket = connect(Number(new URL(url).port), "127.0.0.1");
+      const first = line.replace("$other", other).replace("$socket", socketPath);
+      // Not kept alive where it is answered by a route.
+      const close = headers.includes("Connection") ? "" : "Connection: close\r\n";
+      socket.write(`${first} HTTP/1.1\r\n${headers}${close}Authorization: Bearer ${token}\r\n\r\n`);
+      let answer = "";
+      for await (const chunk of socket) answer += chunk;
+      const { status } = ERROR_TABLE[code];
+      expect(answer).toMatch(new RegExp(`^HTTP/1.1 ${status} `));
+      expect(answer).toMatch(/\r\ncontent-type: application\/problem\+json/i);
+      expect(JSON.parse(answer.slice(answer.indexOf("{")))).toMatchObject({ status, code, detail: expect.stringMatching(says) });
+      if (code === "upgrade_required") expect(answer).toMatch(/\r\nSec-WebSocket-Version: 13\r\n/i);
+    }
+    await control.call("DELETE", "/v1/vms/upgraded?wait=30");
+  });
+
   test.each(["/v1/vms/nobody/console", "/v1/cats", `/v1/vms/${"x".repeat(300)}/console`, "/v1/vms/%zz/console"])(
     "an upgrade that is refused, to %s, is told so and left",
     async (path) => {

@@ -1,5 +1,7 @@
 /** Connections that bring no request: those that begin with no HTTP, and on a listener that speaks TLS those without it. */
+import { STATUS_CODES } from "node:http";
 import type { Socket } from "node:net";
+import type { Duplex } from "node:stream";
 import type { FastifyBaseLogger } from "fastify";
 import type { UnderstudyError } from "../../base/errors.ts";
 import { tlsFailure } from "../../pki/tls-peer.ts";
@@ -10,7 +12,8 @@ import { PROBLEM_MEDIA_TYPE, problemOf } from "./problem.ts";
 export function refuseBytes(log: FastifyBaseLogger, error: Error, socket: Socket): void {
   const failure = tlsFailure(error);
   if (failure === error) {
-    refuseUnreadable(socket);
+    const why = UNREADABLE[(error as NodeJS.ErrnoException).code ?? ""] ?? "it is not HTTP/1.1";
+    answerProblem(socket, new ApiError("bad_request", `Cannot read the request: ${why}`));
     return;
   }
   const { remoteAddress } = socket;
@@ -18,14 +21,29 @@ export function refuseBytes(log: FastifyBaseLogger, error: Error, socket: Socket
   socket.destroy();
 }
 
-/** Bytes that are no HTTP request: the connection gets one answer and is closed. */
-function refuseUnreadable(socket: Socket): void {
+/** Bytes that are no HTTP request, or too many, or too slow: the connection gets one answer and is closed. */
+const UNREADABLE: Readonly<Record<string, string>> = {
+  HPE_HEADER_OVERFLOW: "its headers are over 16 KiB",
+  ERR_HTTP_REQUEST_TIMEOUT: "it did not come in time",
+};
+
+/** Says it on a connection that nothing else is said on any more. */
+export function answerProblem(socket: Duplex, error: ApiError, headers: Readonly<Record<string, string>> = {}): void {
   if (!socket.writable) {
     socket.destroy();
     return;
   }
-  const body = JSON.stringify(problemOf(new ApiError("bad_request", "Cannot read the request: it is not HTTP/1.1"), null, null));
-  socket.end(
-    `HTTP/1.1 400 Bad Request\r\nContent-Type: ${PROBLEM_MEDIA_TYPE}\r\nContent-Length: ${Buffer.byteLength(body)}\r\nConnection: close\r\n\r\n${body}`,
-  );
+  const problem = problemOf(error, null, null);
+  const body = JSON.stringify(problem);
+  const lines = [
+    `HTTP/1.1 ${problem.status} ${STATUS_CODES[problem.status]}`,
+    ...Object.entries(headers).map(([name, value]) => `${name}: ${value}`),
+    `Content-Type: ${PROBLEM_MEDIA_TYPE}`,
+    `Content-Length: ${Buffer.byteLength(body)}`,
+    "Connection: close",
+  ];
+  socket.on("error", () => socket.destroy());
+  // Whoever does not close its side keeps nothing open.
+  socket.once("finish", () => socket.destroy());
+  socket.end(`${lines.join("\r\n")}\r\n\r\n${body}`);
 }
