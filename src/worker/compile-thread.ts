@@ -22,6 +22,7 @@ import {
 } from "../engine/region-compiler.ts";
 import { type MachineAddresses, REGION_IMPORTS, type RegionSource, regionSources } from "../jit/index.ts";
 import type { CompileAnswer, CompileConnection, CompileQuestion, CompileThreadData } from "./compile-messages.ts";
+import { yieldToOtherThreads } from "./thread-priority.ts";
 import { OPTIMISES_BY_ITSELF } from "./v8-flags.ts";
 
 /** 64 KiB pages that hold whatever address a region has in it. */
@@ -32,6 +33,8 @@ setFlagsFromString("--experimental-wasm-branch-hinting");
 // Multiply-add as one instruction, which V8 has by itself from Node 22 on.
 if (!hasRelaxedSimd()) setFlagsFromString("--experimental-wasm-relaxed-simd");
 if (!OPTIMISES_BY_ITSELF) setFlagsFromString("--no-wasm-tier-up");
+
+yieldToOtherThreads();
 
 const { libraryRegions, libraryMaximum } = workerData as CompileThreadData;
 const library = new RegionLibrary(libraryMaximum);

@@ -19,6 +19,7 @@ import { nowUs } from "./monotonic-clock.ts";
 import { RemoteCompiler } from "./remote-compiler.ts";
 import type { TranslationStatistics } from "./replica-report.ts";
 import { STATE_PART_BYTES, unpackState } from "./state-compression.ts";
+import { yieldToOtherThreads } from "./thread-priority.ts";
 
 /**
  * A guest that prints all the time gets one epoch, and one message to every reader, for so much of it; the first output
@@ -39,6 +40,7 @@ const port = parentPort;
 assert(port !== null, "the engine thread has a parent");
 const { module, memoryMiB, stopMemory, allowedEpoch, compiler, flipBit } = workerData as EngineThreadData;
 
+yieldToOtherThreads();
 const stopRequest = new StopRequest(stopMemory);
 const allowed = new AllowedEpochWords(allowedEpoch);
 
