@@ -26,7 +26,7 @@ import type {
 } from "../hypervisor/messages.ts";
 import type { ReplicaReport } from "../wire/control-messages.ts";
 import { CONSOLE_HISTORY_PIECE_MAX } from "../wire/logging-channel.ts";
-import { collectGarbage } from "./collect-garbage.ts";
+import { collectGarbageWhenQuiet } from "./collect-garbage.ts";
 import type { CompileService } from "./compile-service.ts";
 import { ConsoleHistory, type ConsoleRetention } from "./console-history.ts";
 import { type EngineAnswer, EngineClient } from "./engine-client.ts";
@@ -331,7 +331,7 @@ export class ReplicaDriver {
         return;
       case "verifyState":
         this.engine.post(effect);
-        setImmediate(collectGarbage);
+        collectGarbageWhenQuiet();
         return;
       case "releaseOutput":
         this.history.release(effect.upTo);
@@ -440,7 +440,7 @@ export class ReplicaDriver {
     const pairingBefore = this.pairing.last;
     for (const [peer, { stateBytesSent }] of this.channels) this.pairing.sent(peer, stateBytesSent);
     this.pairing.statusChanged(status);
-    if (this.pairing.last !== pairingBefore) setImmediate(collectGarbage);
+    if (this.pairing.last !== pairingBefore) collectGarbageWhenQuiet();
     const { role, term, state, synced, joining, lagInstructions, arbiterUnavailable } = status;
     this.options.log.info(
       {
