@@ -79,8 +79,8 @@ export class Backup {
     this.arbitration = new Arbitration(outbox);
   }
 
-  /** The first thing of every step: has the primary been silent for too long, or not handed over? */
-  suspect(nowUs: number): void {
+  /** Has the primary been silent for too long, or not handed over? */
+  private suspectSilent(nowUs: number): void {
     if (this.primary !== null && this.detector.silent(nowUs).includes(this.primary)) this.suspectPrimary(nowUs);
     else if (nowUs >= this.handOverDeadlineUs()) this.takeOver(nowUs);
   }
@@ -129,7 +129,10 @@ export class Backup {
         this.promotionRequested(input.handOver, nowUs);
         return;
       case "timeout":
-        if (input.timer.kind === "silence") this.armSilence();
+        if (input.timer.kind === "silence") {
+          this.suspectSilent(nowUs);
+          this.armSilence();
+        }
         if (input.timer.kind === "askAgain") this.arbitration.askAgain();
         return;
       case "pauseRequested":

@@ -123,6 +123,8 @@ export class Followers {
 
   send(follower: Follower, message: LoggingChannelMessage, nowUs: number): void {
     if (follower.lost !== null) return;
+    const lateUs = nowUs - this.heartbeatDueUs(follower);
+    if (lateUs > 0) this.detector.excuse(follower.id, lateUs);
     follower.lastSentUs = nowUs;
     this.outbox.emit({ kind: "send", peer: follower.id, message });
   }

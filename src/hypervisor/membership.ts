@@ -80,6 +80,11 @@ export class Membership {
     this.arbitration = parts.arbitration;
   }
 
+  /** The last thing of every step: a backup that is overdue now is to be judged when what the channels hold was taken. */
+  watchLag(nowUs: number): void {
+    if (this.lag.overdue(nowUs).length > 0) this.outbox.armBy("silence", nowUs);
+  }
+
   /** Who has been silent, or behind, for too long? */
   suspect(nowUs: number): void {
     for (const peer of this.followers.silent(nowUs)) this.lose(peer, "connection_lost", nowUs);

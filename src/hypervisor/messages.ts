@@ -394,8 +394,9 @@ export interface ReplicaConfig {
 /** The pure state machine that a primary and a backup both are. */
 export interface Replica {
   /**
-   * @param nowUs integer microseconds of the host's monotonic clock, read when the step is made and not when the input was
-   *   queued: a process that was stopped notices its own silence by it before it believes anything that is in its queues
+   * A timer is given to it after what its channels held when that was due.
+   *
+   * @param nowUs integer microseconds of the host's monotonic clock, read when the step is made and not when the input was queued
    */
   step(input: ReplicaInput, nowUs: number): readonly Effect[];
   /** Offset of the first byte of this input session that is not acknowledged: where a client resumes. 0: not known. */

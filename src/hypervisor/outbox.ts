@@ -35,6 +35,12 @@ export class Outbox {
     if (!this.armed.has(kind)) this.arm(kind, atUs);
   }
 
+  /** Arms the timer anew, unless it fires by then. */
+  armBy(kind: TimerId["kind"], atUs: number): void {
+    const armed = this.armed.get(kind);
+    if (armed === undefined || armed > atUs) this.arm(kind, atUs);
+  }
+
   fired(kind: TimerId["kind"]): void {
     this.armed.delete(kind);
   }

@@ -146,12 +146,12 @@ export class Primary {
     this.proceed(nowUs);
   }
 
-  /** The first thing of every step: who has been silent, or behind, for too long? */
-  suspect(nowUs: number): void {
-    this.members.suspect(nowUs);
+  handle(input: ReplicaInput, nowUs: number): void {
+    this.take(input, nowUs);
+    if (this.outbox.haltReason === null) this.members.watchLag(nowUs);
   }
 
-  handle(input: ReplicaInput, nowUs: number): void {
+  private take(input: ReplicaInput, nowUs: number): void {
     switch (input.kind) {
       case "started":
         this.goLive(0n, nowUs);
@@ -220,6 +220,7 @@ export class Primary {
         this.followers.heartbeats(this.term, nowUs);
         return;
       case "silence":
+        this.members.suspect(nowUs);
         this.followers.armSilence();
         return;
       case "wake":

@@ -72,8 +72,7 @@ class EitherRole implements Replica {
     } else assert(this.started || input.kind === "wallClock", `"started" is the first input, not "${input.kind}"`);
 
     if (input.kind === "timeout") this.outbox.fired(input.timer.kind);
-    this.role.suspect(nowUs);
-    if (this.outbox.haltReason === null) this.role.handle(input, nowUs);
+    this.role.handle(input, nowUs);
     if (this.role instanceof Backup && this.role.readyToGoLive) this.enterPromoted(this.role, nowUs);
 
     this.halted = this.outbox.haltReason !== null;
