@@ -51,6 +51,6 @@ async function traceFailure(database: Database, tracer: Tracer, event: EventDraf
     .where(eq(failovers.id, String(event.data?.["failoverId"])));
   if (row === undefined || row.completedAt === null) return;
   const attributes = { "understudy.failover.id": row.id, "understudy.vm.id": row.vmId, "understudy.failover.cause": row.cause };
-  const span = tracer.start("failover", { parent: null, startMs: row.startedAt.getTime(), attributes });
+  const span = tracer.start("failover", { parent: row.origin?.traceparent ?? null, startMs: row.startedAt.getTime(), attributes });
   span.end({ error: event.cause, endMs: row.completedAt.getTime() });
 }

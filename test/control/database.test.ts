@@ -37,7 +37,9 @@ test("the arbiter decides while calls have every connection and more of them wai
   const calls = ["holds", "waits", "waits as well"].map((name) => database.transaction(() => held).then(() => ended.push(name)));
   const decide = async (term: bigint): Promise<string> => {
     const change = { kind: "promote", asksToGoLive: true, vmId: "vm_of_nobody", asker: "rep_of_nobody", term } as const;
-    return (await changeTerm(database, change, { cause: "worker_lost", isReachable: () => true, isGone: () => false })).outcome;
+    return (
+      await changeTerm(database, change, { cause: "worker_lost", isReachable: () => true, isGone: () => false, traceLoss: () => null })
+    ).outcome;
   };
   expect(await Promise.all([1n, 2n, 3n, 4n, 5n, 6n].map(decide))).toEqual(Array(6).fill("refused"));
   expect(ended).toEqual([]);

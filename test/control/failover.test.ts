@@ -26,6 +26,7 @@ const change = (request: TermChange) =>
     cause: "worker_lost",
     isReachable: (id) => control.parts.workers.holderOf(id) !== null,
     isGone: (id) => control.parts.workers.isGone(id),
+    traceLoss: () => null,
   });
 const row = (vm: string) => readVmRow(control.parts.database.db, vm);
 

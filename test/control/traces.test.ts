@@ -159,6 +159,152 @@ test("a failover is a trace of its own with its phases as recorded, linked to wh
   expect((await receiver.span("operation vm.failover")).traceId).toBe(TRACE);
 });
 
+/** As a primary that lost its backup. */
+async function goesAlone({ vm, primary, primaryId, backupId }: Awaited<ReturnType<ControlUnderTest["protectedVm"]>>): Promise<void> {
+  const { term } = primary.primaryOf(vm.id);
+  const answer = await primary.ask(vm.id, primaryId, { kind: "goSolo", term, lost: backupId, reason: "connection_lost" });
+  expect(answer.outcome).toBe("granted");
+  primary.report(primaryId, { synced: primary.primaryOf(vm.id).synced.filter((id) => id !== backupId), term: answer.term });
+}
+
+/** Every span of the trace but these has one of its parents in it, so that the trace is whole. */
+const rootsOf = (spans: readonly ReceivedSpan[]): readonly string[] =>
+  spans.filter(({ parentSpanId }) => !spans.some(({ spanId }) => spanId === parentSpanId)).map(({ name }) => name);
+
+test("the loss of a backup is a trace of its own with its cause, linked to what the VM was made for, up to the VM's being protected again", async () => {
+  await control.join("one");
+  await control.join("two");
+  await control.join("three");
+  const made = await control.protectedVm("traced");
+  const { vm, primaryId, backup, backupId } = made;
+  const { traceId: ofCreation } = await receiver.span("POST /v1/vms");
+  await control.kill(backup);
+  await goesAlone(made);
+  await control.vmThat("traced", ({ status }) => status.protection.state === "protected");
+  const loss = await receiver.span("backup lost");
+  expect(loss).toMatchObject({ parentSpanId: null, failed: false, links: [{ traceId: ofCreation }] });
+  expect(loss.attributes).toMatchObject({
+    "understudy.vm.id": vm.id,
+    "understudy.vm.term": String(vm.status.term + 1),
+    "understudy.replica.id": backupId,
+    "understudy.loss.cause": "connection_lost",
+    "understudy.loss.noticed_by": primaryId,
+  });
+  const repair = await receiver.span("repair", ({ traceId }) => traceId === loss.traceId);
+  expect(repair.attributes["understudy.protection.state"]).toBe("protected");
+  const spans = receiver.spans.filter(({ traceId }) => traceId === loss.traceId);
+  expect(rootsOf(spans)).toEqual(["backup lost"]);
+  const names = new Set(spans.map(({ name }) => name));
+  expect(names).toEqual(new Set(["backup lost", "place backup", "order createReplica", "order pair", "repair"]));
+  expect(repair.endMs).toBeGreaterThanOrEqual(loss.endMs);
+});
+
+test("a loss that the arbiter refuses, or has granted before, leaves no span; one that was ordered belongs to the call", async () => {
+  await control.join("one");
+  await control.join("two");
+  await control.join("three");
+  const made = await control.protectedVm("traced");
+  const { vm, primary, primaryId, backupId } = made;
+  const ofOldTerm = { kind: "goSolo", term: "0", lost: primaryId, reason: "connection_lost" } as const;
+  expect(await primary.ask(vm.id, primaryId, ofOldTerm)).toMatchObject({ outcome: "refused" });
+  const { term } = primary.primaryOf(vm.id);
+  await control.call("POST", `/v1/vms/${vm.id}/replicas/${backupId}/kill`, undefined, traced("01"));
+  await goesAlone(made);
+  const again = await primary.ask(vm.id, primaryId, { kind: "goSolo", term, lost: backupId, reason: "connection_lost" });
+  expect(again.outcome).not.toBe("unavailable");
+  const repair = await receiver.span("repair", ({ traceId }) => traceId === TRACE);
+  const call = await receiver.span("POST /v1/vms/{vm}/replicas/{replica}/kill");
+  expect(repair.parentSpanId).toBe(call.spanId);
+  await receiver.span("order dropReplica", ({ parentSpanId }) => parentSpanId === call.spanId);
+  expect(byName(receiver.spans, "backup lost")).toEqual([]);
+});
+
+test("a drain is one trace with the backup that it places elsewhere before one goes", async () => {
+  await control.join("one");
+  await control.join("two");
+  const made = await control.protectedVm("traced");
+  await control.join("three");
+  const { vm, primary, primaryId, backup, backupId } = made;
+  const asked = await control.call("POST", `/v1/workers/${backup.options.name}/drain`, undefined, traced("01"));
+  expect(asked.status).toBe(202);
+  await backup.order("dropReplica", ({ replicaId }) => replicaId === backupId);
+  await goesAlone(made);
+  await receiver.span("operation worker.drain");
+  const repair = await receiver.span("repair", ({ traceId }) => traceId === TRACE);
+  const call = await receiver.span("POST /v1/workers/{worker}/drain");
+  expect(repair.parentSpanId).toBe(call.spanId);
+  const spans = receiver.spans.filter(({ traceId }) => traceId === TRACE);
+  expect(rootsOf(spans)).toEqual(["POST /v1/workers/{worker}/drain"]);
+  expect(new Set(spans.map(({ name }) => name))).toEqual(
+    new Set([
+      "POST /v1/workers/{worker}/drain",
+      "transaction",
+      "operation worker.drain",
+      "place backup",
+      "order createReplica",
+      "order pair",
+      "order dropReplica",
+      "repair",
+    ]),
+  );
+  const told = control.workerNamed("three").orders.filter(({ type }) => type === "createReplica");
+  expect(told.map(({ origin }) => origin?.requestId)).toEqual(["of-the-caller"]);
+  // Nothing was lost: it was one too many.
+  expect(byName(receiver.spans, "backup lost")).toEqual([]);
+  expect(primary.primaryOf(vm.id)).toMatchObject({ replicaId: primaryId });
+});
+
+test("a drain is one trace with the hand-overs that it makes, and the repairs after them", async () => {
+  await control.join("one");
+  await control.join("two");
+  const { vm, primary, primaryId, backup } = await control.protectedVm("traced");
+  const { traceId: ofCreation } = await receiver.span("POST /v1/vms");
+  await control.join("three");
+  await control.call("POST", `/v1/workers/${primary.options.name}/drain`, undefined, traced("01"));
+  await control.eventThat("vm.failover.completed", ({ cause }) => cause === "draining");
+  primary.report(primaryId, { state: "fenced", haltReason: "promotion_lost" });
+  await control.vmThat(vm.id, ({ status }) => status.protection.state === "protected");
+  const call = await receiver.span("POST /v1/workers/{worker}/drain");
+  const failover = await receiver.span("failover");
+  expect(failover).toMatchObject({ traceId: TRACE, parentSpanId: call.spanId, failed: false });
+  expect(failover.links.map(({ traceId }) => traceId)).toEqual([ofCreation]);
+  expect(failover.attributes).toMatchObject({ "understudy.failover.mode": "planned", "understudy.failover.cause": "draining" });
+  const promote = await backup.order("promote");
+  expect(promote.origin?.requestId).toBe("of-the-caller");
+  const repair = await receiver.span("repair", ({ traceId }) => traceId === TRACE);
+  expect(repair.parentSpanId).toBe(failover.spanId);
+  // The call is still known to whoever does what it makes happen.
+  const placed = await control.workerNamed("three").order("createReplica");
+  expect(placed.origin?.requestId).toBe("of-the-caller");
+  await receiver.span("operation worker.drain");
+  expect(rootsOf(receiver.spans.filter(({ traceId }) => traceId === TRACE))).toEqual(["POST /v1/workers/{worker}/drain"]);
+});
+
+test("a hand-over of a drain that fails is a failed part of it, and without a receiver the calls are known all the same", async () => {
+  const untraced = await ControlUnderTest.ofTest();
+  await untraced.join("one");
+  await untraced.join("two");
+  const { primary, primaryId } = await untraced.protectedVm("untraced");
+  await untraced.join("three");
+  await untraced.call("POST", `/v1/workers/${primary.options.name}/drain`, undefined, traced("01"));
+  await untraced.eventThat("vm.failover.completed", ({ cause }) => cause === "draining");
+  primary.report(primaryId, { state: "fenced", haltReason: "promotion_lost" });
+  const placed = await untraced.workerNamed("three").order("createReplica");
+  expect(placed.origin).toMatchObject({ requestId: "of-the-caller", traceparent: expect.stringContaining(TRACE) });
+
+  await control.join("one");
+  await control.join("two");
+  const { primary: drained, backup, backupId } = await control.protectedVm("traced");
+  await control.join("three");
+  // The one that is to take over ends before it does.
+  backup.promotes = false;
+  await control.call("POST", `/v1/workers/${drained.options.name}/drain`, undefined, traced("01"));
+  await backup.order("promote");
+  backup.report(backupId, { state: "failed", haltReason: "engine_stalled" });
+  const failed = await receiver.span("failover", ({ failed }) => failed);
+  expect(failed).toMatchObject({ traceId: TRACE, parentSpanId: (await receiver.span("POST /v1/workers/{worker}/drain")).spanId });
+});
+
 test("a receiver that never answers, or is gone, is felt by no call", async () => {
   receiver.mode = "silent";
   await control.join("one");

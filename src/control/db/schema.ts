@@ -205,8 +205,8 @@ export const vms = pgTable("vms", {
   operationId: text("operation_id"),
   deleteOperationId: text("delete_operation_id"),
   /**
-   * What backups are placed for while there are too few: the call that began the guest or changed the protection, or the failover that
-   * took the last one. Null: none of these.
+   * What backups are placed for while there are too few: the call that began the guest or changed the protection, the failover that
+   * took the last one, or what the last one was lost to. Null: none of these.
    */
   repairOrigin: jsonb("repair_origin").$type<StoredOrigin>(),
   createdAt: time("created_at").notNull().defaultNow(),
@@ -282,6 +282,8 @@ export const failovers = pgTable("failovers", {
   verifiedInstant: instant("verified_instant"),
   stateHash: text("state_hash"),
   operationId: text("operation_id"),
+  /** The drain that it is for; null: none, or a user has asked for it. */
+  origin: jsonb("origin").$type<StoredOrigin>(),
   /** W3C trace context of its span; null: it is not complete, or was not traced. */
   traceparent: text("traceparent"),
   startedAt: time("started_at").notNull().defaultNow(),

@@ -1,5 +1,5 @@
 /**
- * A failover as spans: one root, and a child for each of its phases. Their lengths are those of the record, which the new primary has
+ * A failover as spans: one root, or a part of the drain that hands over, and a child for each of its phases. Their lengths are those of the record, which the new primary has
  * measured; they are laid end to end around the instant at which the arbiter's transaction began, in which the promotion was granted.
  *
  *     failover |-- detect --|- arbitrate -|-- promote --|          first_output |---- may come later ----|
@@ -15,9 +15,9 @@ export function beginFailoverSpan(
   gapMs: StoredGapMs,
   links: readonly (StoredOrigin | null)[],
 ): Span {
-  const { mode, term, fromReplica, toReplica, operationId } = failover;
+  const { mode, term, fromReplica, toReplica, operationId, origin } = failover;
   return tracer.start("failover", {
-    parent: null,
+    parent: origin?.traceparent ?? null,
     links: links.flatMap((link) => (link === null ? [] : [link.traceparent])),
     startMs: Math.min(failover.startedAt.getTime(), grantedMs(failover) - gapMs.arbitrate - gapMs.detect),
     attributes: {

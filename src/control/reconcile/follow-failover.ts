@@ -8,7 +8,7 @@
  * the primary, to fail, and what follows is everybody's own doing (test).
  */
 import type { ControlMessage, ReplicaReport } from "../../wire/control-messages.ts";
-import { abandonFailover, completeFailover, recordFirstOutput } from "../db/queries/end-failover.ts";
+import { abandonFailover, completeFailover, originOfRepair, recordFirstOutput } from "../db/queries/end-failover.ts";
 import type { FailoverRow, StoredOrigin, VmRow } from "../db/schema.ts";
 import type { ReplicaFacts } from "../domain/replica-facts.ts";
 import { hasGuest } from "../domain/vm-state.ts";
@@ -19,7 +19,10 @@ import { orderWorker } from "./traced-orders.ts";
 /** A user's failover that the backup has not taken up for so long is given up. */
 const PENDING_LIMIT_MS = 30_000;
 
-/** @returns what the VM's next backup is placed for: this failover, where it is complete now, and traced */
+/**
+ * @param context `origin`: the call that it was ordered by
+ * @returns what the VM's next backup is placed for: this failover, where it is complete now, and traced
+ */
 export async function followFailover(
   options: ReconcilerOptions,
   vm: VmRow,
@@ -45,8 +48,9 @@ export async function followFailover(
     if (order === null || told === undefined) return null;
     const link = workers.link(told.workerId);
     const key = `${order.type} ${failover.id}`;
+    const by = origin ?? failover.origin;
     const whom = order.type === "promote" ? "the backup to take over" : "the primary to fail";
-    if (link !== null && orderWorker(options, link, { key, message: order, vmId: vm.id, origin, nowMs }))
+    if (link !== null && orderWorker(options, link, { key, message: order, vmId: vm.id, origin: by, nowMs }))
       log.info({ vmId: vm.id, failoverId: failover.id, mode: failover.mode, replicaId: told.id }, `failover: telling ${whom}`);
     return null;
   }
@@ -82,7 +86,7 @@ export async function followFailover(
   );
   if (completed) endFailoverSpan(tracer, span, failover, gapMs, { cause, firstOutputMs: firstMs, instant, consoleEnd });
   log.info({ vmId: vm.id, failoverId: failover.id, cause, gapMs, instant, term: failover.term?.toString() }, "failover completed");
-  return completed && span.traceparent !== null ? { requestId: null, traceparent: span.traceparent } : null;
+  return completed ? originOfRepair(failover, span.traceparent) : null;
 }
 
 function isDead(replicas: readonly ReplicaFacts[], replicaId: string): boolean {

@@ -2,13 +2,13 @@
 import type { ControlMessage } from "../../wire/control-messages.ts";
 import { readImage } from "../db/queries/images.ts";
 import type { PlanFacts } from "../db/queries/plan-facts.ts";
-import type { ReplicaRow, VmRow } from "../db/schema.ts";
+import type { ReplicaRow, StoredOrigin, VmRow } from "../db/schema.ts";
 import { retentionOf } from "../domain/console-retention.ts";
 import type { VmStep } from "../domain/plan-vm.ts";
 import type { WorkerLink } from "../workers/worker-link.ts";
 import type { ReconcilerOptions } from "./options.ts";
 import { replicaSpecOf } from "./replica-spec.ts";
-import { logFieldsOf, orderWorker, originOfOperation } from "./traced-orders.ts";
+import { logFieldsOf, orderWorker, originOfLeaving, originOfOperation } from "./traced-orders.ts";
 
 export type OrderStep = Exclude<VmStep, { kind: "place" | "handOver" | "writeOff" | "forget" }>;
 
@@ -24,8 +24,7 @@ export async function orderStep(
   const { database, workers } = options;
   const aboutId = "replicaId" in step ? step.replicaId : step.backup;
   const about = rows.find((replica) => replica.id === aboutId);
-  // A replica is created and paired for what it was placed for, though the operation has ended.
-  const origin = originOfOperation(facts, vm) ?? (step.kind === "create" || step.kind === "pair" ? (about?.origin ?? null) : null);
+  const origin = originOfOperation(facts, vm) ?? (about === undefined ? null : originOfStep(facts, step, about));
   const log = origin === null ? options.log : options.log.child(logFieldsOf(origin));
   const order = (to: WorkerLink, key: string, message: ControlMessage): boolean =>
     orderWorker(options, to, { key, message, vmId: vm.id, origin, nowMs });
@@ -110,4 +109,11 @@ export async function orderStep(
       order(link, `drop ${row.id}`, { type: "dropReplica", replicaId: row.id, reason: step.reason });
       return;
   }
+}
+
+/** Where no operation of the VM's runs. @param about the replica that the step is about */
+function originOfStep(facts: PlanFacts, { kind }: OrderStep, about: ReplicaRow): StoredOrigin | null {
+  // A replica is created and paired for what it was placed for, though the operation has ended.
+  if (kind === "create" || kind === "pair") return about.origin;
+  return kind === "drop" ? originOfLeaving(facts, about) : null;
 }

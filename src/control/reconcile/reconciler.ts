@@ -36,7 +36,7 @@ import { observeReplica } from "./observe-replica.ts";
 import type { ReconcilerOptions } from "./options.ts";
 import { orderStep } from "./order-step.ts";
 import { ReportNotes } from "./report-notes.ts";
-import { logFieldsOf, originOfOperation, placedFor } from "./traced-orders.ts";
+import { logFieldsOf, originOfLeaving, originOfOperation, placedFor } from "./traced-orders.ts";
 
 /** A backup that lost its primary asks within this, and is live within this of the answer. */
 const HOLD_OFF_MS = 20;
@@ -303,7 +303,10 @@ export class Reconciler {
         const primary = rows.find(({ id }) => id === vm.primaryReplica);
         const drained = facts.workers.some(({ worker }) => worker.id === primary?.workerId && worker.desiredState === "drained");
         if (step.needsRoom && drained && this.choose(facts, vm, rows).kind === "refused") return;
-        const begun = await database.transaction((tx) => handOver(tx, vm, step.to, drained ? "draining" : "user_action"));
+        const why = drained
+          ? ({ cause: "draining", origin: primary === undefined ? null : originOfLeaving(facts, primary) } as const)
+          : ({ cause: "user_action", origin: null } as const);
+        const begun = await database.transaction((tx) => handOver(tx, vm, { to: step.to, ...why }));
         if (begun) log.info({ vmId: vm.id, to: step.to, drained }, "the primary is to be elsewhere: the backup shall take over");
         this.again = this.again || begun;
         return;
@@ -340,7 +343,7 @@ export class Reconciler {
     this.refusals.delete(vm.id);
     const { synced } = vm;
     const { vcpusPerCore } = this.options.settings;
-    const origin = placedFor(facts, vm);
+    const origin = placedFor(facts, vm, rows);
     const wanted = { vmId: vm.id, workerId: decision.worker.id, role, ...vm.spec.machine, vcpusPerCore, synced, origin };
     const span = origin === null ? null : tracer.start(`place ${role}`, { parent: origin.traceparent });
     const replica = await placeReplica(database, wanted);

@@ -3,7 +3,7 @@ import { logFieldsOfTrace } from "../../tracing/trace-context.ts";
 import type { Tracer } from "../../tracing/tracer.ts";
 import type { ControlMessage, PairingReport } from "../../wire/control-messages.ts";
 import type { PlanFacts } from "../db/queries/plan-facts.ts";
-import type { StoredOrigin, VmRow } from "../db/schema.ts";
+import type { ReplicaRow, StoredOrigin, VmRow } from "../db/schema.ts";
 import { backupsWanted } from "../domain/protection.ts";
 import type { WorkerLink } from "../workers/worker-link.ts";
 import type { ReconcilerOptions } from "./options.ts";
@@ -13,10 +13,23 @@ export function originOfOperation(facts: PlanFacts, { operationId }: VmRow): Sto
   return operationId === null ? null : (facts.origins.get(operationId) ?? null);
 }
 
-/** What a replica is placed for: the operation that runs; else, while backups are missing, what they are missing since. */
-export function placedFor(facts: PlanFacts, vm: VmRow): StoredOrigin | null {
+/** What a replica is to go for: the operation on it, or the drain of its worker; null: none that runs. */
+export function originOfLeaving(facts: PlanFacts, { operationId, workerId }: ReplicaRow): StoredOrigin | null {
+  const by = operationId ?? facts.workers.find(({ worker }) => worker.id === workerId)?.worker.operationId ?? null;
+  return by === null ? null : (facts.origins.get(by) ?? null);
+}
+
+/**
+ * What a replica is placed for: the operation that runs; else, while backups are missing, what they are missing since; where as many
+ * are there as are wanted, what one of them is to go for.
+ *
+ * @param rows the VM's replicas
+ */
+export function placedFor(facts: PlanFacts, vm: VmRow, rows: readonly ReplicaRow[]): StoredOrigin | null {
   if (vm.operationId !== null) return originOfOperation(facts, vm);
-  return vm.synced.length < backupsWanted(vm.spec.protection) ? vm.repairOrigin : null;
+  if (vm.synced.length < backupsWanted(vm.spec.protection)) return vm.repairOrigin;
+  const members = rows.filter(({ id }) => id === vm.primaryReplica || vm.synced.includes(id));
+  return members.map((row) => originOfLeaving(facts, row)).find((origin) => origin !== null) ?? null;
 }
 
 /** From the order to pair until the backup was in the synced set: the VM was protected then. */

@@ -7,6 +7,7 @@ import type { ControlPlane } from "../control-plane.ts";
 import { changeTerm } from "../db/queries/change-term.ts";
 import { isDatabaseUnavailable } from "../db/unavailable.ts";
 import type { TermChange } from "../domain/term-change.ts";
+import { LossSpan } from "./loss-span.ts";
 import type { WorkerLink } from "./worker-link.ts";
 
 type ArbiterRequest = Extract<WorkerMessage, { type: "arbiterRequest" }>;
@@ -22,12 +23,15 @@ export async function answerArbiterRequest(control: ControlPlane, link: WorkerLi
     return;
   }
   try {
+    const loss = new LossSpan(control.tracer, change);
     const decision = changeTerm(control.database, change, {
       cause: causeOf(control, vmId, replicaId),
       isReachable: (backup) => control.workers.holderOf(backup) !== null,
       isGone: (primary) => control.workers.isGone(primary),
+      traceLoss: (vm) => loss.begin(vm),
     });
     const answer = await (change.kind === "promote" ? control.reconciler.giveWay(decision) : decision);
+    if (answer.changed) loss.end(answer);
     log.info(
       { outcome: answer.outcome, termNow: answer.term.toString(), repeated: !answer.changed },
       `arbiter: ${request.kind} ${answer.outcome}`,

@@ -61,6 +61,8 @@ export class ScriptedWorker {
   pairs: boolean;
   /** `setPaused` is carried out at once. */
   pauses = true;
+  /** A backup that shall take over does. */
+  promotes = true;
   /** A primary that shall fail does. */
   fails = true;
   /** A guest that shall power itself off does. */
@@ -317,7 +319,7 @@ export class ScriptedWorker {
         }
         return;
       case "promote":
-        if (this.reports.get(message.replicaId)?.role === "backup") void this.promote(message.replicaId);
+        if (this.promotes && this.reports.get(message.replicaId)?.role === "backup") void this.promote(message.replicaId);
         return;
       case "failPrimary":
         if (this.fails && this.reports.get(message.replicaId)?.role === "primary")

@@ -10,8 +10,9 @@ import { backupsWanted, type Protection, type ProtectionReason, reasonOfSolo } f
 import { decideTermChange, syncedAfter, type TermChange } from "../../domain/term-change.ts";
 import { isEnding } from "../../domain/vm-state.ts";
 import { type Database, newId, type Queryable, type Transaction } from "../database.ts";
-import { type FailoverRow, replicas, type VmRow, vms } from "../schema.ts";
+import { type FailoverRow, replicas, type StoredOrigin, type VmRow, vms } from "../schema.ts";
 import { tellFailed } from "./end-failover.ts";
+import { originOfLoss } from "./origin-of-loss.ts";
 
 export interface TermChangeAnswer {
   readonly outcome: "granted" | "refused" | "wait";
@@ -30,6 +31,8 @@ export interface TermChangeContext {
   readonly isReachable: (replicaId: string) => boolean;
   /** It is not heard of any more, or has said that it has ended. */
   readonly isGone: (replicaId: string) => boolean;
+  /** Begins to trace that a backup is lost by itself. @returns the trace context; null: it is not traced */
+  readonly traceLoss: (vm: VmRow) => string | null;
 }
 
 export function changeTerm(database: Database, change: TermChange, context: TermChangeContext): Promise<TermChangeAnswer> {
@@ -51,7 +54,8 @@ export function changeTerm(database: Database, change: TermChange, context: Term
         return { outcome: "wait", term: vm.term, synced: vm.synced, changed: false };
       case "change": {
         const synced = syncedAfter(vm.synced, change);
-        const term = await compareAndSet(tx.db, vm, change, synced);
+        const repairOrigin = change.kind === "goSolo" ? await originOfLoss(tx.db, vm, change.lost, context.traceLoss) : null;
+        const term = await compareAndSet(tx.db, vm, change, synced, repairOrigin);
         await record(tx, change, vm, { term, synced }, context);
         return { outcome: "granted", term, synced, changed: true };
       }
@@ -59,11 +63,17 @@ export function changeTerm(database: Database, change: TermChange, context: Term
   });
 }
 
-async function compareAndSet(db: Queryable, vm: VmRow, change: TermChange, synced: readonly string[]): Promise<bigint> {
+async function compareAndSet(
+  db: Queryable,
+  vm: VmRow,
+  change: TermChange,
+  synced: readonly string[],
+  repairOrigin: StoredOrigin | null,
+): Promise<bigint> {
   const [kind, by, replica] = [change.kind, change.asker, replicaOf(change)];
   const becomesPrimary = sql`primary_replica = ${by}, primary_since_term = term + 1, console_settled = false,`;
   // The next backup is there because this one was lost.
-  const lost = sql`repair_origin = NULL,`;
+  const lost = sql`repair_origin = ${repairOrigin === null ? null : JSON.stringify(repairOrigin)}::jsonb,`;
   const { rows } = await db.execute<{ term: string }>(sql`
     UPDATE vms SET term = term + 1, ${change.kind === "promote" ? becomesPrimary : sql``} synced = ${sql.param([...synced])}::text[],
       ${change.kind === "goSolo" ? lost : sql``}

@@ -20,7 +20,7 @@ export interface FailoverFigures {
 
 /** @returns false where it is over already */
 export async function completeFailover(tx: Transaction, failover: FailoverRow, figures: FailoverFigures): Promise<boolean> {
-  const repairOrigin: StoredOrigin | null = figures.traceparent === null ? null : { requestId: null, traceparent: figures.traceparent };
+  const repairOrigin = originOfRepair(failover, figures.traceparent);
   // The VM's row first: every transaction takes its locks in that order, with the event clock last.
   await tx.db.execute(sql`
     UPDATE vms SET instant = greatest(instant, ${figures.instant}), console_end = greatest(console_end, ${figures.consoleEnd}),
@@ -66,6 +66,11 @@ export async function completeFailover(tx: Transaction, failover: FailoverRow, f
     await endOperation(tx, row.operationId, { state: "succeeded", result: presentFailover(row), error: null }, row.cause);
   }
   return true;
+}
+
+/** @param traceparent of the failover's span; null: it is not traced. @returns what the next backups are placed for */
+export function originOfRepair({ origin }: FailoverRow, traceparent: string | null): StoredOrigin | null {
+  return traceparent === null ? origin : { requestId: origin?.requestId ?? null, traceparent };
 }
 
 /** The guest of a promoted replica has written for the first time. @returns null where that is written down already */

@@ -12,7 +12,7 @@ export interface PlanFacts {
   readonly replicas: readonly ReplicaRow[];
   readonly openFailovers: readonly FailoverRow[];
   readonly workers: readonly WorkerUse[];
-  /** By operation, of those that run on VMs: the calls that set them going. */
+  /** By operation, of those that run on VMs, on replicas and on workers: the calls that set them going. */
   readonly origins: ReadonlyMap<string, CallOrigin>;
   /** Operations on replicas and protection that run. `replicaGone`: the replica that it is about is there no more, or it is about none. */
   readonly openOperations: readonly {
@@ -43,13 +43,14 @@ export async function readPlanFacts(db: Queryable): Promise<PlanFacts> {
       .leftJoin(replicas, eq(replicas.operationId, operations.id))
       .where(and(inArray(operations.state, ["pending", "running"]), inArray(operations.kind, [...REDUNDANCY_KINDS]))),
   ]);
-  const running = vmRows.flatMap(({ operationId }) => (operationId === null ? [] : [operationId]));
+  const held = [...vmRows, ...replicaRows, ...workerRows.map(({ worker }) => worker)];
+  const running = new Set(held.flatMap(({ operationId }) => (operationId === null ? [] : [operationId])));
   const origins = await readOrigins(db, running);
   return { origins, vms: vmRows, replicas: replicaRows, openFailovers: failoverRows, workers: workerRows, openOperations };
 }
 
-async function readOrigins(db: Queryable, ids: readonly string[]): Promise<ReadonlyMap<string, CallOrigin>> {
-  if (ids.length === 0) return new Map();
+async function readOrigins(db: Queryable, ids: ReadonlySet<string>): Promise<ReadonlyMap<string, CallOrigin>> {
+  if (ids.size === 0) return new Map();
   const { id, requestId, traceparent } = operations;
   const rows = await db
     .select({ id, requestId, traceparent })
