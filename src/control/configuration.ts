@@ -45,6 +45,7 @@ const NUMBERS: Readonly<Record<string, NumberSetting>> = {
   UNDERSTUDY_VM_LOST_MS: "vmLostMs",
   UNDERSTUDY_HEARTBEAT_TIMEOUT_MS: "heartbeatTimeoutMs",
   UNDERSTUDY_MAX_LAG_MS: "maxLagMs",
+  UNDERSTUDY_TRANSFERS_PER_WORKER: "transfersPerWorker",
   UNDERSTUDY_START_DEADLINE_MS: "startDeadlineMs",
   UNDERSTUDY_EVENT_RETENTION_DAYS: "eventRetentionDays",
   UNDERSTUDY_AUDIT_RETENTION_DAYS: "auditRetentionDays",

@@ -22,6 +22,8 @@ export interface ControlSettings {
   readonly fencingGraceMs: number;
   /** Of replicas: how long a peer may be silent. */
   readonly heartbeatTimeoutMs: number;
+  /** State transfers that a worker takes part in at once, at either end. */
+  readonly transfersPerWorker: number;
   /** Virtual processors that a worker promises for each of its own: guests mostly wait. */
   readonly vcpusPerCore: number;
   /** Of VMs that do not say `spec.protection.maxLagMs`. */
@@ -85,6 +87,7 @@ export const DEFAULT_SETTINGS: ControlSettings = {
   repeatOrderMs: 2000,
   fencingGraceMs: 15_000,
   heartbeatTimeoutMs: 300,
+  transfersPerWorker: 4,
   vcpusPerCore: 64,
   maxLagMs: 2000,
   eventBookmarkMs: 15_000,

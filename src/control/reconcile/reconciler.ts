@@ -24,8 +24,10 @@ import { isRedundancyDone } from "../domain/operations.ts";
 import type { Placement, PlacementRefusal } from "../domain/placement.ts";
 import { planVm, type VmStep } from "../domain/plan-vm.ts";
 import { backupsWanted, protectionOf } from "../domain/protection.ts";
+import { RepairPace } from "../domain/repair-pace.ts";
 import type { ReplicaFacts } from "../domain/replica-facts.ts";
 import { isToRestart, restartDelayMs } from "../domain/restart-policy.ts";
+import { type TransferEnds, TransferTurns } from "../domain/transfer-turns.ts";
 import { ALL_LOST, hasGuest, isEnding, isSettled, nextVmState } from "../domain/vm-state.ts";
 import { chooseWorker } from "./choose-worker.ts";
 import { expireVms } from "./expire-vms.ts";
@@ -41,8 +43,6 @@ import { logFieldsOf, originOfLeaving, originOfOperation, placedFor } from "./tr
 /** A backup that lost its primary asks within this, and is live within this of the answer. */
 const HOLD_OFF_MS = 20;
 const TRIM_INTERVAL_MS = 10 * 60 * 1000;
-/** After a backup failed, the next one waits so long; it doubles up to the second number. */
-const BACKOFF_MS = [0, 10_000] as const;
 
 export class Reconciler {
   private readonly options: ReconcilerOptions;
@@ -56,14 +56,16 @@ export class Reconciler {
   private trimmedAtMs = Number.NEGATIVE_INFINITY;
   /** Why nobody could be found for a VM's next replica; in memory, as it is found out again at every pass. */
   private readonly refusals = new Map<string, PlacementRefusal>();
-  private readonly backoff = new Map<string, { untilMs: number; delayMs: number }>();
+  private readonly pace = new RepairPace();
+  private readonly turns: TransferTurns;
   private readonly seen = new FirstSeen();
   private readonly notes: ReportNotes;
 
   constructor(options: ReconcilerOptions) {
     this.options = options;
     this.notes = new ReportNotes(options);
-    const { workers, database } = options;
+    const { workers, database, settings } = options;
+    this.turns = new TransferTurns(settings.transfersPerWorker, settings.repeatOrderMs);
     workers.on("joined", () => this.kick());
     workers.on("left", () => {
       this.holdOff();
@@ -165,6 +167,9 @@ export class Reconciler {
     const nowMs = performance.now();
     this.options.activity.looked(facts.vms, nowMs);
     settled = dropUnknown(this.options, facts, nowMs) && settled;
+    this.pace.keepOnly(new Set(facts.vms.map(({ id }) => id)));
+    const waiting = facts.replicas.filter(({ state }) => state === "placing" || state === "syncing");
+    this.turns.begin(transfersUnderWay(this.options, facts), new Set(waiting.map(({ id }) => id)), nowMs);
     for (const vm of facts.vms) settled = (await this.reconcileVm(facts, vm, nowMs)) && settled;
     if ((await expireVms(this.options, facts.vms)) > 0) this.again = true;
     workers.forgetReports(new Set(facts.replicas.map((replica) => replica.id)));
@@ -212,7 +217,8 @@ export class Reconciler {
       vmLostMs: settings.vmLostMs,
       drainForced: facts.workers.some(({ worker }) => worker.drainForced && rows.some((row) => row.workerId === worker.id)),
     });
-    if (vm.synced.length >= backupsWanted(vm.spec.protection)) this.backoff.delete(vm.id);
+    if (vm.synced.length >= backupsWanted(vm.spec.protection)) this.pace.complete(vm.id, nowMs);
+    else this.pace.lacks(vm.id, hasLostTouch(vm, replicas), nowMs);
     for (const step of steps) await this.perform(facts, vm, rows, step, nowMs);
 
     const primary = vm.primaryReplica === null ? null : workers.lastReport(vm.primaryReplica);
@@ -313,7 +319,7 @@ export class Reconciler {
       }
       case "writeOff": {
         const row = rows.find(({ id }) => id === step.replicaId);
-        if (row?.role === "backup" && step.reason !== "worker_lost") this.slowDown(vm.id, nowMs);
+        if (row?.role === "backup" && step.reason !== "worker_lost") this.pace.failed(vm.id, nowMs);
         await setReplicaState(database, step.replicaId, step.state, step.reason);
         log.warn({ vmId: vm.id, replicaId: step.replicaId, reason: step.reason }, `replica is ${step.state}`);
         this.again = true;
@@ -323,6 +329,13 @@ export class Reconciler {
         await markReplicaGone(database, step.replicaId, null);
         this.again = true;
         return;
+      case "pair": {
+        const target = rows.find(({ id }) => id === step.backup)?.workerId;
+        const source = rows.find(({ id }) => id === vm.primaryReplica)?.workerId;
+        if (source === undefined || target === undefined || !this.turns.take(step.backup, { source, target }, nowMs)) return;
+        await orderStep(this.options, facts, vm, rows, step, nowMs);
+        return;
+      }
       default:
         await orderStep(this.options, facts, vm, rows, step, nowMs);
     }
@@ -330,8 +343,7 @@ export class Reconciler {
 
   private async place(facts: PlanFacts, vm: VmRow, rows: readonly ReplicaRow[], role: "primary" | "backup", nowMs: number): Promise<void> {
     const { database, log, tracer } = this.options;
-    const wait = this.backoff.get(vm.id);
-    if (role === "backup" && wait !== undefined && nowMs < wait.untilMs) return;
+    if (role === "backup" && !this.pace.mayRepair(vm.id, nowMs)) return;
     const decision = this.choose(facts, vm, rows);
     if (decision.kind === "refused") {
       if (this.refusals.get(vm.id) !== decision.reason) {
@@ -368,11 +380,6 @@ export class Reconciler {
     return chooseWorker(this.options, facts, vm, rows, moving?.targetWorker ?? null);
   }
 
-  private slowDown(vmId: string, nowMs: number): void {
-    const delayMs = Math.min(BACKOFF_MS[1], Math.max(250, 2 * (this.backoff.get(vmId)?.delayMs ?? BACKOFF_MS[0])));
-    this.backoff.set(vmId, { untilMs: nowMs + delayMs, delayMs });
-  }
-
   private async updateProtection(vm: VmRow, replicas: readonly ReplicaFacts[], open: FailoverRow | null): Promise<void> {
     const { database, workers } = this.options;
     const protection = protectionOf({
@@ -390,4 +397,23 @@ export class Reconciler {
     if (protection.state === vm.protectionState && protection.reason === vm.protectionReason) return;
     await database.transaction((tx) => setProtection(tx, vm, protection));
   }
+}
+
+/** By backup: what primaries report of state transfers, with the workers at their ends. */
+function transfersUnderWay({ workers }: ReconcilerOptions, facts: PlanFacts): ReadonlyMap<string, TransferEnds> {
+  const workerOf = new Map(facts.replicas.map(({ id, workerId }) => [id, workerId]));
+  const underWay = new Map<string, TransferEnds>();
+  for (const { primaryReplica } of facts.vms) {
+    if (primaryReplica === null) continue;
+    const backup = workers.holderOf(primaryReplica)?.report.joining;
+    const [source, target] = [workerOf.get(primaryReplica), workerOf.get(backup ?? "")];
+    if (backup != null && source !== undefined && target !== undefined) underWay.set(backup, { source, target });
+  }
+  return underWay;
+}
+
+/** A member is lost whose worker answers, and nobody asked for that: a wrong suspicion, or a pair that could not keep up. */
+function hasLostTouch({ protectionReason }: VmRow, replicas: readonly ReplicaFacts[]): boolean {
+  if (protectionReason !== "connection_lost" && protectionReason !== "worker_lost" && protectionReason !== "lag_exceeded") return false;
+  return replicas.some(({ state, link }) => state === "lost" && link === "connected");
 }
