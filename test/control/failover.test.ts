@@ -1,4 +1,5 @@
 /** Terms, promotions and failovers: what the arbiter grants, to whom, and what the API then says. */
+import { sql } from "drizzle-orm";
 import { beforeEach, describe, expect, test } from "vitest";
 import { changeTerm } from "../../src/control/db/queries/change-term.ts";
 import { readVmRow } from "../../src/control/db/queries/read-vm.ts";
@@ -57,6 +58,30 @@ describe("the arbiter", () => {
       expect(after.synced).toEqual([]);
       expect([primaryId, backupId]).toContain(after.primaryReplica);
     }
+  });
+
+  test("decides on a guest that stands still though it cannot decide on any that runs", async () => {
+    const stuck = await control.protectedVm("stuck");
+    const { vm, backupId } = await control.protectedVm("demo");
+    const { database } = control.parts;
+    stuck.primary.pairs = false;
+    const others: Promise<unknown>[] = [];
+    await database.transaction(async (tx) => {
+      await tx.db.execute(sql`SELECT FROM vms WHERE id = ${stuck.vm.id} FOR UPDATE`);
+      const term = BigInt(stuck.vm.status.term);
+      const solo = {
+        kind: "goSolo",
+        vmId: stuck.vm.id,
+        asker: stuck.primaryId,
+        term,
+        lost: stuck.backupId,
+        reason: "lag_exceeded",
+      } as const;
+      for (let index = 0; index < 10; index++) others.push(change(solo));
+      const answer = await change({ kind: "promote", asksToGoLive: true, vmId: vm.id, asker: backupId, term: BigInt(vm.status.term) });
+      expect(answer.outcome).toBe("granted");
+    });
+    expect((await Promise.all(others)).filter((answer) => (answer as { readonly changed: boolean }).changed)).toHaveLength(1);
   });
 
   test("refuses a stranger, an older term and a replica that was never synced", async () => {

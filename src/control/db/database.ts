@@ -5,7 +5,8 @@
  * on which one ran out is thrown away, never put back. Waiting for a connection that others are using is no sign of a server
  * that is away: they end by their own time-outs, and the wait for them is longer.
  *
- * The arbiter has connections of its own: while it decides a guest stands still, however many calls are in front of it.
+ * The arbiter has connections of its own: while it decides a guest stands still, however many calls are in front of it. A worker that
+ * dies makes as many heirs as primaries that lost their backup: only the former's guests stand still, so they do not queue behind the latter.
  */
 import { randomBytes } from "node:crypto";
 import { inArray, sql } from "drizzle-orm";
@@ -27,7 +28,7 @@ const DEADLOCK_DETECTED = "40P01";
 const DEADLOCK_ATTEMPTS = 4;
 
 /** The arbiter's. More would only wait for each other: what it decides ends with one lock, that of the event clock. */
-const ARBITER_CONNECTIONS = 4;
+const ARBITER_CONNECTIONS = { guestStandsStill: 4, guestRuns: 2 } as const;
 
 export type Queryable = NodePgDatabase<Record<string, never>>;
 
@@ -56,7 +57,7 @@ export interface DatabaseOptions {
 export class Database {
   readonly db: Queryable;
   private readonly pool: pg.Pool;
-  private readonly arbiterPool: pg.Pool;
+  private readonly arbiterPools: Readonly<Record<keyof typeof ARBITER_CONNECTIONS, pg.Pool>>;
   private readonly clientConfig: pg.ClientConfig;
   private readonly committed = new Set<CommitListener>();
   /** Ids of events that were written here and that nobody has asked about since. */
@@ -91,7 +92,8 @@ export class Database {
     };
     this.pool = newPool(options.poolSize ?? 10, 60_000);
     // What was connected once stays so: a failover is no time to connect.
-    this.arbiterPool = newPool(ARBITER_CONNECTIONS, 0);
+    const { guestStandsStill, guestRuns } = ARBITER_CONNECTIONS;
+    this.arbiterPools = { guestStandsStill: newPool(guestStandsStill, 0), guestRuns: newPool(guestRuns, 0) };
     this.db = drizzle(this.pool) as unknown as Queryable;
   }
 
@@ -138,9 +140,9 @@ export class Database {
     }
   }
 
-  /** A transaction of the arbiter's, which waits for no call's. */
-  arbiterTransaction<T>(work: (tx: Transaction) => Promise<T>): Promise<T> {
-    return this.transactionOn(this.arbiterPool, work, null);
+  /** A transaction of the arbiter's, which waits for no call's, and where a guest stands still, for none of a guest that runs. */
+  arbiterTransaction<T>(urgency: keyof typeof ARBITER_CONNECTIONS, work: (tx: Transaction) => Promise<T>): Promise<T> {
+    return this.transactionOn(this.arbiterPools[urgency], work, null);
   }
 
   private async transactionOn<T>(pool: pg.Pool, work: (tx: Transaction) => Promise<T>, call: ApiCall | null): Promise<T> {
@@ -210,7 +212,7 @@ export class Database {
   }
 
   async close(): Promise<void> {
-    await Promise.all([this.pool.end(), this.arbiterPool.end()]);
+    await Promise.all([this.pool, ...Object.values(this.arbiterPools)].map((pool) => pool.end()));
   }
 }
 

@@ -36,7 +36,8 @@ export interface TermChangeContext {
 }
 
 export function changeTerm(database: Database, change: TermChange, context: TermChangeContext): Promise<TermChangeAnswer> {
-  return database.arbiterTransaction(async (tx) => {
+  const urgency = change.kind === "promote" || change.kind === "goLive" ? "guestStandsStill" : "guestRuns";
+  return database.arbiterTransaction(urgency, async (tx) => {
     const [vm] = await tx.db.select().from(vms).where(eq(vms.id, change.vmId)).for("update");
     if (vm === undefined) return { outcome: "refused", term: 0n, synced: [], changed: false };
     const isCandidate =
