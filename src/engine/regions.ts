@@ -176,11 +176,21 @@ export class Regions {
     machine.setSampling(options.sampleInterval ?? SAMPLE_INTERVAL, options.landings ?? LANDINGS);
   }
 
+  /** Figures of all time go on from those of the machine that this one becomes. */
+  goOnFrom(before: Regions): void {
+    const { installed, translated, shared, requested, late, evicted, optimised } = before;
+    Object.assign(this, { installed, translated, shared, requested, late, evicted, optimised });
+    this.figures().set(before.figures());
+  }
+
+  /** In the machine's memory: exits by reason, then the instructions retired in regions. */
+  private figures(): BigUint64Array {
+    return new BigUint64Array(this.memory.buffer, this.machine.regionFigures(), 4);
+  }
+
   statistics(): RegionStatistics {
     const { installed, translated, shared, requested, late, evicted, optimised } = this;
-    const [jump = 0, interpret = 0, lookAgain = 0, retired = 0] = [
-      ...new BigUint64Array(this.memory.buffer, this.machine.regionFigures(), 4),
-    ].map(Number);
+    const [jump = 0, interpret = 0, lookAgain = 0, retired = 0] = [...this.figures()].map(Number);
     const regions = this.owners.reduce((sum, owner) => sum + (owner === 0 ? 0 : 1), 0);
     return { regions, installed, translated, shared, requested, late, evicted, optimised, exits: { jump, interpret, lookAgain }, retired };
   }

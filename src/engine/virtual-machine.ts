@@ -106,6 +106,8 @@ export class VirtualMachine {
   private readonly stoppable: boolean;
   private readonly ramBytes: number;
   private readonly regions: Regions | null;
+  private readonly module: WebAssembly.Module;
+  private readonly config: VirtualMachineConfig;
   /** Kept from chunk to chunk, so that a transfer does not allocate its size many times over. */
   private readonly captured = new ByteWriter(64 * 1024);
   /** Where the next `captureState` goes on in its pass. */
@@ -120,6 +122,8 @@ export class VirtualMachine {
         `Cannot make a machine with ${config.memoryMiB} MiB of memory: it has a whole number of them, 1 to ${MEMORY_MIB_MAX}`,
       );
     }
+    this.module = module;
+    this.config = config;
     this.ramBytes = config.memoryMiB * MIB;
     this.stoppable = config.stopRequest !== undefined;
     this.memory = new WebAssembly.Memory({ initial: 16, maximum: 65536 });
@@ -550,8 +554,25 @@ export class VirtualMachine {
    */
   captureState(maxBytes: number, final: boolean): { pages: Uint8Array; pagesLeft: number } {
     const writer = this.captured;
+    const pagesLeft = this.takePages(maxBytes, final, (page) => this.capturePage(writer, page));
+    return { pages: writer.take(), pagesLeft };
+  }
+
+  /**
+   * The same, straight into another machine of this size.
+   *
+   * @returns pages known to be missing there after these
+   */
+  copyState(to: VirtualMachine, maxBytes: number, final: boolean): number {
+    return this.takePages(maxBytes, final, (page) => {
+      to.putPage(page, this.machine.isZeroPage(page) === 0 ? this.pageBytes(page) : null);
+    });
+  }
+
+  /** @returns how many are left */
+  private takePages(maxBytes: number, final: boolean, take: (page: number) => void): number {
     if (final) {
-      for (let page = this.machine.firstPage(); page < this.machine.alwaysEnd(); page++) this.capturePage(writer, page);
+      for (let page = this.machine.firstPage(); page < this.machine.alwaysEnd(); page++) take(page);
       this.captureAt = 0;
     }
     for (let bytes = 0; final || bytes < maxBytes; ) {
@@ -562,12 +583,12 @@ export class VirtualMachine {
         this.round++;
         continue;
       }
-      this.capturePage(writer, page);
+      take(page);
       this.captureAt = page + 1;
       bytes += PAGE_HEADER + PAGE;
     }
     this.machine.endTake();
-    return { pages: writer.take(), pagesLeft: this.machine.pagesLeft() };
+    return this.machine.pagesLeft();
   }
 
   /** A page as its number, whether it holds anything, and its 4096 bytes if it does. */
@@ -591,6 +612,17 @@ export class VirtualMachine {
   }
 
   /**
+   * A machine of the same kind without any state, to become this one (`Compaction`). Its figures go on from this one's.
+   *
+   * @throws {UnderstudyError} `out_of_memory`
+   */
+  successor(): VirtualMachine {
+    const successor = new VirtualMachine(this.module, this.config);
+    if (this.regions !== null) successor.regions?.goOnFrom(this.regions);
+    return successor;
+  }
+
+  /**
    * Puts captured pages in their place.
    *
    * @throws {UnderstudyError} `malformed_state` for a page that is no state of a machine of this size, or not all there
@@ -608,11 +640,16 @@ export class VirtualMachine {
         );
       }
       if (reader.remaining < full * PAGE) throw truncated(reader.remaining, PAGE);
-      const target = this.pageBytes(page);
-      if (full === 1) target.set(reader.bytes(PAGE));
-      else target.fill(0);
-      this.machine.written(page * PAGE, PAGE);
+      this.putPage(page, full === 1 ? reader.bytes(PAGE) : null);
     }
+  }
+
+  /** @param bytes null: zeros */
+  private putPage(page: number, bytes: Uint8Array | null): void {
+    if (bytes !== null) this.pageBytes(page).set(bytes);
+    // What was never written is zeros, and the host has given no memory for it yet.
+    else if (this.machine.isZeroPage(page) === 0) this.pageBytes(page).fill(0);
+    this.machine.written(page * PAGE, PAGE);
   }
 
   private isStatePage(page: number): boolean {

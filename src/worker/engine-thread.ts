@@ -15,6 +15,7 @@ import type { AllowedEpoch } from "../hypervisor/messages.ts";
 import { AllowedEpochWords } from "./allowed-epoch.ts";
 import { collectGarbage } from "./collect-garbage.ts";
 import type { ConsoleOutput, EngineCommand, EngineReply, EngineThreadData } from "./engine-commands.ts";
+import { IdleCompaction } from "./idle-compaction.ts";
 import { nowUs } from "./monotonic-clock.ts";
 import { RemoteCompiler } from "./remote-compiler.ts";
 import type { TranslationStatistics } from "./replica-report.ts";
@@ -46,7 +47,7 @@ const allowed = new AllowedEpochWords(allowedEpoch);
 
 /** Null: everything is interpreted. */
 const translator = compiler && new RemoteCompiler(compiler);
-const machine = guarded(
+let machine = guarded(
   () => new VirtualMachine(module, { memoryMiB, stopRequest, ...(translator && { regions: { compiler: translator } }) }),
 );
 /** Console bytes below this offset have been handed to the main thread. */
@@ -59,6 +60,11 @@ let executed = 0n;
 /** When figures were sent last. */
 let countedMs = Number.NEGATIVE_INFINITY;
 let bitFlipped = flipBit === null;
+const idleCompaction = new IdleCompaction((moved) => {
+  machine = moved;
+  // Of the memory that it was in.
+  setImmediate(collectGarbage);
+});
 
 port.on("message", (command: EngineCommand) => {
   if (command.kind === "runEpoch") {
@@ -87,12 +93,16 @@ function answer(reply: EngineReply): void {
 /** @returns the epoch to go on with */
 function runAndAnswer(command: RunEpoch): RunEpoch | null {
   const { epoch, exact } = command;
+  const startInstant = machine.instant;
   const ended = guarded(() => runEpoch(command));
   const next = exact ? null : allowed.read(epoch + 1n);
+  const instructions = ended.endInstant - startInstant;
   if (next === null || !mayGoOn(ended, next)) {
     answer({ ...ended, begun: null });
+    if (!capturing) idleCompaction.epochEnded(machine, instructions, command.wantHash, performance.now());
     return null;
   }
+  idleCompaction.worked(instructions);
   const startedUs = nowUs();
   const time = BigInt(startedUs) * 10n + next.clockOffset;
   const clock = { time: time < ended.time ? ended.time : time, rate: next.rate };
@@ -205,6 +215,7 @@ function drainConsole(into: ConsoleOutput[]): void {
 
 function captureState({ peer, first, maxBytes, final }: Extract<EngineCommand, { kind: "captureState" }>): EngineReply {
   if (first) {
+    idleCompaction.stop();
     endTransfer();
     machine.beginCapture();
     capturing = true;

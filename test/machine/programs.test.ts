@@ -1,6 +1,7 @@
 /** The programs of test/fixtures/programs: each checks the machine from inside, and must not notice how it is run. */
 import { describe, expect, test } from "vitest";
 import { Prng } from "../../src/base/prng.ts";
+import { Compaction } from "../../src/engine/compaction.ts";
 import { ImmediateCompiler } from "../../src/engine/region-compiler.ts";
 import { fixture, GuestRun, type Program } from "./guest-run.ts";
 
@@ -88,6 +89,22 @@ describe.each(Object.entries(PROGRAMS))("%s", (name, sentence) => {
         if (!guest.to(next < to ? next : to)) break;
       }
     });
+    const compacted = atCheckpoints(new GuestRun(program, undefined, regions), (guest, to) => {
+      const compaction = new Compaction(guest.vm);
+      while (guest.vm.instant < to) {
+        const next = guest.vm.instant + BigInt(prng.between(1, 3000));
+        if (!guest.to(next < to ? next : to)) break;
+        compaction.step(4096 * prng.between(1, 40));
+      }
+      if (prng.between(0, 2) === 0) {
+        compaction.stop();
+        return;
+      }
+      guest.vm.hash();
+      guest.vm.changedPages();
+      guest.vm = compaction.finish();
+    });
+    expect(compacted).toEqual(straight);
     expect(single).toEqual(straight);
     expect(random).toEqual(straight);
     expect(translated).toEqual(straight);

@@ -45,7 +45,7 @@ export interface SavedGuest {
 }
 
 export class LinuxGuest {
-  readonly vm: VirtualMachine;
+  vm: VirtualMachine;
   /** Everything the guest has written to its console. */
   transcript = "";
   private console = 0n;
