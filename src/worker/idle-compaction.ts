@@ -11,8 +11,8 @@ import { UnderstudyError } from "../base/errors.ts";
 import { Compaction } from "../engine/compaction.ts";
 import type { VirtualMachine } from "../engine/virtual-machine.ts";
 
-/** Instructions that may leave something behind that is worth the move; Debian boots in 365 million. */
-const WORK = 200_000_000n;
+/** Instructions that may leave something behind that is worth the move; Debian boots in 365 million, of which a backup may see a part. */
+const WORK = 100_000_000n;
 /** A guest that waits has idled so long where it has executed little meanwhile. */
 const IDLE_MS = 3000;
 /** Meanwhile: some 3 % of a processor. */
