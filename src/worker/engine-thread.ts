@@ -62,8 +62,6 @@ let countedMs = Number.NEGATIVE_INFINITY;
 let bitFlipped = flipBit === null;
 const idleCompaction = new IdleCompaction((moved) => {
   machine = moved;
-  // Of the memory that it was in.
-  setImmediate(collectGarbage);
 });
 
 port.on("message", (command: EngineCommand) => {

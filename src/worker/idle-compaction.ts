@@ -10,6 +10,7 @@
 import { UnderstudyError } from "../base/errors.ts";
 import { Compaction } from "../engine/compaction.ts";
 import type { VirtualMachine } from "../engine/virtual-machine.ts";
+import { collectGarbage } from "./collect-garbage.ts";
 
 /** Instructions that may leave something behind that is worth the move; Debian boots in 365 million, of which a backup may see a part. */
 const WORK = 100_000_000n;
@@ -43,10 +44,9 @@ export class IdleCompaction {
   /** @param hashed the machine's state was hashed at the epoch's end, and the changed pages told */
   epochEnded(machine: VirtualMachine, instructions: bigint, hashed: boolean, nowMs: number): void {
     this.worked(instructions);
-    if (!machine.waiting || machine.halt !== null || this.executedIdle > LITTLE_WORK) {
-      this.stop();
-      return;
-    }
+    const waits = machine.waiting && machine.halt === null;
+    if (!waits || this.executedIdle > LITTLE_WORK) this.stop();
+    if (!waits) return;
     this.idleSinceMs ??= nowMs;
     if (this.compaction === null) {
       if (this.executed >= WORK && nowMs - this.idleSinceMs >= IDLE_MS) this.begin(machine);
@@ -60,7 +60,7 @@ export class IdleCompaction {
     if (this.timer !== null) clearImmediate(this.timer);
     this.timer = null;
     this.compaction?.stop();
-    this.compaction = null;
+    this.over();
     this.idleSinceMs = null;
     this.executedIdle = 0n;
   }
@@ -88,9 +88,15 @@ export class IdleCompaction {
 
   private finish(compaction: Compaction): void {
     const machine = compaction.finish();
-    this.compaction = null;
     this.executed = 0n;
     this.moved(machine);
+    this.over();
+  }
+
+  /** One of two memories is garbage now. */
+  private over(): void {
+    if (this.compaction !== null) setImmediate(collectGarbage);
+    this.compaction = null;
   }
 }
 
@@ -99,7 +105,7 @@ function begun(machine: VirtualMachine): Compaction | null {
   try {
     return new Compaction(machine);
   } catch (error) {
-    if (error instanceof UnderstudyError && error.code === "out_of_memory") return null;
+    if ((error instanceof UnderstudyError && error.code === "out_of_memory") || error instanceof RangeError) return null;
     throw error;
   }
 }
