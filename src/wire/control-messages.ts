@@ -35,6 +35,8 @@ export interface WorkerHello {
   readonly loggingAddress: NetworkAddress;
   /** It is dialled over TLS, both sides verified. A worker of an older version does not say: plain. */
   readonly loggingTls?: boolean;
+  /** It can be told `cutOff`. A worker of an older version does not say. */
+  readonly cutsOff?: boolean;
   readonly memoryMiB: number;
   readonly cores: number;
   readonly version: string;
@@ -285,13 +287,18 @@ type ControlMessageBody =
     }
   /**
    * This primary will dial the backup: over TLS, with that worker's certificate; nobody else may. Comes again with another primary.
-   * Only to workers that say `loggingTls`. Idempotent.
+   * Only to workers that say `loggingTls` or `cutsOff`. Idempotent.
    */
   | {
       readonly type: "expectPrimary";
       readonly replicaId: string;
       readonly primary: { readonly replicaId: string; readonly workerId: string };
     }
+  /**
+   * That worker is fenced, or forgotten, and may not have heard so: channels with its replicas end now, and there are none again. Only to
+   * workers that say `cutsOff`. Idempotent.
+   */
+  | { readonly type: "cutOff"; readonly workerId: string }
   /** Stop and forget the replica at once (VM killed, or it is no member any more). */
   | { readonly type: "dropReplica"; readonly replicaId: string; readonly reason: string }
   /** A new bound of lag, on primary and backups alike; only to workers that report `lag`. Idempotent. */

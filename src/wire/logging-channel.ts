@@ -69,7 +69,13 @@ const ENTROPY_BYTES_MAX = 256;
 const WALL_CLOCK_END_NS = 2n ** 63n;
 
 /** Why the dialled worker will not have the connection. */
-export type ChannelRefusal = "bad_secret" | "certificate_refused" | "unknown_replica" | "engine_mismatch" | "protocol_mismatch";
+export type ChannelRefusal =
+  | "bad_secret"
+  | "certificate_refused"
+  | "unknown_replica"
+  | "engine_mismatch"
+  | "protocol_mismatch"
+  | "worker_fenced";
 
 export type ChannelHandshake =
   | {
@@ -127,6 +133,7 @@ const REFUSALS: readonly ChannelRefusal[] = [
   "unknown_replica",
   "engine_mismatch",
   "protocol_mismatch",
+  "worker_fenced",
 ];
 const FAILURES: readonly BackupFailure[] = ["divergence", "state_mismatch"];
 

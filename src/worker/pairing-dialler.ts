@@ -53,6 +53,10 @@ export class PairingDialler {
     this.dialling.delete(replicaId);
   }
 
+  cancelBackup(replicaId: string, backup: string): void {
+    this.dialling.get(replicaId)?.get(backup)?.abort();
+  }
+
   cancelAll(): void {
     for (const replicaId of [...this.dialling.keys()]) this.cancel(replicaId);
   }

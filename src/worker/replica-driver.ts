@@ -250,6 +250,16 @@ export class ReplicaDriver {
     });
   }
 
+  /** Breaks the channel with a peer that must not be heard any more; to the core it is gone, as one whose process has died. */
+  cutOff(peer: ReplicaId): void {
+    const channel = this.channels.get(peer);
+    if (channel === undefined) return;
+    this.options.log.warn({ peer }, "logging channel closed: the peer's worker is fenced");
+    this.detach(peer, channel);
+    channel.abort();
+    this.feed({ kind: "channelClosed", peer });
+  }
+
   /** Gives the replica up for a reason that its core does not know. */
   fail(code: string, error: Error): void {
     if (!this.running) return;

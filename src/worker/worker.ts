@@ -50,6 +50,10 @@ interface HostedReplica {
   readonly log: WorkerLog;
   /** The primary that may dial it over TLS, and its worker; null: the control plane has named none yet. */
   expectedPrimary: Extract<ControlMessage, { type: "expectPrimary" }>["primary"] | null;
+  /** By replica that it was told to pair with: the worker that holds it. */
+  readonly peers: Map<string, string>;
+  /** Of these, those whose worker was cut off. One that is let in again holds others. */
+  readonly cutOff: Set<string>;
 }
 
 interface WorkerOptions {
@@ -175,6 +179,7 @@ export class Worker {
       zone: settings.zone,
       loggingAddress: this.loggingAddress,
       loggingTls: settings.loggingTls,
+      cutsOff: true,
       memoryMiB: settings.memoryMiB,
       cores: availableParallelism(),
       version,
@@ -199,9 +204,14 @@ export class Worker {
         return;
       case "expectPrimary": {
         const hosted = this.find(message.replicaId);
-        if (hosted !== undefined) hosted.expectedPrimary = message.primary;
+        if (hosted === undefined) return;
+        hosted.expectedPrimary = message.primary;
+        hosted.peers.set(message.primary.replicaId, message.primary.workerId);
         return;
       }
+      case "cutOff":
+        this.cutOff(message.workerId);
+        return;
       case "dropReplica":
         this.dropReplica(message.replicaId, message.reason);
         return;
@@ -306,7 +316,7 @@ export class Worker {
         },
       },
     });
-    this.replicas.set(replicaId, { order, driver, log, expectedPrimary: null });
+    this.replicas.set(replicaId, { order, driver, log, expectedPrimary: null, peers: new Map(), cutOff: new Set() });
     log.info({ role, term: order.term, memoryMiB: spec.memoryMiB }, `hosting a ${role}`);
     this.reportChanged(replicaId);
     if (role === "backup") driver.awaitState();
@@ -338,10 +348,13 @@ export class Worker {
   private pair({ replicaId, backup }: Extract<ControlMessage, { type: "pair" }>): void {
     const hosted = this.find(replicaId);
     if (hosted === undefined) return;
-    const { driver, order, log } = hosted;
+    const { driver, order, log, peers, cutOff } = hosted;
     if (driver.status().role !== "primary" || !driver.running || driver.hasChannel(backup.replicaId)) return;
+    // Of a control plane that has not heard yet that its worker is fenced.
+    if (cutOff.has(backup.replicaId)) return;
     const { settings, credentials, machine } = this.options;
     const { workerId, tls = false, address, takesHistory = false } = backup;
+    if (workerId !== undefined) peers.set(backup.replicaId, workerId);
     if (!tls && speaksTls(settings.tls, address.host)) {
       log.error({ code: "plaintext_peer", peer: backup.replicaId, address }, "backup not dialled: its worker does not speak TLS");
       return;
@@ -356,6 +369,18 @@ export class Worker {
       onOpen: (channel) => driver.attach(backup.replicaId, channel),
       log,
     });
+  }
+
+  /** That worker may still run what it has, and dial: it is not heard any more. */
+  private cutOff(workerId: string): void {
+    for (const [replicaId, { driver, peers, cutOff }] of this.replicas) {
+      for (const [peer, holder] of peers) {
+        if (holder !== workerId || cutOff.has(peer)) continue;
+        cutOff.add(peer);
+        this.dialler.cancelBackup(replicaId, peer);
+        driver.cutOff(peer);
+      }
+    }
   }
 
   private dropReplica(replicaId: string, reason: string): void {
@@ -386,6 +411,7 @@ export class Worker {
   private admit(hello: ChannelHello, workerId: string | null): ChannelAdmission {
     const hosted = this.replicas.get(hello.to);
     if (hosted === undefined || hosted.order.vmId !== hello.vmId) return "unknown_replica";
+    if (hosted.cutOff.has(hello.from)) return "worker_fenced";
     if (workerId !== null) {
       const expected = hosted.expectedPrimary;
       // The control plane's word about a new primary may still be on its way: the dialler comes again.

@@ -6,7 +6,7 @@ import { randomUUID } from "node:crypto";
 import { once } from "node:events";
 import { writeFileSync } from "node:fs";
 import { createServer as createHttpServer } from "node:http";
-import { connect } from "node:net";
+import { type AddressInfo, connect, createServer, type Socket } from "node:net";
 import { join } from "node:path";
 import { sql } from "drizzle-orm";
 import { afterEach, beforeAll, describe, expect, test } from "vitest";
@@ -317,6 +317,83 @@ describe("worker processes over TLS", () => {
     const renewals = ({ log }: WorkerProcess) => log.filter(({ msg }) => msg === "certificate renewed").length;
     for (const worker of workers) await expect.poll(() => renewals(worker), { timeout: 240_000 }).toBeGreaterThan(1);
   });
+
+  /** A worker's way to its control plane, and to nobody else, that can be cut: as where a network is. */
+  async function cuttableWay(at: ControlUnderTest): Promise<{ readonly url: string; cut(): void }> {
+    const target = channelUrl(at);
+    const sockets = new Set<Socket>();
+    const server = createServer((from) => {
+      const to = connect(Number(target.port), target.hostname);
+      for (const [socket, other] of [
+        [from, to],
+        [to, from],
+      ] as const) {
+        sockets.add(socket);
+        socket.on("error", () => {});
+        socket.on("close", () => other.destroy());
+      }
+      from.pipe(to).pipe(from);
+    }).listen(0, "127.0.0.1");
+    await once(server, "listening");
+    const cut = (): void => {
+      server.close();
+      for (const socket of sockets) socket.destroy();
+    };
+    cleanups.push(cut);
+    return { url: `wss://127.0.0.1:${(server.address() as AddressInfo).port}${target.pathname}`, cut };
+  }
+
+  /** Nobody is suspected for silence: what ends a channel is what the test does. */
+  const FENCING = { heartbeatTimeoutMs: 60_000, maxLagMs: 60_000 };
+
+  for (const fencedHas of ["backup", "primary"] as const) {
+    test(`are cut off from one that is fenced and does not hear of it, where that has the ${fencedHas}`, async () => {
+      const fencing = await another({ images: await makeImageStore("debian", 96, KERNEL), settings: FENCING });
+      const way = await cuttableWay(fencing);
+      const join = async (name: string, env: NodeJS.ProcessEnv = {}): Promise<WorkerProcess> => {
+        const worker = startWorker(fencing, name, env);
+        await worker.says(/joined the control plane at wss:/);
+        return worker;
+      };
+      const joinDeaf = () => join("deaf", { UNDERSTUDY_CONTROL_URL: way.url });
+      const [first, hearing] = fencedHas === "primary" ? [await joinDeaf(), () => join("hearing")] : [await join("hearing"), joinDeaf];
+      const { id } = await fencing.createVm("web");
+      await fencing.waitFor(id, "running");
+      const second = await hearing();
+      const before = await fencing.waitFor(id, "protected");
+      const [deaf, peer] = fencedHas === "primary" ? [first, second] : [second, first];
+      await join("spare");
+      const replicaOn = ({ status }: Vm, name: string) => status.replicas.find(({ workerName }) => workerName === name);
+      expect(replicaOn(before, "deaf")?.role).toBe(fencedHas);
+      // Its certificate was good when it was given, and still is by what it says of itself.
+      const credentials = await credentialsAt(channelUrl(fencing), "deaf").obtain();
+
+      const left = once(fencing.parts.workers, "left");
+      way.cut();
+      await left;
+      expect((await fencing.call("POST", "/v1/workers/deaf/fence")).status).toBe(202);
+      await peer.says(/channel .* fenced/);
+      const after = await fencing.vmThat(id, ({ status }) => status.protection.state === "protected" && status.term > before.status.term);
+      expect(
+        after.status.replicas
+          .filter(({ state }) => state === "live")
+          .map(({ workerName }) => workerName)
+          .sort(),
+      ).toEqual(["hearing", "spare"]);
+      await deaf.says(/logging channel closed by the peer/);
+      expect(deaf.child.exitCode).toBe(null);
+
+      // It dials again, as the replica that it was, with the secret of the one that it was paired with.
+      const { rows } = await fencing.parts.database.db.execute<Record<"secret" | "worker" | "host", string> & { port: number }>(sql`
+        SELECT r.channel_secret AS secret, w.id AS worker, w.logging_host AS host, w.logging_port AS port
+        FROM replicas r JOIN workers w ON w.id = r.worker_id WHERE r.id = ${replicaOn(before, "hearing")?.id}`);
+      const { secret = "", worker: workerId = "", host = "", port = 0 } = rows[0] ?? {};
+      const from = String(replicaOn(before, "deaf")?.id);
+      const hello = { vmId: id, from, to: String(replicaOn(before, "hearing")?.id), channelSecret: secret, buildDigest: "" };
+      const dialled = dialLoggingChannel({ host, port }, hello, new AbortController().signal, { credentials, workerId });
+      await expect(dialled).rejects.toMatchObject({ refusal: "worker_fenced" });
+    });
+  }
 
   test("end with exit code 1 and the reason, where they are not to be had", async () => {
     const { certificate } = await createAuthority(Date.now());

@@ -186,6 +186,31 @@ describe("fence", () => {
     expect((await control.eventsOf("worker.fenced")).map(({ cause, actor }) => [cause, actor.type])).toEqual([["user_action", "user"]]);
   });
 
+  test("is told to every other worker that can be told, once, at each control plane and also to one that joins later, and again the next time", async () => {
+    const other = await ControlUnderTest.ofTest({ connection: control.connection, images: control.images });
+    const one = await control.join("one", { cutsOff: true });
+    const two = await control.join("two", { cutsOff: true });
+    const far = await other.join("far", { cutsOff: true });
+    const old = await control.join("old");
+    const told = (worker: ScriptedWorker) => worker.orders.filter((each) => each.type === "cutOff");
+    const untilTold = (worker: ScriptedWorker, times: number) => worker.until(() => told(worker).length === times);
+    await order("one", "fence");
+    await one.closed();
+    for (const worker of [two, far]) expect(await worker.order("cutOff")).toMatchObject({ workerId: one.workerId });
+    const late = await control.join("late", { cutsOff: true });
+    expect(await late.order("cutOff")).toMatchObject({ workerId: one.workerId });
+
+    await order("one", "uncordon");
+    const again = await control.join("one", { cutsOff: true });
+    await control.eventThat("worker.state.changed", ({ data }) => data["name"] === "one" && data["from"] === "fenced");
+    await order("one", "fence");
+    await again.closed();
+    for (const worker of [two, far]) await untilTold(worker, 2);
+    expect((await control.call("DELETE", "/v1/workers/one")).status).toBe(200);
+    for (const worker of [two, far]) await untilTold(worker, 3);
+    expect([told(one), told(again), told(old)]).toEqual([[], [], []]);
+  });
+
   test("leaves the arbiter deaf to its replicas, also where a channel is still there", async () => {
     await control.join("one");
     await control.join("two");

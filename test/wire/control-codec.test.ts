@@ -122,6 +122,7 @@ const CONTROL: readonly ControlMessage[] = [
     backup: { replicaId: "rep_2", address: { host: "h", port: 1 }, channelSecret: "s", workerId: "wrk_1", tls: true },
   },
   { type: "expectPrimary", replicaId: "rep_2", primary: { replicaId: "rep_1", workerId: "wrk_2" } },
+  { type: "cutOff", workerId: "wrk_2" },
   { type: "dropReplica", replicaId: "rep_1", reason: "gone" },
   { type: "setMaxLag", replicaId: "rep_1", maxLagMs: 500 },
   { type: "promote", replicaId: "rep_1", handOver: true },

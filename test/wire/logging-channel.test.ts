@@ -64,7 +64,13 @@ const anyFrame: fc.Arbitrary<LoggingChannelFrame> = fc.oneof(
   fc.constant({ kind: "welcome" as const }),
   fc.record({
     kind: fc.constant("refused" as const),
-    code: fc.constantFrom("bad_secret" as const, "unknown_replica" as const, "engine_mismatch" as const, "protocol_mismatch" as const),
+    code: fc.constantFrom(
+      "bad_secret" as const,
+      "unknown_replica" as const,
+      "engine_mismatch" as const,
+      "protocol_mismatch" as const,
+      "worker_fenced" as const,
+    ),
   }),
   fc.record({ kind: fc.constant("heartbeat" as const), term }),
   fc.record({ kind: fc.constant("guestHalted" as const), term }),

@@ -693,6 +693,92 @@ describe("pairing is refused", () => {
   });
 });
 
+describe("a worker that is to be cut off", () => {
+  const holder = "wrk_of_another";
+
+  test("is not heard by the primary that has its backup, which goes on alone, and is not dialled by it again", async () => {
+    const at = await site(3);
+    const { plane } = at;
+    const { spec } = await livePrimary(at, IDLE);
+    const backup = (index: number, replicaId: string) => ({
+      replicaId,
+      address: at.worker(index).hello.loggingAddress,
+      channelSecret: "secret-of-the-vm",
+      workerId: index === 1 ? holder : "wrk_of_a_third",
+    });
+    const create = (index: number, replicaId: string): void =>
+      at
+        .worker(index)
+        .send({ type: "createReplica", vmId: "vm_1", replicaId, role: "backup", term: "1", spec, channelSecret: "secret-of-the-vm" });
+    const paired = ({ synced }: { readonly synced: readonly string[] }) => synced.length === 1;
+    create(1, "rep_b");
+    at.worker(0).send({ type: "pair", replicaId: "rep_a", backup: backup(1, "rep_b") });
+    await plane.reported("rep_a", "is protected", paired);
+    at.worker(0).send({ type: "cutOff", workerId: "wrk_that_nobody_knows" });
+    at.worker(0).send({ type: "cutOff", workerId: holder });
+    await at.process(0).says(/logging channel closed: the peer's worker is fenced/);
+    await plane.reported("rep_a", "is alone", ({ synced }) => synced.length === 0);
+    await at.process(1).says(/logging channel closed by the peer/);
+    // A control plane that has not heard of it yet wants the pair; the one with another worker is dialled.
+    create(2, "rep_c");
+    at.worker(0).send({ type: "pair", replicaId: "rep_a", backup: backup(1, "rep_b") });
+    at.worker(0).send({ type: "pair", replicaId: "rep_a", backup: backup(2, "rep_c") });
+    const after = await plane.reported("rep_a", "is protected again", paired);
+    expect(after.synced).toEqual(["rep_c"]);
+    expect(at.process(0).log.filter(({ msg, peer }) => /logging channel open/.test(msg) && peer === "rep_b")).toHaveLength(1);
+  });
+
+  test("is not dialled on, where it has not answered yet", async () => {
+    const at = await site(1);
+    await livePrimary(at, IDLE);
+    const server = createServer().listen(0, "127.0.0.1");
+    cleanups.push(() => void server.close());
+    await once(server, "listening");
+    const { port } = server.address() as { port: number };
+    const address = { host: "127.0.0.1", port };
+    const dialled = once(server, "connection");
+    const backup = { replicaId: "rep_b", address, channelSecret: "s", workerId: holder };
+    at.worker(0).send({ type: "pair", replicaId: "rep_a", backup });
+    const [socket] = await dialled;
+    socket.on("error", () => {});
+    const closed = once(socket.resume(), "close");
+    at.worker(0).send({ type: "cutOff", workerId: holder });
+    await closed;
+    let again = 0;
+    server.on("connection", () => again++);
+    // What it is told after that it does after that, too.
+    at.worker(0).send({ type: "dropReplica", replicaId: "rep_a", reason: "the test is over" });
+    await at.plane.until("rep_a is dropped", () => at.plane.report("rep_a") === undefined);
+    expect(again).toBe(0);
+  });
+
+  test("is not heard by its primary's backup, which takes over, and is refused when it dials again, without TLS too", async () => {
+    const at = await site(2);
+    const { plane } = at;
+    const { spec } = await livePrimary(at, IDLE);
+    at.worker(1).send({
+      type: "createReplica",
+      vmId: "vm_1",
+      replicaId: "rep_b",
+      role: "backup",
+      term: "1",
+      spec,
+      channelSecret: "secret-of-the-vm",
+    });
+    at.worker(1).send({ type: "expectPrimary", replicaId: "rep_b", primary: { replicaId: "rep_a", workerId: holder } });
+    plane.pair(at.worker(0), "rep_a", at.worker(1), "rep_b");
+    await plane.reported("rep_a", "is protected", ({ synced }) => synced.length === 1);
+    // It hears nothing more, and is not asked: what is decided is decided for its backup.
+    at.process(0).signal("SIGSTOP");
+    at.worker(1).send({ type: "cutOff", workerId: holder });
+    await plane.reported("rep_b", "is primary", ({ role, state }) => role === "primary" && state === "live");
+    const { loggingAddress, buildDigest } = at.worker(1).hello;
+    const hello = { vmId: "vm_1", from: "rep_a", to: "rep_b", channelSecret: "secret-of-the-vm", buildDigest };
+    const dialled = dialLoggingChannel(loggingAddress, hello, new AbortController().signal, null);
+    await expect(dialled).rejects.toMatchObject({ refusal: "worker_fenced" });
+  });
+});
+
 describe("the console", () => {
   test("is the primary's alone", async () => {
     const at = await site(2);

@@ -3,7 +3,7 @@ import { completeDrain } from "../db/queries/complete-drain.ts";
 import type { PlanFacts } from "../db/queries/plan-facts.ts";
 import { setWorkerState } from "../db/queries/set-worker-state.ts";
 import { workerStateOf } from "../domain/worker-state.ts";
-import { cutOff } from "../workers/cut-off.ts";
+import { cutOff, letIn } from "../workers/cut-off.ts";
 import type { ReconcilerOptions } from "./options.ts";
 
 /** Brings the rows of the workers to what is heard of them. @returns true where nothing is on its way */
@@ -14,6 +14,7 @@ export async function updateWorkers(options: ReconcilerOptions, facts: PlanFacts
     const link = workers.linkState(worker.id, worker.incarnation);
     const state = workerStateOf({ desiredState: worker.desiredState, link, replicas });
     if (worker.desiredState === "fenced") cutOff(workers, worker.id, options.log);
+    else letIn(workers, worker.id);
     if (state === "draining") settled = false;
     if (worker.desiredState === "drained" && worker.operationId !== null && replicas === 0) {
       await completeDrain(database, worker, worker.operationId);

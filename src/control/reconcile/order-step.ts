@@ -62,7 +62,7 @@ export async function orderStep(
         replicaId: primary.id,
         backup: { replicaId: backup.id, address, channelSecret: backup.channelSecret, workerId: at.worker.id, tls, takesHistory },
       } as const;
-      if (tls) {
+      if (tls || at.hello.cutsOff === true) {
         const dialler = { replicaId: primary.id, workerId: by.worker.id };
         order(at, `expectPrimary ${primary.id} ${backup.id}`, { type: "expectPrimary", replicaId: backup.id, primary: dialler });
       }

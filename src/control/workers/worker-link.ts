@@ -19,6 +19,8 @@ export class WorkerLink {
   responsiveSinceMs: number;
   private readonly socket: WebSocket;
   private readonly orders = new Map<string, number>();
+  /** Workers that it was told to cut off. */
+  private readonly cutOffs = new Set<string>();
 
   constructor(socket: WebSocket, worker: WorkerRow, hello: WorkerHello, nowMs: number) {
     this.socket = socket;
@@ -54,6 +56,17 @@ export class WorkerLink {
   isDue(key: string, nowMs: number, repeatMs: number): boolean {
     const sentAt = this.orders.get(key);
     return sentAt === undefined || nowMs - sentAt >= repeatMs;
+  }
+
+  /** It is told once to end what it has with that worker. */
+  cutOff(workerId: string): void {
+    if (this.hello.cutsOff !== true || this.cutOffs.has(workerId)) return;
+    this.cutOffs.add(workerId);
+    this.send({ type: "cutOff", workerId });
+  }
+
+  letIn(workerId: string): void {
+    this.cutOffs.delete(workerId);
   }
 
   /** The orders about a replica are forgotten with it. */

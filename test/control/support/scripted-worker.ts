@@ -47,6 +47,8 @@ export interface ScriptedWorkerOptions {
   readonly pairs?: boolean;
   /** A primary's guest begins as soon as it is created. Default: true. */
   readonly starts?: boolean;
+  /** It can be told to cut off another one. Default: not, as one of an older version. */
+  readonly cutsOff?: boolean;
   /** Input is acknowledged as it comes. Default: true. */
   readonly acknowledges?: boolean;
 }
@@ -273,6 +275,7 @@ export class ScriptedWorker {
       host: this.options.host ?? "host",
       zone: null,
       loggingAddress: { host: "127.0.0.1", port: 1 },
+      ...(this.options.cutsOff === undefined ? {} : { cutsOff: this.options.cutsOff }),
       memoryMiB: this.options.memoryMiB ?? 8192,
       cores: 2,
       version: "0.0.0",
