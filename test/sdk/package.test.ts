@@ -1,6 +1,7 @@
 /** The package as others install it: packed, unpacked into an empty TypeScript project, type-checked, bundled for a browser, and used. */
 import { execFile } from "node:child_process";
-import { mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { cp, mkdir, mkdtemp, readFile, rm, symlink, writeFile } from "node:fs/promises";
+import { isBuiltin } from "node:module";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { fileURLToPath } from "node:url";
@@ -35,9 +36,55 @@ test("has the programs, the SDK and the contract, and nothing that only tests or
     ...["README.md", "package.json", "openapi/control-plane.json", "migrations/0001_create_tables.sql"],
     ...["dist/understudy.mjs", "dist/control-plane.mjs", "dist/worker.mjs", "dist/machine.wasm"],
     ...["dist/sdk/index.mjs", "dist/sdk/testing.mjs", "dist/sdk/types/sdk/index.d.ts"],
+    ...["dist/licenses.txt", "dist/sdk/licenses.txt"],
   ])
     expect(packed).toContain(wanted);
   expect(packed.filter((path) => /^(src|test|deploy|\.)|\.test\.|fixture|tiny-tlb|\.map$|(?<!\.d)\.ts$/.test(path))).toEqual([]);
+});
+
+const PROGRAMS = ["understudy", "control-plane", "worker", "engine-thread", "compile-thread"].map((name) => `dist/${name}.mjs`);
+const packedFile = (path: string) => readFile(join(folder, "node_modules/understudy", path), "utf8");
+const packagesOf = (text: string, pattern: RegExp) => new Set([...text.matchAll(pattern)].map(([, name]) => name as string));
+
+test("has the licence of every package that is inside, each once, and declares every one that is not", async () => {
+  const { dependencies } = JSON.parse(await packedFile("package.json")) as { dependencies: Record<string, string> };
+  const sdk = packed.filter((path) => /^dist\/sdk\/[^/]*\.mjs$/.test(path));
+  for (const [files, licences] of [
+    [PROGRAMS, "dist/licenses.txt"],
+    [sdk, "dist/sdk/licenses.txt"],
+  ] as const) {
+    const text = (await Promise.all(files.map(packedFile))).join("\n");
+    const inside = packagesOf(text, /^ *\/\/ (?:.*\/)?node_modules\/((?:@[^/]+\/)?[^/]+)\//gm);
+    expect(inside.size).toBeGreaterThan(0);
+    const licensed = (await packedFile(licences)).split(`\n${"-".repeat(80)}\n`);
+    expect(packagesOf(licensed.join("\n"), /^(\S+) \d+\.\d+\.\S+ \([^)]+\)$/gm)).toEqual(inside);
+    for (const each of licensed) expect(each).toMatch(/licen[cs]e|permission/i);
+    expect(new Set(licensed).size).toBe(licensed.length);
+    const asked = packagesOf(
+      text,
+      /(?:^(?:import|export) .*from |^import |^\} from |\bimport\(|\b__require\()"((?:@[^/"]+\/)?[^/."][^/":]*)(?:\/[^"]*)?"/gm,
+    );
+    const outside = [...asked].filter((name) => !isBuiltin(name) && !inside.has(name));
+    expect(outside.filter((name) => dependencies[name] === undefined)).toEqual([]);
+  }
+});
+
+test("its control plane begins where only what is outside is installed", async () => {
+  const outside = ["drizzle-orm", "pg", "pino", "smol-toml", "ws"];
+  const beside = await mkdtemp(join(tmpdir(), "understudy-programs-"));
+  try {
+    await cp(join(folder, "node_modules/understudy"), join(beside, "node_modules/understudy"), { recursive: true });
+    for (const name of outside) await symlink(join(root, "node_modules", name), join(beside, "node_modules", name));
+    const program = join(beside, "node_modules/understudy/dist/control-plane.mjs");
+    const env = { PATH: process.env["PATH"], UNDERSTUDY_DATA_DIR: beside, UNDERSTUDY_LISTEN: "nowhere" };
+    const refused = await run(process.execPath, [program], { cwd: beside, env }).then(
+      () => ({ code: 0, stdout: "", stderr: "" }),
+      (error: { code: number; stdout: string; stderr: string }) => error,
+    );
+    expect([refused.code, refused.stdout + refused.stderr]).toEqual([1, expect.stringContaining("bad_setting")]);
+  } finally {
+    await rm(beside, { recursive: true, force: true });
+  }
 });
 
 const PROGRAM = `
