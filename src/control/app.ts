@@ -111,7 +111,7 @@ export async function buildApp(control: ControlPlane, { secure }: PublicOptions 
   await app.register(async (v1) => {
     installApiCalls(v1, control);
     installAuthentication(v1, control.authenticator);
-    installRateLimits(v1, control.config);
+    installRateLimits(v1, control.rateLimits, (limit, key) => control.rateSharing.took(limit, key));
     await v1.register(versionRoute());
     await v1.register(vmRoutes(control));
     await v1.register(vmPatchRoute(control));

@@ -11,6 +11,8 @@ import type { ImageCatalogue } from "./image-catalogue.ts";
 import type { ImageSharing } from "./image-sharing.ts";
 import type { Activity } from "./metrics/activity.ts";
 import type { LiveView } from "./presenters/live-view.ts";
+import type { RateLimits } from "./rate-limits.ts";
+import type { RateSharing } from "./rate-sharing.ts";
 import type { Reconciler } from "./reconcile/reconciler.ts";
 import type { ControlSettings } from "./settings.ts";
 import type { WorkerRegistry } from "./workers/worker-registry.ts";
@@ -24,6 +26,8 @@ export interface ControlPlane {
   readonly images: ImageCatalogue;
   readonly imageSharing: ImageSharing;
   readonly authenticator: Authenticator;
+  readonly rateLimits: RateLimits;
+  readonly rateSharing: RateSharing;
   readonly audit: AuditTrail;
   readonly activity: Activity;
   readonly workers: WorkerRegistry;

@@ -14,6 +14,8 @@ import { beginAuditEntry } from "./db/queries/audit-log.ts";
 import { ImageCatalogue } from "./image-catalogue.ts";
 import { ImageSharing } from "./image-sharing.ts";
 import { Activity } from "./metrics/activity.ts";
+import { rateLimitsOf } from "./rate-limits.ts";
+import { RateSharing } from "./rate-sharing.ts";
 import { Reconciler } from "./reconcile/reconciler.ts";
 import { type ControlSettings, DEFAULT_SETTINGS } from "./settings.ts";
 import { traceEndedWork } from "./trace-ended-work.ts";
@@ -60,6 +62,8 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
   const workers = new WorkerRegistry(config);
   database.onCommitted((events) => cutOffFenced(workers, events, log));
   const presence = new Presence(database);
+  const rateLimits = rateLimitsOf(config);
+  const rateSharing = new RateSharing({ database, feed, instance: presence.instance, limits: rateLimits, log });
   const audit = new AuditTrail({ database, presence, settings: config, log });
   const consoles = new ConsoleHub({ database, presence, workers, audit, activity, settings: config, log });
   const images = new ImageCatalogue(database, options.imageStore, log);
@@ -103,6 +107,8 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
     images,
     imageSharing,
     authenticator: new Authenticator(database),
+    rateLimits,
+    rateSharing,
     audit,
     activity,
     workers,
@@ -138,6 +144,7 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
     close: async () => {
       stopping.abort();
       await imageSharing.close();
+      await rateSharing.close();
       await parts.audit.close();
       await presence.close();
       await reconciler.stop();

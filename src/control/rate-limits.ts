@@ -1,5 +1,6 @@
 /**
- * Rate limits of the public API: token buckets by token, and by VM and verb. Each control plane counts what it is asked itself.
+ * Rate limits of the public API: token buckets by token, and by VM and verb. Each control plane counts what it is asked itself, and what
+ * the others tell it that they were asked (`rate-sharing.ts`).
  *
  * `RateLimit-Policy` and `RateLimit` are of the IETF's draft of these fields: quota and window, what is left and until when.
  */
@@ -10,41 +11,46 @@ import type { ControlSettings } from "./settings.ts";
 
 type RateSettings = Pick<ControlSettings, "rateLimitBurst" | "rateLimitPerSecond" | "verbRateLimitBurst" | "verbRateLimitPerSecond">;
 
-interface Limit {
-  /** As headers and problems call it. */
-  readonly name: "token" | "vm_verb";
-  readonly buckets: TokenBuckets;
-  /** Null: the call is not under this limit. */
-  readonly key: (request: FastifyRequest) => string | null;
+/** As headers and problems call them. */
+export const LIMIT_NAMES = ["token", "vm_verb"] as const;
+export type LimitName = (typeof LIMIT_NAMES)[number];
+
+export type RateLimits = Readonly<Record<LimitName, TokenBuckets>>;
+
+export function rateLimitsOf(settings: RateSettings): RateLimits {
+  return {
+    token: new TokenBuckets({ burst: settings.rateLimitBurst, perSecond: settings.rateLimitPerSecond }),
+    vm_verb: new TokenBuckets({ burst: settings.verbRateLimitBurst, perSecond: settings.verbRateLimitPerSecond }),
+  };
 }
 
-/** Comes after authentication: nobody uses up the calls of a token that he does not have. */
-export function installRateLimits(app: FastifyInstance, settings: RateSettings): void {
-  const limits: readonly Limit[] = [
-    {
-      name: "token",
-      buckets: new TokenBuckets({ burst: settings.rateLimitBurst, perSecond: settings.rateLimitPerSecond }),
-      key: ({ token }) => token?.id ?? null,
-    },
-    {
-      name: "vm_verb",
-      buckets: new TokenBuckets({ burst: settings.verbRateLimitBurst, perSecond: settings.verbRateLimitPerSecond }),
-      key: verbKey,
-    },
-  ];
+/** What a call is counted under; null: it is not under this limit. */
+const KEYS: Readonly<Record<LimitName, (request: FastifyRequest) => string | null>> = {
+  token: ({ token }) => token?.id ?? null,
+  vm_verb: verbKey,
+};
+
+/**
+ * Comes after authentication: nobody uses up the calls of a token that he does not have.
+ *
+ * @param took called with what a call that is let through was counted under
+ */
+export function installRateLimits(app: FastifyInstance, limits: RateLimits, took: (limit: LimitName, key: string) => void): void {
   app.addHook("onRequest", async (request, reply) => {
     const policies: string[] = [];
     const states: string[] = [];
-    let refused: { readonly name: Limit["name"]; readonly taken: Taken } | null = null;
-    for (const { name, buckets, key } of limits) {
-      const found = key(request);
+    let refused: { readonly name: LimitName; readonly taken: Taken } | null = null;
+    for (const name of LIMIT_NAMES) {
+      const buckets = limits[name];
+      const found = KEYS[name](request);
       // A call that is refused by one limit takes nothing of the next.
       if (found === null || refused !== null) continue;
       const taken = buckets.take(found, performance.now());
       const { burst, perSecond } = buckets.policy;
       policies.push(`"${name}";q=${burst};w=${Math.ceil(burst / perSecond)}`);
       states.push(`"${name}";r=${taken.remaining};t=${Math.ceil(taken.resetMs / 1000)}`);
-      if (!taken.allowed) refused = { name, taken };
+      if (taken.allowed) took(name, found);
+      else refused = { name, taken };
     }
     if (policies.length > 0) reply.header("RateLimit-Policy", policies.join(", ")).header("RateLimit", states.join(", "));
     if (refused === null) return;

@@ -11,12 +11,15 @@ import type pg from "pg";
 import type { EventDraft } from "../domain/events.ts";
 import type { Database } from "./database.ts";
 
+const EVENTS = "understudy_events";
 const RECONNECT_MS = 500;
 
 export class EventFeed {
   private readonly listeners = new Set<() => void>();
   /** By the id of a VM or an operation. */
   private readonly waiters = new Map<string, Set<() => void>>();
+  /** By channel, beside that of the events: who hears what is said there. */
+  private readonly channels = new Map<string, (payload: string) => void>();
   private client: pg.Client | null = null;
   private retry: NodeJS.Timeout | null = null;
   private closed = false;
@@ -33,6 +36,11 @@ export class EventFeed {
 
   async start(): Promise<void> {
     await this.connect();
+  }
+
+  /** Before the start. What is said while the connection is down is lost. */
+  hear(channel: string, listener: (payload: string) => void): void {
+    this.channels.set(channel, listener);
   }
 
   onNews(listener: () => void): () => void {
@@ -91,11 +99,14 @@ export class EventFeed {
     const client = this.database.newClient({ application_name: "understudy-event-feed" });
     client.on("error", () => this.reconnectLater(client));
     client.on("end", () => this.reconnectLater(client));
-    client.on("notification", () => this.tellListeners());
+    client.on("notification", ({ channel, payload = "" }) => {
+      if (channel === EVENTS) this.tellListeners();
+      else this.channels.get(channel)?.(payload);
+    });
     this.client = client;
     try {
       await client.connect();
-      await client.query("LISTEN understudy_events");
+      for (const channel of [EVENTS, ...this.channels.keys()]) await client.query(`LISTEN ${channel}`);
       this.wake();
     } catch {
       this.reconnectLater(client);

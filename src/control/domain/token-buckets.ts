@@ -4,7 +4,8 @@
  *     full (burst tokens) --take--> one less --time--> perSecond more a second, up to full
  *                             '-- none is left --> refused, with the time until there is one
  *
- * A bucket that is full again is forgotten: it is what a new one is.
+ * A bucket that is full again is forgotten: it is what a new one is. Where others give of the same buckets, each tells the others what it
+ * has given (`untold`, `told`), and takes off what they have (`spend`).
  */
 export interface BucketPolicy {
   /** What may be asked for at once. */
@@ -24,7 +25,9 @@ export interface Taken {
 
 interface Bucket {
   /** Since when, if nothing had been taken meanwhile, it would be full. */
-  fullAtMs: number;
+  readonly fullAtMs: number;
+  /** Tokens that were given here since it was full last, and that others have not been told of. */
+  readonly untold: number;
 }
 
 /** Beyond that many keys those that are full, and then the oldest, are forgotten: keys are made by callers. */
@@ -42,15 +45,13 @@ export class TokenBuckets {
     const { burst, perSecond } = this.policy;
     const tokenMs = 1000 / perSecond;
     const capacityMs = burst * tokenMs;
-    const bucket = this.buckets.get(key) ?? { fullAtMs: nowMs };
+    const bucket = this.bucketOf(key, nowMs);
     const fullAtMs = Math.max(bucket.fullAtMs, nowMs) + tokenMs;
     const overMs = fullAtMs - nowMs - capacityMs;
     // Within a rounding error of a whole token.
     const allowed = overMs <= tokenMs * 1e-6;
     if (allowed) {
-      this.buckets.delete(key);
-      this.buckets.set(key, { fullAtMs });
-      if (this.buckets.size > KEYS_MAX) this.forget(nowMs);
+      this.put(key, { fullAtMs, untold: bucket.untold + 1 }, nowMs);
     }
     const missingMs = (allowed ? fullAtMs : bucket.fullAtMs) - nowMs;
     return {
@@ -61,8 +62,41 @@ export class TokenBuckets {
     };
   }
 
+  /** Others have given so many tokens of it. What it does not hold is owed, up to what it can hold. */
+  spend(key: string, count: number, nowMs: number): void {
+    const { burst, perSecond } = this.policy;
+    const { fullAtMs, untold } = this.bucketOf(key, nowMs);
+    const latestMs = nowMs + (2 * burst * 1000) / perSecond;
+    this.put(key, { fullAtMs: Math.min(latestMs, fullAtMs + (count * 1000) / perSecond), untold }, nowMs);
+  }
+
+  untold(key: string): number {
+    return this.buckets.get(key)?.untold ?? 0;
+  }
+
+  /** Keys of which others have not been told so many tokens, with how many. */
+  untoldFrom(least: number): readonly (readonly [string, number])[] {
+    return [...this.buckets].flatMap(([key, { untold }]) => (untold >= least ? [[key, untold] as const] : []));
+  }
+
+  told(key: string, count: number): void {
+    const bucket = this.buckets.get(key);
+    if (bucket !== undefined) this.buckets.set(key, { ...bucket, untold: Math.max(0, bucket.untold - count) });
+  }
+
   get size(): number {
     return this.buckets.size;
+  }
+
+  private bucketOf(key: string, nowMs: number): Bucket {
+    const bucket = this.buckets.get(key);
+    return bucket === undefined || bucket.fullAtMs <= nowMs ? { fullAtMs: nowMs, untold: 0 } : bucket;
+  }
+
+  private put(key: string, bucket: Bucket, nowMs: number): void {
+    this.buckets.delete(key);
+    this.buckets.set(key, bucket);
+    if (this.buckets.size > KEYS_MAX) this.forget(nowMs);
   }
 
   private forget(nowMs: number): void {
