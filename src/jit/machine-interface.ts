@@ -6,11 +6,11 @@
  *
  *     (base: i64, table: i32, set: i32, left: i32, entry: i64) -> i32
  *
- * with base: the page's virtual address; table: its decode table; set: the TLB set of data accesses in the present mode; left:
- * instructions that may retire, unless `more` gives it more; entry: the decode entry that leads here. It stores the program counter
- * it comes to and returns `left | reason << 30`, with left: what is left now. Where the program counter is an entry of another
- * region, it calls that as the last thing it does, by way of the dispatcher (dispatcher.ts), which has the table that all regions of
- * the machine are in, by their numbers.
+ * with base: the page's virtual address; table: its decode table; set: the TLB set of data accesses in the present mode and address
+ * space; left: instructions that may retire, unless `more` gives it more; entry: the decode entry that leads here. It stores the
+ * program counter it comes to and returns `left | reason << 30`, with left: what is left now. Where the program counter is an entry
+ * of another region, it calls that as the last thing it does, by way of the dispatcher (dispatcher.ts), which has the table that all
+ * regions of the machine are in, by their numbers.
  *
  * A decode entry of 8 bytes, at table + 4 * offset, says where a region is entered: the operation u8, 0, the index of the entry
  * u16 at 2, and the number of the region u32 at 4. The parameters are as many as V8 has registers for.

@@ -16,7 +16,7 @@ import { MENVCFG_ADUE, MENVCFG_STCE } from "./hart/csr-legal";
 import { run as runUntil, sampleEvery, tracedBits, tracedPc, traceInstructions } from "./hart/execute";
 import { executeFloat } from "./hart/float-execute";
 import { mulh, mulhsu, mulhu } from "./hart/integer";
-import { dataSet, modeChanged } from "./hart/mmu";
+import { addressSpaceChanged, dataSet, modeChanged } from "./hart/mmu";
 import { Op } from "./hart/ops";
 import { openPmp, pmpChanged } from "./hart/pmp";
 import { installRegion as install, nextCode, regionAtomic, regionCsr, regionLoad, regionMore, regionStore, reportLandings } from "./hart/regions";
@@ -474,7 +474,7 @@ export function restored(): void {
   forgetAllDecoded();
   forgetTranslations();
   pmpChanged();
-  modeChanged();
+  addressSpaceChanged();
 }
 
 export function layoutVersion(): u32 {

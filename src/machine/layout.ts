@@ -134,13 +134,18 @@ export const TLB_ENTRIES: u32 = isDefined(TINY_TLB) ? 4 : 256;
 /** Of a virtual address >> 8: where its entry is in a set. */
 export const TLB_SLOTS: u32 = (TLB_ENTRIES - 1) << 4;
 export const TLB_BYTES: u32 = TLB_ENTRIES * 16;
-export const TLB_MODES: u32 = 4; // U, S, S with SUM, M (or bare)
+/** A TLB is a set for M mode, then a bank of three sets for each of so many address spaces: U, S, S with SUM (hart/tlb.ts). */
+export const TLB_BANKS: u32 = isDefined(TINY_TLB) ? 2 : 4;
+export const TLB_BANK_BYTES: u32 = TLB_BYTES * 3;
+export const TLB_SETS_BYTES: u32 = TLB_BYTES + TLB_BANK_BYTES * TLB_BANKS;
 export const TLB_READ: u32 = 0x80000;
-export const TLB_WRITE: u32 = TLB_READ + TLB_BYTES * TLB_MODES;
-export const TLB_EXEC: u32 = TLB_WRITE + TLB_BYTES * TLB_MODES;
-export const TLB_END: u32 = TLB_EXEC + TLB_BYTES * TLB_MODES;
+export const TLB_WRITE: u32 = TLB_READ + TLB_SETS_BYTES;
+export const TLB_EXEC: u32 = TLB_WRITE + TLB_SETS_BYTES;
+export const TLB_END: u32 = TLB_EXEC + TLB_SETS_BYTES;
+/** For each bank: satp of its address space, without ASID, u64; how often banks had been selected when it was last, u64. */
+export const BANK_SPACES: u32 = TLB_END;
 /** The linear pages that the walker has read page tables from: u32 each (hart/tlb.ts). */
-export const TABLE_PAGES: u32 = TLB_END;
+export const TABLE_PAGES: u32 = BANK_SPACES + TLB_BANKS * 16;
 export const TABLE_PAGES_MAX: u32 = 1024;
 /** The active ranges of PMP, each start u64, end u64, configuration u32 (hart/pmp.ts). */
 export const PMP_RANGES: u32 = TABLE_PAGES + TABLE_PAGES_MAX * 4;

@@ -8,6 +8,7 @@ import { fixture, GuestRun, type Program } from "./guest-run.ts";
 const PROGRAMS: Record<string, string> = {
   "access-faults": "an access to nothing, of a width that a device has not, or across the end of RAM faults and changes nothing",
   "access-groups": "accesses off one register see what happens between them to their page, and to its translation",
+  "address-spaces": "an address space that comes back is as its tables are then, whatever changed meanwhile",
   atomics: "LR, SC and every AMO do what they should in both widths",
   "cache-blocks": "operations on cache blocks do what envcfg allows, and zero is a store of 64 bytes",
   compressed: "every compressed instruction is the one it stands for, with every bit of its immediate",

@@ -23,7 +23,7 @@ import {
   legalCounteren, legalFcsr, legalFflags, legalFrm, legalInstructionAddress, legalMedeleg, legalMenvcfg, legalMideleg, legalMie,
   legalMip, legalMstatus, legalSatp, legalSenvcfg, legalSie, legalSip, legalSstatus, legalVector, MENVCFG_STCE, SSTATUS_MASK,
 } from "./csr-legal";
-import { modeChanged } from "./mmu";
+import { addressSpaceChanged, modeChanged } from "./mmu";
 import { legalPmpaddr, legalPmpcfg, PMP_ENTRIES, pmpChanged } from "./pmp";
 import { flushAllTlbs } from "./tlb";
 import { pendingInterrupts } from "./trap";
@@ -209,5 +209,5 @@ function writeSatp(value: u64): void {
   const legal = legalSatp(value, old);
   if (legal == old) return;
   store<u64>(SATP, legal);
-  flushAllTlbs();
+  addressSpaceChanged();
 }

@@ -18,7 +18,7 @@ import { EXEC_SET, MENVCFG, MSTATUS, PRIV, SATP, TLB_BYTES, TLB_EXEC, TLB_READ, 
 import { beforeWalkerWrite, beforeWrite, decodeTableOf, hostAddress, isRam, isWatched, markDirty, tableEvicted } from "../ram";
 import { MENVCFG_ADUE } from "./csr-legal";
 import { pmpAllows, wholePage } from "./pmp";
-import { ANY_TABLE, flushExecTlb, LAST_TABLE, makeRoomForWalk, noteTable } from "./tlb";
+import { ANY_TABLE, bankStart, flushExecTlb, LAST_TABLE, makeRoomForWalk, noteTable, selectBank } from "./tlb";
 
 export const ACCESS_READ: u32 = 0;
 export const ACCESS_WRITE: u32 = 1;
@@ -52,14 +52,25 @@ export function closeDevices(closed: bool): void {
 export let dataSet: u32 = 0;
 export let execSet: u32 = 0;
 
-/** Call after privilege, mstatus or satp changed. */
+/** Call after privilege or mstatus changed. */
 export function modeChanged(): void {
   const privilege = load<i32>(PRIV);
   const mstatus = load<u64>(MSTATUS);
-  execSet = (privilege == PRIV_M ? 3 : privilege) * TLB_BYTES;
+  execSet = setOf(privilege);
   store<u32>(EXEC_SET, execSet);
   const effective = dataPrivilege(privilege, mstatus);
-  dataSet = (effective == PRIV_M ? 3 : effective == PRIV_S && (mstatus & MSTATUS_SUM) != 0 ? 2 : effective) * TLB_BYTES;
+  dataSet = setOf(effective == PRIV_S && (mstatus & MSTATUS_SUM) != 0 ? 2 : effective);
+}
+
+/** Call after satp changed. */
+export function addressSpaceChanged(): void {
+  selectBank(load<u64>(SATP));
+  modeChanged();
+}
+
+/** @param mode PRIV_U, PRIV_S, PRIV_M; 2: S with SUM */
+function setOf(mode: u32): u32 {
+  return mode == PRIV_M ? 0 : bankStart + mode * TLB_BYTES;
 }
 
 function dataPrivilege(privilege: u32, mstatus: u64): u32 {
