@@ -15,7 +15,7 @@ import {
 } from "../../isa/status-bits";
 import { accessRefused, deviceRead, deviceWrite } from "../devices/bus";
 import { EXEC_SET, MENVCFG, MSTATUS, PRIV, SATP, TLB_BYTES, TLB_EXEC, TLB_READ, TLB_SLOTS, TLB_WRITE } from "../layout";
-import { beforeWalkerWrite, beforeWrite, decodeTableOf, hostAddress, isRam, isWatched, markDirty, tableEvicted } from "../ram";
+import { beforeWalkerWrite, beforeWrite, decodeTableOf, hostAddress, isRam, isWatched, markDirty, pageOfTable, tableEvicted } from "../ram";
 import { MENVCFG_ADUE } from "./csr-legal";
 import { pmpAllows, wholePage } from "./pmp";
 import { ANY_TABLE, bankStart, flushExecTlb, LAST_TABLE, makeRoomForWalk, noteTable, selectBank } from "./tlb";
@@ -153,10 +153,21 @@ function translate(address: u64, access: u32): u64 {
   }
 }
 
+/**
+ * Linear address of `address` where a data TLB has its page, else 0. What comes here has missed because it is misaligned, or because
+ * it is of a group whose first access missed.
+ */
+function knownHost(tlb: u32, address: u64): u32 {
+  const entry = tlb + dataSet + (<u32>(address >> 8) & TLB_SLOTS);
+  return load<u64>(entry) == (address & ~<u64>0xfff) ? load<u32>(entry, 8) + <u32>address : 0;
+}
+
 /** A load the read TLB did not serve. @returns the bytes zero-extended; check `faultCause` */
 export function slowLoad(address: u64, size: u32): u64 {
   const misaligned = (<u32>address & (size - 1)) != 0;
   if (misaligned && (<u32>address & 0xfff) + size > 4096) return loadAcrossPages(address, size);
+  const known = knownHost(TLB_READ, address);
+  if (known != 0) return loadBytes(known, size);
   const physical = physicalOf(address, size, ACCESS_READ);
   if (faultCause >= 0) return 0;
   if (isRam(physical, size)) {
@@ -186,6 +197,13 @@ function loadBytes(host: u32, size: u32): u64 {
   if (size == 4) return load<u32>(host);
   if (size == 2) return load<u16>(host);
   return load<u8>(host);
+}
+
+function storeBytes(host: u32, size: u32, value: u64): void {
+  if (size == 8) store<u64>(host, value);
+  else if (size == 4) store<u32>(host, <u32>value);
+  else if (size == 2) store<u16>(host, <u16>value);
+  else store<u8>(host, <u8>value);
 }
 
 /** Linear addresses of the two parts of an access that crosses a page, found by `findParts`. */
@@ -244,15 +262,17 @@ export function slowStore(address: u64, size: u32, value: u64): void {
     storeAcrossPages(address, size, value);
     return;
   }
+  const known = knownHost(TLB_WRITE, address);
+  if (known != 0) {
+    storeBytes(known, size, value);
+    return;
+  }
   const physical = physicalOf(address, size, ACCESS_WRITE);
   if (faultCause >= 0) return;
   if (isRam(physical, size)) {
     const host = hostAddress(physical);
     readyWrite(address, host, size);
-    if (size == 8) store<u64>(host, value);
-    else if (size == 4) store<u32>(host, <u32>value);
-    else if (size == 2) store<u16>(host, <u16>value);
-    else store<u8>(host, <u8>value);
+    storeBytes(host, size, value);
     return;
   }
   if (misaligned) {
@@ -287,8 +307,10 @@ export function fetchTable(address: u64): u32 {
   return table;
 }
 
-/** The halfword at `address`, for decoding; check `faultCause`. */
+/** The halfword at `address`, for decoding; check `faultCause`. An instruction across two pages asks for it each time it runs. */
 export function fetchHalf(address: u64): u32 {
+  const entry = TLB_EXEC + execSet + (<u32>(address >> 8) & TLB_SLOTS);
+  if (load<u64>(entry) == (address & ~<u64>0xfff)) return load<u16>(pageOfTable(load<u32>(entry, 8)) + (<u32>address & 0xfff));
   const physical = physicalOf(address, 2, ACCESS_EXEC);
   if (faultCause >= 0) return 0;
   if (!isRam(physical, 2)) {
