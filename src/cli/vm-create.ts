@@ -5,11 +5,12 @@ import { connect, formatOf } from "./connection.ts";
 import { consoleHeadOption, consoleTailOption, type RetentionOptions, retentionOf } from "./console-retention.ts";
 import { parseLabel } from "./label.ts";
 import { outputOption, parseInteger, printOne } from "./output.ts";
+import { apartOption, type PlacementOptions, placementOf, workerSelectorOption, zoneOption } from "./placement.ts";
 import { note, type Shell } from "./shell.ts";
 import { VM_LISTING } from "./vm-columns.ts";
 import { waitShown } from "./vm-progress.ts";
 
-interface Options extends RetentionOptions {
+interface Options extends RetentionOptions, PlacementOptions {
   readonly name?: string;
   readonly image: string;
   readonly memory?: number;
@@ -48,6 +49,9 @@ export function addVmCreate(vm: Command, shell: Shell): void {
     .option("--ttl <seconds>", "delete it so long after its creation, unless it is protected from that", parseInteger(1, 315_360_000))
     .addOption(consoleHeadOption())
     .addOption(consoleTailOption())
+    .addOption(workerSelectorOption())
+    .addOption(zoneOption())
+    .addOption(apartOption())
     .option("--label <key=value>", "label, may be repeated", parseLabel, {})
     .option("--dry-run", "check, and show where its replicas would be placed now; make nothing")
     .addOption(new Option("--wait <target>", "wait until the VM is there").choices(["running", "protected", "fully_protected"]))
@@ -65,6 +69,7 @@ export function addVmCreate(vm: Command, shell: Shell): void {
         ...(options.deletionProtection === true ? { deletionProtection: true } : {}),
         ...(options.ttl === undefined ? {} : { ttlSeconds: options.ttl }),
         ...retentionOf(options),
+        ...placementOf(options),
         protection: {
           ...(options.protection === undefined ? {} : { mode: options.protection }),
           ...(options.backups === undefined ? {} : { backups: options.backups }),

@@ -6,10 +6,11 @@ import { consoleHeadOption, consoleTailOption, type RetentionOptions, retentionO
 import { UsageError } from "./exit-code.ts";
 import { parseLabel } from "./label.ts";
 import { outputOption, parseInteger, printOne } from "./output.ts";
+import { apartOption, type PlacementOptions, placementOf, workerSelectorOption, zoneOption } from "./placement.ts";
 import { note, type Shell } from "./shell.ts";
 import { VM_LISTING } from "./vm-columns.ts";
 
-interface Options extends RetentionOptions {
+interface Options extends RetentionOptions, PlacementOptions {
   readonly name?: string | false;
   readonly image?: string;
   readonly memory?: number;
@@ -49,6 +50,9 @@ export function addVmUpdate(vm: Command, shell: Shell): void {
     .option("--no-ttl", "keep it until somebody deletes it")
     .addOption(consoleHeadOption())
     .addOption(consoleTailOption())
+    .addOption(workerSelectorOption())
+    .addOption(zoneOption())
+    .addOption(apartOption())
     .option("--image <image>", "another image, of a VM that is stopped")
     .option("--memory <MiB>", "memory of the guest, of a VM that is stopped", parseInteger(1, 1 << 20))
     .option("--cmdline <text>", "kernel command line, of a VM that is stopped")
@@ -85,6 +89,7 @@ function patchOf(options: Options, given: { readonly name: boolean; readonly ttl
     ...(options.deletionProtection === undefined ? {} : { deletionProtection: options.deletionProtection === "on" }),
     ...(given.ttl ? { ttlSeconds: options.ttl === false ? null : options.ttl } : {}),
     ...retentionOf(options),
+    ...placementOf(options),
     ...(Object.keys(protection).length === 0 ? {} : { protection }),
   };
   return {

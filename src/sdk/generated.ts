@@ -1424,6 +1424,14 @@ export interface components {
                     memoryMiB?: number | null;
                     vcpus?: number | null;
                 } | null;
+                placement?: {
+                    antiAffinity?: {
+                        domain?: ("worker" | "host" | "zone") | null;
+                        policy?: ("required" | "preferred") | null;
+                    } | null;
+                    workerSelector?: string | null;
+                    zones?: string[] | null;
+                } | null;
                 protection?: {
                     backups?: number | null;
                     maxLagMs?: number | null;
@@ -1605,6 +1613,24 @@ export interface components {
                 memoryMiB: number;
                 vcpus: number;
             };
+            /** @description Where its replicas may be. A change is for those that are placed from then on; those that are placed stay until they are moved */
+            placement: {
+                antiAffinity: {
+                    /**
+                     * @description No two replicas share one: a worker, which is the default and never happens; a host; a zone, which must be known of both then
+                     * @enum {string}
+                     */
+                    domain: "worker" | "host" | "zone";
+                    /**
+                     * @description required, which is the default: a replica without such a place waits for one (`anti_affinity_unsatisfiable`); preferred: it is placed elsewhere then. Another zone and another host are preferred in any case
+                     * @enum {string}
+                     */
+                    policy: "required" | "preferred";
+                };
+                workerSelector: string | null;
+                /** @description Only on workers of one of these zones; none, which is the default: on any, and on those of no zone */
+                zones: string[];
+            };
             protection: {
                 /** @description Backups wanted; 0 is mode none */
                 backups: number;
@@ -1643,6 +1669,24 @@ export interface components {
                 memoryMiB?: number;
                 /** @description 1, which is the default */
                 vcpus?: number;
+            };
+            /** @description Where its replicas may be. A change is for those that are placed from then on; those that are placed stay until they are moved */
+            placement?: {
+                antiAffinity?: {
+                    /**
+                     * @description No two replicas share one: a worker, which is the default and never happens; a host; a zone, which must be known of both then
+                     * @enum {string}
+                     */
+                    domain?: "worker" | "host" | "zone";
+                    /**
+                     * @description required, which is the default: a replica without such a place waits for one (`anti_affinity_unsatisfiable`); preferred: it is placed elsewhere then. Another zone and another host are preferred in any case
+                     * @enum {string}
+                     */
+                    policy?: "required" | "preferred";
+                };
+                workerSelector?: string | null;
+                /** @description Only on workers of one of these zones; none, which is the default: on any, and on those of no zone */
+                zones?: string[];
             };
             /** @description 1 backup where it is left out; what is left out of it follows from the rest */
             protection?: {

@@ -305,6 +305,15 @@ describe("other commands", () => {
     expect(await bodyOf(1, "update", "demo", "--no-ttl")).toEqual({ spec: { ttlSeconds: null } });
     expect(await bodyOf(0, "create", "demo", "--console-head", "5000")).toMatchObject({ spec: { console: { headBytes: 5000 } } });
     expect(await bodyOf(1, "update", "demo", "--console-tail", "4096")).toEqual({ spec: { console: { tailBytes: 4096 } } });
+    const where = ["--worker-selector", "disk=ssd", "--zone", "north", "--zone", "south", "--apart", "zone"];
+    expect(await bodyOf(0, "create", "demo", ...where)).toMatchObject({
+      spec: {
+        placement: { workerSelector: "disk=ssd", zones: ["north", "south"], antiAffinity: { domain: "zone", policy: "required" } },
+      },
+    });
+    expect(await bodyOf(1, "update", "demo", "--worker-selector", "", "--zone", "")).toEqual({
+      spec: { placement: { workerSelector: null, zones: [] } },
+    });
     expect((await against(routes, "vm", "get", "demo", "-o", "wide")).stdout).toMatch(/ EXPIRES .*\n.* 2026-01-31T08:00:00.000Z /);
     expect((await against(routes, "vm", "get", "demo")).stdout).toMatch(/ EXPIRES *\n.* 2026-01-31T08:00:00.000Z *\n/);
   });

@@ -7,6 +7,7 @@ import type { ConsoleRetention } from "../domain/console-retention.ts";
 import type { ConsoleSubprotocol } from "../domain/console-subprotocols.ts";
 import type { Actor, EventType } from "../domain/events.ts";
 import type { OperationKind } from "../domain/operations.ts";
+import type { PlacementRule } from "../domain/placement-rule.ts";
 import type { ProtectionReason, ProtectionState } from "../domain/protection.ts";
 import type { ReplicaFacts } from "../domain/replica-facts.ts";
 import type { RestartPolicy } from "../domain/restart-policy.ts";
@@ -32,6 +33,8 @@ export interface StoredVmSpec {
     /** There are no backups for a while. Undefined, in rows of an older version: no. */
     readonly suspended?: boolean;
   };
+  /** Where its replicas may be. Undefined, in rows of an older version: on any workers, each on its own. */
+  readonly placement?: PlacementRule;
   /** Undefined, in rows of an older version: never. */
   readonly restartPolicy?: RestartPolicy;
   /** It is not deleted. Undefined, in rows of an older version: no. */

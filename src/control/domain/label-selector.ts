@@ -26,3 +26,17 @@ export function parseLabelSelector(text: string): readonly LabelRequirement[] | 
   }
   return requirements;
 }
+
+export function meets(labels: Readonly<Record<string, string>>, { key, ...requirement }: LabelRequirement): boolean {
+  const value = Object.hasOwn(labels, key) ? labels[key] : undefined;
+  switch (requirement.kind) {
+    case "equals":
+      return value === requirement.value;
+    case "differs":
+      return value !== requirement.value;
+    case "exists":
+      return value !== undefined;
+    case "lacks":
+      return value === undefined;
+  }
+}

@@ -1,15 +1,15 @@
 /**
  * Chooses the worker for a replica.
  *
- * Hard: ready, runs the build that the pair runs, holds no replica of the same VM (anti-affinity by worker), and has the memory and
- * the processors, counting every promise. Soft, in this order: another zone than the VM's other replicas, another host, the most that
+ * Hard: ready, runs the build that the pair runs, holds no replica of the same VM (anti-affinity by worker), is where the VM's spec allows
+ * it (`placement-rule.ts`), and has the memory and the processors, counting every promise. Soft, in this order: another zone than the VM's other replicas, another host, the most that
  * would be left of whichever of memory and processors is scarcer there, fewest replicas, name.
  */
-export interface PlacementWorker {
+import { areApart, isAllowed, type Place, type PlacementRule } from "./placement-rule.ts";
+
+export interface PlacementWorker extends Place {
   readonly id: string;
   readonly name: string;
-  readonly host: string;
-  readonly zone: string | null;
   readonly ready: boolean;
   readonly buildDigest: string;
   readonly memoryMiB: number;
@@ -25,18 +25,21 @@ export interface PlacementRequest {
   readonly vcpus: number;
   /** Workers that hold a replica of this VM. */
   readonly taken: readonly string[];
+  /** Of these, those whose replica stays. */
+  readonly staying: readonly string[];
   /** Build that the replica must run; null: any. */
   readonly buildDigest: string | null;
   /** The only worker that will do; null: any. */
   readonly only: string | null;
+  readonly rule: PlacementRule;
 }
 
 export type PlacementRefusal = "no_capacity" | "anti_affinity_unsatisfiable" | "engine_mismatch";
 
 /** In words. */
 export const REFUSAL_MESSAGES: Readonly<Record<PlacementRefusal, string>> = {
-  no_capacity: "no worker that is ready, besides those of its other replicas, has room for it",
-  anti_affinity_unsatisfiable: "whoever has room for it holds a replica of the VM already",
+  no_capacity: "no worker that is ready, and where it may be, besides those of its other replicas, has room for it",
+  anti_affinity_unsatisfiable: "whoever has room for it holds a replica of the VM already, or shares what its replicas must not share",
   engine_mismatch: "no worker with room runs the build of the machine that its primary runs",
 };
 
@@ -49,9 +52,13 @@ export function place(request: PlacementRequest, workers: readonly PlacementWork
   const hosts = new Set(taken.map(({ host }) => host));
   const zones = new Set(taken.flatMap(({ zone }) => zone ?? []));
   const able = workers.filter(
-    (worker) => worker.ready && (request.only === null || worker.id === request.only) && hasRoom(worker, request),
+    (worker) =>
+      worker.ready && (request.only === null || worker.id === request.only) && isAllowed(request.rule, worker) && hasRoom(worker, request),
   );
-  const apart = able.filter((worker) => !request.taken.includes(worker.id));
+  const staying = taken.filter(({ id }) => request.staying.includes(id));
+  const apart = able.filter(
+    (worker) => !request.taken.includes(worker.id) && staying.every((other) => areApart(request.rule, worker, other)),
+  );
   const equal = apart.filter((worker) => request.buildDigest === null || worker.buildDigest === request.buildDigest);
   const sharesZone = ({ zone }: PlacementWorker): number => Number(zone !== null && zones.has(zone));
   const [best] = equal.sort(

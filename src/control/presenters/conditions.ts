@@ -1,6 +1,7 @@
 /** A VM's conditions, in Kubernetes' shape: what of it holds, with the reason, always all of them and in one order. */
 import type { LoadedReplica } from "../db/queries/read-vm.ts";
 import type { StoredDivergence, VmRow } from "../db/schema.ts";
+import { areApart, DEFAULT_PLACEMENT, type PlacementDomain, type PlacementRule } from "../domain/placement-rule.ts";
 import { backupsWanted } from "../domain/protection.ts";
 import type { ConditionType } from "../domain/wait-target.ts";
 import type { Vm } from "../schemas/vm.ts";
@@ -20,7 +21,8 @@ export function conditionsOf(vm: VmRow, replicas: readonly LoadedReplica[], arbi
     observedGeneration: vm.generation,
   });
   const placed = vm.primaryReplica !== null;
-  const apart = standApart(replicas);
+  const rule = vm.spec.placement ?? DEFAULT_PLACEMENT;
+  const shared = sharedBy(replicas, rule);
   const { maxLagMs } = vm.spec.protection;
   const lags = isProtected && lagMs > maxLagMs / 4;
   return [
@@ -48,9 +50,9 @@ export function conditionsOf(vm: VmRow, replicas: readonly LoadedReplica[], arbi
     ),
     condition(
       "AntiAffinitySatisfied",
-      apart,
-      apart ? "WorkersDiffer" : "WorkerShared",
-      apart ? "No two of its replicas share a worker" : "Two of its replicas share a worker",
+      shared === null,
+      shared === null ? `${camel(rule.antiAffinity.domain)}sDiffer` : `${camel(shared)}Shared`,
+      shared === null ? "No two of its replicas share what they must not" : `Two of its replicas share a ${shared}`,
       vm.updatedAt,
     ),
     condition(
@@ -75,9 +77,12 @@ export function conditionsOf(vm: VmRow, replicas: readonly LoadedReplica[], arbi
   ];
 }
 
-function standApart(replicas: readonly LoadedReplica[]): boolean {
+/** @returns what two of its replicas share and must not; null: nothing */
+function sharedBy(replicas: readonly LoadedReplica[], rule: PlacementRule): PlacementDomain | null {
   const standing = replicas.filter(({ replica }) => replica.state !== "lost" && replica.state !== "fenced" && replica.state !== "stopped");
-  return new Set(standing.map(({ worker }) => worker.id)).size === standing.length;
+  const pairs = standing.flatMap(({ worker }, index) => standing.slice(index + 1).map((other) => [worker, other.worker] as const));
+  if (pairs.some(([one, other]) => one.id === other.id)) return "worker";
+  return pairs.every(([one, other]) => areApart(rule, one, other)) ? null : rule.antiAffinity.domain;
 }
 
 function protectionMessage({ protectionState, protectionReason }: VmRow): string {

@@ -3,6 +3,7 @@ import type { LoadedReplica, LoadedVm } from "../db/queries/read-vm.ts";
 import type { VmRow } from "../db/schema.ts";
 import { retentionOf } from "../domain/console-retention.ts";
 import { expiresAt } from "../domain/expiry.ts";
+import { DEFAULT_PLACEMENT, type PlacementRule } from "../domain/placement-rule.ts";
 import { backupsWanted } from "../domain/protection.ts";
 import type { Replica, Vm } from "../schemas/vm.ts";
 import { conditionsOf } from "./conditions.ts";
@@ -26,6 +27,7 @@ export function presentVm({ vm, replicas, lastFailover }: LoadedVm, live: LiveVi
       cmdline: vm.spec.cmdline,
       desiredState: vm.desiredState,
       protection: { ...vm.spec.protection, suspended: vm.spec.protection.suspended === true },
+      placement: presentPlacement(vm.spec.placement ?? DEFAULT_PLACEMENT),
       restartPolicy: vm.spec.restartPolicy ?? "never",
       deletionProtection: vm.spec.deletionProtection === true,
       ttlSeconds: vm.spec.ttlSeconds ?? null,
@@ -103,4 +105,8 @@ function lagMsOf(vm: VmRow, live: LiveView): number {
 function largest(row: bigint, report: string | undefined): bigint {
   const reported = report === undefined ? 0n : BigInt(report);
   return reported > row ? reported : row;
+}
+
+function presentPlacement({ workerSelector, zones, antiAffinity }: PlacementRule): Vm["spec"]["placement"] {
+  return { workerSelector, zones: [...zones], antiAffinity: { ...antiAffinity } };
 }

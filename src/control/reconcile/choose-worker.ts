@@ -2,6 +2,7 @@
 import type { PlanFacts } from "../db/queries/plan-facts.ts";
 import type { ReplicaRow, VmRow } from "../db/schema.ts";
 import { type Placement, place } from "../domain/placement.ts";
+import { DEFAULT_PLACEMENT } from "../domain/placement-rule.ts";
 import type { ControlSettings } from "../settings.ts";
 import type { WorkerRegistry } from "../workers/worker-registry.ts";
 
@@ -29,14 +30,17 @@ export function chooseWorker(
     {
       ...vm.spec.machine,
       taken: rows.map((row) => row.workerId),
+      staying: rows.filter((row) => isStaying(row, facts)).map((row) => row.workerId),
       buildDigest: primary === undefined ? null : (workers.link(primary.workerId)?.hello.buildDigest ?? null),
       only,
+      rule: vm.spec.placement ?? DEFAULT_PLACEMENT,
     },
     facts.workers.map(({ worker, promisedMiB, promisedVcpus, replicas }) => ({
       id: worker.id,
       name: worker.name,
       host: worker.host,
       zone: worker.zone,
+      labels: worker.labels,
       ready:
         worker.desiredState === "ready" && workers.linkState(worker.id, worker.incarnation) === "connected" && !holdsUnknown(worker.id),
       buildDigest: worker.buildDigest,
@@ -47,4 +51,10 @@ export function chooseWorker(
       replicas,
     })),
   );
+}
+
+/** One that is gone, or goes as soon as another one has taken its place, keeps nobody away but from its worker. */
+function isStaying({ state, wanted, workerId }: ReplicaRow, { workers }: Pick<PlanFacts, "workers">): boolean {
+  const isOver = state === "lost" || state === "fenced" || state === "stopped";
+  return !isOver && wanted === "here" && workers.find(({ worker }) => worker.id === workerId)?.worker.desiredState !== "drained";
 }

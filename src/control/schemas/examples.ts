@@ -105,6 +105,7 @@ const vm: Vm = {
     cmdline: "console=ttyS0 panic=-1 reboot=panic_warm",
     desiredState: "running",
     protection: { mode: "lockstep", backups: 1, maxLagMs: 2000, suspended: false },
+    placement: { workerSelector: "disk=ssd", zones: [], antiAffinity: { domain: "host", policy: "required" } },
     restartPolicy: "on_failure",
     deletionProtection: false,
     ttlSeconds: null,

@@ -3,6 +3,7 @@ import { type Static, Type } from "typebox";
 import { HEAD_BYTES_MAX, TAIL_BYTES_MAX, TAIL_BYTES_MIN } from "../domain/console-retention.ts";
 import { TTL_SECONDS_MAX } from "../domain/expiry.ts";
 import { MAXIMUM_MEMORY_MIB, MINIMUM_MEMORY_MIB } from "../domain/machine-limits.ts";
+import { PLACEMENT_DOMAINS } from "../domain/placement-rule.ts";
 import { BACKUPS_MAX, MAX_LAG_MS_MAX, MAX_LAG_MS_MIN, PROTECTION_REASONS, PROTECTION_STATES } from "../domain/protection.ts";
 import { RESTART_POLICIES } from "../domain/restart-policy.ts";
 import { DESIRED_VM_STATES, VM_STATES } from "../domain/vm-state.ts";
@@ -57,6 +58,29 @@ const RETENTION =
   "How much of the console's history is kept; it may change while the VM runs. What lies between is not kept: readers are told so. A " +
   "smaller one drops what is over it, a larger one brings nothing back";
 
+const WorkerSelector = orNull(
+  Type.String({
+    minLength: 1,
+    maxLength: 1000,
+    description: "Only on workers with these labels: `disk=ssd,tier!=db,owner,!retired`, all of them; null, which is the default: on any",
+  }),
+);
+const Zones = Type.Array(Type.String({ minLength: 1, maxLength: 200 }), {
+  maxItems: 32,
+  description: "Only on workers of one of these zones; none, which is the default: on any, and on those of no zone",
+});
+const AntiAffinityDomain = words(PLACEMENT_DOMAINS, {
+  description:
+    "No two replicas share one: a worker, which is the default and never happens; a host; a zone, which must be known of both then",
+});
+const AntiAffinityPolicy = words(["required", "preferred"] as const, {
+  description:
+    "required, which is the default: a replica without such a place waits for one (`anti_affinity_unsatisfiable`); preferred: it is placed " +
+    "elsewhere then. Another zone and another host are preferred in any case",
+});
+const PLACEMENT =
+  "Where its replicas may be. A change is for those that are placed from then on; those that are placed stay until they are moved";
+
 const Image = Type.String({ minLength: 1, maxLength: 200, description: "Id, name, or name@sha256:… of an image" });
 const Vcpus = Type.Integer({ minimum: 1, maximum: 1, description: "1, which is the default" });
 const MemoryMiB = Type.Integer({
@@ -82,6 +106,21 @@ const VmSpecRequest = Type.Object(
           suspended: Type.Optional(Suspended),
         },
         { additionalProperties: false, description: "1 backup where it is left out; what is left out of it follows from the rest" },
+      ),
+    ),
+    placement: Type.Optional(
+      Type.Object(
+        {
+          workerSelector: Type.Optional(WorkerSelector),
+          zones: Type.Optional(Zones),
+          antiAffinity: Type.Optional(
+            Type.Object(
+              { domain: Type.Optional(AntiAffinityDomain), policy: Type.Optional(AntiAffinityPolicy) },
+              { additionalProperties: false },
+            ),
+          ),
+        },
+        { additionalProperties: false, description: PLACEMENT },
       ),
     ),
     restartPolicy: Type.Optional(RestartPolicyWord),
@@ -119,6 +158,25 @@ export const PatchVmRequest = Type.Object(
             orNull(Type.Object({ vcpus: Type.Optional(orNull(Vcpus)), memoryMiB: Type.Optional(orNull(MemoryMiB)) }, whole)),
           ),
           cmdline: Type.Optional(orNull(Cmdline)),
+          placement: Type.Optional(
+            orNull(
+              Type.Object(
+                {
+                  workerSelector: Type.Optional(WorkerSelector),
+                  zones: Type.Optional(orNull(Zones)),
+                  antiAffinity: Type.Optional(
+                    orNull(
+                      Type.Object(
+                        { domain: Type.Optional(orNull(AntiAffinityDomain)), policy: Type.Optional(orNull(AntiAffinityPolicy)) },
+                        whole,
+                      ),
+                    ),
+                  ),
+                },
+                whole,
+              ),
+            ),
+          ),
           restartPolicy: Type.Optional(orNull(RestartPolicyWord)),
           deletionProtection: Type.Optional(orNull(DeletionProtection)),
           ttlSeconds: Type.Optional(TtlSeconds),
@@ -156,6 +214,14 @@ const VmSpec = Type.Object(
       description: "Changed by the verbs start, stop, kill, pause, resume and reset, and by DELETE",
     }),
     protection: Type.Object({ mode: ProtectionMode, backups: Backups, maxLagMs: Type.Integer(), suspended: Suspended }),
+    placement: Type.Object(
+      {
+        workerSelector: WorkerSelector,
+        zones: Zones,
+        antiAffinity: Type.Object({ domain: AntiAffinityDomain, policy: AntiAffinityPolicy }),
+      },
+      { description: PLACEMENT },
+    ),
     restartPolicy: RestartPolicyWord,
     deletionProtection: DeletionProtection,
     ttlSeconds: TtlSeconds,

@@ -204,6 +204,14 @@ function newVm(id: string, { name, labels, spec }: Schemas["CreateVmRequest"], i
         maxLagMs: spec.protection?.maxLagMs ?? MAX_LAG_MS,
         suspended: false,
       },
+      placement: {
+        workerSelector: spec.placement?.workerSelector ?? null,
+        zones: spec.placement?.zones ?? [],
+        antiAffinity: {
+          domain: spec.placement?.antiAffinity?.domain ?? "worker",
+          policy: spec.placement?.antiAffinity?.policy ?? "required",
+        },
+      },
       restartPolicy: spec.restartPolicy ?? "never",
       deletionProtection: spec.deletionProtection ?? false,
       ttlSeconds: spec.ttlSeconds ?? null,

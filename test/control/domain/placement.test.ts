@@ -1,6 +1,7 @@
 /** Where a replica is placed. */
 import { describe, expect, test } from "vitest";
 import { type PlacementWorker, place } from "../../../src/control/domain/placement.ts";
+import { DEFAULT_PLACEMENT, type PlacementRule } from "../../../src/control/domain/placement-rule.ts";
 
 function worker(name: string, more: Partial<PlacementWorker> = {}): PlacementWorker {
   return {
@@ -8,6 +9,7 @@ function worker(name: string, more: Partial<PlacementWorker> = {}): PlacementWor
     name,
     host: "host",
     zone: null,
+    labels: {},
     ready: true,
     buildDigest: "build",
     memoryMiB: 1024,
@@ -25,8 +27,12 @@ function check(
   taken: readonly string[] = [],
   buildDigest: string | null = null,
   only: string | null = null,
+  { leaving = [], ...rule }: Partial<PlacementRule> & { readonly leaving?: readonly string[] } = {},
 ): void {
-  const decision = place({ memoryMiB: 128, vcpus: 1, taken: taken.map((name) => `wrk_${name}`), buildDigest, only }, workers);
+  const ids = (names: readonly string[]) => names.map((name) => `wrk_${name}`);
+  const staying = ids(taken.filter((name) => !leaving.includes(name)));
+  const request = { memoryMiB: 128, vcpus: 1, taken: ids(taken), staying, buildDigest, only, rule: { ...DEFAULT_PLACEMENT, ...rule } };
+  const decision = place(request, workers);
   expect(decision.kind === "placed" ? decision.worker.name : decision.reason).toBe(wanted);
 }
 
@@ -46,6 +52,39 @@ describe("a replica is placed", () => {
     const here = worker("a", { zone: "north" });
     check([here, worker("b", { zone: "north", host: "other" }), worker("c", { zone: "south", promisedMiB: 512 })], "c", ["a"]);
     check([here, worker("b", { zone: "north", host: "other", promisedMiB: 512 }), worker("c", { zone: "north" })], "b", ["a"]);
+  });
+  test("only on workers that its selector and its zones allow", () => {
+    const workers = [worker("a"), worker("b", { labels: { disk: "ssd" }, zone: "north", promisedMiB: 512 })];
+    const selects = (workerSelector: string, wanted: string) => check(workers, wanted, [], null, null, { workerSelector });
+    selects("disk=ssd", "b");
+    selects("disk", "b");
+    selects("disk!=ssd", "a");
+    selects("!disk", "a");
+    selects("disk=ssd,!disk", "no_capacity");
+    // Of a later version, whose selectors this one cannot read.
+    selects("disk in (ssd)", "no_capacity");
+    selects("constructor", "no_capacity");
+    check(workers, "b", [], null, null, { zones: ["south", "north"] });
+    check(workers, "no_capacity", [], null, null, { zones: ["south"] });
+    check(workers, "anti_affinity_unsatisfiable", ["b"], null, null, { workerSelector: "disk" });
+  });
+  test("on another host, or in another zone, than those that stay, where that is required", () => {
+    const host = { antiAffinity: { domain: "host", policy: "required" } } as const;
+    const zone = { antiAffinity: { domain: "zone", policy: "required" } } as const;
+    const preferred = { antiAffinity: { domain: "zone", policy: "preferred" } } as const;
+    const north = [worker("a", { zone: "north" }), worker("b", { zone: "north", host: "other" })];
+    const both = [...north, worker("c", { zone: "south", promisedMiB: 512 })];
+    check([worker("a"), worker("b")], "anti_affinity_unsatisfiable", ["a"], null, null, host);
+    check(north, "b", ["a"], null, null, host);
+    check(north, "anti_affinity_unsatisfiable", ["a"], null, null, zone);
+    check(north, "b", ["a"], null, null, preferred);
+    check(both, "c", ["a"], null, null, zone);
+    check(north, "b", ["a"], null, null, { ...zone, leaving: ["a"] });
+    check(north, "anti_affinity_unsatisfiable", ["a", "b"], null, null, { ...zone, leaving: ["a", "b"] });
+    // What nobody has told is not known to be another one.
+    check([worker("a")], "no_capacity", [], null, null, zone);
+    check([worker("a")], "a", [], null, null, preferred);
+    check([...north, worker("d", { host: "third" })], "no_capacity", ["a"], null, null, { ...zone, zones: ["south"] });
   });
   test("where what is scarcer, memory or processors, leaves most", () => {
     check([worker("a", { promisedVcpus: 12 }), worker("b", { promisedMiB: 512, promisedVcpus: 2 })], "b");

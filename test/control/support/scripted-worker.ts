@@ -40,6 +40,7 @@ export interface ScriptedWorkerOptions {
   readonly guests: Map<string, ScriptedGuest>;
   readonly memoryMiB?: number;
   readonly host?: string;
+  readonly zone?: string;
   readonly buildDigest?: string;
   readonly incarnation?: string;
   readonly protocol?: number;
@@ -273,7 +274,7 @@ export class ScriptedWorker {
       incarnation: this.incarnation,
       pid: process.pid,
       host: this.options.host ?? "host",
-      zone: null,
+      zone: this.options.zone ?? null,
       loggingAddress: { host: "127.0.0.1", port: 1 },
       ...(this.options.cutsOff === undefined ? {} : { cutsOff: this.options.cutsOff }),
       memoryMiB: this.options.memoryMiB ?? 8192,
