@@ -40,12 +40,22 @@ export class EpochPacing {
 
   constructor(private readonly epochTargetMs: number) {}
 
+  /** How long an epoch takes, about, if nothing ends it earlier; microseconds. */
+  get epochUs(): number {
+    return this.epochTargetMs * 1000;
+  }
+
   /** One epoch took so long from `runEpoch` to `epochEnded`. */
   observe(instructions: bigint, elapsedUs: number): void {
     if (elapsedUs < TELLING_US || instructions < TELLING_INSTRUCTIONS) return;
     const sample = Number((instructions * 1000n) / BigInt(elapsedUs));
     const next = this.speed + Math.trunc((sample - this.speed) / 4);
     this.speed = Math.min(SPEED_MAX, Math.max(SPEED_MIN, next));
+  }
+
+  /** Instructions per millisecond. */
+  get measured(): number {
+    return this.speed;
   }
 
   /** Instructions of the next epoch, if nothing ends it earlier. */

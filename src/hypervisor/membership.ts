@@ -33,7 +33,8 @@ const DIFFERING_PAGES_TOLD = 16;
 
 /** The primary's guest, as its backups' coming and going touches it. */
 export interface GuestSide {
-  look(): { readonly point: ExecutionPoint; readonly paused: boolean; readonly halted: boolean };
+  /** `speed`: instructions per millisecond, as measured lately. */
+  look(): { readonly point: ExecutionPoint; readonly paused: boolean; readonly halted: boolean; readonly speed: number };
   /** Guest time that it is now. */
   time(nowUs: number): bigint;
   /** What waits may be free to leave. */
@@ -102,9 +103,10 @@ export class Membership {
   }
 
   private joinNext(nowUs: number): void {
-    if (this.guest.look().halted) return;
+    const { halted, speed } = this.guest.look();
+    if (halted) return;
     const follower = this.followers.joinNext(nowUs);
-    if (follower !== null) this.transfer = new StateTransfer(follower.id);
+    if (follower !== null) this.transfer = new StateTransfer(follower.id, speed);
   }
 
   /** The engine begins what the transfer has asked for. */

@@ -115,7 +115,7 @@ export class Primary {
     this.arbitration = new Arbitration(outbox);
     const { followers, commit, hashes, lag, arbitration } = this;
     const guest = {
-      look: () => ({ point: this.point, paused: this.paused, halted: this.guestHalt !== null }),
+      look: () => ({ point: this.point, paused: this.paused, halted: this.guestHalt !== null, speed: this.pacing.measured }),
       time: (nowUs: number) => this.guestTime(nowUs),
       release: (nowUs: number) => this.release(nowUs),
       proceed: (nowUs: number) => this.proceed(nowUs),
@@ -329,7 +329,8 @@ export class Primary {
   /** As far as it is known now nothing will be due at the end of the epoch that runs: the guest need not wait for the word. */
   private allowNext(running: RunningEpoch, nowUs: number): void {
     if (running.nextAllowed || running.endAsked || this.clock === null || this.outbox.haltReason !== null) return;
-    if (this.paused || this.transfer !== null || this.inputs.pending || this.successor !== null) return;
+    if (this.paused || this.inputs.pending || this.successor !== null) return;
+    if (this.transfer !== null && !this.transfer.isGuestsAfter(this.pacing.epochUs)) return;
     if (this.lag.holdsBack(running.limitInstant, this.point.consoleEnd, nowUs)) return;
     running.nextAllowed = true;
     const { dueAt } = this.hashes;
@@ -367,8 +368,9 @@ export class Primary {
     assert(ended.time >= running.clock.time, `guest time goes on from ${running.clock.time}, not ${ended.time}`);
     assert(ended.consoleEnd >= consoleEnd, `console output goes on from ${consoleEnd}, not ${ended.consoleEnd}`);
     const elapsedUs = (begun?.startedUs ?? nowUs) - running.startedUs;
-    this.pacing.observe(ended.endInstant - instant, elapsedUs);
-    this.transfer?.guestRan(elapsedUs);
+    const executed = ended.endInstant - instant;
+    this.pacing.observe(executed, elapsedUs);
+    this.transfer?.guestRan(executed, elapsedUs);
     const record: EpochRecord = {
       epoch,
       clock: running.clock,

@@ -9,20 +9,27 @@
  * in a pause at an epoch boundary, and takes no more than 2 MiB. What is under way is bounded: the receiver reports what it
  * has applied.
  *
- * Engine time is shared, because a capture and an epoch exclude each other: the guest keeps four fifths of it, and all of it
- * while the receiver is behind. A round that leaves nearly as much to do as the one before shows a guest that writes faster
+ * Engine time is shared, because a capture and an epoch exclude each other: the guest keeps four fifths of its speed, and all of it
+ * while the receiver is behind. What counts as its time is what its instructions took before the transfer: that it is slower now, as sender
+ * and receiver take processors and caches from it, is the transfer's time. A round that leaves nearly as much to do as the one before shows a guest that writes faster
  * than pages leave: from then on it gets half as much time for each time of the transfer, where waiting for the receiver
  * counts too, until it writes slowly enough; in the end it stands still. So the rounds are bounded, and the last pause is.
  */
 import { assert } from "../base/assert.ts";
 import type { ReplicaId } from "./messages.ts";
 
-/** One capture while the guest runs: about a millisecond between two epochs. */
-const CAPTURE_BYTES = 1024 * 1024;
+const MIB = 1024 * 1024;
+/**
+ * One capture while the guest runs: some two milliseconds between two epochs. Less would cost it more, since each costs the way to
+ * the engine and back twice over, half a millisecond each.
+ */
+const CAPTURE_BYTES = 2 * MIB;
 /** Sent and not reported as applied. */
-const UNDER_WAY_BYTES = 8 * CAPTURE_BYTES;
+const UNDER_WAY_BYTES = 8 * MIB;
+/** The one more look before the last capture: with so much under way before it, no more than is allowed at the last is under way after it. */
+const LOOK_BYTES = MIB;
 /** At the last capture: the outputs of the epochs after it wait until all of this has been applied. */
-const UNDER_WAY_BYTES_AT_LAST = 2 * CAPTURE_BYTES;
+const UNDER_WAY_BYTES_AT_LAST = 2 * LOOK_BYTES;
 /** 2 MiB: what the pause of the guest may be spent on. */
 const LAST_PAGES = 512;
 
@@ -36,6 +43,12 @@ const FRUITFUL = [3, 4] as const;
 /** What the guest may have run ahead of its share, or been kept from it: beyond that it is forgotten. */
 const AHEAD_US = 10_000;
 const OWED_US = 200_000;
+/**
+ * So much of it because it was slower than before, and that only so long after a capture: it may do something else now, or the host
+ * may have other work, and the transfer must get on.
+ */
+const SLOWER_US = 20_000;
+const SLOWER_FOR_US = 40_000;
 
 /** No bound: but little is left when the last capture is made. */
 const ALL_BYTES = Number.MAX_SAFE_INTEGER;
@@ -69,6 +82,8 @@ export class StateTransfer {
   private slowings = 0;
   /** The guest's: so much it may run before it is the transfer's turn. */
   private creditUs = 0;
+  /** What it has run since the last capture. */
+  private sinceCaptureUs = 0;
   /** The capture that the engine makes now; `charged`: the guest would run meanwhile. */
   private capturing: { readonly capture: Capture; readonly beganUs: number; readonly charged: boolean } | null = null;
   /** Since when it has been nobody's turn. */
@@ -76,7 +91,11 @@ export class StateTransfer {
   private done = false;
   private waited = false;
 
-  constructor(readonly peer: ReplicaId) {}
+  /** @param speed the guest's without a transfer, instructions per millisecond */
+  constructor(
+    readonly peer: ReplicaId,
+    private readonly speed: number,
+  ) {}
 
   /** Percent of its time that the guest has at least; 0: it stands still. */
   get guestShare(): number {
@@ -100,17 +119,23 @@ export class StateTransfer {
     return "nobody";
   }
 
+  /** Whether it is still the guest's turn when an epoch of so long has ended that runs now. */
+  isGuestsAfter(epochUs: number): boolean {
+    return this.capturing === null && this.creditUs > epochUs;
+  }
+
   /** What the transfer would do; null: wait for the receiver. */
   private due(): Capture | null {
     if (this.pagesLeft !== null && this.pagesLeft <= LAST_PAGES) {
-      if (this.underWay > (this.waited ? CAPTURE_BYTES : UNDER_WAY_BYTES_AT_LAST)) {
+      if (this.underWay > (this.waited ? LOOK_BYTES : UNDER_WAY_BYTES_AT_LAST)) {
         this.waited = true;
         return null;
       }
       if (!this.waited) return { first: false, maxBytes: ALL_BYTES, final: true };
     }
-    if (this.underWay + CAPTURE_BYTES > UNDER_WAY_BYTES) return null;
-    return { first: this.captures === 0, maxBytes: CAPTURE_BYTES, final: false };
+    const maxBytes = this.waited ? LOOK_BYTES : CAPTURE_BYTES;
+    if (this.underWay + maxBytes > UNDER_WAY_BYTES) return null;
+    return { first: this.captures === 0, maxBytes, final: false };
   }
 
   /** @param guestRuns as `next` was told */
@@ -124,8 +149,9 @@ export class StateTransfer {
     assert(this.capturing !== null, `a capture for ${this.peer} was asked for`);
     const { capture, beganUs, charged } = this.capturing;
     this.capturing = null;
-    if (charged) this.earn(nowUs - beganUs);
+    if (charged) this.earn(nowUs - beganUs, OWED_US);
     this.captures++;
+    this.sinceCaptureUs = 0;
     this.underWay += bytes;
     this.done = capture.final;
     const lookedAgain = this.waited;
@@ -152,10 +178,14 @@ export class StateTransfer {
     this.creditUs = Math.min(this.creditUs, 0);
   }
 
-  /** An epoch has taken so long; one that ran when the transfer began is none of its business. */
-  guestRan(elapsedUs: number): void {
+  /** An epoch of so many instructions has taken so long; one that ran when the transfer began is none of its business. */
+  guestRan(instructions: bigint, elapsedUs: number): void {
     if (this.captures === 0) return;
-    this.creditUs = Math.max(-AHEAD_US, this.creditUs - elapsedUs);
+    this.sinceCaptureUs += elapsedUs;
+    const slower = this.sinceCaptureUs <= SLOWER_FOR_US;
+    const ownUs = slower ? Math.min(elapsedUs, Number((instructions * 1000n) / BigInt(this.speed))) : elapsedUs;
+    this.creditUs = Math.max(-AHEAD_US, this.creditUs - ownUs);
+    this.earn(elapsedUs - ownUs, SLOWER_US);
   }
 
   /** The receiver has applied so much. */
@@ -165,13 +195,13 @@ export class StateTransfer {
   }
 
   private waitedUntil(nowUs: number): void {
-    if (this.waitingSinceUs !== null) this.earn(nowUs - this.waitingSinceUs);
+    if (this.waitingSinceUs !== null) this.earn(nowUs - this.waitingSinceUs, OWED_US);
     this.waitingSinceUs = null;
   }
 
   /** The guest would have run, and did not. */
-  private earn(elapsedUs: number): void {
-    if (this.slowings > SLOWINGS_MAX) return;
-    this.creditUs = Math.min(OWED_US, this.creditUs + Math.floor((elapsedUs * GUEST_TIMES) / 2 ** this.slowings));
+  private earn(elapsedUs: number, maxUs: number): void {
+    if (this.slowings > SLOWINGS_MAX || this.creditUs >= maxUs) return;
+    this.creditUs = Math.min(maxUs, this.creditUs + Math.floor((elapsedUs * GUEST_TIMES) / 2 ** this.slowings));
   }
 }

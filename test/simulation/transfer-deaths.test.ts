@@ -56,7 +56,7 @@ class Dying extends Simulation {
 function deaths(victim: Victim, synced: number, guest: "model" | "machine", seed: number, stride: number): Dying[] {
   const worlds: Dying[] = [];
   for (let atStep = 0; ; atStep += stride) {
-    const world = new Dying({ seed, steps: guest === "model" ? 500 : 250, guests: guestsOf(guest) }, { victim, atStep, synced });
+    const world = new Dying({ seed, steps: guest === "model" ? 700 : 250, guests: guestsOf(guest) }, { victim, atStep, synced });
     world.run();
     if (world.struckAt === null) return worlds;
     worlds.push(world);
