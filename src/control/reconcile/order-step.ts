@@ -66,7 +66,7 @@ export async function orderStep(
         const dialler = { replicaId: primary.id, workerId: by.worker.id };
         order(at, `expectPrimary ${primary.id} ${backup.id}`, { type: "expectPrimary", replicaId: backup.id, primary: dialler });
       }
-      if (order(by, `pair ${primary.id} ${backup.id}`, message)) {
+      if (order(by, pairKey(primary.id, backup.id), message)) {
         log.info({ vmId: vm.id, primary: primary.id, backup: backup.id, address }, "pairing");
       }
       return;
@@ -116,4 +116,9 @@ function originOfStep(facts: PlanFacts, { kind }: OrderStep, about: ReplicaRow):
   // A replica is created and paired for what it was placed for, though the operation has ended.
   if (kind === "create" || kind === "pair") return about.origin;
   return kind === "drop" ? originOfLeaving(facts, about) : null;
+}
+
+/** Of the order to pair, to the primary's worker. */
+export function pairKey(primary: string, backup: string): string {
+  return `pair ${primary} ${backup}`;
 }

@@ -36,7 +36,7 @@ import { followFailover } from "./follow-failover.ts";
 import { dropUnknown, updateWorkers } from "./follow-workers.ts";
 import { observeReplica } from "./observe-replica.ts";
 import type { ReconcilerOptions } from "./options.ts";
-import { orderStep } from "./order-step.ts";
+import { orderStep, pairKey } from "./order-step.ts";
 import { ReportNotes } from "./report-notes.ts";
 import { logFieldsOf, originOfLeaving, originOfOperation, placedFor } from "./traced-orders.ts";
 
@@ -330,9 +330,14 @@ export class Reconciler {
         this.again = true;
         return;
       case "pair": {
+        const primary = rows.find(({ id }) => id === vm.primaryReplica);
         const target = rows.find(({ id }) => id === step.backup)?.workerId;
-        const source = rows.find(({ id }) => id === vm.primaryReplica)?.workerId;
-        if (source === undefined || target === undefined || !this.turns.take(step.backup, { source, target }, nowMs)) return;
+        if (primary === undefined || target === undefined) return;
+        const { workers, settings } = this.options;
+        // What would not be ordered takes nobody's turn.
+        const key = pairKey(primary.id, step.backup);
+        if (workers.link(primary.workerId)?.isDue(key, nowMs, settings.repeatOrderMs) !== true) return;
+        if (!this.turns.take(step.backup, { source: primary.workerId, target }, nowMs)) return;
         await orderStep(this.options, facts, vm, rows, step, nowMs);
         return;
       }

@@ -41,6 +41,26 @@ describe("a state transfer", () => {
     expect(turns.take("b", from("w1", "w2"), 10)).toBe(true);
   });
 
+  test("that comes to nothing again and again does not keep others from their turns", () => {
+    const turns = new TransferTurns(1, 1000);
+    const all = waiting("hopeless", "b", "c");
+    const ordered: string[] = [];
+    for (let nowMs = 0; nowMs < 6000; nowMs += 1000) {
+      turns.begin(NONE, all, nowMs);
+      for (const backup of all) if (turns.take(backup, from("w1", `w of ${backup}`), nowMs)) ordered.push(backup);
+    }
+    expect(ordered).toEqual(["hopeless", "b", "c", "hopeless", "b", "c"]);
+  });
+
+  test("waits for nobody who waits for other workers", () => {
+    const turns = new TransferTurns(1, 1000);
+    turns.begin(new Map([["x", from("w1", "w2")]]), waiting("x", "a", "b"), 0);
+    expect(turns.take("b", from("w3", "w4"), 0)).toBe(true);
+    expect(turns.take("a", from("w1", "w5"), 0)).toBe(false);
+    turns.begin(new Map([["x", from("w1", "w2")]]), waiting("x", "a", "b"), 1000);
+    expect(turns.take("b", from("w3", "w4"), 1000)).toBe(true);
+  });
+
   test("makes room when its order has shown no effect for long enough", () => {
     const turns = new TransferTurns(1, 1000);
     turns.begin(NONE, waiting("a", "b"), 0);
