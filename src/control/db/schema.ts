@@ -205,6 +205,8 @@ export const vms = pgTable("vms", {
   /** How often it was started again by its restart policy, since somebody started it or a guest of it ran for long. */
   restarts: integer("restarts").notNull().default(0),
   divergence: jsonb("divergence").$type<StoredDivergence>(),
+  /** Since when a backup has trailed so far that its primary waits for it; null: none does. */
+  laggingSince: time("lagging_since"),
   operationId: text("operation_id"),
   deleteOperationId: text("delete_operation_id"),
   /**

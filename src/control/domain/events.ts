@@ -14,6 +14,8 @@ export const EVENT_TYPES = [
   "vm.repair.completed",
   "vm.repair.failed",
   "vm.divergence.detected",
+  "vm.backup.lagging",
+  "vm.backup.recovered",
   "vm.console.writer.changed",
   "vm.console.attached",
   "vm.console.detached",

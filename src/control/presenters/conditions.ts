@@ -1,6 +1,7 @@
 /** A VM's conditions, in Kubernetes' shape: what of it holds, with the reason, always all of them and in one order. */
 import type { LoadedReplica } from "../db/queries/read-vm.ts";
 import type { StoredDivergence, VmRow } from "../db/schema.ts";
+import { isLagging } from "../domain/backup-lag.ts";
 import { areApart, DEFAULT_PLACEMENT, type PlacementDomain, type PlacementRule } from "../domain/placement-rule.ts";
 import { backupsWanted } from "../domain/protection.ts";
 import type { ConditionType } from "../domain/wait-target.ts";
@@ -24,7 +25,7 @@ export function conditionsOf(vm: VmRow, replicas: readonly LoadedReplica[], arbi
   const rule = vm.spec.placement ?? DEFAULT_PLACEMENT;
   const shared = sharedBy(replicas, rule);
   const { maxLagMs } = vm.spec.protection;
-  const lags = isProtected && lagMs > maxLagMs / 4;
+  const lags = isProtected && isLagging(lagMs, maxLagMs);
   return [
     condition(
       "Ready",

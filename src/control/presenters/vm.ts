@@ -1,6 +1,7 @@
 /** A VM as the public contract shows it: its rows, and on them what the workers report now. */
 import type { LoadedReplica, LoadedVm } from "../db/queries/read-vm.ts";
 import type { VmRow } from "../db/schema.ts";
+import { lagMsOf } from "../domain/backup-lag.ts";
 import { retentionOf } from "../domain/console-retention.ts";
 import { expiresAt } from "../domain/expiry.ts";
 import { DEFAULT_PLACEMENT, type PlacementRule } from "../domain/placement-rule.ts";
@@ -47,7 +48,7 @@ export function presentVm({ vm, replicas, lastFailover }: LoadedVm, live: LiveVi
         syncedBackups: vm.synced.length,
         wantedBackups: backupsWanted(vm.spec.protection),
         lagInstructions: primary?.lagInstructions ?? "0",
-        lagMs: lagMsOf(vm, live),
+        lagMs: lagMsOf(vm, live.report),
         logBytesPerSecond: vm.primaryReplica === null ? 0 : live.logBytesPerSecond(vm.primaryReplica),
         since: vm.protectionSince.toISOString(),
       },
@@ -57,7 +58,7 @@ export function presentVm({ vm, replicas, lastFailover }: LoadedVm, live: LiveVi
         end: largest(vm.consoleEnd, primary?.consoleEnd).toString(),
         writer: live.consoleWriter(vm.id),
       },
-      conditions: conditionsOf(vm, replicas, primary?.arbiterUnavailable === true, lagMsOf(vm, live)),
+      conditions: conditionsOf(vm, replicas, primary?.arbiterUnavailable === true, lagMsOf(vm, live.report)),
       operationId: vm.operationId,
       lastFailover: lastFailover === null ? null : presentFailover(lastFailover),
     },
@@ -92,14 +93,6 @@ export function presentReplica({ replica, worker }: LoadedReplica, vm: VmRow, li
     lastHeartbeatAt: (live.lastHeartbeatAt(worker.id) ?? worker.lastHeartbeatAt).toISOString(),
     createdAt: replica.createdAt.toISOString(),
   };
-}
-
-/** The log's way to the slowest synced backup, and there to its execution; as the workers reported it last. */
-function lagMsOf(vm: VmRow, live: LiveView): number {
-  if (vm.primaryReplica === null) return 0;
-  const unackedMs = live.report(vm.primaryReplica)?.lag?.ms ?? 0;
-  const unexecutedMs = vm.synced.map((id) => live.report(id)?.lag?.ms ?? 0);
-  return Math.round((unackedMs + Math.max(0, ...unexecutedMs)) * 1000) / 1000;
 }
 
 function largest(row: bigint, report: string | undefined): bigint {

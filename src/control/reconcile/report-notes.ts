@@ -1,10 +1,12 @@
-/** What a VM's primary reports of its own work and the database keeps: transfers, pairings, divergences, the first output of a promotion. */
+/** What a VM's primary reports of its own work and the database keeps: transfers, pairings, divergences, lag, the first output of a promotion. */
 import type { ReplicaReport } from "../../wire/control-messages.ts";
 import type { PlanFacts } from "../db/queries/plan-facts.ts";
 import { recordDivergence } from "../db/queries/record-divergence.ts";
+import { recordLag } from "../db/queries/record-lag.ts";
 import { recordRepair } from "../db/queries/record-repair.ts";
 import { recordTransfer } from "../db/queries/record-transfer.ts";
 import type { VmRow } from "../db/schema.ts";
+import { lagChange, lagMsOf } from "../domain/backup-lag.ts";
 import { nextMilestone, type TransferMilestone } from "../domain/transfer-milestone.ts";
 import { noteFirstOutput } from "./follow-failover.ts";
 import type { ReconcilerOptions } from "./options.ts";
@@ -29,6 +31,7 @@ export class ReportNotes {
     await this.noteTransfer(vm, primary);
     await this.noteRepair(facts, vm, primary);
     await this.noteDivergence(vm, primary);
+    await this.noteLag(vm);
     // Its failover is complete: what comes later is added to that.
     if (!failing && !this.firstOutputs.has(primary.replicaId) && (await noteFirstOutput(this.options, primary)))
       this.firstOutputs.add(primary.replicaId);
@@ -57,5 +60,16 @@ export class ReportNotes {
     if (divergence === null || (vm.divergence?.replicaId === divergence.replicaId && vm.divergence.epoch === divergence.epoch)) return;
     this.options.log.error({ vmId: vm.id, divergence }, "a backup's state differed from its primary's: it was ejected");
     await recordDivergence(this.options.database, vm, divergence);
+  }
+
+  private async noteLag(vm: VmRow): Promise<void> {
+    const { database, workers, log } = this.options;
+    const lagMs = lagMsOf(vm, (replicaId) => workers.lastReport(replicaId));
+    const { maxLagMs } = vm.spec.protection;
+    const facts = { lagging: vm.laggingSince !== null, isProtected: vm.protectionState === "protected", lagMs, maxLagMs };
+    const change = lagChange(facts);
+    if (change === null) return;
+    if (change !== "over") log.info({ vmId: vm.id, lagMs, maxLagMs }, change === "lagging" ? "a backup lags" : "no backup lags any more");
+    await recordLag(database, vm, change, lagMs);
   }
 }
