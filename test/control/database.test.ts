@@ -84,7 +84,9 @@ test("two that lock the same rows in opposite order both succeed, with the event
     });
   await Promise.all([inOrder("vm.deleted", lockVm, lockImage), inOrder("vm.spec.changed", lockImage, lockVm)]);
   const { rows } = await database.query<{ type: string }>("SELECT type FROM events ORDER BY type", []);
-  expect([rows.map(({ type }) => type), runs]).toEqual([["vm.deleted", "vm.spec.changed"], 3]);
+  expect(rows.map(({ type }) => type)).toEqual(["vm.deleted", "vm.spec.changed"]);
+  // One of them is undone and runs again; the server may undo it twice where the other is slow.
+  expect(runs).toBeGreaterThanOrEqual(3);
 });
 
 /** A row that is complete as far as Postgres demands it. */
