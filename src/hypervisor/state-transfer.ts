@@ -47,8 +47,8 @@ const OWED_US = 200_000;
  * So much of it because it was slower than before, and that only so long after a capture: it may do something else now, or the host
  * may have other work, and the transfer must get on.
  */
-const SLOWER_US = 20_000;
-const SLOWER_FOR_US = 40_000;
+const SLOWER_US = 40_000;
+const SLOWER_FOR_US = 80_000;
 
 /** No bound: but little is left when the last capture is made. */
 const ALL_BYTES = Number.MAX_SAFE_INTEGER;

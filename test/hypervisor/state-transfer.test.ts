@@ -47,11 +47,11 @@ test("a guest that is slower than before has four times of what it lost, as long
   transfer.guestRan(executedIn(1), 1);
   expect(capture(transfer, true, 4900, { atUs: 10_000 })).not.toBeNull();
   // It hardly gets on, whatever may be the reason.
-  transfer.guestRan(1n, 40_000);
-  transfer.guestRan(1n, 19_999);
-  expect(transfer.next(true, 70_000)).toBe("guest");
+  transfer.guestRan(1n, 80_000);
+  transfer.guestRan(1n, 39_999);
+  expect(transfer.next(true, 130_000)).toBe("guest");
   transfer.guestRan(1n, 1);
-  expect(capture(transfer, true, 4800, { atUs: 70_000 })).not.toBeNull();
+  expect(capture(transfer, true, 4800, { atUs: 130_000 })).not.toBeNull();
 });
 
 test("a guest's epochs follow each other without a word where its turn lasts longer than the one that runs", () => {
