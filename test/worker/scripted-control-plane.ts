@@ -132,6 +132,8 @@ export class ScriptedControlPlane {
   readonly arbiterRequests: Extract<WorkerMessage, { type: "arbiterRequest" }>[] = [];
   /** `silent`: requests are kept and not answered; `unavailable`: they are answered so. */
   arbiterMode: "decides" | "unavailable" | "silent" = "decides";
+  /** Replicas on fenced workers: the arbiter grants them nothing. */
+  readonly fenced = new Set<string>();
   private readonly server: Server = createServer();
   private readonly sockets = new WebSocketServer({ noServer: true });
   private readonly blobs = new Map<string, Uint8Array>();
@@ -327,9 +329,10 @@ export class ScriptedControlPlane {
     let answer = this.arbiterMode === "unavailable" ? reply("unavailable") : this.answered.get(requestId);
     if (answer === undefined) {
       const granted =
-        request.kind === "promote"
+        !this.fenced.has(replicaId) &&
+        (request.kind === "promote"
           ? vm.synced.includes(replicaId) && vm.primary !== replicaId
-          : vm.primary === replicaId && vm.term === BigInt(request.term);
+          : vm.primary === replicaId && vm.term === BigInt(request.term));
       if (granted) {
         vm.term += 1n;
         if (request.kind === "promote") [vm.primary, vm.synced] = [replicaId, []];

@@ -714,6 +714,8 @@ describe("a worker that is to be cut off", () => {
     create(1, "rep_b");
     at.worker(0).send({ type: "pair", replicaId: "rep_a", backup: backup(1, "rep_b") });
     await plane.reported("rep_a", "is protected", paired);
+    // It hears of the end of its channel first, at times, and asks for promotion.
+    plane.fenced.add("rep_b");
     at.worker(0).send({ type: "cutOff", workerId: "wrk_that_nobody_knows" });
     at.worker(0).send({ type: "cutOff", workerId: holder });
     await at.process(0).says(/logging channel closed: the peer's worker is fenced/);
