@@ -229,6 +229,12 @@ export class ScriptedControlPlane {
     worker.send({ type: "createReplica", vmId, replicaId, role: "primary", term: "1", spec, channelSecret: "secret-of-the-vm" });
   }
 
+  /** A backup of the VM, which waits for its state. */
+  createBackup(worker: JoinedWorker, vmId: string, replicaId: string, spec: ReplicaSpec): void {
+    const term = this.vm(vmId).term.toString();
+    worker.send({ type: "createReplica", vmId, replicaId, role: "backup", term, spec, channelSecret: "secret-of-the-vm" });
+  }
+
   /** Creates the backup, has the primary dial it, and waits until it is in the synced set. */
   async protect(
     primaryAt: JoinedWorker,
@@ -237,16 +243,8 @@ export class ScriptedControlPlane {
     backupId: string,
     spec: ReplicaSpec,
   ): Promise<ReplicaReport> {
-    const { primary, term } = this.vm(vmId);
-    backupAt.send({
-      type: "createReplica",
-      vmId,
-      replicaId: backupId,
-      role: "backup",
-      term: term.toString(),
-      spec,
-      channelSecret: "secret-of-the-vm",
-    });
+    const { primary } = this.vm(vmId);
+    this.createBackup(backupAt, vmId, backupId, spec);
     this.pair(primaryAt, primary, backupAt, backupId);
     return this.reported(
       primary,

@@ -511,15 +511,7 @@ describe("one worker with several replicas", () => {
       spec,
       channelSecret: "secret-of-the-vm",
     });
-    at.worker(1).send({
-      type: "createReplica",
-      vmId: "vm_1",
-      replicaId: "rep_b",
-      role: "backup",
-      term: "1",
-      spec,
-      channelSecret: "secret-of-the-vm",
-    });
+    plane.createBackup(at.worker(1), "vm_1", "rep_b", spec);
     plane.pair(at.worker(0), "rep_a", at.worker(1), "rep_b");
     at.worker(0).send({ type: "promote", replicaId: "rep_a", handOver: true });
     client.type("still the same");
@@ -651,15 +643,7 @@ describe("pairing is refused", () => {
     const spec = guest(plane, IDLE);
     plane.createPrimary(at.worker(0), "vm_1", "rep_a", spec);
     await plane.reported("rep_a", "is live", ({ state }) => state === "live");
-    at.worker(1).send({
-      type: "createReplica",
-      vmId: "vm_1",
-      replicaId: "rep_b",
-      role: "backup",
-      term: "1",
-      spec,
-      channelSecret: "secret-of-the-vm",
-    });
+    plane.createBackup(at.worker(1), "vm_1", "rep_b", spec);
     await plane.reported("rep_b", "waits", ({ state }) => state === "syncing");
     plane.pair(at.worker(0), "rep_a", at.worker(1), "rep_b", "a guess");
     const line = await at.process(0).says(/pairing given up/);
@@ -686,7 +670,7 @@ describe("pairing is refused", () => {
     const spec = guest(plane, IDLE);
     plane.createPrimary(a, "vm_1", "rep_a", spec);
     await plane.reported("rep_a", "is live", ({ state }) => state === "live");
-    b.send({ type: "createReplica", vmId: "vm_1", replicaId: "rep_b", role: "backup", term: "1", spec, channelSecret: "secret-of-the-vm" });
+    plane.createBackup(b, "vm_1", "rep_b", spec);
     plane.pair(a, "rep_a", b, "rep_b");
     expect(await other.says(/logging channel rejected/)).toMatchObject({ err: { code: "engine_mismatch" } });
     expect(plane.report("rep_a")).toMatchObject({ synced: [] });
@@ -706,12 +690,8 @@ describe("a worker that is to be cut off", () => {
       channelSecret: "secret-of-the-vm",
       workerId: index === 1 ? holder : "wrk_of_a_third",
     });
-    const create = (index: number, replicaId: string): void =>
-      at
-        .worker(index)
-        .send({ type: "createReplica", vmId: "vm_1", replicaId, role: "backup", term: "1", spec, channelSecret: "secret-of-the-vm" });
     const paired = ({ synced }: { readonly synced: readonly string[] }) => synced.length === 1;
-    create(1, "rep_b");
+    plane.createBackup(at.worker(1), "vm_1", "rep_b", spec);
     at.worker(0).send({ type: "pair", replicaId: "rep_a", backup: backup(1, "rep_b") });
     await plane.reported("rep_a", "is protected", paired);
     // It hears of the end of its channel first, at times, and asks for promotion.
@@ -722,7 +702,7 @@ describe("a worker that is to be cut off", () => {
     await plane.reported("rep_a", "is alone", ({ synced }) => synced.length === 0);
     await at.process(1).says(/logging channel closed by the peer/);
     // A control plane that has not heard of it yet wants the pair; the one with another worker is dialled.
-    create(2, "rep_c");
+    plane.createBackup(at.worker(2), "vm_1", "rep_c", spec);
     at.worker(0).send({ type: "pair", replicaId: "rep_a", backup: backup(1, "rep_b") });
     at.worker(0).send({ type: "pair", replicaId: "rep_a", backup: backup(2, "rep_c") });
     const after = await plane.reported("rep_a", "is protected again", paired);
@@ -758,15 +738,7 @@ describe("a worker that is to be cut off", () => {
     const at = await site(2);
     const { plane } = at;
     const { spec } = await livePrimary(at, IDLE);
-    at.worker(1).send({
-      type: "createReplica",
-      vmId: "vm_1",
-      replicaId: "rep_b",
-      role: "backup",
-      term: "1",
-      spec,
-      channelSecret: "secret-of-the-vm",
-    });
+    plane.createBackup(at.worker(1), "vm_1", "rep_b", spec);
     at.worker(1).send({ type: "expectPrimary", replicaId: "rep_b", primary: { replicaId: "rep_a", workerId: holder } });
     plane.pair(at.worker(0), "rep_a", at.worker(1), "rep_b");
     await plane.reported("rep_a", "is protected", ({ synced }) => synced.length === 1);

@@ -23,6 +23,10 @@ export const DEFAULT_PLACEMENT: PlacementRule = {
   antiAffinity: { domain: "worker", policy: "required" },
 };
 
+export function placementRuleOf({ placement }: { readonly placement?: PlacementRule }): PlacementRule {
+  return placement ?? DEFAULT_PLACEMENT;
+}
+
 export interface Place {
   readonly host: string;
   readonly zone: string | null;

@@ -15,7 +15,7 @@
  *     to be paused, or run  -> tell the primary
  */
 import type { ConsoleRetention } from "./console-retention.ts";
-import type { ReplicaFacts } from "./replica-facts.ts";
+import { isWrittenOff, type ReplicaFacts } from "./replica-facts.ts";
 import { type DesiredVmState, hasGuest, isEnding, isSettled, type VmState } from "./vm-state.ts";
 
 export interface PlanFactsOfVm {
@@ -110,7 +110,7 @@ function planMember(vm: PlanFactsOfVm, replica: ReplicaFacts): readonly VmStep[]
 
 /** Not a member: a candidate that may become one, or something that was one. */
 function planOther(replica: ReplicaFacts): readonly VmStep[] {
-  const written = replica.state === "lost" || replica.state === "fenced" || replica.state === "stopped";
+  const written = isWrittenOff(replica);
   if (replica.broken && !written) {
     const state = replica.report?.state === "fenced" ? "fenced" : "lost";
     return [

@@ -46,6 +46,11 @@ export interface ReplicaFacts {
   readonly broken: boolean;
 }
 
+/** Nothing is made of it any more, though its worker may still hold it. */
+export function isWrittenOff({ state }: Pick<ReplicaFacts, "state">): boolean {
+  return state === "lost" || state === "fenced" || state === "stopped";
+}
+
 /** A replica that reported this has nothing more to give. */
 export function isBroken(report: Pick<ReportFacts, "state" | "guestHalt"> | null): boolean {
   if (report === null) return false;

@@ -2,8 +2,9 @@
 import type { LoadedReplica } from "../db/queries/read-vm.ts";
 import type { StoredDivergence, VmRow } from "../db/schema.ts";
 import { isLagging } from "../domain/backup-lag.ts";
-import { areApart, DEFAULT_PLACEMENT, type PlacementDomain, type PlacementRule } from "../domain/placement-rule.ts";
+import { areApart, type PlacementDomain, type PlacementRule, placementRuleOf } from "../domain/placement-rule.ts";
 import { backupsWanted } from "../domain/protection.ts";
+import { isWrittenOff } from "../domain/replica-facts.ts";
 import type { ConditionType } from "../domain/wait-target.ts";
 import type { Vm } from "../schemas/vm.ts";
 
@@ -22,7 +23,7 @@ export function conditionsOf(vm: VmRow, replicas: readonly LoadedReplica[], arbi
     observedGeneration: vm.generation,
   });
   const placed = vm.primaryReplica !== null;
-  const rule = vm.spec.placement ?? DEFAULT_PLACEMENT;
+  const rule = placementRuleOf(vm.spec);
   const shared = sharedBy(replicas, rule);
   const { maxLagMs } = vm.spec.protection;
   const lags = isProtected && isLagging(lagMs, maxLagMs);
@@ -80,7 +81,7 @@ export function conditionsOf(vm: VmRow, replicas: readonly LoadedReplica[], arbi
 
 /** @returns what two of its replicas share and must not; null: nothing */
 function sharedBy(replicas: readonly LoadedReplica[], rule: PlacementRule): PlacementDomain | null {
-  const standing = replicas.filter(({ replica }) => replica.state !== "lost" && replica.state !== "fenced" && replica.state !== "stopped");
+  const standing = replicas.filter(({ replica }) => !isWrittenOff(replica));
   const pairs = standing.flatMap(({ worker }, index) => standing.slice(index + 1).map((other) => [worker, other.worker] as const));
   if (pairs.some(([one, other]) => one.id === other.id)) return "worker";
   return pairs.every(([one, other]) => areApart(rule, one, other)) ? null : rule.antiAffinity.domain;

@@ -4,7 +4,7 @@ import type { VmRow } from "../db/schema.ts";
 import { lagMsOf } from "../domain/backup-lag.ts";
 import { retentionOf } from "../domain/console-retention.ts";
 import { expiresAt } from "../domain/expiry.ts";
-import { DEFAULT_PLACEMENT, type PlacementRule } from "../domain/placement-rule.ts";
+import { type PlacementRule, placementRuleOf } from "../domain/placement-rule.ts";
 import { backupsWanted } from "../domain/protection.ts";
 import type { Replica, Vm } from "../schemas/vm.ts";
 import { conditionsOf } from "./conditions.ts";
@@ -28,7 +28,7 @@ export function presentVm({ vm, replicas, lastFailover }: LoadedVm, live: LiveVi
       cmdline: vm.spec.cmdline,
       desiredState: vm.desiredState,
       protection: { ...vm.spec.protection, suspended: vm.spec.protection.suspended === true },
-      placement: presentPlacement(vm.spec.placement ?? DEFAULT_PLACEMENT),
+      placement: presentPlacement(placementRuleOf(vm.spec)),
       restartPolicy: vm.spec.restartPolicy ?? "never",
       deletionProtection: vm.spec.deletionProtection === true,
       ttlSeconds: vm.spec.ttlSeconds ?? null,

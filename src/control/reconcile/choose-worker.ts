@@ -2,7 +2,8 @@
 import type { PlanFacts } from "../db/queries/plan-facts.ts";
 import type { ReplicaRow, VmRow } from "../db/schema.ts";
 import { type Placement, place } from "../domain/placement.ts";
-import { DEFAULT_PLACEMENT } from "../domain/placement-rule.ts";
+import { placementRuleOf } from "../domain/placement-rule.ts";
+import { isWrittenOff } from "../domain/replica-facts.ts";
 import type { ControlSettings } from "../settings.ts";
 import type { WorkerRegistry } from "../workers/worker-registry.ts";
 
@@ -33,7 +34,7 @@ export function chooseWorker(
       staying: rows.filter((row) => isStaying(row, facts)).map((row) => row.workerId),
       buildDigest: primary === undefined ? null : (workers.link(primary.workerId)?.hello.buildDigest ?? null),
       only,
-      rule: vm.spec.placement ?? DEFAULT_PLACEMENT,
+      rule: placementRuleOf(vm.spec),
     },
     facts.workers.map(({ worker, promisedMiB, promisedVcpus, replicas }) => ({
       id: worker.id,
@@ -54,7 +55,7 @@ export function chooseWorker(
 }
 
 /** One that is gone, or goes as soon as another one has taken its place, keeps nobody away but from its worker. */
-function isStaying({ state, wanted, workerId }: ReplicaRow, { workers }: Pick<PlanFacts, "workers">): boolean {
-  const isOver = state === "lost" || state === "fenced" || state === "stopped";
-  return !isOver && wanted === "here" && workers.find(({ worker }) => worker.id === workerId)?.worker.desiredState !== "drained";
+function isStaying(row: ReplicaRow, { workers }: Pick<PlanFacts, "workers">): boolean {
+  const drained = workers.find(({ worker }) => worker.id === row.workerId)?.worker.desiredState === "drained";
+  return !isWrittenOff(row) && row.wanted === "here" && !drained;
 }
