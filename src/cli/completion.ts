@@ -45,7 +45,7 @@ function candidates(program: Command, words: readonly string[]): readonly string
     const word = before[index] as string;
     const option = optionNamed(program, command, word);
     // An option's value is no operand.
-    if (option !== undefined && takesValue(option)) index++;
+    if (option !== undefined && takesValue(option, before[index + 1] ?? "")) index++;
     else if (!word.startsWith("-")) {
       const deeper = command.commands.find((each) => each.name() === word);
       if (deeper === undefined) operands++;
@@ -53,7 +53,7 @@ function candidates(program: Command, words: readonly string[]): readonly string
     }
   }
   const previous = optionNamed(program, command, before.at(-1) ?? "");
-  if (previous !== undefined && takesValue(previous)) return startingWith(previous.argChoices ?? [], typed);
+  if (previous !== undefined && takesValue(previous, typed)) return startingWith(previous.argChoices ?? [], typed);
   if (typed.startsWith("-")) {
     const flags = [...command.options, ...program.options, new OptionOf("--help")].filter(({ hidden }) => !hidden);
     return startingWith([...new Set(flags.map(({ long, short }) => long ?? short ?? ""))], typed);
@@ -69,8 +69,9 @@ function optionNamed(program: Command, command: Command, word: string): Option |
   return [...command.options, ...program.options].find(({ long, short }) => word !== "" && (word === long || word === short));
 }
 
-function takesValue({ required, optional }: Option): boolean {
-  return required || optional;
+/** @param next the word behind it: where the value may be left out, another option is none */
+function takesValue({ required, optional }: Option, next: string): boolean {
+  return required || (optional && !next.startsWith("-"));
 }
 
 function startingWith(names: readonly string[], typed: string): readonly string[] {

@@ -1,6 +1,6 @@
 /** `understudy vm create [name]` */
 import { type Command, Option } from "commander";
-import type { WaitTarget } from "../sdk/index.ts";
+import type { Vm, WaitTarget } from "../sdk/index.ts";
 import { connect, formatOf } from "./connection.ts";
 import { consoleHeadOption, consoleTailOption, type RetentionOptions, retentionOf } from "./console-retention.ts";
 import { parseLabel } from "./label.ts";
@@ -22,7 +22,8 @@ interface Options extends RetentionOptions, PlacementOptions {
   readonly deletionProtection?: boolean;
   readonly ttl?: number;
   readonly label: Readonly<Record<string, string>>;
-  readonly wait?: WaitTarget;
+  /** True: the target follows from the VM. */
+  readonly wait?: WaitTarget | boolean;
   readonly dryRun?: boolean;
   readonly timeout: number;
 }
@@ -54,7 +55,13 @@ export function addVmCreate(vm: Command, shell: Shell): void {
     .addOption(apartOption())
     .option("--label <key=value>", "label, may be repeated", parseLabel, {})
     .option("--dry-run", "check, and show where its replicas would be placed now; make nothing")
-    .addOption(new Option("--wait <target>", "wait until the VM is there").choices(["running", "protected", "fully_protected"]))
+    .addOption(
+      new Option(
+        "--wait [target]",
+        "wait until the VM is there; protected (or running, if it has no backups) where it is left out",
+      ).choices(["running", "protected", "fully_protected"]),
+    )
+    .option("--no-wait", "return at once, as without --wait")
     .option("--timeout <seconds>", "how long to wait", parseInteger(1, 86_400), 120)
     .addOption(outputOption())
     .action(async (argument: string | undefined, options: Options, command: Command) => {
@@ -87,15 +94,24 @@ export function addVmCreate(vm: Command, shell: Shell): void {
       }
       const created = await vms.create(wanted, { signal: shell.signal });
       const { id } = created;
-      if (options.wait === undefined) {
+      const target = targetOf(options.wait, created);
+      if (target === null) {
         note(
           shell,
           `Created ${id}. Wait for it: understudy vm wait ${name ?? id} --for protected. Its console: understudy vm console ${name ?? id}`,
         );
       } else {
-        note(shell, `Created ${id}, waiting until it is ${options.wait}`);
-        await waitShown(shell, created, options.wait, options.timeout * 1000);
+        note(shell, `Created ${id}, waiting until it is ${target}`);
+        await waitShown(shell, created, target, options.timeout * 1000);
       }
       printOne(shell, formatOf(command), created.resource, VM_LISTING);
     });
+}
+
+/** @returns what is waited for; null: nothing */
+function targetOf(wait: Options["wait"], { resource }: Vm): WaitTarget | null {
+  if (wait === undefined || wait === false) return null;
+  if (wait !== true) return wait;
+  const { mode, backups } = resource.spec.protection;
+  return mode === "none" || backups === 0 ? "running" : "protected";
 }

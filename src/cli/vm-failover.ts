@@ -2,12 +2,15 @@
 import { type Command, Option } from "commander";
 import type { Failover, FailoverMode } from "../sdk/index.ts";
 import { connect, formatOf } from "./connection.ts";
+import { OPERATION_LISTING } from "./op-columns.ts";
 import { outputOption, parseInteger, printOne } from "./output.ts";
-import type { Shell } from "./shell.ts";
+import { note, type Shell } from "./shell.ts";
 
 interface Options {
   readonly mode: FailoverMode;
   readonly to?: string;
+  readonly expectedTerm?: number;
+  readonly wait: boolean;
   readonly timeout: number;
 }
 
@@ -38,7 +41,13 @@ export function addVmFailover(vm: Command, shell: Shell): void {
         .default("planned"),
     )
     .option("--to <replica>", "the backup that shall take over (planned, forced); any where it is left out")
-    .option("--timeout <seconds>", "how long to wait for it", parseInteger(1, 86_400), 60)
+    .option(
+      "--expected-term <term>",
+      "only if nobody has taken over since: refused where the VM's term is another one",
+      parseInteger(1, 2 ** 31),
+    )
+    .option("--no-wait", "return at once, with the operation, which goes on")
+    .option("--timeout <seconds>", "how long to wait for it; it goes on after that", parseInteger(1, 86_400), 60)
     .addOption(outputOption())
     .action(async (name: string, options: Options, command: Command) => {
       const found = await (await connect(command, shell)).vms.get(name, { signal: shell.signal });
@@ -46,7 +55,13 @@ export function addVmFailover(vm: Command, shell: Shell): void {
         mode: options.mode,
         signal: shell.signal,
         ...(options.to === undefined ? {} : { targetReplica: options.to }),
+        ...(options.expectedTerm === undefined ? {} : { expectedTerm: options.expectedTerm }),
       });
+      if (!options.wait) {
+        note(shell, `Operation ${operation.id} goes on`);
+        printOne(shell, formatOf(command), operation.resource, OPERATION_LISTING);
+        return;
+      }
       const failover = await operation.result({ timeoutMs: options.timeout * 1000, signal: shell.signal });
       printOne(shell, formatOf(command), failover, FAILOVER_LISTING);
     });

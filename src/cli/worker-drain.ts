@@ -27,6 +27,8 @@ export function addWorkerDrain(worker: Command, shell: Shell): void {
         note(shell, `Draining ${name}, operation ${operation.id}`);
         await operation.result({ timeoutMs: options.timeout * 1000, signal: shell.signal });
         note(shell, `Drained ${name}`);
+      } else {
+        note(shell, `Operation ${operation.id} goes on`);
       }
       printOne(shell, formatOf(command), await workers.get(name, { signal: shell.signal }), WORKER_LISTING);
     });

@@ -159,6 +159,20 @@ describe("vm create", () => {
     expect(code).toBe(0);
     expect(api.asked.map(({ route }) => route)).toEqual(["POST /v1/vms", "GET /v1/vms/vm_1/wait?for=protected&timeout=1"]);
   });
+
+  it.each([
+    ["lockstep", ["--wait"], ["GET /v1/vms/vm_1/wait?for=protected&timeout=1"]],
+    ["none", ["--wait"], ["GET /v1/vms/vm_1/wait?for=running&timeout=1"]],
+    ["lockstep", ["--no-wait"], []],
+  ])("of a VM with protection %s, %s without a target asks for what the VM can be", async (mode, options, waits) => {
+    const made = vmResource({ spec: { ...(vm["spec"] as object), protection: { mode, backups: 1 } } });
+    const { code, api } = await against(
+      { "POST /v1/vms": made, "GET /v1/vms/vm_1/wait": { reached: true, vm: made } },
+      ...["vm", "create", "web", ...options],
+    );
+    expect(code).toBe(0);
+    expect(api.asked.map(({ route }) => route)).toEqual(["POST /v1/vms", ...waits]);
+  });
 });
 
 describe("vm wait", () => {
@@ -260,6 +274,10 @@ describe("other commands", () => {
     const { code, stdout, stderr, api } = await against({ "DELETE /v1/vms/demo": operation }, "vm", "rm", "demo");
     expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "vm_1\n", stderr: "Deleted demo\n" });
     expect(api.asked).toHaveLength(1);
+    const begun = { ...operation, state: "running" };
+    const notWaited = await against({ "DELETE /v1/vms/demo": begun }, "vm", "rm", "demo", "--no-wait");
+    expect(notWaited).toMatchObject({ code: 0, stdout: "vm_1\n", stderr: "Operation op_1 goes on\n" });
+    expect(notWaited.api.asked).toHaveLength(1);
   });
 
   it("vm update sends a merge patch of what the options say, guarded by the generation", async () => {
@@ -341,6 +359,17 @@ describe("other commands", () => {
     expect(stdout).toMatch(/fo_1 +completed +user_action +4 +99 +7\.5 ms/);
   });
 
+  it("vm failover --no-wait gives the operation out, and says which term it is meant for", async () => {
+    const operation = { id: "op_1", kind: "vm.failover", state: "running", vmId: "vm_1", result: null, error: null };
+    const { code, stdout, stderr, api } = await against(
+      { "GET /v1/vms/demo": vm, "POST /v1/vms/vm_1/failover": operation },
+      ...["vm", "failover", "demo", "--mode", "forced", "--expected-term", "3", "--no-wait", "-o", "name"],
+    );
+    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "op_1\n", stderr: "Operation op_1 goes on\n" });
+    expect(api.asked[1]?.body).toEqual({ mode: "forced", expectedTerm: 3 });
+    expect(api.asked).toHaveLength(2);
+  });
+
   it("worker ls lists workers with their pids", async () => {
     const status = {
       state: "ready",
@@ -368,6 +397,7 @@ describe("other commands", () => {
     expect(waited.api.asked[0]?.body).toEqual({ force: true });
     const started = await against(routes, "worker", "drain", "worker-1", "--no-wait");
     expect(started.api.asked.map(({ route }) => route)).toEqual(["POST /v1/workers/worker-1/drain", "GET /v1/workers/worker-1"]);
+    expect(started.stderr).toBe("Operation op_1 goes on\n");
   });
 
   it.each([
