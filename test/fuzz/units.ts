@@ -260,23 +260,21 @@ export class UnitDraws extends InstructionDraws {
     return plain(addi(COUNTER, 0, 1 + this.below(6)), ...body, addi(COUNTER, COUNTER, -1), branch(1, COUNTER, 0, -4 * (body.length + 1)));
   }
 
-  /** Replaces an instruction ahead, where it can be written, and fence.i. */
+  /** Replaces an instruction ahead, where it can be written, and fence.i. Where PMP divides, by halves: no store is across pages. */
   private selfModification(): Unit[] {
     const ahead = 1 + this.below(2);
     const [by, value, other] = [28, 29, 30];
     const fresh = this.chance(6) ? 0xffff_ffff : this.integer();
     const by2 = this.pick([[], [], [lui(other, 0x40200), add(by, by, other)]]); // or the supervisor's alias of it
     const tail = [...by2, ...loadImmediate(value, fresh | 0)];
+    /** @param before instructions between `tail` and it @param at of its bytes in the instruction */
+    const store = (funct3: number, before: number, at: number): Parcel => ({
+      length: 4,
+      bits: (distance) => sType(0x23, funct3, by, value, distance + 4 * (tail.length + 1 + before) + at),
+    });
+    const stores = this.divided ? [store(1, 0, 0), word(iType(0x13, 5, value, value, 16)), store(1, 2, 2)] : [store(2, 0, 0)];
     return [
-      {
-        parcels: [
-          word(auipc(by, 0)),
-          ...tail.map(word),
-          { length: 4, bits: (distance) => sType(0x23, 2, by, value, distance + 4 * (tail.length + 1)) },
-          word(FENCE_I),
-        ],
-        ahead,
-      },
+      { parcels: [word(auipc(by, 0)), ...tail.map(word), ...stores, word(FENCE_I)], ahead },
       ...(ahead === 2 ? [plain(this.integer())] : []),
       plain(this.integer()),
     ];
