@@ -1,9 +1,9 @@
 /**
- * The other side of console-fanout.ts: the observers, in a process of their own at the lowest priority, as they would be on
- * other machines. They read all that comes, as fast as it comes.
+ * The other side of console-fanout.ts: the observers, in a process of their own that has no more right to a processor than a guest has:
+ * they would be on other machines. They read all that comes, as fast as it comes.
  */
 import { createHash } from "node:crypto";
-import { constants, setPriority } from "node:os";
+import { setPriority } from "node:os";
 import { type ConsoleStream, Understudy } from "../../src/sdk/index.ts";
 
 export type ObserversOrder =
@@ -24,7 +24,10 @@ export type ObserversAnswer =
 /** Attachments that are begun together. */
 const AT_ONCE = 20;
 
-setPriority(constants.priority.PRIORITY_LOW);
+/** As engine threads. */
+const GUESTS_NICENESS = 10;
+
+setPriority(GUESTS_NICENESS);
 const observers: Observer[] = [];
 
 process.on("message", async (order: ObserversOrder) => {
@@ -47,7 +50,7 @@ async function follow(order: ObserversOrder): Promise<ObserversAnswer> {
 }
 
 class Observer {
-  private readonly chunks: Uint8Array[] = [];
+  private readonly hash = createHash("sha256");
   private bytes = 0;
   private failure: unknown = null;
   private wanted: number | null = null;
@@ -60,7 +63,7 @@ class Observer {
     });
   }
 
-  /** @returns the hash of the first so many bytes, when they are there */
+  /** @returns the hash of so many bytes, when they are there: the guest has written no more */
   async digest(bytes: number): Promise<string> {
     this.wanted = bytes;
     await new Promise<void>((resolve) => {
@@ -68,12 +71,13 @@ class Observer {
       this.look();
     });
     if (this.failure !== null) throw this.failure;
-    return createHash("sha256").update(Buffer.concat(this.chunks).subarray(0, bytes)).digest("hex");
+    if (this.bytes !== bytes) throw new Error(`it saw ${this.bytes} bytes, the typist ${bytes}`);
+    return this.hash.digest("hex");
   }
 
   private async read(): Promise<void> {
     for await (const { data } of this.stream) {
-      this.chunks.push(data);
+      this.hash.update(data);
       this.bytes += data.length;
       this.look();
     }
