@@ -37,7 +37,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   "vm pause": ["understudy vm pause web"],
   "vm resume": ["understudy vm resume web"],
   "vm reset": ["understudy vm reset web --timeout 120"],
-  "vm rm": ["understudy vm rm web", "understudy vm rm web --no-wait"],
+  "vm rm": ["understudy vm rm web", "understudy vm rm web --allow-missing --no-wait"],
   "worker ls": ["understudy worker ls", "understudy worker ls --selector rack=a3 -o wide"],
   "worker get": ["understudy worker get worker-1 -o json"],
   "worker cordon": ["understudy worker cordon worker-1"],

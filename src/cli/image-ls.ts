@@ -11,6 +11,6 @@ export function addImageLs(image: Command, shell: Shell): void {
     .description("list the images that the service has")
     .addOption(outputOption())
     .action(async (_options: unknown, command: Command) => {
-      printList(shell, formatOf(command), await (await connect(command, shell)).images.list({ signal: shell.signal }), IMAGE_LISTING);
+      printList(shell, formatOf(command), await (await connect(command, shell)).images.list({ signal: shell.signal }).all(), IMAGE_LISTING);
     });
 }

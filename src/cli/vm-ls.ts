@@ -1,15 +1,19 @@
 /** `understudy vm ls` */
-import type { Command } from "commander";
+import { type Command, Option } from "commander";
 import { connect, formatOf } from "./connection.ts";
 import { outputOption, printList } from "./output.ts";
 import type { Shell } from "./shell.ts";
 import { VM_LISTING } from "./vm-columns.ts";
+
+const VM_ORDERS = ["createdAt", "createdAt desc", "name", "name desc"] as const;
+type VmOrder = (typeof VM_ORDERS)[number];
 
 interface Options {
   readonly state?: string;
   readonly selector?: string;
   readonly worker?: string;
   readonly zone?: string;
+  readonly sort?: VmOrder;
 }
 
 export function addVmLs(vm: Command, shell: Shell): void {
@@ -19,13 +23,15 @@ export function addVmLs(vm: Command, shell: Shell): void {
     .option("-l, --selector <labels>", "only those with labels: env=prod,tier!=db,owner,!retired")
     .option("--worker <worker>", "only those with a replica on a worker, by id or name")
     .option("--zone <zone>", "only those with a replica in a zone")
+    .addOption(new Option("--sort <order>", "createdAt, which is the default, or name; 'name desc' for the reverse").choices(VM_ORDERS))
     .addOption(outputOption())
-    .action(async ({ state, selector, worker, zone }: Options, command: Command) => {
+    .action(async ({ state, selector, worker, zone, sort }: Options, command: Command) => {
       const wanted = {
         ...(state === undefined ? {} : { state }),
         ...(selector === undefined ? {} : { labelSelector: selector }),
         ...(worker === undefined ? {} : { worker }),
         ...(zone === undefined ? {} : { zone }),
+        ...(sort === undefined ? {} : { orderBy: sort }),
         signal: shell.signal,
       };
       const vms = await (await connect(command, shell)).vms.list(wanted).all();

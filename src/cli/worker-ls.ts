@@ -13,6 +13,6 @@ export function addWorkerLs(worker: Command, shell: Shell): void {
     .addOption(outputOption())
     .action(async ({ selector }: { readonly selector?: string }, command: Command) => {
       const wanted = { ...(selector === undefined ? {} : { labelSelector: selector }), signal: shell.signal };
-      printList(shell, formatOf(command), await (await connect(command, shell)).workers.list(wanted), WORKER_LISTING);
+      printList(shell, formatOf(command), await (await connect(command, shell)).workers.list(wanted).all(), WORKER_LISTING);
     });
 }

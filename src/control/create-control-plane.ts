@@ -119,6 +119,7 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
       report: (replicaId) => workers.lastReport(replicaId),
       logBytesPerSecond: (replicaId) => workers.logBytesPerSecond(replicaId),
       lastHeartbeatAt: (workerId) => workers.lastHeardAt(workerId),
+      waitsForArbiter: (workerId) => workers.waitsForArbiter(workerId),
       consoleWriter: (vmId) => consoles.writerOf(vmId),
     },
     stopping: stopping.signal,

@@ -336,14 +336,14 @@ export interface paths {
             cookie?: never;
         };
         /**
-         * List VMs, oldest first
+         * List VMs
          * @description `resourceVersion` is the event number at which the list is true: watch `/v1/events?after=` from there.
          */
         get: operations["listVms"];
         put?: never;
         /**
          * Create a VM
-         * @description The VM is there at once, in `provisioning`; `/wait` says when it runs and when it is protected. With `dryRun` the answer has the replicas where they would be placed now, with ids that are good for nothing; where one has no place, `status.stateReason` (of the primary) or `status.protection.reason` (of a backup) says why: `no_capacity` or `engine_mismatch`.
+         * @description The VM is there at once, in `provisioning`; `/wait` says when it runs and when it is protected. With `wait` the answer comes when its operation has ended, and has the VM as it is then. With `dryRun` the answer has the replicas where they would be placed now, with ids that are good for nothing; where one has no place, `status.stateReason` (of the primary) or `status.protection.reason` (of a backup) says why: `no_capacity` or `engine_mismatch`.
          */
         post: operations["createVm"];
         delete?: never;
@@ -365,7 +365,7 @@ export interface paths {
         post?: never;
         /**
          * Kill and delete a VM
-         * @description At once, also where its workers are gone. A second call answers 200 with the operation of the first. Where `spec.deletionProtection` is true it is refused, and so is the dry run: a PATCH takes that off first.
+         * @description At once, also where its workers are gone. A second call by its id answers 200 with the operation of the first. Where `spec.deletionProtection` is true it is refused, and so is the dry run: a PATCH takes that off first.
          */
         delete: operations["deleteVm"];
         options?: never;
@@ -1363,6 +1363,7 @@ export interface components {
         };
         ImageList: {
             items: components["schemas"]["Image"][];
+            nextPageToken: string | null;
         };
         ImageSourceRequest: {
             source: {
@@ -1776,6 +1777,7 @@ export interface components {
                 desiredState: "ready" | "cordoned" | "drained" | "fenced";
             };
             status: {
+                conditions: components["schemas"]["WorkerCondition"][];
                 cores: number;
                 engine: {
                     buildDigest: string;
@@ -1801,8 +1803,23 @@ export interface components {
              */
             updatedAt: string;
         };
+        /** @description In Kubernetes' shape; what is wanted of a worker has no generation that could be observed */
+        WorkerCondition: {
+            /**
+             * Format: date-time
+             * @description When the worker came into its state. RFC 3339, UTC
+             */
+            lastTransitionTime: string;
+            message: string;
+            reason: string;
+            /** @enum {string} */
+            status: "True" | "False" | "Unknown";
+            /** @enum {string} */
+            type: "Ready" | "Schedulable" | "ArbiterReachable";
+        };
         WorkerList: {
             items: components["schemas"]["Worker"][];
+            nextPageToken: string | null;
         };
         /** @enum {string} */
         WorkerState: "joining" | "ready" | "cordoned" | "draining" | "drained" | "unknown" | "lost" | "fenced";
@@ -2805,7 +2822,10 @@ export interface operations {
     };
     listImages: {
         parameters: {
-            query?: never;
+            query?: {
+                pageSize?: number;
+                pageToken?: string;
+            };
             header?: never;
             path?: never;
             cookie?: never;
@@ -2821,7 +2841,7 @@ export interface operations {
                     "application/json": components["schemas"]["ImageList"];
                 };
             };
-            /** @description `bad_request`: The request is not understood */
+            /** @description `bad_request`: The request is not understood. `bad_page_token`: The page token is not one of ours */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -2829,7 +2849,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "bad_request";
+                        code?: "bad_request" | "bad_page_token";
                     };
                 };
             };
@@ -2854,6 +2874,18 @@ export interface operations {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
                         code?: "scope_missing";
+                    };
+                };
+            };
+            /** @description `validation_failed`: The request is not valid */
+            422: {
+                headers: {
+                    [name: string]: unknown;
+                };
+                content: {
+                    "application/problem+json": components["schemas"]["Problem"] & {
+                        /** @enum {string} */
+                        code?: "validation_failed";
                     };
                 };
             };
@@ -4500,6 +4532,8 @@ export interface operations {
                 /** @description Only what has these labels: `env=prod,tier!=db,owner,!retired`, all of them; `!=` holds also where there is none */
                 labelSelector?: string;
                 name?: string;
+                /** @description VMs without a name come first by `name`. A page token is good for its order */
+                orderBy?: "createdAt" | "createdAt desc" | "name" | "name desc";
                 pageSize?: number;
                 pageToken?: string;
                 /** @description Only VMs whose protection is in this state */
@@ -4629,6 +4663,8 @@ export interface operations {
             query?: {
                 /** @description Check, and answer 200 with the VM as it would be then; nothing is written, no key is used up */
                 dryRun?: boolean;
+                /** @description Seconds to wait for the operation's end */
+                wait?: number;
             };
             header?: {
                 /** @description A repeat with the same key and body gets the first answer; kept for 24 hours */
@@ -4943,6 +4979,8 @@ export interface operations {
     deleteVm: {
         parameters: {
             query?: {
+                /** @description Where there is no such VM: 200 with an operation of nothing that has succeeded. Not with `dryRun`, which has no VM to show */
+                allowMissing?: boolean;
                 /** @description Check, and answer 200 with the VM as it would be then; nothing is written, no key is used up */
                 dryRun?: boolean;
                 /** @description Seconds to wait for the operation's end */
@@ -9538,6 +9576,8 @@ export interface operations {
             query?: {
                 /** @description Only what has these labels: `env=prod,tier!=db,owner,!retired`, all of them; `!=` holds also where there is none */
                 labelSelector?: string;
+                pageSize?: number;
+                pageToken?: string;
             };
             header?: never;
             path?: never;
@@ -9554,7 +9594,7 @@ export interface operations {
                     "application/json": components["schemas"]["WorkerList"];
                 };
             };
-            /** @description `bad_request`: The request is not understood */
+            /** @description `bad_request`: The request is not understood. `bad_page_token`: The page token is not one of ours */
             400: {
                 headers: {
                     [name: string]: unknown;
@@ -9562,7 +9602,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "bad_request";
+                        code?: "bad_request" | "bad_page_token";
                     };
                 };
             };

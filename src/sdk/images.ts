@@ -2,6 +2,7 @@
 import type { RawClient, Schemas } from "./client.ts";
 import { unwrap } from "./client.ts";
 import { errorFromAnswer } from "./errors.ts";
+import { PagedList } from "./paged-list.ts";
 import { EXTRA_TIMEOUT_HEADER, STREAM_HEADER, type Transport } from "./transport.ts";
 
 export type Image = Schemas["Image"];
@@ -111,8 +112,13 @@ export class Images {
     };
   }
 
-  async list(call: { readonly signal?: AbortSignal } = {}): Promise<readonly Image[]> {
-    return unwrap(await this.raw.GET("/v1/images", call.signal === undefined ? {} : { signal: call.signal })).items;
+  /** Newest first. */
+  list(options: { readonly pageSize?: number; readonly signal?: AbortSignal } = {}): PagedList<Image> {
+    const { signal, ...rest } = options;
+    return new PagedList(async (pageToken) => {
+      const query = { ...rest, ...(pageToken === null ? {} : { pageToken }) };
+      return unwrap(await this.raw.GET("/v1/images", { params: { query }, ...(signal === undefined ? {} : { signal }) }));
+    });
   }
 
   /** @param image id, alias, name, or name@sha256:… */

@@ -28,7 +28,8 @@ export class PagedList<T> implements AsyncIterable<T> {
     do {
       const page: Page<T> = await this.fetchPage(token);
       yield* page.items;
-      token = page.nextPageToken;
+      // A service of an older version that does not page this list says nothing of a next one.
+      token = page.nextPageToken ?? null;
     } while (token !== null);
   }
 }

@@ -58,6 +58,8 @@ export interface ListVmsOptions {
   /** `env=prod,tier!=db,owner,!retired`: all of them. */
   readonly labelSelector?: string;
   readonly pageSize?: number;
+  /** Default `createdAt`. */
+  readonly orderBy?: "createdAt" | "createdAt desc" | "name" | "name desc";
   readonly signal?: AbortSignal;
 }
 
@@ -112,10 +114,15 @@ export class Vms {
     });
   }
 
-  /** Ends the VM at once, for good, also where its workers are gone. `deletion_protected` where its spec says so. */
-  delete(vm: string, call: { readonly signal?: AbortSignal } = {}): PendingOperation<void> {
+  /**
+   * Ends the VM at once, for good, also where its workers are gone. `deletion_protected` where its spec says so.
+   *
+   * @param call.allowMissing where there is no such VM it is done already, and not `vm_not_found`
+   */
+  delete(vm: string, call: { readonly allowMissing?: boolean; readonly signal?: AbortSignal } = {}): PendingOperation<void> {
     const { raw } = this.dependencies;
-    return PendingOperation.of(raw, raw.DELETE("/v1/vms/{vm}", { params: { path: { vm } }, ...signalOf(call) }), () => undefined);
+    const query = call.allowMissing === undefined ? {} : { allowMissing: call.allowMissing };
+    return PendingOperation.of(raw, raw.DELETE("/v1/vms/{vm}", { params: { path: { vm }, query }, ...signalOf(call) }), () => undefined);
   }
 
   private toVm(resource: VmResource): Vm {

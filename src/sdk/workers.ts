@@ -2,10 +2,18 @@
 import type { RawClient, Schemas } from "./client.ts";
 import { unwrap } from "./client.ts";
 import { PendingOperation } from "./operation.ts";
+import { PagedList } from "./paged-list.ts";
 import type { CallOptions } from "./vms.ts";
 
 export type Worker = Schemas["Worker"];
 export type WorkerPatch = Schemas["PatchWorkerRequest"];
+
+export interface ListWorkersOptions {
+  readonly labelSelector?: string;
+  /** Resources in one answer of the service, 1..1000. */
+  readonly pageSize?: number;
+  readonly signal?: AbortSignal;
+}
 
 export class Workers {
   private readonly raw: RawClient;
@@ -15,9 +23,12 @@ export class Workers {
   }
 
   /** By name. @param options.labelSelector `rack=a,!retired`: all of them */
-  async list(options: { readonly labelSelector?: string; readonly signal?: AbortSignal } = {}): Promise<readonly Worker[]> {
-    const { signal, ...query } = options;
-    return unwrap(await this.raw.GET("/v1/workers", { params: { query }, ...(signal === undefined ? {} : { signal }) })).items;
+  list(options: ListWorkersOptions = {}): PagedList<Worker> {
+    const { signal: _, ...filter } = options;
+    return new PagedList(async (pageToken) => {
+      const query = { ...filter, ...(pageToken === null ? {} : { pageToken }) };
+      return unwrap(await this.raw.GET("/v1/workers", { params: { query }, ...signalOf(options) }));
+    });
   }
 
   /** @param worker id or name */

@@ -127,7 +127,7 @@ async function completedGaps(guest: Guest): Promise<number[]> {
 }
 
 async function pids({ client }: Installation): Promise<readonly number[]> {
-  return (await client.workers.list()).map(({ status }) => status.pid);
+  return (await client.workers.list().all()).map(({ status }) => status.pid);
 }
 
 function residentMiB(workers: readonly number[]): number {

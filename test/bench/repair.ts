@@ -172,7 +172,7 @@ async function repairs(installation: Installation, guest: Guest, count: number):
 
 /** Of every worker, by its process. */
 async function processorMs(installation: Installation): Promise<ReadonlyMap<number, number>> {
-  const workers = await installation.client.workers.list();
+  const workers = await installation.client.workers.list().all();
   return new Map(workers.map(({ status: { pid } }) => [pid, processorTimeMs(pid)]));
 }
 

@@ -278,6 +278,9 @@ describe("other commands", () => {
     const notWaited = await against({ "DELETE /v1/vms/demo": begun }, "vm", "rm", "demo", "--no-wait");
     expect(notWaited).toMatchObject({ code: 0, stdout: "vm_1\n", stderr: "Operation op_1 goes on\n" });
     expect(notWaited.api.asked).toHaveLength(1);
+    const nothing = { ...operation, vmId: null };
+    const missing = await against({ "DELETE /v1/vms/demo?allowMissing=true": nothing }, "vm", "rm", "demo", "--allow-missing");
+    expect(missing).toMatchObject({ code: 0, stdout: "", stderr: "There is no demo\n" });
   });
 
   it("vm update sends a merge patch of what the options say, guarded by the generation", async () => {

@@ -74,7 +74,7 @@ test("images and their size are counted, over uploads at once at two control pla
   const different = await Promise.all(["a", "b", "c", "d", "e", "f"].map((name) => image(name)));
   const told = await Promise.all(different.map((archive, i) => tell((clients[i % 2] as Understudy).images.upload(archive))));
   expect(told.sort()).toEqual([...Array(3).fill("quota_exceeded"), ...Array(3).fill("taken")]);
-  const [kept, gone] = (await sdk.images.list()).filter(({ name }) => name.length === 1);
+  const [kept, gone] = (await sdk.images.list().all()).filter(({ name }) => name.length === 1);
   expect(await sdk.quotas()).toMatchObject([{}, {}, { limit: 3, usage: 3 }, { limit: 6, usage: 3 }]);
 
   // What the project has is none more.

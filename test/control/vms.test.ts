@@ -1,5 +1,7 @@
 /** The VM resource through the real API, on a real Postgres, with scripted workers. */
 import { beforeEach, describe, expect, test } from "vitest";
+import type { Operation } from "../../src/control/schemas/operation.ts";
+import type { Problem } from "../../src/control/schemas/problem.ts";
 import type { Vm } from "../../src/control/schemas/vm.ts";
 import type { ControlSettings } from "../../src/control/settings.ts";
 import { ControlUnderTest, IMPATIENT } from "./support/control-under-test.ts";
@@ -191,6 +193,32 @@ describe("list", () => {
     expect(seen).toEqual(["a", "b", "c", "d", "e"]);
   });
 
+  test.each([
+    ["createdAt", ["c", null, "a", "b", null]],
+    ["createdAt desc", [null, "b", "a", null, "c"]],
+    ["name", [null, null, "a", "b", "c"]],
+    ["name desc", ["c", "b", "a", null, null]],
+  ])("pages in the order %s, those without a name first by name, and takes no token of another order", async (order, expected) => {
+    for (const name of ["c", undefined, "a", "b", undefined]) {
+      await control.call("POST", "/v1/vms", { ...(name === undefined ? {} : { name }), spec: { image: "debian" } });
+    }
+    const seen: Vm[] = [];
+    let token = "";
+    do {
+      const { body } = await control.get<{ items: Vm[]; nextPageToken: string | null }>(
+        `/v1/vms?pageSize=2&orderBy=${encodeURIComponent(order)}${token}`,
+      );
+      seen.push(...body.items);
+      token = body.nextPageToken === null ? "" : `&pageToken=${body.nextPageToken}`;
+      const other = order === "name" ? "createdAt" : "name";
+      if (token === "") continue;
+      const refused = await control.get<Problem>(`/v1/vms?pageSize=2&orderBy=${other}${token}`);
+      expect([refused.status, refused.body.code]).toEqual([400, "bad_page_token"]);
+    } while (token !== "");
+    expect(seen.map(({ name }) => name)).toEqual(expected);
+    expect(new Set(seen.map(({ id }) => id)).size).toBe(5);
+  });
+
   test("filters by state and name", async () => {
     await control.join("one");
     await control.createVm("a", "none");
@@ -204,7 +232,30 @@ describe("list", () => {
   });
 });
 
+test("a creation waits where it is asked to, and answers with the VM as it is then", async () => {
+  await control.join("one");
+  const body = { name: "demo", spec: { image: "debian", protection: { mode: "none" } } };
+  const waited = await control.call<Vm>("POST", "/v1/vms?wait=30", body);
+  expect([waited.status, waited.body.status.state, waited.body.status.operationId]).toEqual([201, "running", null]);
+});
+
 describe("delete", () => {
+  test("of what is not there is done already, where that is allowed; of what was deleted it is the first one's operation", async () => {
+    const refused = await control.call<Problem>("DELETE", "/v1/vms/nobody");
+    expect([refused.status, refused.body.code]).toEqual([404, "vm_not_found"]);
+    const allowed = await control.call<Operation>("DELETE", "/v1/vms/nobody?allowMissing=true");
+    expect([allowed.status, allowed.body]).toMatchObject([200, { kind: "vm.delete", state: "succeeded", vmId: null }]);
+    expect((await control.get<Operation>(`/v1/operations/${allowed.body.id}`)).body).toEqual(allowed.body);
+    const { id } = await control.createVm("demo", "none");
+    const first = await control.call<Operation>("DELETE", "/v1/vms/demo?allowMissing=true&wait=30");
+    expect(first.status).toBe(202);
+    const again = await control.call<Operation>("DELETE", `/v1/vms/${id}?allowMissing=true`);
+    expect([again.status, again.body.id]).toEqual([200, first.body.id]);
+    // Its name is nobody's now.
+    expect((await control.call<Operation>("DELETE", "/v1/vms/demo?allowMissing=true")).body.vmId).toBeNull();
+    expect((await control.call<Problem>("DELETE", "/v1/vms/nobody?allowMissing=true&dryRun=true")).body.code).toBe("vm_not_found");
+  });
+
   /** A running VM whose worker is soon believed to be lost. */
   async function onOneWorker() {
     await startAnew(IMPATIENT);

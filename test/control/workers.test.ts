@@ -243,6 +243,49 @@ describe("fence", () => {
 });
 
 describe("a worker", () => {
+  const conditionsOf = async (name: string) =>
+    (await workerOf(name)).status.conditions.map(({ type, status, reason }) => `${type}=${status} ${reason}`);
+
+  test("says by conditions whether it is heard, takes replicas, and has the arbiter's answers; since when it is so", async () => {
+    const one = await control.join("one");
+    await control.join("two");
+    const { vm, primary, primaryId } = await control.protectedVm("demo");
+    expect(await conditionsOf("one")).toEqual([
+      "Ready=True Ready",
+      "Schedulable=True TakesReplicas",
+      "ArbiterReachable=True ArbiterAnswers",
+    ]);
+    const host = primary === one ? "one" : "two";
+    primary.report(primaryId, { arbiterUnavailable: true });
+    await control.vmThat(vm.id, ({ status }) =>
+      status.conditions.some((each) => each.type === "ArbiterReachable" && each.status === "False"),
+    );
+    expect((await conditionsOf(host)).at(-1)).toBe("ArbiterReachable=False ArbiterUnavailable");
+    const since = (await workerOf("one")).status.conditions[0]?.lastTransitionTime;
+    await control.call("PATCH", "/v1/workers/one", { labels: { disk: "ssd" } });
+    expect((await workerOf("one")).status.conditions[0]?.lastTransitionTime).toBe(since);
+    await order("one", "cordon");
+    expect((await conditionsOf("one")).slice(0, 2)).toEqual(["Ready=True Cordoned", "Schedulable=False Cordoned"]);
+    expect((await workerOf("one")).status.conditions[0]?.lastTransitionTime).not.toBe(since);
+    await order("one", "fence");
+    expect(await conditionsOf("one")).toEqual(["Ready=False Fenced", "Schedulable=False Fenced", "ArbiterReachable=Unknown NotHeard"]);
+  });
+
+  test("is on one page of their list, by name", async () => {
+    for (const name of ["c", "a", "d", "b", "e"]) await control.join(name);
+    const seen: string[] = [];
+    let token = "";
+    do {
+      const { body } = await control.get<{ items: Worker[]; nextPageToken: string | null }>(`/v1/workers?pageSize=2${token}`);
+      expect(body.items.length).toBeLessThanOrEqual(2);
+      seen.push(...body.items.map(({ name }) => name));
+      token = body.nextPageToken === null ? "" : `&pageToken=${body.nextPageToken}`;
+    } while (token !== "");
+    expect(seen).toEqual(["a", "b", "c", "d", "e"]);
+    const refused = await control.get<Problem>("/v1/workers?pageToken=elsewhere");
+    expect([refused.status, refused.body.code]).toEqual([400, "bad_page_token"]);
+  });
+
   test("has labels, which a merge patch changes", async () => {
     await control.join("one");
     const path = "/v1/workers/one";

@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(async () => await at?.stop());
 
 async function promisedMiB(): Promise<number> {
-  return (await at.client.workers.list()).reduce((sum, { status }) => sum + status.memoryPromisedMiB, 0);
+  return (await at.client.workers.list().all()).reduce((sum, { status }) => sum + status.memoryPromisedMiB, 0);
 }
 
 /** Resolves when no worker has promised memory: looks again with each event. */

@@ -41,7 +41,7 @@ afterAll(async () => {
 /** The worker process that holds a replica. */
 async function pidOf(replicaId: string): Promise<number> {
   const replica = (await guest.vm.replicas()).find(({ id }) => id === replicaId);
-  const worker = (await at.client.workers.list()).find(({ id }) => id === replica?.worker);
+  const worker = (await at.client.workers.list().all()).find(({ id }) => id === replica?.worker);
   if (worker === undefined) throw new Error(`${replicaId} has no worker`);
   return worker.status.pid;
 }

@@ -159,7 +159,7 @@ describe.runIf(hasFailingHosts("faults of the host"))("on a host that fails", ()
     await guest.protectedNow();
     const primary = await guest.workerOf("primary");
     const backup = await guest.workerOf("backup");
-    const workers = await at.client.workers.list();
+    const workers = await at.client.workers.list().all();
     const spare = workers.find(({ name }) => name !== primary.name && name !== backup.name);
     const starved = [primary.pid, spare?.status.pid ?? 0];
     for (const pid of starved) limitFiles(pid, STARVED_FILES);

@@ -92,7 +92,7 @@ class MixedPairs {
     const { vms, kills, minutes, typeEveryMs, countEverySeconds, onNote } = this.options;
     let transcriptsChecked = 0;
     try {
-      for (const worker of await this.at.client.workers.list()) {
+      for (const worker of await this.at.client.workers.list().all()) {
         const runs = worker.status.nodeVersion.replace(/^v/, "");
         if (runs !== this.versionOf(worker.name)) this.problems.push(`${worker.name} runs Node ${runs}`);
       }
@@ -135,7 +135,7 @@ class MixedPairs {
   /** A VM whose primary begins on this worker. Its guest stands still until it is protected. */
   private async boot(first: string): Promise<Guest> {
     const { client, signal } = this.at;
-    const others = (await client.workers.list()).filter(({ name }) => name !== first);
+    const others = (await client.workers.list().all()).filter(({ name }) => name !== first);
     for (const { name } of others) await (await client.workers.cordon(name)).result();
     let lockstepFrom = "";
     const guest = await this.at.boot({

@@ -139,6 +139,16 @@ describe.each([
     expect(first.items.map(({ name }) => name)).toEqual(["a", "b"]);
     expect((await list.page(first.nextPageToken)).items.map(({ name }) => name)).toEqual(["c", "d"]);
     await expect(list.page("elsewhere")).rejects.toBeInstanceOf(BadPageTokenError);
+    const backwards = client.vms.list({ pageSize: 2, orderBy: "name desc" });
+    expect((await backwards.all()).map(({ name }) => name)).toEqual(["e", "d", "c", "b", "a"]);
+    expect((await client.workers.list({ pageSize: 1 }).all()).map(({ name }) => name)).toEqual(["worker-1", "worker-2"]);
+  });
+
+  it("deletes what is not there, where that is allowed", async () => {
+    await expect(client.vms.delete("nobody").result()).rejects.toBeInstanceOf(VmNotFoundError);
+    const done = await client.vms.delete("nobody", { allowMissing: true });
+    expect([done.resource.state, done.resource.vmId]).toEqual(["succeeded", null]);
+    await done.result();
   });
 
   it("does a call with one idempotency key once", async () => {
@@ -250,7 +260,7 @@ describe.each([
     const { workers } = client;
     const state = async () => (await workers.get("worker-1")).status.state;
     expect((await workers.update("worker-1", { labels: { rack: "a" } })).labels).toEqual({ rack: "a" });
-    expect((await workers.list({ labelSelector: "rack=a" })).map(({ name }) => name)).toEqual(["worker-1"]);
+    expect((await workers.list({ labelSelector: "rack=a" }).all()).map(({ name }) => name)).toEqual(["worker-1"]);
     await workers.cordon("worker-1").result();
     expect(await state()).toBe("cordoned");
     await workers.uncordon("worker-1").result();

@@ -206,7 +206,7 @@ export class Guest {
   async workerOf(role: "primary" | "backup"): Promise<{ name: string; pid: number; replicaId: string }> {
     const replica = (await this.vm.replicas()).find((candidate) => candidate.role === role && candidate.state === "live");
     if (replica === undefined) throw new Error(`the VM has no live ${role}`);
-    const worker = (await this.installation.client.workers.list()).find(({ id }) => id === replica.worker);
+    const worker = (await this.installation.client.workers.list().all()).find(({ id }) => id === replica.worker);
     if (worker === undefined || this.installation.cluster.workerWithPid(worker.status.pid) === null) {
       throw new Error(`the ${role}'s worker ${replica.workerName} is no process of this installation`);
     }

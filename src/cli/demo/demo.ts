@@ -123,7 +123,7 @@ async function killPrimary(cluster: Cluster, vm: Vm, story: StoryConsole, stage:
   const { client } = cluster;
   await vm.refresh({ signal });
   const primary = vm.status.replicas.find((replica) => replica.role === "primary" && replica.state === "live");
-  const worker = (await client.workers.list({ signal })).find(({ id }) => id === primary?.worker);
+  const worker = (await client.workers.list({ signal }).all()).find(({ id }) => id === primary?.worker);
   if (worker === undefined || cluster.workerWithPid(worker.status.pid) === null) {
     throw new UnderstudyError(
       "story_broken",

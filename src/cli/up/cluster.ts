@@ -217,7 +217,7 @@ export class Cluster {
 
   /** Ready, and the very processes of this run: the service may still list those of the last one. */
   private async areWorkersReady(): Promise<boolean> {
-    const known = await this.client.workers.list();
+    const known = await this.client.workers.list().all();
     return this.workers.every((worker) =>
       known.some(({ name, status }) => name === worker.name && JOINED.has(status.state) && status.pid === worker.pid),
     );

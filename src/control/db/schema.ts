@@ -132,6 +132,7 @@ export const workers = pgTable("workers", {
   /** The newest of those before: a process that was replaced does not come back. */
   formerIncarnations: text("former_incarnations").array().notNull().default(sql`'{}'`),
   state: text("state").$type<WorkerState>().notNull(),
+  stateSince: time("state_since").notNull().defaultNow(),
   pid: integer("pid").notNull(),
   host: text("host").notNull(),
   zone: text("zone"),

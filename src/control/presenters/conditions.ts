@@ -31,7 +31,7 @@ export function conditionsOf(vm: VmRow, replicas: readonly LoadedReplica[], arbi
     condition(
       "Ready",
       vm.state === "running",
-      camel(vm.stateReason ?? vm.state),
+      camelCase(vm.stateReason ?? vm.state),
       vm.stateMessage ?? `The VM is ${vm.state}`,
       vm.stateSince,
     ),
@@ -42,18 +42,18 @@ export function conditionsOf(vm: VmRow, replicas: readonly LoadedReplica[], arbi
       placed ? "A worker has the memory of its primary" : "No worker has been found for its primary, or its guest is over",
       vm.guestBeganAt,
     ),
-    condition("Protected", isProtected, camel(vm.protectionReason ?? vm.protectionState), protectionMessage(vm), vm.protectionSince),
+    condition("Protected", isProtected, camelCase(vm.protectionReason ?? vm.protectionState), protectionMessage(vm), vm.protectionSince),
     condition(
       "FullyProtected",
       isProtected && synced >= wanted,
-      isProtected && synced < wanted ? "BackupsMissing" : camel(vm.protectionReason ?? vm.protectionState),
+      isProtected && synced < wanted ? "BackupsMissing" : camelCase(vm.protectionReason ?? vm.protectionState),
       `${synced} of ${wanted} backups are synced`,
       vm.updatedAt,
     ),
     condition(
       "AntiAffinitySatisfied",
       shared === null,
-      shared === null ? `${camel(rule.antiAffinity.domain)}sDiffer` : `${camel(shared)}Shared`,
+      shared === null ? `${camelCase(rule.antiAffinity.domain)}sDiffer` : `${camelCase(shared)}Shared`,
       shared === null ? "No two of its replicas share what they must not" : `Two of its replicas share a ${shared}`,
       vm.updatedAt,
     ),
@@ -117,6 +117,6 @@ function divergedCondition(
 }
 
 /** `worker_lost` -> `WorkerLost`, as conditions spell it. */
-function camel(words: string): string {
+export function camelCase(words: string): string {
   return words.replaceAll(/(?:^|_)([a-z])/g, (_all, letter: string) => letter.toUpperCase());
 }

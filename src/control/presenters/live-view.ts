@@ -6,6 +6,8 @@ export interface LiveView {
   report(replicaId: string): ReplicaReport | null;
   logBytesPerSecond(replicaId: string): number;
   lastHeartbeatAt(workerId: string): Date | null;
+  /** A primary there waits for an answer of the arbiter; null: the worker is not heard here. */
+  waitsForArbiter(workerId: string): boolean | null;
   /** Console session that may write to the VM. */
   consoleWriter(vmId: string): string | null;
 }

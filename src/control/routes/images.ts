@@ -3,12 +3,14 @@ import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import { Type } from "typebox";
 import type { ControlPlane } from "../control-plane.ts";
 import { deleteImageAlias, listImageAliases, putImageAlias, readImageAlias } from "../db/queries/image-aliases.ts";
-import { deleteImage } from "../db/queries/images.ts";
+import { deleteImage, type ImageRow } from "../db/queries/images.ts";
 import type { ImageAliasRow } from "../db/schema.ts";
 import { ApiError } from "../errors/api-error.ts";
 import { presentImage, presentImageAlias } from "../presenters/image.ts";
 import { Image, ImageAlias, ImageList, PutImageAliasRequest } from "../schemas/image.ts";
 import { Name } from "../schemas/scalars.ts";
+import { type Cursor, readPageToken, writePageToken } from "./page-token.ts";
+import { PageQuery } from "./parameters.ts";
 
 const tags = ["images"];
 
@@ -31,12 +33,19 @@ export const imageRoutes =
         scope: "images:read",
         summary: "List images, newest first",
         tags,
+        querystring: Type.Object(PageQuery, { additionalProperties: false }),
         response: { 200: ImageList },
-        errors: ["image_store_error"],
+        errors: ["bad_page_token", "image_store_error", "validation_failed"],
       },
-      handler: async () => {
+      handler: async (request) => {
+        const { pageSize = 50, pageToken } = request.query;
+        const after = readPageToken(pageToken);
         const [rows, aliases] = await Promise.all([control.images.list(), listImageAliases(control.database.db)]);
-        return { items: rows.map((row) => presentImage(row, aliases)) };
+        const left = after === null ? rows : rows.filter((row) => comesBehind(row, after));
+        const page = left.slice(0, pageSize);
+        const last = left.length > pageSize ? page.at(-1) : undefined;
+        const next = last === undefined ? null : { createdAt: cursorTime(last), id: last.id };
+        return { items: page.map((row) => presentImage(row, aliases)), nextPageToken: writePageToken(next) };
       },
     });
 
@@ -158,6 +167,17 @@ export const imageRoutes =
       },
     });
   };
+
+/** Newest first, and by id where two are as old: they are all here, so times are compared as they were read. */
+function comesBehind(row: ImageRow, after: Cursor): boolean {
+  const time = cursorTime(row);
+  return time < after.createdAt || (time === after.createdAt && row.id > after.id);
+}
+
+/** As `readPageToken` takes it. */
+function cursorTime({ createdAt }: ImageRow): string {
+  return createdAt.toISOString().replace("T", " ").replace("Z", "+00");
+}
 
 function etagOf({ version }: ImageAliasRow): string {
   return `"v${version}"`;

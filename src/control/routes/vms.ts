@@ -3,25 +3,27 @@ import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import { Type } from "typebox";
 import type { ControlPlane } from "../control-plane.ts";
 import type { Transaction } from "../db/database.ts";
+import { beginOperation } from "../db/queries/begin-operation.ts";
 import { createVm } from "../db/queries/create-vm.ts";
 import { deleteVm } from "../db/queries/delete-vm.ts";
 import { runIdempotently } from "../db/queries/idempotency.ts";
-import { listVms } from "../db/queries/list-vms.ts";
+import { listVms, VM_ORDERS } from "../db/queries/list-vms.ts";
 import { readWorker } from "../db/queries/list-workers.ts";
 import { claimQuotas } from "../db/queries/quotas.ts";
-import { readLivingVm, readVmRow } from "../db/queries/read-vm.ts";
+import { findVmRow, loadVm, readLivingVm, readVmRow } from "../db/queries/read-vm.ts";
 import { USER_ACTION } from "../domain/events.ts";
 import { presentOperation } from "../presenters/operation.ts";
 import { presentReplica, presentVm } from "../presenters/vm.ts";
 import { previewPlacement } from "../reconcile/preview-placement.ts";
 import { EXAMPLES } from "../schemas/examples.ts";
 import { Operation } from "../schemas/operation.ts";
+import { words } from "../schemas/scalars.ts";
 import { CreateVmRequest, ReplicaList, Vm, VmList } from "../schemas/vm.ts";
 import { afterOperation, answerWithPreview } from "./dry-run.ts";
 import { checkEtag, etagOf } from "./etag.ts";
 import { readIdempotencyKey } from "./idempotency-key.ts";
 import { LabelSelectorQuery, readLabelSelector } from "./label-selector.ts";
-import { readPageToken, writePageToken } from "./page-token.ts";
+import { readOrderedPageToken, writeOrderedPageToken } from "./page-token.ts";
 import { DryRunQuery, IdempotencyHeader, IfMatchHeader, PageQuery, VmPath, WaitQuery } from "./parameters.ts";
 import { fillSpec } from "./vm-spec.ts";
 import { waitForOperation } from "./wait-for-operation.ts";
@@ -39,11 +41,12 @@ export const vmRoutes =
         scope: "vms:write",
         summary: "Create a VM",
         description:
-          "The VM is there at once, in `provisioning`; `/wait` says when it runs and when it is protected. With `dryRun` the answer has the replicas " +
+          "The VM is there at once, in `provisioning`; `/wait` says when it runs and when it is protected. With `wait` the answer comes when its " +
+          "operation has ended, and has the VM as it is then. With `dryRun` the answer has the replicas " +
           "where they would be placed now, with ids that are good for nothing; where one has no place, `status.stateReason` (of the primary) or " +
           "`status.protection.reason` (of a backup) says why: `no_capacity` or `engine_mismatch`.",
         tags,
-        querystring: Type.Object(DryRunQuery, { additionalProperties: false }),
+        querystring: Type.Object({ ...WaitQuery, ...DryRunQuery }, { additionalProperties: false }),
         headers: Type.Object(IdempotencyHeader),
         body: CreateVmRequest,
         response: { 200: Vm, 201: Vm },
@@ -90,10 +93,12 @@ export const vmRoutes =
         });
         control.reconciler.kick();
         if (answer.replayed) reply.header("Idempotency-Replayed", "true");
-        return reply
-          .code(201)
-          .headers(answer.headers)
-          .send(answer.body as Vm);
+        reply.code(201).headers(answer.headers);
+        const { wait = 0 } = request.query;
+        const created = answer.body as Vm;
+        if (wait === 0 || created.status.operationId === null) return reply.send(created);
+        await waitForOperation(control, created.status.operationId, wait, request.signal);
+        return reply.send(presentVm(await loadVm(control.database.db, await readVmRow(control.database.db, created.id)), control.live));
       },
     });
 
@@ -103,12 +108,18 @@ export const vmRoutes =
       schema: {
         operationId: "listVms",
         scope: "vms:read",
-        summary: "List VMs, oldest first",
+        summary: "List VMs",
         description: "`resourceVersion` is the event number at which the list is true: watch `/v1/events?after=` from there.",
         tags,
         querystring: Type.Object(
           {
             ...PageQuery,
+            orderBy: Type.Optional(
+              words(VM_ORDERS, {
+                default: "createdAt",
+                description: "VMs without a name come first by `name`. A page token is good for its order",
+              }),
+            ),
             state: Type.Optional(Type.String({ description: "Only VMs in this state; deleted ones only if asked for" })),
             protection: Type.Optional(Type.String({ description: "Only VMs whose protection is in this state" })),
             name: Type.Optional(Type.String()),
@@ -124,16 +135,16 @@ export const vmRoutes =
         errors: ["bad_page_token", "worker_not_found", "validation_failed"],
       },
       handler: async (request) => {
-        const { pageSize = 50, pageToken, labelSelector, worker, ...rest } = request.query;
+        const { pageSize = 50, pageToken, orderBy: order = "createdAt", labelSelector, worker, ...rest } = request.query;
         const filter = {
           ...rest,
           labels: readLabelSelector(labelSelector),
           ...(worker === undefined ? {} : { workerId: (await readWorker(control.database.db, worker)).worker.id }),
         };
-        const page = await listVms(control.database, filter, readPageToken(pageToken), pageSize);
+        const page = await listVms(control.database, filter, { order, after: readOrderedPageToken(pageToken, order), pageSize });
         return {
           items: page.items.map((vm) => presentVm(vm, control.live)),
-          nextPageToken: writePageToken(page.next),
+          nextPageToken: writeOrderedPageToken(page.next, order),
           resourceVersion: page.resourceVersion.toString(),
         };
       },
@@ -166,11 +177,24 @@ export const vmRoutes =
         scope: "vms:delete",
         summary: "Kill and delete a VM",
         description:
-          "At once, also where its workers are gone. A second call answers 200 with the operation of the first. Where `spec.deletionProtection` " +
+          "At once, also where its workers are gone. A second call by its id answers 200 with the operation of the first. Where `spec.deletionProtection` " +
           "is true it is refused, and so is the dry run: a PATCH takes that off first.",
         tags,
         params: VmPath,
-        querystring: Type.Object({ ...WaitQuery, ...DryRunQuery }, { additionalProperties: false }),
+        querystring: Type.Object(
+          {
+            ...WaitQuery,
+            ...DryRunQuery,
+            allowMissing: Type.Optional(
+              Type.Boolean({
+                default: false,
+                description:
+                  "Where there is no such VM: 200 with an operation of nothing that has succeeded. Not with `dryRun`, which has no VM to show",
+              }),
+            ),
+          },
+          { additionalProperties: false },
+        ),
         headers: Type.Object(IfMatchHeader),
         response: {
           200: Type.Union([Operation, Vm], {
@@ -182,13 +206,21 @@ export const vmRoutes =
         errors: ["vm_not_found", "deletion_protected", "etag_mismatch", "validation_failed"],
       },
       handler: async (request, reply) => {
-        const row = await readVmRow(control.database.db, request.params.vm);
+        const { dryRun, allowMissing, wait } = request.query;
+        const found = await findVmRow(control.database.db, request.params.vm);
+        if (found === null && allowMissing === true && dryRun !== true) {
+          const nothing = await control.database.transaction(
+            (tx) => beginOperation(tx, { kind: "vm.delete", done: true }),
+            request.apiCall,
+          );
+          return reply.code(200).send(presentOperation(nothing));
+        }
+        const row = found ?? (await readVmRow(control.database.db, request.params.vm));
         const remove = (tx: Transaction) => deleteVm(tx, row.id, USER_ACTION, (vm) => checkEtag(request.headers["if-match"], vm));
-        if (request.query.dryRun === true)
-          return answerWithPreview(control, reply, (tx) => afterOperation(tx, async () => (await remove(tx)).operation));
+        if (dryRun === true) return answerWithPreview(control, reply, (tx) => afterOperation(tx, async () => (await remove(tx)).operation));
         const { operation, first } = await control.database.transaction(remove, request.apiCall);
         control.reconciler.kick();
-        const ended = await waitForOperation(control, operation.id, request.query.wait ?? 0, request.signal);
+        const ended = await waitForOperation(control, operation.id, wait ?? 0, request.signal);
         return reply.code(first ? 202 : 200).send(presentOperation(ended));
       },
     });

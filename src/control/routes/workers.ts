@@ -3,13 +3,14 @@ import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import { Type } from "typebox";
 import type { ControlPlane } from "../control-plane.ts";
 import { deleteWorker } from "../db/queries/delete-worker.ts";
-import { listWorkers, readWorker } from "../db/queries/list-workers.ts";
+import { pageOfWorkers, readWorker } from "../db/queries/list-workers.ts";
 import { patchWorker } from "../db/queries/patch-worker.ts";
 import { type Json, mergePatch } from "../domain/merge-patch.ts";
 import { presentWorker } from "../presenters/worker.ts";
 import { PatchWorkerRequest, Worker, WorkerList } from "../schemas/worker.ts";
 import { LabelSelectorQuery, readLabelSelector } from "./label-selector.ts";
-import { WorkerPath } from "./parameters.ts";
+import { readOrderedPageToken, writeOrderedPageToken } from "./page-token.ts";
+import { PageQuery, WorkerPath } from "./parameters.ts";
 import { MERGE_PATCH } from "./vm-patch.ts";
 
 const tags = ["workers"];
@@ -25,13 +26,19 @@ export const workerRoutes =
         scope: "workers:read",
         summary: "List workers by name",
         tags,
-        querystring: Type.Object(LabelSelectorQuery, { additionalProperties: false }),
+        querystring: Type.Object({ ...PageQuery, ...LabelSelectorQuery }, { additionalProperties: false }),
         response: { 200: WorkerList },
-        errors: ["validation_failed"],
+        errors: ["bad_page_token", "validation_failed"],
       },
       handler: async (request) => {
-        const found = await listWorkers(control.database.db, readLabelSelector(request.query.labelSelector));
-        return { items: found.map((worker) => presentWorker(worker, control.live)) };
+        const { pageSize = 50, pageToken, labelSelector } = request.query;
+        const after = readOrderedPageToken(pageToken, "name");
+        const page = await pageOfWorkers(control.database.db, readLabelSelector(labelSelector), after?.key ?? null, pageSize);
+        const next = page.next === null ? null : { key: page.next, id: "worker" };
+        return {
+          items: page.items.map((worker) => presentWorker(worker, control.live)),
+          nextPageToken: writeOrderedPageToken(next, "name"),
+        };
       },
     });
 

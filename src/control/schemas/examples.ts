@@ -180,6 +180,15 @@ const worker: Worker = {
     nodeVersion: "v20.20.2",
     lastHeartbeatAt: HEARD,
     operationId: null,
+    conditions: [
+      {
+        type: "Schedulable",
+        status: "True",
+        reason: "TakesReplicas",
+        message: "Replicas are placed here where there is room",
+        lastTransitionTime: CREATED,
+      },
+    ],
   },
 };
 
@@ -268,14 +277,14 @@ export const EXAMPLES = {
   Operation: operation,
   OperationList: { items: [operation], nextPageToken: null } satisfies Static<typeof OperationList>,
   Worker: worker,
-  WorkerList: { items: [worker] } satisfies Static<typeof WorkerList>,
+  WorkerList: { items: [worker], nextPageToken: null } satisfies Static<typeof WorkerList>,
   PatchWorkerRequest: { labels: { rack: "a3" } } satisfies PatchWorkerRequest,
   DrainRequest: { force: false } satisfies DrainRequest,
   Image: image,
   ImageSourceRequest: { source: { url: "https://images.example/debian.tar", digest: DIGEST } } satisfies ImageSourceRequest,
   ImageAlias: { name: "stable", imageId: image.id, updatedAt: image.createdAt } satisfies ImageAlias,
   PutImageAliasRequest: { image: image.id } satisfies Static<typeof PutImageAliasRequest>,
-  ImageList: { items: [image] } satisfies Static<typeof ImageList>,
+  ImageList: { items: [image], nextPageToken: null } satisfies Static<typeof ImageList>,
   EventPage: { items: [event], nextAfter: "57" } satisfies Static<typeof EventPage>,
   Token: token,
   TokenList: { items: [token], nextPageToken: null } satisfies Static<typeof TokenList>,

@@ -1,7 +1,7 @@
 /** The Image resource: a kernel and an initramfs, immutable, named by the SHA-256 of its manifest. */
 import { type Static, Type } from "typebox";
 import { patterned } from "./patterned.ts";
-import { Name, Timestamp } from "./scalars.ts";
+import { Name, orNull, Timestamp } from "./scalars.ts";
 
 const Blob = Type.Object({ digest: Type.String(), sizeBytes: Type.Integer() });
 
@@ -44,7 +44,7 @@ export const Image = Type.Object(
 );
 export type Image = Static<typeof Image>;
 
-export const ImageList = Type.Object({ items: Type.Array(Image) }, { $id: "ImageList" });
+export const ImageList = Type.Object({ items: Type.Array(Image), nextPageToken: orNull(Type.String()) }, { $id: "ImageList" });
 
 export const ImageAlias = Type.Object({ name: Name, imageId: Type.String(), updatedAt: Timestamp }, { $id: "ImageAlias" });
 export type ImageAlias = Static<typeof ImageAlias>;

@@ -5,6 +5,18 @@ import { Labels, LabelsPatch, orNull, Timestamp, words } from "./scalars.ts";
 
 const WorkerState = words(WORKER_STATES, { $id: "WorkerState" });
 
+const WorkerCondition = Type.Object(
+  {
+    type: words(["Ready", "Schedulable", "ArbiterReachable"] as const),
+    status: words(["True", "False", "Unknown"] as const),
+    reason: Type.String(),
+    message: Type.String(),
+    lastTransitionTime: { ...Timestamp, description: "When the worker came into its state. RFC 3339, UTC" },
+  },
+  { $id: "WorkerCondition", description: "In Kubernetes' shape; what is wanted of a worker has no generation that could be observed" },
+);
+export type WorkerCondition = Static<typeof WorkerCondition>;
+
 export const Worker = Type.Object(
   {
     id: Type.String(),
@@ -29,13 +41,14 @@ export const Worker = Type.Object(
       nodeVersion: Type.String(),
       lastHeartbeatAt: orNull(Timestamp),
       operationId: orNull(Type.String({ description: "The drain that runs" })),
+      conditions: Type.Array(WorkerCondition),
     }),
   },
   { $id: "Worker" },
 );
 export type Worker = Static<typeof Worker>;
 
-export const WorkerList = Type.Object({ items: Type.Array(Worker) }, { $id: "WorkerList" });
+export const WorkerList = Type.Object({ items: Type.Array(Worker), nextPageToken: orNull(Type.String()) }, { $id: "WorkerList" });
 
 /** A merge patch: what is left out stays, null takes a label away. */
 export const PatchWorkerRequest = Type.Object(

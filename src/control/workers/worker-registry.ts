@@ -165,6 +165,13 @@ export class WorkerRegistry extends EventEmitter<RegistryEvents> {
     return link === undefined ? null : new Date(Date.now() - (performance.now() - link.lastHeardMs));
   }
 
+  /** A replica of it waits for an answer of the arbiter; null: the worker is not connected, or silent. */
+  waitsForArbiter(workerId: string): boolean | null {
+    const link = this.links.get(workerId);
+    if (link === undefined || !this.isResponsive(link)) return null;
+    return [...link.reports.values()].some(({ arbiterUnavailable }) => arbiterUnavailable);
+  }
+
   /** Reports of replicas that no table speaks of any more are not kept. */
   forgetReports(keep: ReadonlySet<string>): void {
     for (const id of this.lastReports.keys()) if (!keep.has(id)) this.lastReports.delete(id);

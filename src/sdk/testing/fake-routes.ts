@@ -29,7 +29,7 @@ const TARGETS = ["running", "paused", "protected", "fully_protected", "stopped",
 /** `GET /v1/vms/{vm}` and the like, in the words of the document. */
 export const FAKE_ROUTES: Readonly<Record<string, Handler>> = {
   "GET /v1/version": () => ok({ service: "understudy", version: "0.0.0", api: "v1", capabilities: [] }),
-  "GET /v1/images": () => ok({ items: [FAKE_IMAGE] }),
+  "GET /v1/images": (_state, { query }) => ok(page([FAKE_IMAGE], query)),
   "GET /v1/images/{image}": (_state, { path }) => {
     const [name, digest = FAKE_IMAGE.digest] = (path[2] ?? "").split("@");
     if (name !== FAKE_IMAGE.id && (name !== FAKE_IMAGE.name || digest !== FAKE_IMAGE.digest))
@@ -56,7 +56,13 @@ export const FAKE_ROUTES: Readonly<Record<string, Handler>> = {
     });
     return ok(page(wanted, query));
   },
-  "GET /v1/workers": (state, { query }) => ok({ items: state.workers.all().filter(({ labels }) => fitsSelector(labels, query)) }),
+  "GET /v1/workers": (state, { query }) =>
+    ok(
+      page(
+        state.workers.all().filter(({ labels }) => fitsSelector(labels, query)),
+        query,
+      ),
+    ),
   "GET /v1/workers/{worker}": (state, { path }) => ok(state.workers.get(path[2] ?? "")),
   "PATCH /v1/workers/{worker}": (state, { path, body }) =>
     ok(state.workers.patch(path[2] ?? "", (body ?? {}) as Schemas["PatchWorkerRequest"])),
@@ -71,7 +77,7 @@ export const FAKE_ROUTES: Readonly<Record<string, Handler>> = {
   },
   "GET /v1/vms": (state, { query }) => {
     const wanted = state.vms.filter((vm) => matches(vm, query)).map(({ resource }) => resource);
-    return ok({ ...page(wanted, query), resourceVersion: String(state.seq) });
+    return ok({ ...page(inOrder(wanted, query), query), resourceVersion: String(state.seq) });
   },
   "GET /v1/vms/{vm}": (state, { path }) => withEtag(state.living(path[2] ?? "")),
   "PATCH /v1/vms/{vm}": (state, { path, body, headers, query }) => {
@@ -80,7 +86,8 @@ export const FAKE_ROUTES: Readonly<Record<string, Handler>> = {
     if (query.get("dryRun") !== "true") patch(state, vm, body as Schemas["PatchVmRequest"]);
     return withEtag(vm);
   },
-  "DELETE /v1/vms/{vm}": (state, { path, headers }) => {
+  "DELETE /v1/vms/{vm}": (state, { path, headers, query }) => {
+    if (query.get("allowMissing") === "true" && !state.has(path[2] ?? "")) return ok(state.deleteNothing());
     const vm = state.vm(path[2] ?? "");
     if (vm.resource.status.state === "deleted")
       return ok(state.operations.find(({ kind, vmId }) => kind === "vm.delete" && vmId === vm.id));
@@ -260,6 +267,14 @@ function fitsSelector(labels: Readonly<Record<string, string>>, query: URLSearch
     if (operator === "!=") return labels[key] !== value;
     return part.startsWith("!") ? labels[part.slice(1)] === undefined : labels[part] !== undefined;
   });
+}
+
+/** Those that come with it are in the order of their creation. */
+function inOrder(vms: Schemas["Vm"][], query: URLSearchParams): readonly Schemas["Vm"][] {
+  const [by, descends] = (query.get("orderBy") ?? "createdAt").split(" ");
+  const nameOf = ({ name }: Schemas["Vm"]) => name ?? "";
+  if (by === "name") vms.sort((one, other) => (nameOf(one) < nameOf(other) ? -1 : 1));
+  return descends === "desc" ? vms.reverse() : vms;
 }
 
 function matches({ resource }: FakeVm, query: URLSearchParams): boolean {

@@ -59,9 +59,13 @@ export class FakeState {
     return `${prefix}_${String(++this.count).padStart(26, "0")}`;
   }
 
+  has(ref: string): boolean {
+    return this.find(ref) !== undefined;
+  }
+
   /** @throws {FakeProblem} `vm_not_found` */
   vm(ref: string): FakeVm {
-    const found = this.vms.find(({ resource }) => resource.id === ref || (resource.name === ref && resource.status.state !== "deleted"));
+    const found = this.find(ref);
     if (found === undefined) throw new FakeProblem(404, "vm_not_found", `Cannot find the VM "${ref}"`);
     return found;
   }
@@ -71,6 +75,10 @@ export class FakeState {
     const vm = this.vm(ref);
     if (vm.resource.status.state === "deleted") throw new FakeProblem(410, "vm_deleted", `Cannot use the VM "${ref}": it was deleted`);
     return vm;
+  }
+
+  private find(ref: string): FakeVm | undefined {
+    return this.vms.find(({ resource }) => resource.id === ref || (resource.name === ref && resource.status.state !== "deleted"));
   }
 
   create(request: Schemas["CreateVmRequest"]): FakeVm {
@@ -106,6 +114,13 @@ export class FakeState {
   }
 
   /** @param cause null: somebody asked for it */
+  /** Of a VM that never was: done. */
+  deleteNothing(): Operation {
+    const operation = this.begin("vm.delete", null);
+    this.end(operation);
+    return operation;
+  }
+
   delete(vm: FakeVm, cause: string | null = null): Operation {
     const operation = this.begin("vm.delete", vm);
     vm.become("deleted", cause);
@@ -131,9 +146,9 @@ export class FakeState {
     this.expiries.set(vm.id, setTimeout(due, Math.min(Math.max(0, leftMs), TIMER_MS_MAX)).unref());
   }
 
-  begin(kind: Operation["kind"], about: FakeVm | { readonly workerId: string }): Operation {
+  begin(kind: Operation["kind"], about: FakeVm | { readonly workerId: string } | null): Operation {
     const now = new Date().toISOString();
-    const [vm, workerId] = about instanceof FakeVm ? [about, null] : [null, about.workerId];
+    const [vm, workerId] = about instanceof FakeVm ? [about, null] : [null, about?.workerId ?? null];
     const operation: Operation = {
       ...{ id: this.id("op"), kind, state: "running", vmId: vm?.id ?? null, workerId, result: null, error: null },
       ...{ createdAt: now, updatedAt: now, completedAt: null },

@@ -69,6 +69,7 @@ export class FakeWorkers {
         ...{ host: "fake", zone: null, pid: 1, incarnation: "fake", cores: 2, memoryMiB: 8192 },
         ...{ memoryPromisedMiB: 128 * held.length, replicas: held.length, engine: { version: "0.0.0", buildDigest: "0".repeat(64) } },
         ...{ nodeVersion: "v20.0.0", lastHeartbeatAt: now, operationId: null },
+        conditions: [],
       },
     };
   }

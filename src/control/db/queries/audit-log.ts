@@ -9,7 +9,7 @@ import { and, asc, gt, gte, lt, lte, type SQL, sql } from "drizzle-orm";
 import type { ApiCall, CallOutcome } from "../../domain/api-call.ts";
 import type { Database, Queryable } from "../database.ts";
 import { type AuditEntryRow, auditEntries, tokens } from "../schema.ts";
-import type { VmCursor } from "./list-vms.ts";
+import type { CreatedCursor } from "./list-operations.ts";
 
 export interface CompletedCall {
   readonly call: ApiCall;
@@ -32,7 +32,7 @@ export interface AuditedCall {
 export interface AuditPage {
   readonly items: readonly AuditedCall[];
   /** The last entry of this page; null on the last page. */
-  readonly next: VmCursor | null;
+  readonly next: CreatedCursor | null;
 }
 
 /** Begins the entry of a call that writes. A second transaction of the call finds it there. */
@@ -93,7 +93,12 @@ export async function giveUpAuditEntries(database: Database, present: ReadonlySe
 }
 
 /** In the order of completion. */
-export async function listAuditEntries(db: Queryable, range: AuditRange, after: VmCursor | null, pageSize: number): Promise<AuditPage> {
+export async function listAuditEntries(
+  db: Queryable,
+  range: AuditRange,
+  after: CreatedCursor | null,
+  pageSize: number,
+): Promise<AuditPage> {
   const { rows: moved } = await db.execute<{ upto: string }>(sql`WITH clock AS (${moveClock(0)}) SELECT base::text AS upto FROM clock`);
   const conditions: SQL[] = [lte(auditEntries.completedAt, sql`${moved[0]?.upto}::timestamptz`)];
   if (range.startTime !== null) conditions.push(gte(auditEntries.completedAt, sql`${range.startTime}::timestamptz`));

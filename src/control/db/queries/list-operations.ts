@@ -3,7 +3,12 @@ import { and, desc, eq, inArray, type SQL, sql } from "drizzle-orm";
 import type { OperationKind } from "../../domain/operations.ts";
 import type { Queryable } from "../database.ts";
 import { type OperationRow, operations } from "../schema.ts";
-import type { VmCursor } from "./list-vms.ts";
+
+/** Keyset cursor of a list in the order of creation: the last row of the page before. */
+export interface CreatedCursor {
+  readonly createdAt: string;
+  readonly id: string;
+}
 
 export interface OperationFilter {
   readonly state?: OperationRow["state"] | undefined;
@@ -15,13 +20,13 @@ export interface OperationFilter {
 export interface OperationPage {
   readonly items: readonly OperationRow[];
   /** Keyset cursor: the last operation of this page; null on the last page. */
-  readonly next: VmCursor | null;
+  readonly next: CreatedCursor | null;
 }
 
 export async function listOperations(
   db: Queryable,
   filter: OperationFilter,
-  after: VmCursor | null,
+  after: CreatedCursor | null,
   pageSize: number,
 ): Promise<OperationPage> {
   const conditions: SQL[] = [eq(operations.project, "default")];

@@ -1,5 +1,5 @@
-/** A page of VMs in the order of their creation, and the event number at which the page is true. */
-import { and, asc, eq, gt, ne, or, type SQL, sql } from "drizzle-orm";
+/** A page of VMs in a chosen order, and the event number at which the page is true. */
+import { and, asc, desc, eq, ne, type SQL, sql } from "drizzle-orm";
 import type { LabelRequirement } from "../../domain/label-selector.ts";
 import type { Database } from "../database.ts";
 import { vms } from "../schema.ts";
@@ -17,9 +17,13 @@ export interface VmFilter {
   readonly zone?: string;
 }
 
-/** Keyset cursor: the last VM of the page before. */
+/** By what never changes, or hardly: a page token names a place that is still there. Those without a name come first by name. */
+export const VM_ORDERS = ["createdAt", "createdAt desc", "name", "name desc"] as const;
+export type VmOrder = (typeof VM_ORDERS)[number];
+
+/** Keyset cursor: the last VM of the page before, `key` being what is ordered by. */
 export interface VmCursor {
-  readonly createdAt: string;
+  readonly key: string;
   readonly id: string;
 }
 
@@ -29,7 +33,16 @@ export interface VmPage {
   readonly resourceVersion: bigint;
 }
 
-export function listVms(database: Database, filter: VmFilter, after: VmCursor | null, pageSize: number): Promise<VmPage> {
+interface VmPageQuery {
+  readonly order: VmOrder;
+  readonly after: VmCursor | null;
+  readonly pageSize: number;
+}
+
+export function listVms(database: Database, filter: VmFilter, { order, after, pageSize }: VmPageQuery): Promise<VmPage> {
+  const key = order.startsWith("name") ? sql<string>`coalesce(${vms.name}, '') COLLATE "C"` : sql<string>`${vms.createdAt}`;
+  const descends = order.endsWith(" desc");
+  const direction = descends ? desc : asc;
   return database.transaction(async ({ db }) => {
     // One snapshot for the page and its event number: list-then-watch has no hole.
     await db.execute(sql`SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY`);
@@ -49,14 +62,14 @@ export function listVms(database: Database, filter: VmFilter, after: VmCursor | 
         SELECT FROM replicas r JOIN workers w ON w.id = r.worker_id WHERE r.vm_id = ${vms.id} AND r.gone_at IS NULL AND w.zone = ${filter.zone})`);
     }
     if (after !== null) {
-      const createdAt = sql`${after.createdAt}::timestamptz`;
-      conditions.push(or(gt(vms.createdAt, createdAt), and(sql`${vms.createdAt} = ${createdAt}`, gt(vms.id, after.id))) as SQL);
+      const from = order.startsWith("name") ? sql`${after.key}` : sql`${after.key}::timestamptz`;
+      conditions.push(descends ? sql`(${key}, ${vms.id}) < (${from}, ${after.id})` : sql`(${key}, ${vms.id}) > (${from}, ${after.id})`);
     }
     const rows = await db
-      .select({ vm: vms, cursor: sql<string>`${vms.createdAt}::text` })
+      .select({ vm: vms, cursor: sql<string>`(${key})::text` })
       .from(vms)
       .where(and(...conditions))
-      .orderBy(asc(vms.createdAt), asc(vms.id))
+      .orderBy(direction(key), direction(vms.id))
       .limit(pageSize + 1);
     const page = rows.slice(0, pageSize);
     const last = page.at(-1);
@@ -66,7 +79,7 @@ export function listVms(database: Database, filter: VmFilter, after: VmCursor | 
         db,
         page.map(({ vm }) => vm),
       ),
-      next: rows.length > pageSize && last !== undefined ? { createdAt: last.cursor, id: last.vm.id } : null,
+      next: rows.length > pageSize && last !== undefined ? { key: last.cursor, id: last.vm.id } : null,
       resourceVersion: BigInt(clock.rows[0]?.seq ?? 0),
     };
   });

@@ -19,13 +19,35 @@ const promisedVcpus = sql<string>`(
   WHERE r.worker_id = workers.id AND r.gone_at IS NULL)`;
 const held = sql<string>`(SELECT count(*) FROM replicas WHERE worker_id = workers.id AND gone_at IS NULL)`;
 
-export async function listWorkers(db: Queryable, selector: readonly LabelRequirement[] = []): Promise<WorkerUse[]> {
+export interface WorkerPage {
+  readonly items: readonly WorkerUse[];
+  /** Name of the last one, where more follow. */
+  readonly next: string | null;
+}
+
+/** All of them, by name. */
+export async function listWorkers(db: Queryable): Promise<WorkerUse[]> {
+  const rows = await db.select({ worker: workers, promised, promisedVcpus, held }).from(workers).orderBy(asc(workers.name));
+  return rows.map(toUse);
+}
+
+/** By name, byte by byte. @param after name of the last worker of the page before */
+export async function pageOfWorkers(
+  db: Queryable,
+  selector: readonly LabelRequirement[],
+  after: string | null,
+  pageSize: number,
+): Promise<WorkerPage> {
+  const conditions = labelConditions(workers.labels, selector);
+  if (after !== null) conditions.push(sql`${workers.name} COLLATE "C" > ${after}`);
   const rows = await db
     .select({ worker: workers, promised, promisedVcpus, held })
     .from(workers)
-    .where(and(...labelConditions(workers.labels, selector)))
-    .orderBy(asc(workers.name));
-  return rows.map(toUse);
+    .where(and(...conditions))
+    .orderBy(sql`${workers.name} COLLATE "C"`)
+    .limit(pageSize + 1);
+  const items = rows.slice(0, pageSize).map(toUse);
+  return { items, next: rows.length > pageSize ? (items.at(-1)?.worker.name ?? null) : null };
 }
 
 /** @throws {ApiError} `worker_not_found` */

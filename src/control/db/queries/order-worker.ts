@@ -53,7 +53,14 @@ export async function orderWorker(tx: Transaction, { workerId, verb, force }: Wo
   const operationId = operation.id;
   await tx.db
     .update(workers)
-    .set({ desiredState, state, drainForced: verb === "drain" && force, operationId: lasts ? operationId : null, updatedAt: sql`now()` })
+    .set({
+      desiredState,
+      state,
+      ...(state === worker.state ? {} : { stateSince: sql`now()` }),
+      drainForced: verb === "drain" && force,
+      operationId: lasts ? operationId : null,
+      updatedAt: sql`now()`,
+    })
     .where(eq(workers.id, workerId));
   const common = { cause: USER_ACTION, operationId } as const;
   const about = { workerId, name: worker.name };

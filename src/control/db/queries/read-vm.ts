@@ -21,10 +21,16 @@ export interface LoadedVm {
  * @throws {ApiError} `vm_not_found`
  */
 export async function readVmRow(db: Queryable, ref: string): Promise<VmRow> {
+  const row = await findVmRow(db, ref);
+  if (row === null) throw new ApiError("vm_not_found", `Cannot find the VM "${ref}": GET /v1/vms lists those that there are`);
+  return row;
+}
+
+/** @param ref id, of a deleted one too, or name */
+export async function findVmRow(db: Queryable, ref: string): Promise<VmRow | null> {
   const wanted = isId("vm", ref) ? eq(vms.id, ref) : and(eq(vms.project, "default"), eq(vms.name, ref), isNull(vms.deletedAt));
   const [row] = await db.select().from(vms).where(wanted);
-  if (row === undefined) throw new ApiError("vm_not_found", `Cannot find the VM "${ref}": GET /v1/vms lists those that there are`);
-  return row;
+  return row ?? null;
 }
 
 /** @throws {ApiError} `vm_not_found`, `vm_deleted` */

@@ -63,11 +63,13 @@ export function registerWorker(
           state_reason = coalesce(state_reason, 'worker_lost')
         WHERE worker_id = ${before.id} AND incarnation <> ${hello.incarnation} AND gone_at IS NULL`);
     }
+    const state = workerStateOf({ ...before, link: "connected", replicas: 1 });
     const [row] = await tx.db
       .update(workers)
       .set({
         ...facts,
-        state: workerStateOf({ ...before, link: "connected", replicas: 1 }),
+        state,
+        ...(state === before.state ? {} : { stateSince: sql`now()` }),
         ...(before.incarnation === hello.incarnation
           ? {}
           : { formerIncarnations: [...before.formerIncarnations, before.incarnation].slice(-FORMER_MAX) }),

@@ -7,7 +7,7 @@ import type { WorkerRow } from "../schema.ts";
 export function setWorkerState(database: Database, worker: WorkerRow, state: WorkerState, lastHeartbeatAt: Date | null): Promise<void> {
   return database.transaction(async (tx) => {
     const { rowCount } = await tx.db.execute(sql`
-      UPDATE workers SET state = ${state}, updated_at = now(), last_heartbeat_at = greatest(last_heartbeat_at, ${lastHeartbeatAt?.toISOString() ?? null}::timestamptz)
+      UPDATE workers SET state = ${state}, state_since = now(), updated_at = now(), last_heartbeat_at = greatest(last_heartbeat_at, ${lastHeartbeatAt?.toISOString() ?? null}::timestamptz)
       WHERE id = ${worker.id} AND incarnation = ${worker.incarnation} AND state <> ${state}`);
     if ((rowCount ?? 0) === 0) return;
     tx.emit({

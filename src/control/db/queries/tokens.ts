@@ -6,7 +6,7 @@ import type { Scope } from "../../domain/scopes.ts";
 import { ApiError } from "../../errors/api-error.ts";
 import { newId, type Queryable, type Transaction } from "../database.ts";
 import { type TokenRow, tokens } from "../schema.ts";
-import type { VmCursor } from "./list-vms.ts";
+import type { CreatedCursor } from "./list-operations.ts";
 
 export interface NewToken {
   readonly name: string;
@@ -86,9 +86,9 @@ export async function revokeToken(tx: Transaction, id: string): Promise<TokenRow
 /** Those that were not revoked, newest first. */
 export async function listTokens(
   db: Queryable,
-  after: VmCursor | null,
+  after: CreatedCursor | null,
   pageSize: number,
-): Promise<{ readonly items: readonly TokenRow[]; readonly next: VmCursor | null }> {
+): Promise<{ readonly items: readonly TokenRow[]; readonly next: CreatedCursor | null }> {
   const conditions: SQL[] = [isNull(tokens.revokedAt)];
   if (after !== null) conditions.push(sql`(${tokens.createdAt}, ${tokens.id}) < (${after.createdAt}::timestamptz, ${after.id})`);
   const rows = await db
