@@ -20,6 +20,7 @@ interface Options extends RetentionOptions, PlacementOptions {
   readonly maxLag?: number;
   readonly restart?: "never" | "on_failure" | "always";
   readonly deletionProtection?: boolean;
+  readonly stopped?: boolean;
   readonly ttl?: number;
   readonly label: Readonly<Record<string, string>>;
   /** True: the target follows from the VM. */
@@ -47,6 +48,7 @@ export function addVmCreate(vm: Command, shell: Shell): void {
     )
     .option("--max-lag <ms>", "how far a backup may trail before it is dropped, 250 to 60000", parseInteger(250, 60_000))
     .option("--deletion-protection", "refuse to delete it until that is taken off: vm update --deletion-protection off")
+    .option("--stopped", "do not start it yet: vm start does")
     .option("--ttl <seconds>", "delete it so long after its creation, unless it is protected from that", parseInteger(1, 315_360_000))
     .addOption(consoleHeadOption())
     .addOption(consoleTailOption())
@@ -74,6 +76,7 @@ export function addVmCreate(vm: Command, shell: Shell): void {
         ...(options.cmdline === undefined ? {} : { cmdline: options.cmdline }),
         ...(options.restart === undefined ? {} : { restartPolicy: options.restart }),
         ...(options.deletionProtection === true ? { deletionProtection: true } : {}),
+        ...(options.stopped === true ? { desiredState: "stopped" as const } : {}),
         ...(options.ttl === undefined ? {} : { ttlSeconds: options.ttl }),
         ...retentionOf(options),
         ...placementOf(options),

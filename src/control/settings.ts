@@ -11,6 +11,10 @@ export interface ControlSettings {
   readonly tickMs: number;
   /** The guest's first sign of life must come within this. */
   readonly startDeadlineMs: number;
+  /** A VM that no worker has room for so long is failed. */
+  readonly provisionDeadlineMs: number;
+  /** A guest that is told to pause, or to go on, does so within this time, or the order is given up. */
+  readonly pauseDeadlineMs: number;
   /** Before a VM is started again as its restart policy says, the first time; it doubles up to the second. */
   readonly restartBackoffMs: number;
   readonly restartBackoffMaxMs: number;
@@ -81,6 +85,8 @@ export const DEFAULT_SETTINGS: ControlSettings = {
   workerPingMs: 500,
   tickMs: 250,
   startDeadlineMs: 60_000,
+  provisionDeadlineMs: 600_000,
+  pauseDeadlineMs: 60_000,
   restartBackoffMs: 1000,
   restartBackoffMaxMs: 60_000,
   restartForgetMs: 600_000,

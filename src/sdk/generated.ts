@@ -372,7 +372,7 @@ export interface paths {
         head?: never;
         /**
          * Change a VM's name, labels or spec
-         * @description A JSON merge patch (RFC 7396). What the guest was started from (`image`, `machine`, `cmdline`) can change only while there is no guest. The generation, and with it the ETag, counts changes of the spec.
+         * @description A JSON merge patch (RFC 7396). What the guest was started from (`image`, `machine`, `cmdline`) can change only while there is no guest. A `desiredState` sets the operation going that the verb would; `status.operationId` names it. The generation, and with it the ETag, counts changes of the spec.
          */
         patch: operations["updateVm"];
         trace?: never;
@@ -1419,6 +1419,11 @@ export interface components {
                     tailBytes?: number | null;
                 } | null;
                 deletionProtection?: boolean | null;
+                /**
+                 * @description As the verb that leads there (start, resume, stop, pause), and refused where that is; nothing where it is so already
+                 * @enum {string}
+                 */
+                desiredState?: "running" | "stopped" | "paused";
                 /** @description Id, name, or name@sha256:… of an image */
                 image?: string;
                 machine?: {
@@ -1437,6 +1442,7 @@ export interface components {
                     backups?: number | null;
                     maxLagMs?: number | null;
                     mode?: ("lockstep" | "none") | null;
+                    outputCommit?: "strict" | null;
                     suspended?: boolean | null;
                 } | null;
                 restartPolicy?: ("never" | "on_failure" | "always") | null;
@@ -1604,7 +1610,7 @@ export interface components {
             /** @description It is not deleted, by DELETE (`deletion_protected`) nor by its `ttlSeconds`, until this is false. Its guest may be stopped and killed as ever */
             deletionProtection: boolean;
             /**
-             * @description Changed by the verbs start, stop, kill, pause, resume and reset, and by DELETE
+             * @description Changed by a PATCH, by the verbs start, stop, kill, pause, resume and reset, and by DELETE
              * @enum {string}
              */
             desiredState: "running" | "stopped" | "paused" | "deleted";
@@ -1641,6 +1647,11 @@ export interface components {
                  * @enum {string}
                  */
                 mode: "lockstep" | "none";
+                /**
+                 * @description strict: an output leaves once every synced backup has acknowledged the log that it depends on. There is no other rule: by a relaxed one an offset of the console could name two bytes after a failover
+                 * @enum {string}
+                 */
+                outputCommit: "strict";
                 /** @description No backup is kept for a while; how many are wanted afterwards stays */
                 suspended: boolean;
             };
@@ -1663,6 +1674,11 @@ export interface components {
             };
             /** @description It is not deleted, by DELETE (`deletion_protected`) nor by its `ttlSeconds`, until this is false. Its guest may be stopped and killed as ever */
             deletionProtection?: boolean;
+            /**
+             * @description running, which is the default; stopped: it is there, and is started later
+             * @enum {string}
+             */
+            desiredState?: "running" | "stopped";
             /** @description Id, name, or name@sha256:… of an image */
             image: string;
             machine?: {
@@ -1700,6 +1716,11 @@ export interface components {
                  * @enum {string}
                  */
                 mode?: "lockstep" | "none";
+                /**
+                 * @description strict: an output leaves once every synced backup has acknowledged the log that it depends on. There is no other rule: by a relaxed one an offset of the console could name two bytes after a failover
+                 * @enum {string}
+                 */
+                outputCommit?: "strict";
                 /** @description No backup is kept for a while; how many are wanted afterwards stays */
                 suspended?: boolean;
             };
@@ -5285,7 +5306,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `invalid_state`: Operation not allowed in the current state. `name_taken`: The name is in use */
+            /** @description `invalid_state`: Operation not allowed in the current state. `name_taken`: The name is in use. `operation_in_progress`: Another operation is in progress */
             409: {
                 headers: {
                     [name: string]: unknown;
@@ -5293,7 +5314,7 @@ export interface operations {
                 content: {
                     "application/problem+json": components["schemas"]["Problem"] & {
                         /** @enum {string} */
-                        code?: "invalid_state" | "name_taken";
+                        code?: "invalid_state" | "name_taken" | "operation_in_progress";
                     };
                 };
             };

@@ -64,6 +64,17 @@ describe("a key", () => {
     expect([made.status, made.headers.get("idempotency-replayed")]).toEqual([201, null]);
   });
 
+  test("gives the first answer again, byte for byte", async () => {
+    const [control] = (await controlPlanes(1)) as [ControlUnderTest];
+    const call = () =>
+      fetch(`${control.url}/v1/vms`, {
+        method: "POST",
+        headers: { authorization: `Bearer ${TOKEN}`, "content-type": "application/json", "idempotency-key": "k" },
+        body: JSON.stringify(REQUEST),
+      }).then((answer) => answer.text());
+    expect(await call()).toBe(await call());
+  });
+
   test("is taken by every POST of the contract", async () => {
     const [control] = (await controlPlanes(1)) as [ControlUnderTest];
     const { body: document } = await control.get<{ paths: Record<string, { post?: { parameters?: { name: string }[] } }> }>(

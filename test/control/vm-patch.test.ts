@@ -54,6 +54,31 @@ test("If-Match lets one of two writers through, and tells the other", async () =
   expect((await changesOf(id))[0]).toMatchObject({ generation: 2, changed: ["/spec/protection/backups", "/spec/protection/mode"] });
 });
 
+test("a desired state is brought about as by its verb, once, and refused where that is", async () => {
+  const { id } = await control.createVm("desired", "none");
+  const running = await control.waitFor(id, "running");
+  const wanted = async (desiredState: string | null) => (await patch<Vm & Problem>(id, { spec: { desiredState } })).body;
+  expect((await wanted("running")).generation).toBe(running.generation);
+  const pausing = await wanted("paused");
+  expect([pausing.spec.desiredState, pausing.status.state, pausing.generation]).toEqual(["paused", "pausing", running.generation + 1]);
+  expect(pausing.status.operationId).toMatch(/^op_/);
+  expect((await control.waitFor(id, "paused")).generation).toBe(pausing.generation);
+  expect((await wanted("running")).status.state).toBe("resuming");
+  await control.waitFor(id, "running");
+  const preview = await patch(id, { spec: { desiredState: "stopped" } }, {}, "?dryRun=true");
+  expect([preview.body.status.state, preview.body.status.operationId]).toEqual(["stopping", null]);
+  expect((await wanted("stopped")).spec.desiredState).toBe("stopped");
+  await control.waitFor(id, "stopped");
+  const refused = await wanted("paused");
+  expect([refused.code, refused.status]).toEqual(["invalid_state", 409]);
+  const restarted = (await patch(id, { spec: { desiredState: "running", machine: { memoryMiB: 160 } } })).body;
+  expect([restarted.status.state, restarted.spec.machine.memoryMiB]).toEqual(["provisioning", 160]);
+  await control.waitFor(id, "running");
+  const relaxed = (await patch<Vm & Problem>(id, { spec: { protection: { outputCommit: "relaxed" } } })).body;
+  expect([relaxed.code, relaxed.errors?.[0]?.pointer]).toEqual(["validation_failed", "/spec/protection/outputCommit"]);
+  expect((await patch(id, { spec: { protection: { outputCommit: "strict" } } })).body.generation).toBe(restarted.generation);
+});
+
 test("of mode and number of backups, what a patch names decides; both must agree", async () => {
   const { id } = await control.createVm("counted", "none");
   const wanted = async (protection: unknown) => {

@@ -175,6 +175,25 @@ describe("pause", () => {
     expect((await vm()).status).toMatchObject({ state: "running", protection: { state: "protected" } });
   });
 
+  test("that the primary does not carry out in time is given up: the guest runs on, and the operation has failed", async () => {
+    await start({ pauseDeadlineMs: 300 });
+    await control.join("one");
+    await control.join("two");
+    const { primary } = await control.protectedVm("a");
+    primary.pauses = false;
+    const refused = await ordered("pause");
+    expect(refused).toMatchObject({ state: "failed", error: { code: "worker_timeout" } });
+    expect(await vm()).toMatchObject({
+      spec: { desiredState: "running" },
+      status: { state: "running", stateReason: "pause_timeout", operationId: null, protection: { state: "protected" } },
+    });
+    primary.pauses = true;
+    expect((await ordered("pause")).state).toBe("succeeded");
+    primary.pauses = false;
+    expect(await ordered("resume")).toMatchObject({ state: "failed", error: { code: "worker_timeout" } });
+    expect((await vm()).status).toMatchObject({ state: "paused", stateReason: "resume_timeout" });
+  });
+
   test("outlives a failover: whoever becomes primary is told", async () => {
     await startWithWorkers("one", "two", "three");
     const { primary, backup, backupId } = await control.protectedVm("a");

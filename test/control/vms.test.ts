@@ -232,6 +232,35 @@ describe("list", () => {
   });
 });
 
+test("a VM that no worker has room for in time is failed with the reason, and so is its operation; it may be started again", async () => {
+  await startAnew({ provisionDeadlineMs: 300 });
+  const { id, status } = await control.createVm("demo", "none");
+  const { body: operation } = await control.get<Operation>(`/v1/operations/${status.operationId}?wait=60`);
+  expect(operation).toMatchObject({ state: "failed", error: { code: "invalid_state", currentState: "failed" } });
+  const { body: failed } = await control.get<Vm>(`/v1/vms/${id}`);
+  expect(failed.status).toMatchObject({ state: "failed", stateReason: "provision_timeout", replicas: [] });
+  await control.join("one");
+  expect((await control.call<Operation>("POST", "/v1/vms/demo/start?wait=60")).body.state).toBe("succeeded");
+});
+
+test("a VM that is made stopped has no guest until it is started", async () => {
+  await control.join("one");
+  const spec = { image: "debian", protection: { mode: "none", outputCommit: "strict" }, desiredState: "stopped" };
+  const { status, headers, body } = await control.call<Vm>("POST", "/v1/vms", { name: "demo", spec });
+  expect([status, body.status.state, body.spec.desiredState, body.spec.protection.outputCommit]).toEqual([
+    201,
+    "stopped",
+    "stopped",
+    "strict",
+  ]);
+  const { body: operation } = await control.get<Operation>(`/v1/operations/${headers.get("operation-id")}`);
+  expect(operation).toMatchObject({ kind: "vm.create", state: "succeeded", vmId: body.id });
+  expect((await control.get<{ vm: Vm }>("/v1/vms/demo/wait?for=settled&timeout=60")).body.vm.status.replicas).toEqual([]);
+  const started = await control.call<Operation>("POST", "/v1/vms/demo/start?wait=60");
+  expect(started.body).toMatchObject({ kind: "vm.start", state: "succeeded" });
+  expect((await control.get<Vm>("/v1/vms/demo")).body.status).toMatchObject({ state: "running", console: { start: "0" } });
+});
+
 test("a creation waits where it is asked to, and answers with the VM as it is then", async () => {
   await control.join("one");
   const body = { name: "demo", spec: { image: "debian", protection: { mode: "none" } } };

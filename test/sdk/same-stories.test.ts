@@ -144,6 +144,13 @@ describe.each([
     expect((await client.workers.list({ pageSize: 1 }).all()).map(({ name }) => name)).toEqual(["worker-1", "worker-2"]);
   });
 
+  it("makes a VM stopped, and starts it later", async () => {
+    const vm = await client.vms.create({ name: "later", image: "debian", protection: { mode: "none" }, desiredState: "stopped" });
+    expect([vm.resource.status.state, vm.resource.status.operationId]).toEqual(["stopped", null]);
+    await vm.start().result();
+    expect((await vm.refresh()).status.state).toBe("running");
+  });
+
   it("deletes what is not there, where that is allowed", async () => {
     await expect(client.vms.delete("nobody").result()).rejects.toBeInstanceOf(VmNotFoundError);
     const done = await client.vms.delete("nobody", { allowMissing: true });

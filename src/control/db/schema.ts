@@ -1,6 +1,18 @@
 /** The tables as drizzle knows them. `migrations/` makes them; a test holds the two equal. */
 import { sql } from "drizzle-orm";
-import { bigint, boolean, customType, doublePrecision, integer, jsonb, pgTable, primaryKey, text, timestamp } from "drizzle-orm/pg-core";
+import {
+  bigint,
+  boolean,
+  customType,
+  doublePrecision,
+  integer,
+  json,
+  jsonb,
+  pgTable,
+  primaryKey,
+  text,
+  timestamp,
+} from "drizzle-orm/pg-core";
 import type { ImageManifest } from "../../images/index.ts";
 import type { DivergenceReport } from "../../wire/control-messages.ts";
 import type { ConsoleRetention } from "../domain/console-retention.ts";
@@ -412,7 +424,8 @@ export const idempotencyRecords = pgTable(
     fingerprint: text("fingerprint").notNull(),
     status: integer("status").notNull(),
     headers: jsonb("headers").$type<Record<string, string>>().notNull(),
-    body: jsonb("body").$type<unknown>().notNull(),
+    /** Not jsonb: that forgets the order of fields. */
+    body: json("body").$type<unknown>().notNull(),
     createdAt: time("created_at").notNull().defaultNow(),
     expiresAt: time("expires_at").notNull(),
   },

@@ -14,6 +14,9 @@
  * Back to provisioning: the worker's process died before the guest's first instruction, so nobody has seen anything of it.
  * Orders (`vm-verb.ts`) write what is wanted, and the transient state; what follows from there is here. A guest that is stopped
  * has a grace to power itself off; without one, or after it, its replicas are dropped.
+ *
+ * What is on its way has a deadline: a VM without a place, or whose guest does not begin, is failed then. One that does not pause, or
+ * does not resume, is as it was before, and only the operation has failed: its guest is not thrown away.
  */
 import { TTL_EXPIRED } from "./expiry.ts";
 import type { ReplicaFacts } from "./replica-facts.ts";
@@ -41,6 +44,8 @@ export interface VmStateChange {
   readonly state: VmState;
   readonly reason: string | null;
   readonly message: string | null;
+  /** What was wanted is given up, and this is wanted instead. */
+  readonly desiredState?: DesiredVmState;
 }
 
 export interface VmStateFacts {
@@ -55,8 +60,17 @@ export interface VmStateFacts {
   readonly primaryNeverRan: boolean;
   /** While stopping: how long the guest is waited for; 0: it is being ended. */
   readonly stopGraceMs: number | null;
-  readonly startingForMs: number;
-  readonly startDeadlineMs: number;
+  readonly inStateForMs: number;
+  readonly deadlines: StateDeadlines;
+}
+
+/** How long a VM may be on its way, milliseconds. Stopping and deleting have the guest's grace, and end where workers are gone as well. */
+export interface StateDeadlines {
+  /** Until a worker has room for it. */
+  readonly provisioning: number;
+  readonly starting: number;
+  readonly pausing: number;
+  readonly resuming: number;
 }
 
 export const ALL_LOST: VmStateChange = {
@@ -99,7 +113,12 @@ export function nextVmState(vm: VmStateFacts): VmStateChange | null {
   if (isSettled(vm.state)) return null;
   if (isEnding(vm)) return vm.replicas.length === 0 ? afterTheEnd(vm) : null;
   const primary = vm.replicas.find((replica) => replica.id === vm.primaryReplica) ?? null;
-  if (vm.primaryReplica === null) return null;
+  if (vm.primaryReplica === null) {
+    if (vm.state !== "provisioning" || vm.inStateForMs <= vm.deadlines.provisioning) return null;
+    const why = vm.stateReason === null ? "" : `: ${vm.stateReason}`;
+    const message = `No worker has had room for the VM within ${vm.deadlines.provisioning} ms${why}`;
+    return { state: "failed", reason: "provision_timeout", message };
+  }
 
   const halt = primary?.report?.guestHalt ?? null;
   if (primary !== null && halt !== null && primary.report?.state === "stopped") {
@@ -118,10 +137,23 @@ export function nextVmState(vm: VmStateFacts): VmStateChange | null {
     }
     return ALL_LOST;
   }
-  if (primary.report?.state === "live" && vm.state !== "stopping") return stateOfLiveGuest(vm, primary.report.paused);
+  if (primary.report?.state === "live" && vm.state !== "stopping") return stateOfLiveGuest(vm, primary.report.paused) ?? givenUp(vm);
   if (vm.state === "provisioning") return { state: "starting", reason: null, message: null };
-  if (vm.state === "starting" && vm.startingForMs > vm.startDeadlineMs) {
-    return { state: "failed", reason: "start_timeout", message: `The guest did not start within ${vm.startDeadlineMs} ms` };
+  if (vm.state === "starting" && vm.inStateForMs > vm.deadlines.starting) {
+    return { state: "failed", reason: "start_timeout", message: `The guest did not start within ${vm.deadlines.starting} ms` };
+  }
+  return null;
+}
+
+/** Of a live guest that was told to pause or to go on, and has not. */
+function givenUp({ state, inStateForMs, deadlines }: VmStateFacts): VmStateChange | null {
+  if (state === "pausing" && inStateForMs > deadlines.pausing) {
+    const message = `The primary did not pause its guest within ${deadlines.pausing} ms`;
+    return { state: "running", desiredState: "running", reason: "pause_timeout", message };
+  }
+  if (state === "resuming" && inStateForMs > deadlines.resuming) {
+    const message = `The primary did not resume its guest within ${deadlines.resuming} ms`;
+    return { state: "paused", desiredState: "paused", reason: "resume_timeout", message };
   }
   return null;
 }

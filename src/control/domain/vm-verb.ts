@@ -31,6 +31,19 @@ export type VmVerbDecision =
 const DONE = { kind: "done" } as const;
 const JOIN = { kind: "join" } as const;
 
+/** @returns the verb that brings a VM to what its spec is to say; null: it is there, or on its way */
+export function verbTowards(wanted: "running" | "stopped" | "paused", { state, desiredState }: VmVerbFacts): VmVerb | null {
+  switch (wanted) {
+    case "running":
+      if (state === "paused" || state === "pausing") return "resume";
+      return desiredState === "running" && state !== "stopped" && state !== "failed" ? null : "start";
+    case "stopped":
+      return desiredState === "stopped" ? null : "stop";
+    case "paused":
+      return desiredState === "paused" && state !== "failed" ? null : "pause";
+  }
+}
+
 /** @param graceMs of `stop`: how long the guest is waited for, from 0 */
 export function decideVmVerb(verb: VmVerb, vm: VmVerbFacts, graceMs: number): VmVerbDecision {
   switch (verb) {

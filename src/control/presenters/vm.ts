@@ -27,7 +27,7 @@ export function presentVm({ vm, replicas, lastFailover }: LoadedVm, live: LiveVi
       machine: { ...vm.spec.machine },
       cmdline: vm.spec.cmdline,
       desiredState: vm.desiredState,
-      protection: { ...vm.spec.protection, suspended: vm.spec.protection.suspended === true },
+      protection: { ...vm.spec.protection, suspended: vm.spec.protection.suspended === true, outputCommit: "strict" },
       placement: presentPlacement(placementRuleOf(vm.spec)),
       restartPolicy: vm.spec.restartPolicy ?? "never",
       deletionProtection: vm.spec.deletionProtection === true,

@@ -231,8 +231,13 @@ export class Reconciler {
       synced: vm.synced,
       replicas,
       primaryNeverRan: primary?.role === "primary" && primary.state === "syncing",
-      startingForMs: this.seen.ageMs(`${vm.id} ${vm.state} ${vm.stateSince.getTime()}`, nowMs),
-      startDeadlineMs: settings.startDeadlineMs,
+      inStateForMs: this.seen.ageMs(`${vm.id} ${vm.state} ${vm.stateSince.getTime()}`, nowMs),
+      deadlines: {
+        provisioning: settings.provisionDeadlineMs,
+        starting: settings.startDeadlineMs,
+        pausing: settings.pauseDeadlineMs,
+        resuming: settings.pauseDeadlineMs,
+      },
     });
     if (change !== null) {
       const known = { instant: BigInt(primary?.instant ?? 0), consoleEnd: BigInt(primary?.consoleEnd ?? 0) };

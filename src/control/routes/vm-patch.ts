@@ -4,15 +4,17 @@ import { Type } from "typebox";
 import type { ControlPlane } from "../control-plane.ts";
 import type { Transaction } from "../db/database.ts";
 import { type ImageRow, readImage } from "../db/queries/images.ts";
+import { orderVm } from "../db/queries/order-vm.ts";
 import { patchVm, type VmChange } from "../db/queries/patch-vm.ts";
-import { loadVm, readLivingVm } from "../db/queries/read-vm.ts";
+import { loadVm, readLivingVm, readVmRow } from "../db/queries/read-vm.ts";
 import type { VmRow } from "../db/schema.ts";
 import { changedPointers, type Json, mergePatch } from "../domain/merge-patch.ts";
 import { protectionWanted } from "../domain/protection.ts";
 import { fixedIn, STATES_WITHOUT_GUEST } from "../domain/spec-change.ts";
+import { verbTowards } from "../domain/vm-verb.ts";
 import { ApiError } from "../errors/api-error.ts";
 import { presentVm } from "../presenters/vm.ts";
-import { PatchVmRequest, Vm, type VmSpecRequest } from "../schemas/vm.ts";
+import { PatchVmRequest, STOP_GRACE_MS, Vm, type VmSpecRequest } from "../schemas/vm.ts";
 import { answerWithPreview } from "./dry-run.ts";
 import { checkEtag, etagOf } from "./etag.ts";
 import { DryRunQuery, IfMatchHeader, VmPath } from "./parameters.ts";
@@ -32,7 +34,8 @@ export const vmPatchRoute =
         summary: "Change a VM's name, labels or spec",
         description:
           "A JSON merge patch (RFC 7396). What the guest was started from (`image`, `machine`, `cmdline`) can change only while there is no guest. " +
-          "The generation, and with it the ETag, counts changes of the spec.",
+          "A `desiredState` sets the operation going that the verb would; `status.operationId` names it. The generation, and with it the ETag, " +
+          "counts changes of the spec.",
         tags: ["vms"],
         params: VmPath,
         querystring: Type.Object(DryRunQuery, { additionalProperties: false }),
@@ -49,6 +52,7 @@ export const vmPatchRoute =
           "vm_deleted",
           "invalid_state",
           "name_taken",
+          "operation_in_progress",
           "quota_exceeded",
           "etag_mismatch",
           "payload_too_large",
@@ -65,7 +69,15 @@ export const vmPatchRoute =
           checkEtag(request.headers["if-match"], vm);
           return decideChange(vm, body, given ?? (own as ImageRow), control.config.maxLagMs);
         };
-        const patch = (tx: Transaction) => patchVm(tx, before.vm.id, decide, control.config);
+        const desired = body.spec?.desiredState;
+        const patch = async (tx: Transaction): Promise<VmRow> => {
+          const vm = await patchVm(tx, before.vm.id, decide, control.config);
+          const verb = desired === undefined ? null : verbTowards(desired, vm);
+          if (verb === null) return vm;
+          // What it was checked against has been checked, and its row is locked.
+          await orderVm(tx, { vmId: vm.id, verb, graceMs: STOP_GRACE_MS }, () => undefined);
+          return readVmRow(tx.db, vm.id);
+        };
         if (query.dryRun === true) return answerWithPreview(control, reply, async (tx) => loadVm(tx.db, await patch(tx)));
         const vm = await control.database.transaction(patch, request.apiCall);
         control.reconciler.kick();

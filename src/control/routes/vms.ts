@@ -71,11 +71,17 @@ export const vmRoutes =
         const stored = fillSpec(spec, image, control.config.maxLagMs);
         const create = async (tx: Transaction) => {
           await claimQuotas(tx, control.config, { vms: 1, memory_mib: stored.machine.memoryMiB });
-          return createVm(tx, { name: name ?? null, labels: labels ?? {}, imageId: image.id, spec: stored });
+          return createVm(tx, {
+            name: name ?? null,
+            labels: labels ?? {},
+            imageId: image.id,
+            spec: stored,
+            desiredState: spec.desiredState ?? "running",
+          });
         };
         if (request.query.dryRun === true) {
           const options = { workers: control.workers, settings: control.config };
-          return answerWithPreview(control, reply, async (tx) => previewPlacement(options, tx, await create(tx)));
+          return answerWithPreview(control, reply, async (tx) => previewPlacement(options, tx, (await create(tx)).vm));
         }
         const call = {
           apiCall: request.apiCall,
@@ -84,10 +90,10 @@ export const vmRoutes =
           body: request.body,
         };
         const answer = await runIdempotently(control.database, call, async (tx) => {
-          const row = await create(tx);
+          const { vm: row, operationId } = await create(tx);
           return {
             status: 201,
-            headers: { location: `/v1/vms/${row.id}`, "operation-id": row.operationId ?? "", etag: etagOf(row) },
+            headers: { location: `/v1/vms/${row.id}`, "operation-id": operationId, etag: etagOf(row) },
             body: presentVm({ vm: row, replicas: [], lastFailover: null }, control.live),
           };
         });

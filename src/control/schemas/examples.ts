@@ -104,7 +104,7 @@ const vm: Vm = {
     machine: { vcpus: 1, memoryMiB: 256 },
     cmdline: "console=ttyS0 panic=-1 reboot=panic_warm",
     desiredState: "running",
-    protection: { mode: "lockstep", backups: 1, maxLagMs: 2000, suspended: false },
+    protection: { mode: "lockstep", backups: 1, maxLagMs: 2000, suspended: false, outputCommit: "strict" },
     placement: { workerSelector: "disk=ssd", zones: [], antiAffinity: { domain: "host", policy: "required" } },
     restartPolicy: "on_failure",
     deletionProtection: false,

@@ -23,6 +23,12 @@ const MaxLagMs = Type.Integer({
 
 const Suspended = Type.Boolean({ description: "No backup is kept for a while; how many are wanted afterwards stays" });
 
+const OutputCommit = words(["strict"] as const, {
+  description:
+    "strict: an output leaves once every synced backup has acknowledged the log that it depends on. There is no other rule: by a relaxed one an " +
+    "offset of the console could name two bytes after a failover",
+});
+
 const RestartPolicyWord = words(RESTART_POLICIES, {
   description:
     "never, which is the default; on_failure: started again where it is failed or its guest panicked; always: where its guest ended itself in " +
@@ -97,6 +103,9 @@ const VmSpecRequest = Type.Object(
       Type.Object({ vcpus: Type.Optional(Vcpus), memoryMiB: Type.Optional(MemoryMiB) }, { additionalProperties: false }),
     ),
     cmdline: Type.Optional(Cmdline),
+    desiredState: Type.Optional(
+      words(["running", "stopped"] as const, { description: "running, which is the default; stopped: it is there, and is started later" }),
+    ),
     protection: Type.Optional(
       Type.Object(
         {
@@ -104,6 +113,7 @@ const VmSpecRequest = Type.Object(
           backups: Type.Optional(Backups),
           maxLagMs: Type.Optional(MaxLagMs),
           suspended: Type.Optional(Suspended),
+          outputCommit: Type.Optional(OutputCommit),
         },
         { additionalProperties: false, description: "1 backup where it is left out; what is left out of it follows from the rest" },
       ),
@@ -158,6 +168,12 @@ export const PatchVmRequest = Type.Object(
             orNull(Type.Object({ vcpus: Type.Optional(orNull(Vcpus)), memoryMiB: Type.Optional(orNull(MemoryMiB)) }, whole)),
           ),
           cmdline: Type.Optional(orNull(Cmdline)),
+          desiredState: Type.Optional(
+            words(["running", "stopped", "paused"] as const, {
+              description:
+                "As the verb that leads there (start, resume, stop, pause), and refused where that is; nothing where it is so already",
+            }),
+          ),
           placement: Type.Optional(
             orNull(
               Type.Object(
@@ -191,6 +207,7 @@ export const PatchVmRequest = Type.Object(
                   backups: Type.Optional(orNull(Backups)),
                   maxLagMs: Type.Optional(orNull(MaxLagMs)),
                   suspended: Type.Optional(orNull(Suspended)),
+                  outputCommit: Type.Optional(orNull(OutputCommit)),
                 },
                 whole,
               ),
@@ -211,9 +228,15 @@ const VmSpec = Type.Object(
     machine: Type.Object({ vcpus: Type.Integer(), memoryMiB: Type.Integer() }),
     cmdline: Type.String(),
     desiredState: words(DESIRED_VM_STATES, {
-      description: "Changed by the verbs start, stop, kill, pause, resume and reset, and by DELETE",
+      description: "Changed by a PATCH, by the verbs start, stop, kill, pause, resume and reset, and by DELETE",
     }),
-    protection: Type.Object({ mode: ProtectionMode, backups: Backups, maxLagMs: Type.Integer(), suspended: Suspended }),
+    protection: Type.Object({
+      mode: ProtectionMode,
+      backups: Backups,
+      maxLagMs: Type.Integer(),
+      suspended: Suspended,
+      outputCommit: OutputCommit,
+    }),
     placement: Type.Object(
       {
         workerSelector: WorkerSelector,

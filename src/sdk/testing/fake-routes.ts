@@ -238,6 +238,7 @@ function createRequest(body: unknown): Schemas["CreateVmRequest"] {
 
 function patch(state: FakeState, vm: FakeVm, { name, labels, spec }: Schemas["PatchVmRequest"]): void {
   const { resource } = vm;
+  if (spec?.desiredState !== undefined) throw invalid("/spec/desiredState", "the fake service changes it by the verbs alone");
   if (name !== undefined) resource.name = name;
   if (labels === null) resource.labels = {};
   for (const [key, value] of Object.entries(labels ?? {})) {

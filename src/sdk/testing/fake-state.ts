@@ -101,6 +101,11 @@ export class FakeState {
     this.setExpiry(vm);
     this.emit("vm.created", vm, null, { name: vm.resource.name });
     const operation = this.begin("vm.create", vm);
+    if (spec.desiredState === "stopped") {
+      vm.become("stopped", "stop_requested");
+      this.end(operation);
+      return vm;
+    }
     this.later(vm, () => {
       vm.run();
       this.end(operation);
@@ -113,7 +118,6 @@ export class FakeState {
     if (this.settles) setImmediate(() => vm.resource.status.state !== "deleted" && work());
   }
 
-  /** @param cause null: somebody asked for it */
   /** Of a VM that never was: done. */
   deleteNothing(): Operation {
     const operation = this.begin("vm.delete", null);
@@ -121,6 +125,7 @@ export class FakeState {
     return operation;
   }
 
+  /** @param cause null: somebody asked for it */
   delete(vm: FakeVm, cause: string | null = null): Operation {
     const operation = this.begin("vm.delete", vm);
     vm.become("deleted", cause);

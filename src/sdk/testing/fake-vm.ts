@@ -203,6 +203,7 @@ function newVm(id: string, { name, labels, spec }: Schemas["CreateVmRequest"], i
         backups,
         maxLagMs: spec.protection?.maxLagMs ?? MAX_LAG_MS,
         suspended: false,
+        outputCommit: "strict",
       },
       placement: {
         workerSelector: spec.placement?.workerSelector ?? null,

@@ -54,8 +54,8 @@ describe("the next state", () => {
     replicas: [P],
     primaryNeverRan: false,
     stateReason: null,
-    startingForMs: 0,
-    startDeadlineMs: 1000,
+    inStateForMs: 0,
+    deadlines: { provisioning: 5000, starting: 1000, pausing: 2000, resuming: 2000 },
   };
   const check = (change: Partial<VmStateFacts>, wanted: [string, string | null] | null) => {
     const next = nextVmState({ ...facts, ...change });
@@ -67,10 +67,23 @@ describe("the next state", () => {
     check({ state: "provisioning", replicas: [replica("p", { state: "placing", report: null })] }, ["starting", null]));
   test("of a live one is running", () => check({ state: "starting" }, ["running", null]));
   test("of one that does not come up in time is failed", () =>
-    check({ state: "starting", replicas: [replica("p", { report: report("primary", "syncing") })], startingForMs: 1001 }, [
+    check({ state: "starting", replicas: [replica("p", { report: report("primary", "syncing") })], inStateForMs: 1001 }, [
       "failed",
       "start_timeout",
     ]));
+  test("of one that nobody has room for in time is failed", () => {
+    const nowhere = { state: "provisioning", primaryReplica: null, replicas: [], stateReason: "no_capacity" } as const;
+    check({ ...nowhere, inStateForMs: 5000 }, null);
+    check({ ...nowhere, inStateForMs: 5001 }, ["failed", "provision_timeout"]);
+  });
+  test("of one that does not pause or go on in time is the one before, which is wanted again", () => {
+    check({ state: "pausing", desiredState: "paused", inStateForMs: 2000 }, null);
+    check({ state: "pausing", desiredState: "paused", inStateForMs: 2001 }, ["running", "pause_timeout"]);
+    const paused = replica("p", { report: report("primary", "live", { paused: true }) });
+    check({ state: "resuming", replicas: [paused], inStateForMs: 2001 }, ["paused", "resume_timeout"]);
+    const promoting = replica("p", { report: report("primary", "promoting") });
+    check({ state: "pausing", desiredState: "paused", replicas: [promoting], inStateForMs: 2001 }, null);
+  });
   test("of one whose worker's process is gone before the guest began is provisioning again", () =>
     check({ state: "starting", replicas: [], primaryNeverRan: true }, ["provisioning", "worker_lost"]));
   test("of one whose worker only is not heard of, or whose guest may have begun, is failed", () => {

@@ -1,4 +1,4 @@
-/** Writes a VM in `provisioning` with the operation that brings it up. */
+/** Writes a VM in `provisioning` with the operation that brings it up; or in `stopped`, where there is nothing to bring up. */
 import { USER_ACTION } from "../../domain/events.ts";
 import { ApiError } from "../../errors/api-error.ts";
 import { newId, type Transaction } from "../database.ts";
@@ -12,13 +12,16 @@ export interface NewVm {
   readonly labels: Record<string, string>;
   readonly imageId: string;
   readonly spec: StoredVmSpec;
+  readonly desiredState: "running" | "stopped";
 }
 
 /** @throws {ApiError} `name_taken` */
-export async function createVm(tx: Transaction, request: NewVm): Promise<VmRow> {
+export async function createVm(tx: Transaction, request: NewVm): Promise<{ readonly vm: VmRow; readonly operationId: string }> {
   const id = newId("vm");
   await holdImage(tx, request.imageId);
-  const { id: operationId } = await beginOperation(tx, { kind: "vm.create", vmId: id });
+  const { desiredState } = request;
+  const starts = desiredState === "running";
+  const { id: operationId } = await beginOperation(tx, { kind: "vm.create", vmId: id, done: !starts });
   const [row] = await tx.db
     .insert(vms)
     .values({
@@ -29,7 +32,8 @@ export async function createVm(tx: Transaction, request: NewVm): Promise<VmRow> 
       imageId: request.imageId,
       spec: request.spec,
       protectionState: request.spec.protection.mode === "none" ? "off" : "inactive",
-      operationId,
+      desiredState,
+      ...(starts ? { operationId } : { state: "stopped" as const, stateReason: "stop_requested" }),
       repairOrigin: originOf(tx.call),
     })
     .returning()
@@ -46,5 +50,7 @@ export async function createVm(tx: Transaction, request: NewVm): Promise<VmRow> 
     operationId,
     data: { name: vm.name, spec: vm.spec },
   });
-  return vm;
+  if (!starts)
+    tx.emit({ type: "operation.updated", vmId: id, cause: USER_ACTION, operationId, data: { kind: "vm.create", state: "succeeded" } });
+  return { vm, operationId };
 }

@@ -30,6 +30,7 @@ export async function setVmState(tx: Transaction, vm: VmRow, change: VmStateChan
       stateReason: change.reason,
       stateMessage: change.message,
       stateSince: sql`now()`,
+      ...(change.desiredState === undefined ? {} : { desiredState: change.desiredState, generation: sql`${vms.generation} + 1` }),
       instant: sql`greatest(${vms.instant}, ${known.instant})`,
       consoleEnd: sql`greatest(${vms.consoleEnd}, ${known.consoleEnd})`,
       // A guest that ended itself is reported when all that it wrote is out.
@@ -56,6 +57,11 @@ export async function setVmState(tx: Transaction, vm: VmRow, change: VmStateChan
 
 /** The operation that changes the VM has come to its aim, or cannot any more. */
 async function endOperationOf(tx: Transaction, vm: VmRow, operationId: string, change: VmStateChange, cause: string): Promise<void> {
+  if (change.desiredState !== undefined) {
+    const error = new ApiError("worker_timeout", change.message ?? `The VM is ${change.state}`);
+    await endOperation(tx, operationId, { state: "failed", result: null, error: problemOf(error, `/v1/vms/${vm.id}`, null) }, cause);
+    return;
+  }
   const { kind } = await readOperation(tx.db, operationId);
   switch (endOfOperation(kind, change.state)) {
     case "succeeded":
