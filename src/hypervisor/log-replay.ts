@@ -55,6 +55,8 @@ export class LogReplay {
   private receivedInstant = 0n;
   private applied: bigint | null = null;
   private toldInstant = 0n;
+  /** Instructions of the newest record's epoch. */
+  private newestLength = 0n;
 
   constructor(
     epochTargetMs: number,
@@ -90,6 +92,7 @@ export class LogReplay {
     assert(record.endInstant >= this.receivedInstant, `epoch ${record.epoch} ends at ${record.endInstant}, before its start`);
     this.log.push({ record, receivedUs: nowUs });
     this.received = record.epoch;
+    this.newestLength = record.endInstant - this.receivedInstant;
     this.receivedInstant = record.endInstant;
   }
 
@@ -99,10 +102,15 @@ export class LogReplay {
     return { kind: "ack", received: this.received, applied: this.applied, appliedInstant: this.point.instant };
   }
 
-  /** The primary should hear how far execution has come, beside what it hears with every record. */
+  /**
+   * The primary should hear how far execution has come, beside what it hears with every record. A backup that keeps up is an epoch
+   * or two behind where that ack leaves it, and the next record's ack comes as soon: an ack more for each epoch would cost both
+   * their main threads as much as the epoch's own.
+   */
   get worthTelling(): boolean {
     const toExecute = this.executing.length + this.log.length;
-    return this.receivedInstant - this.toldInstant > LAG_WORTH_TELLING && (toExecute === 0 || toExecute >= LOG_WORTH_TELLING);
+    const untold = this.receivedInstant - this.toldInstant;
+    return untold > LAG_WORTH_TELLING && untold >= 2n * this.newestLength && (toExecute === 0 || toExecute >= LOG_WORTH_TELLING);
   }
 
   /** Everything that was received has been executed. */
