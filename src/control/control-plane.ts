@@ -1,6 +1,7 @@
 /** The parts of a running control plane, as routes use them. */
 import type { FastifyBaseLogger } from "fastify";
 import type { Tracer } from "../tracing/tracer.ts";
+import type { Arbiter } from "./arbiter.ts";
 import type { AuditTrail } from "./audit-trail.ts";
 import type { Authenticator } from "./authenticator.ts";
 import type { ConsoleHub } from "./consoles/console-hub.ts";
@@ -22,6 +23,7 @@ export interface ControlPlane {
   readonly log: FastifyBaseLogger;
   readonly tracer: Tracer;
   readonly database: Database;
+  readonly arbiter: Arbiter;
   readonly feed: EventFeed;
   readonly images: ImageCatalogue;
   readonly imageSharing: ImageSharing;

@@ -2,6 +2,7 @@
 import type { FastifyBaseLogger } from "fastify";
 import type pg from "pg";
 import { NO_TRACER, type Tracer } from "../tracing/tracer.ts";
+import { Arbiter } from "./arbiter.ts";
 import { AuditTrail } from "./audit-trail.ts";
 import { Authenticator } from "./authenticator.ts";
 import { ConsoleHub } from "./consoles/console-hub.ts";
@@ -103,6 +104,7 @@ export function createControlPlane(options: ControlPlaneOptions): CreatedControl
     log,
     tracer,
     database,
+    arbiter: new Arbiter(database),
     feed,
     images,
     imageSharing,

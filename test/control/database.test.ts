@@ -1,8 +1,8 @@
 /** The pool of connections: what waits in it, and for what. */
 import { type SQL, sql } from "drizzle-orm";
 import { expect, onTestFinished, test } from "vitest";
+import { Arbiter } from "../../src/control/arbiter.ts";
 import { Database } from "../../src/control/db/database.ts";
-import { changeTerm } from "../../src/control/db/queries/change-term.ts";
 import { type EventDraft, USER_ACTION } from "../../src/control/domain/events.ts";
 import { databaseOfTest } from "./support/shared-databases.ts";
 
@@ -35,11 +35,11 @@ test("the arbiter decides while calls have every connection and more of them wai
   });
   const ended: string[] = [];
   const calls = ["holds", "waits", "waits as well"].map((name) => database.transaction(() => held).then(() => ended.push(name)));
+  const arbiter = new Arbiter(database);
   const decide = async (term: bigint): Promise<string> => {
     const change = { kind: "promote", asksToGoLive: true, vmId: "vm_of_nobody", asker: "rep_of_nobody", term } as const;
-    return (
-      await changeTerm(database, change, { cause: "worker_lost", isReachable: () => true, isGone: () => false, traceLoss: () => null })
-    ).outcome;
+    return (await arbiter.decide(change, { cause: "worker_lost", isReachable: () => true, isGone: () => false, traceLoss: () => null }))
+      .outcome;
   };
   expect(await Promise.all([1n, 2n, 3n, 4n, 5n, 6n].map(decide))).toEqual(Array(6).fill("refused"));
   expect(ended).toEqual([]);

@@ -1,7 +1,6 @@
 /** Terms, promotions and failovers: what the arbiter grants, to whom, and what the API then says. */
 import { sql } from "drizzle-orm";
 import { beforeEach, describe, expect, test } from "vitest";
-import { changeTerm } from "../../src/control/db/queries/change-term.ts";
 import { readVmRow } from "../../src/control/db/queries/read-vm.ts";
 import type { TermChange } from "../../src/control/domain/term-change.ts";
 import type { Problem } from "../../src/control/schemas/problem.ts";
@@ -23,7 +22,7 @@ async function startAnew(settings: Partial<ControlSettings>): Promise<void> {
 }
 
 const change = (request: TermChange) =>
-  changeTerm(control.parts.database, request, {
+  control.parts.arbiter.decide(request, {
     cause: "worker_lost",
     isReachable: (id) => control.parts.workers.holderOf(id) !== null,
     isGone: (id) => control.parts.workers.isGone(id),

@@ -4,7 +4,6 @@
  */
 import type { WorkerMessage } from "../../wire/control-messages.ts";
 import type { ControlPlane } from "../control-plane.ts";
-import { changeTerm } from "../db/queries/change-term.ts";
 import { isDatabaseUnavailable } from "../db/unavailable.ts";
 import type { TermChange } from "../domain/term-change.ts";
 import { LossSpan } from "./loss-span.ts";
@@ -24,7 +23,7 @@ export async function answerArbiterRequest(control: ControlPlane, link: WorkerLi
   }
   try {
     const loss = new LossSpan(control.tracer, change);
-    const decision = changeTerm(control.database, change, {
+    const decision = control.arbiter.decide(change, {
       cause: causeOf(control, vmId, replicaId),
       isReachable: (backup) => control.workers.holderOf(backup) !== null,
       isGone: (primary) => control.workers.isGone(primary),

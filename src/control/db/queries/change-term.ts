@@ -1,13 +1,14 @@
 /**
  * The arbiter: the only statements that change who is primary and who may become it; the rules are in `domain/term-change.ts`.
  *
- * The VM's row is locked, looked at, and changed by a compare-and-set on its term. The lock comes first, in a statement of
- * its own: what the rules look at beside the row (is the backup still a candidate?) is then read as it is, not as it was.
+ * The VMs' rows are locked, looked at, and changed by a compare-and-set on their terms. The locks come first, in a statement of
+ * their own: what the rules look at beside the rows (is the backup still a candidate?) is then read as it is, not as it was. Many
+ * changes, of a VM each, are one transaction (`arbiter.ts` says why), and promotions are one statement.
  */
-import { eq, inArray, type SQL, sql } from "drizzle-orm";
-import { assert } from "../../../base/assert.ts";
+import { eq, inArray, sql } from "drizzle-orm";
+import { assert, unreachable } from "../../../base/assert.ts";
 import { backupsWanted, type Protection, type ProtectionReason, reasonOfSolo } from "../../domain/protection.ts";
-import { decideTermChange, syncedAfter, type TermChange } from "../../domain/term-change.ts";
+import { decideTermChange, syncedAfter, type TermChange, type TermFacts } from "../../domain/term-change.ts";
 import { isEnding } from "../../domain/vm-state.ts";
 import { type Database, newId, type Queryable, type Transaction } from "../database.ts";
 import { type FailoverRow, replicas, type StoredOrigin, type VmRow, vms } from "../schema.ts";
@@ -35,49 +36,135 @@ export interface TermChangeContext {
   readonly traceLoss: (vm: VmRow) => string | null;
 }
 
-export function changeTerm(database: Database, change: TermChange, context: TermChangeContext): Promise<TermChangeAnswer> {
-  const urgency = change.kind === "promote" || change.kind === "goLive" ? "guestStandsStill" : "guestRuns";
-  return database.arbiterTransaction(urgency, async (tx) => {
-    const [vm] = await tx.db.select().from(vms).where(eq(vms.id, change.vmId)).for("update");
-    if (vm === undefined) return { outcome: "refused", term: 0n, synced: [], changed: false };
-    const isCandidate =
-      change.kind === "addBackup" && context.isReachable(change.backup) && (await isCandidateOf(tx.db, change.backup, vm.id));
-    const primaryIsGone = change.kind === "promote" && vm.primaryReplica !== null && context.isGone(vm.primaryReplica);
-    const transition = { kind: vm.transitionKind, by: vm.transitionBy, replica: vm.transitionReplica };
-    const askerIsCutOff = await isCutOff(tx.db, change.asker);
-    switch (decideTermChange({ ...vm, transition, isCandidate, primaryIsGone, askerIsCutOff, wanted: !isEnding(vm) }, change)) {
+export interface TermRequest {
+  readonly change: TermChange;
+  readonly context: TermChangeContext;
+}
+
+/** For whom the arbiter decides: it has connections of its own for either. */
+export function urgencyOf({ kind }: TermChange): "guestStandsStill" | "guestRuns" {
+  return kind === "promote" || kind === "goLive" ? "guestStandsStill" : "guestRuns";
+}
+
+/** Decides on one request; waits for whoever has locked the VM's row. */
+export async function changeTerm(database: Database, request: TermRequest): Promise<TermChangeAnswer> {
+  return await database.arbiterTransaction(urgencyOf(request.change), async (tx) => {
+    const rows = await tx.db.select().from(vms).where(eq(vms.id, request.change.vmId)).for("update");
+    const [answer] = await decide(tx, [request], rows);
+    return answer ?? { outcome: "refused", term: 0n, synced: [], changed: false };
+  });
+}
+
+/**
+ * Decides on requests of one urgency, of a VM each, in one transaction.
+ *
+ * @returns for each the answer; null: its VM is not there or its row is locked, and nobody waits for that here
+ */
+export async function changeTerms(database: Database, requests: readonly TermRequest[]): Promise<readonly (TermChangeAnswer | null)[]> {
+  const [first] = requests;
+  if (first === undefined) return [];
+  return await database.arbiterTransaction(urgencyOf(first.change), async (tx) => {
+    const ids = requests.map(({ change }) => change.vmId);
+    const rows = await tx.db.select().from(vms).where(inArray(vms.id, ids)).orderBy(vms.id).for("update", { skipLocked: true });
+    return await decide(tx, requests, rows);
+  });
+}
+
+/** @param rows of their VMs, locked; those that are not among them get no answer */
+async function decide(
+  tx: Transaction,
+  requests: readonly TermRequest[],
+  rows: readonly VmRow[],
+): Promise<readonly (TermChangeAnswer | null)[]> {
+  const vmOf = new Map(rows.map((row) => [row.id, row]));
+  const cutOff = await cutOffOf(
+    tx.db,
+    requests.filter(({ change }) => vmOf.has(change.vmId)).map(({ change }) => change.asker),
+  );
+  const answers: (TermChangeAnswer | null)[] = [];
+  const promotions: Promotion[] = [];
+  for (const { change, context } of requests) {
+    const vm = vmOf.get(change.vmId);
+    if (vm === undefined) {
+      answers.push(null);
+      continue;
+    }
+    const unchanged = { term: vm.term, synced: vm.synced, changed: false };
+    const decision = decideTermChange(await factsOf(tx.db, vm, change, context, cutOff.has(change.asker)), change);
+    switch (decision) {
       case "repeat":
-        return { outcome: "granted", term: vm.term, synced: vm.synced, changed: false };
+        answers.push({ outcome: "granted", ...unchanged });
+        break;
       case "refuse":
         if (change.kind === "promote") await recordRefusal(tx, change, vm);
-        return { outcome: "refused", term: vm.term, synced: vm.synced, changed: false };
+        answers.push({ outcome: "refused", ...unchanged });
+        break;
       case "wait":
-        return { outcome: "wait", term: vm.term, synced: vm.synced, changed: false };
+        answers.push({ outcome: "wait", ...unchanged });
+        break;
       case "change": {
         const synced = syncedAfter(vm.synced, change);
-        const repairOrigin = change.kind === "goSolo" ? await originOfLoss(tx.db, vm, change.lost, context.traceLoss) : null;
-        const term = await compareAndSet(tx.db, vm, change, synced, repairOrigin);
-        await record(tx, change, vm, { term, synced }, context);
-        return { outcome: "granted", term, synced, changed: true };
+        const term = vm.term + 1n;
+        if (change.kind === "promote") promotions.push({ vm, heir: change.asker, synced, term, cause: context.cause });
+        else await carryOut(tx, change, vm, synced, context);
+        answers.push({ outcome: "granted", term, synced, changed: true });
+        break;
       }
+      default:
+        unreachable(decision);
     }
-  });
+  }
+  if (promotions.length > 0) await promote(tx, promotions);
+  return answers;
+}
+
+async function factsOf(
+  db: Queryable,
+  vm: VmRow,
+  change: TermChange,
+  { isReachable, isGone }: TermChangeContext,
+  askerIsCutOff: boolean,
+): Promise<TermFacts> {
+  const isCandidate = change.kind === "addBackup" && isReachable(change.backup) && (await isCandidateOf(db, change.backup, vm.id));
+  const primaryIsGone = change.kind === "promote" && vm.primaryReplica !== null && isGone(vm.primaryReplica);
+  const transition = { kind: vm.transitionKind, by: vm.transitionBy, replica: vm.transitionReplica };
+  return { ...vm, transition, isCandidate, primaryIsGone, askerIsCutOff, wanted: !isEnding(vm) };
+}
+
+/** Anything but a promotion. */
+async function carryOut(
+  tx: Transaction,
+  change: Exclude<TermChange, { kind: "promote" }>,
+  vm: VmRow,
+  synced: readonly string[],
+  context: TermChangeContext,
+): Promise<void> {
+  const repairOrigin = change.kind === "goSolo" ? await originOfLoss(tx.db, vm, change.lost, context.traceLoss) : null;
+  const term = await compareAndSet(tx.db, vm, change, synced, repairOrigin);
+  switch (change.kind) {
+    case "goLive":
+      return await recordLive(tx, change);
+    case "goSolo":
+      return await recordSolo(tx, change, vm, term);
+    case "addBackup":
+      return await recordBackup(tx, change, vm, term);
+    default:
+      return unreachable(change);
+  }
 }
 
 async function compareAndSet(
   db: Queryable,
   vm: VmRow,
-  change: TermChange,
+  change: Exclude<TermChange, { kind: "promote" }>,
   synced: readonly string[],
   repairOrigin: StoredOrigin | null,
 ): Promise<bigint> {
   const [kind, by, replica] = [change.kind, change.asker, replicaOf(change)];
-  const becomesPrimary = sql`primary_replica = ${by}, primary_since_term = term + 1, console_settled = false,`;
   // The next backup is there because this one was lost.
   const lost = sql`repair_origin = ${repairOrigin === null ? null : JSON.stringify(repairOrigin)}::jsonb,`;
   const { rows } = await db.execute<{ term: string }>(sql`
-    UPDATE vms SET term = term + 1, ${change.kind === "promote" ? becomesPrimary : sql``} synced = ${sql.param([...synced])}::text[],
-      ${change.kind === "goSolo" ? lost : sql``}
+    UPDATE vms SET term = term + 1, synced = ${sql.param([...synced])}::text[], ${change.kind === "goSolo" ? lost : sql``}
       transition_kind = ${kind}, transition_by = ${by}, transition_replica = ${replica}
     WHERE id = ${vm.id} AND term = ${vm.term}
     RETURNING term`);
@@ -85,9 +172,8 @@ async function compareAndSet(
   return BigInt(rows[0].term);
 }
 
-function replicaOf(change: TermChange): string {
+function replicaOf(change: Exclude<TermChange, { kind: "promote" }>): string {
   switch (change.kind) {
-    case "promote":
     case "goLive":
       return change.asker;
     case "goSolo":
@@ -104,29 +190,12 @@ async function isCandidateOf(db: Queryable, replicaId: string, vmId: string): Pr
   return rows.length > 0;
 }
 
-async function isCutOff(db: Queryable, replicaId: string): Promise<boolean> {
-  const { rows } = await db.execute(sql`
-    SELECT FROM replicas JOIN workers ON workers.id = replicas.worker_id WHERE replicas.id = ${replicaId} AND workers.desired_state = 'fenced'`);
-  return rows.length > 0;
-}
-
-function record(
-  tx: Transaction,
-  change: TermChange,
-  vm: VmRow,
-  { term, synced }: { readonly term: bigint; readonly synced: readonly string[] },
-  context: TermChangeContext,
-): Promise<void> {
-  switch (change.kind) {
-    case "promote":
-      return recordPromotion(tx, change, synced, vm.primaryReplica, term, context);
-    case "goLive":
-      return recordLive(tx, change);
-    case "goSolo":
-      return recordSolo(tx, change, vm, term);
-    case "addBackup":
-      return recordBackup(tx, change, vm, term);
-  }
+/** @returns which of these replicas are on fenced workers */
+async function cutOffOf(db: Queryable, replicaIds: readonly string[]): Promise<ReadonlySet<string>> {
+  const { rows } = await db.execute<{ id: string }>(sql`
+    SELECT replicas.id FROM replicas JOIN workers ON workers.id = replicas.worker_id
+    WHERE replicas.id = ANY (${sql.param([...replicaIds])}::text[]) AND workers.desired_state = 'fenced'`);
+  return new Set(rows.map(({ id }) => id));
 }
 
 /** Final: the asker halts now, so a request of its primary that is only late must not add it any more. */
@@ -146,82 +215,121 @@ async function recordRefusal(tx: Transaction, change: TermChange, vm: VmRow): Pr
   });
 }
 
-/** A failover that this promotion is, or that it leaves without an object. */
-type RecordedPromotion = {
-  readonly id: string;
+interface Promotion {
+  /** Before it. */
+  readonly vm: VmRow;
+  readonly heir: string;
+  /** After it. */
+  readonly synced: readonly string[];
+  readonly term: bigint;
+  readonly cause: TermChangeContext["cause"];
+}
+
+/** What the statement tells of each VM: that its row is changed, and a failover that the promotion is or that it leaves without an object. */
+type PromotionRow = {
+  readonly is: "granted" | "failover" | "pointless";
+  readonly vm_id: string;
+  readonly id: string | null;
   readonly cause: FailoverRow["cause"] | null;
   readonly operation_id: string | null;
-  readonly given_up: boolean;
   readonly mode: FailoverRow["mode"];
   readonly from_replica: string | null;
   readonly to_replica: string | null;
 };
 
-async function recordPromotion(
-  tx: Transaction,
-  { vmId, asker }: TermChange,
-  stay: readonly string[],
-  formerPrimary: string | null,
-  term: bigint,
-  { cause }: TermChangeContext,
-): Promise<void> {
+/** All of it is one statement: their guests stand still. */
+async function promote(tx: Transaction, promotions: readonly Promotion[]): Promise<void> {
+  const drafts = promotions.map(({ vm, heir, synced, term, cause }) => {
+    return {
+      vm_id: vm.id,
+      was: vm.term.toString(),
+      term: term.toString(),
+      heir,
+      former: vm.primaryReplica,
+      synced,
+      cause,
+      failover_id: newId("fo"),
+    };
+  });
   // Whoever is no member holds a state of an older term: of no use to the new primary. A failover that a user asked for
-  // waits here; one that was meant for another replica has lost its object, but for a test: there whoever is first takes over. All
-  // of it is one statement: the guest stands still.
-  const { rows } = await tx.db.execute<RecordedPromotion>(sql`
-    WITH others AS (
-      ${supersedeOthers(vmId, [asker, ...stay])}
+  // waits here; one that was meant for another replica has lost its object, but for a test: there whoever is first takes over.
+  const { rows } = await tx.db.execute<PromotionRow>(sql`
+    WITH promotion AS (
+      SELECT * FROM jsonb_to_recordset(${JSON.stringify(drafts)}::jsonb)
+        AS draft (vm_id text, was bigint, term bigint, heir text, former text, synced text[], cause text, failover_id text)
+    ), superseded AS (
+      UPDATE replicas SET role = 'backup', state = 'lost', state_reason = 'superseded', updated_at = now() FROM promotion
+      WHERE replicas.vm_id = promotion.vm_id AND replicas.id <> ALL (promotion.heir || promotion.synced)
+        AND replicas.gone_at IS NULL AND replicas.state <> 'lost'
     ), heir AS (
-      UPDATE replicas SET role = 'primary', state = 'promoting', state_reason = NULL, updated_at = now() WHERE id = ${asker}
+      UPDATE replicas SET role = 'primary', state = 'promoting', state_reason = NULL, updated_at = now() FROM promotion
+      WHERE replicas.id = promotion.heir
     ), planned AS (
-      UPDATE failovers SET state = 'promoting', granted_at = now(), term = ${term}, from_replica = ${formerPrimary}, to_replica = ${asker}
-      WHERE vm_id = ${vmId} AND state = 'pending' AND (to_replica = ${asker} OR mode = 'test')
-      RETURNING id, cause, operation_id
+      UPDATE failovers SET state = 'promoting', granted_at = now(), term = promotion.term, from_replica = former, to_replica = heir FROM promotion
+      WHERE failovers.vm_id = promotion.vm_id AND state = 'pending' AND (to_replica = heir OR mode = 'test')
+      RETURNING failovers.vm_id, failovers.id, failovers.cause, operation_id
     ), pointless AS (
-      UPDATE failovers SET state = 'failed', completed_at = now()
-      WHERE vm_id = ${vmId} AND state IN ('pending', 'promoting') AND NOT (state = 'pending' AND (to_replica = ${asker} OR mode IS NOT DISTINCT FROM 'test'))
-      RETURNING id, mode, from_replica, to_replica, operation_id
+      UPDATE failovers SET state = 'failed', completed_at = now() FROM promotion
+      WHERE failovers.vm_id = promotion.vm_id AND state IN ('pending', 'promoting')
+        AND NOT (state = 'pending' AND (to_replica = heir OR mode IS NOT DISTINCT FROM 'test'))
+      RETURNING failovers.vm_id, failovers.id, operation_id, mode, from_replica, to_replica
     ), unasked AS (
-      -- Looks at the pointless ones, so that they are ended before this one begins.
+      -- Looks at the pointless ones, so that they are ended before these begin.
       INSERT INTO failovers (id, vm_id, cause, state, from_replica, to_replica, term, granted_at)
-      SELECT ${newId("fo")}::text, ${vmId}::text, ${cause}::text, 'promoting', ${formerPrimary}::text, ${asker}::text, ${term}::bigint, now()
-      FROM (SELECT count(*) FROM pointless) AS ended WHERE NOT EXISTS (SELECT FROM planned)
-      RETURNING id
-    ), protection AS (
-      UPDATE vms SET protection_state = 'failing_over', protection_since = now(),
-        protection_reason = coalesce((SELECT cause FROM planned), ${cause}::text)
-      WHERE id = ${vmId}
+      SELECT failover_id, vm_id, cause, 'promoting', former, heir, term, now()
+      FROM (SELECT count(*) FROM pointless) AS ended, promotion
+      WHERE NOT EXISTS (SELECT FROM planned WHERE planned.vm_id = promotion.vm_id)
+      RETURNING vm_id, id
+    ), granted AS (
+      UPDATE vms SET term = promotion.term, primary_replica = heir, primary_since_term = promotion.term, console_settled = false,
+        synced = promotion.synced, transition_kind = 'promote', transition_by = heir, transition_replica = heir,
+        protection_state = 'failing_over', protection_since = now(),
+        protection_reason = coalesce((SELECT planned.cause FROM planned WHERE planned.vm_id = promotion.vm_id), promotion.cause)
+      FROM promotion WHERE vms.id = promotion.vm_id AND vms.term = promotion.was
+      RETURNING vms.id
     )
-    SELECT id, cause, operation_id, false AS given_up, NULL AS mode, NULL AS from_replica, NULL AS to_replica FROM planned
-    UNION ALL SELECT id, NULL, NULL, false, NULL, NULL, NULL FROM unasked
-    UNION ALL SELECT id, NULL, operation_id, true, mode, from_replica, to_replica FROM pointless`);
-  const failover = rows.find(({ given_up }) => !given_up);
-  for (const { id, mode, from_replica, to_replica, operation_id } of rows.filter(({ given_up }) => given_up)) {
-    const lost = { id, vmId, mode, fromReplica: from_replica, toReplica: to_replica ?? "", operationId: operation_id };
+    SELECT 'granted' AS is, id AS vm_id, NULL AS id, NULL AS cause, NULL AS operation_id, NULL AS mode, NULL AS from_replica, NULL AS to_replica FROM granted
+    UNION ALL SELECT 'failover', vm_id, id, cause, operation_id, NULL, NULL, NULL FROM planned
+    UNION ALL SELECT 'failover', vm_id, id, NULL, NULL, NULL, NULL, NULL FROM unasked
+    UNION ALL SELECT 'pointless', vm_id, id, NULL, operation_id, mode, from_replica, to_replica FROM pointless`);
+  for (const promotion of promotions) {
+    await tellPromoted(
+      tx,
+      promotion,
+      rows.filter(({ vm_id }) => vm_id === promotion.vm.id),
+    );
+  }
+}
+
+async function tellPromoted(tx: Transaction, { vm, heir, term, cause }: Promotion, rows: readonly PromotionRow[]): Promise<void> {
+  assert(
+    rows.some(({ is }) => is === "granted"),
+    "the row is locked, so its term is what was read",
+  );
+  const failover = rows.find(({ is }) => is === "failover");
+  assert(failover !== undefined, "a promotion is a failover");
+  for (const { is, id, mode, from_replica, to_replica, operation_id } of rows) {
+    if (is !== "pointless") continue;
+    const lost = { id: id ?? "", vmId: vm.id, mode, fromReplica: from_replica, toReplica: to_replica ?? "", operationId: operation_id };
     await tellFailed(tx, lost, "superseded", "another replica took over");
   }
-  assert(failover !== undefined, "a promotion is a failover");
   const reason: ProtectionReason = failover.cause ?? cause;
   tx.emit({
     type: "vm.failover.started",
-    vmId,
+    vmId: vm.id,
     term,
-    cause: failover.cause ?? cause,
+    cause: reason,
     operationId: failover.operation_id,
-    data: { failoverId: failover.id, from: formerPrimary, to: asker },
+    data: { failoverId: failover.id, from: vm.primaryReplica, to: heir },
   });
-  tx.emit({ type: "vm.protection.changed", vmId, term, cause: reason, data: { state: "failing_over", reason } });
+  tx.emit({ type: "vm.protection.changed", vmId: vm.id, term, cause: reason, data: { state: "failing_over", reason } });
 }
 
-/** Replicas but for these hold a state of an older term: of no use to the primary. */
-function supersedeOthers(vmId: string, but: readonly string[]): SQL {
-  return sql`
-    UPDATE replicas SET role = 'backup', state = 'lost', state_reason = 'superseded', updated_at = now()
-    WHERE vm_id = ${vmId} AND id <> ALL (${sql.param([...but])}::text[]) AND gone_at IS NULL AND state <> 'lost'`;
-}
-
+/** Replicas but for this one hold a state of an older term: of no use to the primary. */
 async function recordLive(tx: Transaction, { vmId, asker }: TermChange): Promise<void> {
-  await tx.db.execute(supersedeOthers(vmId, [asker]));
+  await tx.db.execute(sql`
+    UPDATE replicas SET role = 'backup', state = 'lost', state_reason = 'superseded', updated_at = now()
+    WHERE vm_id = ${vmId} AND id <> ${asker} AND gone_at IS NULL AND state <> 'lost'`);
 }
 
 async function recordSolo(tx: Transaction, change: TermChange & { kind: "goSolo" }, vm: VmRow, term: bigint): Promise<void> {
