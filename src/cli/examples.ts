@@ -8,6 +8,7 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
   "vm create": [
     "understudy vm create web --image debian --memory 256 --wait protected",
     "understudy vm create --name batch --protection none --label tier=back -o name",
+    "understudy vm create db --paused --wait protected",
   ],
   "vm ls": ["understudy vm ls -o wide", "understudy vm ls --selector tier=front,!retired -o name"],
   "vm get": ["understudy vm get web", "understudy vm get web -o json"],

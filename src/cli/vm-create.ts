@@ -18,6 +18,7 @@ interface Options extends RetentionOptions, PlacementOptions {
   readonly protection?: "lockstep" | "none";
   readonly backups?: number;
   readonly maxLag?: number;
+  readonly paused?: boolean;
   readonly restart?: "never" | "on_failure" | "always";
   readonly deletionProtection?: boolean;
   readonly stopped?: boolean;
@@ -31,7 +32,7 @@ interface Options extends RetentionOptions, PlacementOptions {
 
 export function addVmCreate(vm: Command, shell: Shell): void {
   vm.command("create")
-    .description("create a VM and start it")
+    .description("create a VM, and start it unless it is to be stopped")
     .argument("[name]", "unique name: lower-case letters, digits and dashes")
     .option("--name <name>", "the same as the argument")
     .option("--image <image>", "id, name or name@sha256:… of an image", "debian")
@@ -48,7 +49,8 @@ export function addVmCreate(vm: Command, shell: Shell): void {
     )
     .option("--max-lag <ms>", "how far a backup may trail before it is dropped, 250 to 60000", parseInteger(250, 60_000))
     .option("--deletion-protection", "refuse to delete it until that is taken off: vm update --deletion-protection off")
-    .option("--stopped", "do not start it yet: vm start does")
+    .addOption(new Option("--stopped", "do not start it yet: vm start does").conflicts("paused"))
+    .option("--paused", "have its guest stand still before its first instruction: vm resume lets it go")
     .option("--ttl <seconds>", "delete it so long after its creation, unless it is protected from that", parseInteger(1, 315_360_000))
     .addOption(consoleHeadOption())
     .addOption(consoleTailOption())
@@ -60,8 +62,8 @@ export function addVmCreate(vm: Command, shell: Shell): void {
     .addOption(
       new Option(
         "--wait [target]",
-        "wait until the VM is there; protected (or running, if it has no backups) where it is left out",
-      ).choices(["running", "protected", "fully_protected"]),
+        "wait until the VM is there; protected (or what it is to be, if it has no backups) where it is left out",
+      ).choices(["running", "paused", "stopped", "protected", "fully_protected"]),
     )
     .option("--no-wait", "return at once, as without --wait")
     .option("--timeout <seconds>", "how long to wait", parseInteger(1, 86_400), 120)
@@ -77,6 +79,7 @@ export function addVmCreate(vm: Command, shell: Shell): void {
         ...(options.restart === undefined ? {} : { restartPolicy: options.restart }),
         ...(options.deletionProtection === true ? { deletionProtection: true } : {}),
         ...(options.stopped === true ? { desiredState: "stopped" as const } : {}),
+        ...(options.paused === true ? { desiredState: "paused" as const } : {}),
         ...(options.ttl === undefined ? {} : { ttlSeconds: options.ttl }),
         ...retentionOf(options),
         ...placementOf(options),
@@ -115,6 +118,7 @@ export function addVmCreate(vm: Command, shell: Shell): void {
 function targetOf(wait: Options["wait"], { resource }: Vm): WaitTarget | null {
   if (wait === undefined || wait === false) return null;
   if (wait !== true) return wait;
-  const { mode, backups } = resource.spec.protection;
-  return mode === "none" || backups === 0 ? "running" : "protected";
+  const { desiredState, protection } = resource.spec;
+  if (desiredState === "stopped" || desiredState === "deleted") return "stopped";
+  return protection.mode === "none" || protection.backups === 0 ? desiredState : "protected";
 }

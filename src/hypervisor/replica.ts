@@ -22,8 +22,9 @@ import { WallClock } from "./wall-clock.ts";
  *
  * @param term the guest's first, given by the arbiter
  * @param consoleBase offset of the first console byte of this guest: another one of the same VM may have written before
+ * @param paused the guest does not begin before it is resumed
  */
-export function createPrimary(config: ReplicaConfig, term: bigint, consoleBase = 0n): Replica {
+export function createPrimary(config: ReplicaConfig, term: bigint, consoleBase = 0n, paused = false): Replica {
   const outbox = new Outbox();
   const start = {
     term,
@@ -35,7 +36,7 @@ export function createPrimary(config: ReplicaConfig, term: bigint, consoleBase =
     pacing: new EpochPacing(config.epochTargetMs),
     maxLagMs: config.maxLagMs,
     guestHalt: null,
-    paused: false,
+    paused,
     promotion: null,
   };
   return new EitherRole(config, outbox, new Primary(config, outbox, start));

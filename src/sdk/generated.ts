@@ -1675,10 +1675,10 @@ export interface components {
             /** @description It is not deleted, by DELETE (`deletion_protected`) nor by its `ttlSeconds`, until this is false. Its guest may be stopped and killed as ever */
             deletionProtection?: boolean;
             /**
-             * @description running, which is the default; stopped: it is there, and is started later
+             * @description running, which is the default; paused: its guest stands still before its first instruction until it is resumed, and can be protected by then; stopped: it is there, and is started later
              * @enum {string}
              */
-            desiredState?: "running" | "stopped";
+            desiredState?: "running" | "paused" | "stopped";
             /** @description Id, name, or name@sha256:… of an image */
             image: string;
             machine?: {

@@ -243,6 +243,7 @@ const CONTROL_MESSAGES = union("type", {
       console: optional(consoleRetention),
     }),
     channelSecret: string,
+    paused: optional(boolean),
   }),
   pair: object({
     replicaId: string,

@@ -269,6 +269,8 @@ type ControlMessageBody =
       readonly term: U64String;
       readonly spec: ReplicaSpec;
       readonly channelSecret: string;
+      /** A primary's guest stands still at instant 0 until it is resumed. */
+      readonly paused?: boolean;
     }
   /** The primary shall take this backup: dial it, transfer state, ask `addBackup`. Idempotent. */
   | {

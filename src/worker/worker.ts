@@ -289,7 +289,7 @@ export class Worker {
       recorder,
       consoleBase: BigInt(spec.consoleBase),
       retention: spec.console ?? DEFAULT_RETENTION,
-      core: role === "primary" ? createPrimary(config, BigInt(order.term), BigInt(spec.consoleBase)) : createBackup(config),
+      core: role === "primary" ? createPrimary(config, BigInt(order.term), BigInt(spec.consoleBase), order.paused) : createBackup(config),
       engine: {
         threadUrl: this.options.engineThreadUrl,
         module: this.options.machine.module,

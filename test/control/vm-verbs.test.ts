@@ -316,3 +316,51 @@ describe("a VM with a restart policy", () => {
     expect((await control.waitFor("again", "stopped")).status.stateReason).toBe("killed");
   });
 });
+
+describe("a VM that is created", () => {
+  const created = async (desiredState: string, name = "a"): Promise<{ vm: Vm; operation: Operation }> => {
+    const { body, headers, status } = await control.call<Vm>("POST", "/v1/vms", { name, spec: { image: "debian", desiredState } });
+    expect(status, JSON.stringify(body)).toBe(201);
+    const { body: operation } = await control.get<Operation>(`/v1/operations/${headers.get("operation-id")}?wait=60`);
+    return { vm: body, operation };
+  };
+
+  test("to be paused does not begin before it is resumed, and is protected by then", async () => {
+    await startWithWorkers("one", "two");
+    const { vm: made, operation } = await created("paused");
+    expect(made).toMatchObject({ generation: 1, spec: { desiredState: "paused" }, status: { state: "provisioning" } });
+    expect(operation).toMatchObject({ kind: "vm.create", state: "succeeded", error: null });
+    const paused = await control.waitFor("a", "protected");
+    expect(paused.status.state).toBe("paused");
+    const orders = control.workers.flatMap((worker) => worker.orders).filter((order) => order.type === "createReplica");
+    expect(orders.map((order) => [order.role, order.paused])).toEqual([
+      ["primary", true],
+      ["backup", undefined],
+    ]);
+    expect(await ordered("resume")).toMatchObject({ state: "succeeded" });
+    expect(await vm()).toMatchObject({ spec: { desiredState: "running" }, status: { state: "running" } });
+  });
+
+  test("to be paused has nothing to start or resume while it is on its way there", async () => {
+    await start();
+    const { body: made } = await control.call<Vm>("POST", "/v1/vms", { name: "a", spec: { image: "debian", desiredState: "paused" } });
+    expect(made.status.state).toBe("provisioning");
+    for (const verb of ["start", "resume", "pause"]) {
+      const { body, status } = await control.call<Problem>("POST", `/v1/vms/a/${verb}`);
+      expect([status, body.code]).toEqual([409, "invalid_state"]);
+    }
+    expect(await ordered("stop")).toMatchObject({ state: "succeeded" });
+    expect(await vm()).toMatchObject({ spec: { desiredState: "stopped" }, status: { state: "stopped" } });
+  });
+
+  test("to be stopped holds nothing until it is started", async () => {
+    await startWithWorkers("one", "two");
+    const { vm: made, operation } = await created("stopped");
+    expect(made).toMatchObject({ spec: { desiredState: "stopped" }, status: { state: "stopped", operationId: null, replicas: [] } });
+    expect(operation).toMatchObject({ kind: "vm.create", state: "succeeded" });
+    await nothingHeld();
+    expect(control.workers.flatMap((worker) => worker.orders).filter((order) => order.type === "createReplica")).toEqual([]);
+    expect(await ordered("start")).toMatchObject({ state: "succeeded" });
+    expect((await control.waitFor("a", "protected")).status.state).toBe("running");
+  });
+});

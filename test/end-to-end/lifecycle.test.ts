@@ -85,3 +85,20 @@ test("a guest that is paused stands still over a failover, and goes on where it 
   expect((await guest.vm.refresh()).status).toMatchObject({ state: "stopped", stateReason: "killed", replicas: [] });
   await nothingPromised();
 });
+
+test("a guest that is created to be paused is protected before its first instruction, outlives its worker and boots when it is resumed", async () => {
+  const vm = await at.client.vms.create({ image: "debian", machine: { memoryMiB: 128 }, desiredState: "paused" });
+  await vm.waitFor("protected", { timeoutMs: STEP_MS, signal: at.signal });
+  expect(vm.status).toMatchObject({ state: "paused", instant: "0", console: { start: "0", end: "0" } });
+  const { term } = vm.status;
+  const guest = new Guest(at, vm, await vm.console.attach({ mode: "write", from: "start", signal: at.signal }));
+
+  process.kill((await guest.workerOf("primary")).pid, "SIGKILL");
+  await guest.protectedAfter(term);
+  expect((await vm.refresh()).status).toMatchObject({ state: "paused", instant: "0" });
+
+  await (await vm.resume()).result({ timeoutMs: STEP_MS });
+  await guest.expect(/understudy: ready[\s\S]*# (\x1b\[6n)?$/, 0);
+  expect(guest.console.problems).toEqual([]);
+  guest.console.close();
+});

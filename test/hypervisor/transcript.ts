@@ -3,7 +3,7 @@
  * effects that the replica answered with.
  *
  *     # comment
- *     primary A in term 1                      a new VM's first replica
+ *     primary A in term 1                      a new VM's first replica; `, paused`: its guest is not to begin
  *     backup B                                 a replica without state
  *     protected A with B in term 2             A has brought B its state, at 1 ms (steps not shown); the guest waits
  *     config maxLagMs 400                      before the replicas that it is for
@@ -93,9 +93,9 @@ class Player {
       this.config[name] = Number(match[2]);
       return [];
     }
-    match = /^primary (\w+) in term (\d+)$/.exec(line);
+    match = /^primary (\w+) in term (\d+)(, paused)?$/.exec(line);
     if (match !== null) {
-      this.enter(match[1] as string, (config) => createPrimary(config, BigInt(match?.[2] as string)));
+      this.enter(match[1] as string, (config) => createPrimary(config, BigInt(match?.[2] as string), 0n, match?.[3] !== undefined));
       return [];
     }
     match = /^backup (\w+)$/.exec(line);

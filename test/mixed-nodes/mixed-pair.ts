@@ -2,7 +2,7 @@
  * Pairs of two versions of Node: one worker of each, so that a VM's replicas are never of the same, and a primary that is killed
  * goes on under the other one.
  *
- *     boot: running --paused at once--> paused --paired--> protected --resumed--> boots in lockstep
+ *     boot: created paused --paired--> protected --resumed--> boots in lockstep
  *     then: protected --primaries' process killed--> goes on under the other version --process back--> protected
  *
  * Every hash that a backup compares is of a state that the other version has made: the product counts them, and says where
@@ -140,9 +140,9 @@ class MixedPairs {
     let lockstepFrom = "";
     const guest = await this.at.boot({
       memoryMiB: MEMORY_MIB,
+      desiredState: "paused",
       begun: async (vm) => {
-        await vm.waitFor("running", { signal });
-        await (await vm.pause()).result();
+        await vm.waitFor("paused", { signal });
         for (const { name } of others) await (await client.workers.uncordon(name)).result();
         await vm.waitFor("protected", { signal });
         lockstepFrom = await this.instantOf(vm);
@@ -151,6 +151,7 @@ class MixedPairs {
     });
     const { name } = await guest.workerOf("primary");
     if (name !== first) this.problems.push(`the primary of ${guest.vm.id} booted on ${name}, not on ${first}`);
+    if (lockstepFrom !== "0") this.problems.push(`${guest.vm.id} had executed ${lockstepFrom} instructions when it was protected`);
     this.boots.push({ primary: this.versionOf(name), lockstepFrom, ready: await this.instantOf(guest.vm) });
     return guest;
   }

@@ -95,6 +95,7 @@ export class Installation {
       memoryMiB?: number;
       protection?: "lockstep" | "none";
       backups?: number;
+      desiredState?: "running" | "paused";
       begun?: (vm: Vm) => Promise<void>;
     } = {},
   ): Promise<Guest> {
@@ -102,6 +103,7 @@ export class Installation {
       ...(options.name === undefined ? {} : { name: options.name }),
       image: "debian",
       machine: { memoryMiB: options.memoryMiB ?? 128 },
+      ...(options.desiredState === undefined ? {} : { desiredState: options.desiredState }),
       protection: { mode: options.protection ?? "lockstep", ...(options.backups === undefined ? {} : { backups: options.backups }) },
     });
     await options.begun?.(vm);

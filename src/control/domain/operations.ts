@@ -1,5 +1,5 @@
 /** What calls set going, and how an operation on a VM ends by the state that the VM comes to. */
-import type { VmState } from "./vm-state.ts";
+import type { DesiredVmState, VmState } from "./vm-state.ts";
 
 export const OPERATION_KINDS = [
   "vm.create",
@@ -23,9 +23,8 @@ export const OPERATION_KINDS = [
 ] as const;
 export type OperationKind = (typeof OPERATION_KINDS)[number];
 
-/** Where an operation that changes a VM's state leads. A failover ends by itself. */
+/** Where an operation that changes a VM's state leads: that of a VM that is made, to what it is to be. A failover ends by itself. */
 const AIMS: Partial<Record<OperationKind, VmState>> = {
-  "vm.create": "running",
   "vm.start": "running",
   "vm.resume": "running",
   "vm.reset": "running",
@@ -36,8 +35,8 @@ const AIMS: Partial<Record<OperationKind, VmState>> = {
 };
 
 /** @returns how the operation ends now that its VM is in this state; null: it goes on */
-export function endOfOperation(kind: OperationKind, state: VmState): "succeeded" | "failed" | null {
-  if (AIMS[kind] === state) return "succeeded";
+export function endOfOperation(kind: OperationKind, state: VmState, desiredState: DesiredVmState): "succeeded" | "failed" | null {
+  if ((kind === "vm.create" ? desiredState : AIMS[kind]) === state) return "succeeded";
   return state === "failed" || state === "stopped" ? "failed" : null;
 }
 

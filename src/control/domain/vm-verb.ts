@@ -62,19 +62,22 @@ export function decideVmVerb(verb: VmVerb, vm: VmVerbFacts, graceMs: number): Vm
   }
 }
 
-function decideStart({ state }: VmVerbFacts): VmVerbDecision {
+function decideStart({ state, desiredState }: VmVerbFacts): VmVerbDecision {
   switch (state) {
     case "stopped":
     case "failed":
       return { kind: "change", desiredState: "running", state: "provisioning", stopGraceMs: null };
     case "provisioning":
     case "starting":
-      return JOIN;
+      // One that was created to be paused is resumed once it is.
+      if (desiredState === "running") return JOIN;
+      break;
     case "running":
       return DONE;
     default:
-      return { kind: "refuse", allowedStates: ["stopped", "failed"] };
+      break;
   }
+  return { kind: "refuse", allowedStates: ["stopped", "failed"] };
 }
 
 function decideStop({ state, desiredState }: VmVerbFacts, graceMs: number): VmVerbDecision {

@@ -43,6 +43,7 @@ export async function orderStep(
         term: vm.term.toString(),
         spec: replicaSpecOf(vm, image, options.settings),
         channelSecret: row.channelSecret,
+        ...(row.role === "primary" && vm.desiredState === "paused" ? { paused: true } : {}),
       } as const;
       if (order(link, `create ${row.id}`, message)) {
         log.info({ vmId: vm.id, replicaId: row.id, role: row.role, worker: link.worker.name }, `placing a ${row.role}`);

@@ -104,7 +104,11 @@ const VmSpecRequest = Type.Object(
     ),
     cmdline: Type.Optional(Cmdline),
     desiredState: Type.Optional(
-      words(["running", "stopped"] as const, { description: "running, which is the default; stopped: it is there, and is started later" }),
+      words(["running", "paused", "stopped"] as const, {
+        description:
+          "running, which is the default; paused: its guest stands still before its first instruction until it is resumed, and can be " +
+          "protected by then; stopped: it is there, and is started later",
+      }),
     ),
     protection: Type.Optional(
       Type.Object(

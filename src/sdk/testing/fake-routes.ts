@@ -127,9 +127,9 @@ export const FAKE_ROUTES: Readonly<Record<string, Handler>> = {
     return accepted(operation);
   },
   ...verb("start", "vm.start", ["stopped", "failed"], (vm) => vm.run()),
-  ...verb("stop", "vm.stop", ["running", "paused", "provisioning"], (vm) => vm.become("stopped", "guest_poweroff")),
-  ...verb("kill", "vm.kill", ["running", "paused", "stopped", "failed", "provisioning"], (vm) => vm.become("stopped", "killed")),
-  ...verb("pause", "vm.pause", ["running"], (vm) => vm.become("paused")),
+  ...verb("stop", "vm.stop", ["running", "paused", "provisioning"], (vm) => vm.stop("guest_poweroff")),
+  ...verb("kill", "vm.kill", ["running", "paused", "stopped", "failed", "provisioning"], (vm) => vm.stop("killed")),
+  ...verb("pause", "vm.pause", ["running"], (vm) => vm.pause()),
   ...verb("resume", "vm.resume", ["paused"], (vm) => vm.run()),
   ...verb("reset", "vm.reset", ["running", "paused", "stopped", "failed"], (vm) => {
     vm.become("stopped", "killed");

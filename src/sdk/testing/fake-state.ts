@@ -107,7 +107,8 @@ export class FakeState {
       return vm;
     }
     this.later(vm, () => {
-      vm.run();
+      if (spec.desiredState === "paused") vm.pause();
+      else vm.run();
       this.end(operation);
     });
     return vm;

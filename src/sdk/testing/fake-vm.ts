@@ -104,7 +104,23 @@ export class FakeVm {
 
   /** The guest runs, and is protected where that is wanted. */
   run(): void {
-    if (this.resource.status.state !== "running") this.become("running");
+    this.haveGuest("running");
+  }
+
+  /** The guest stands still, and is protected where that is wanted. */
+  pause(): void {
+    this.haveGuest("paused");
+  }
+
+  /** The guest is over, by a call. */
+  stop(reason: string): void {
+    this.resource.spec.desiredState = "stopped";
+    this.become("stopped", reason);
+  }
+
+  private haveGuest(state: "running" | "paused"): void {
+    this.resource.spec.desiredState = state;
+    if (this.resource.status.state !== state) this.become(state);
     this.setProtection(this.protects ? "protected" : "off");
   }
 
@@ -197,7 +213,7 @@ function newVm(id: string, { name, labels, spec }: Schemas["CreateVmRequest"], i
       image,
       machine: { vcpus: 1, memoryMiB: spec.machine?.memoryMiB ?? MEMORY_MIB },
       cmdline: spec.cmdline ?? "",
-      desiredState: "running",
+      desiredState: spec.desiredState ?? "running",
       protection: {
         mode: backups === 0 ? "none" : "lockstep",
         backups,

@@ -484,13 +484,16 @@ describe("a verb", () => {
     expect(all("resume")).toEqual({ ...refused, running: "done", resuming: "join", pausing: resumes, paused: resumes });
   });
   test("ends with the state that it is for, or with another end of the VM", () => {
-    expect(endOfOperation("vm.stop", "stopping")).toBe(null);
-    expect(endOfOperation("vm.stop", "stopped")).toBe("succeeded");
-    expect(endOfOperation("vm.reset", "provisioning")).toBe(null);
-    expect(endOfOperation("vm.reset", "running")).toBe("succeeded");
-    expect(endOfOperation("vm.pause", "failed")).toBe("failed");
-    expect(endOfOperation("vm.start", "stopped")).toBe("failed");
-    expect(endOfOperation("vm.failover", "running")).toBe(null);
+    expect(endOfOperation("vm.stop", "stopping", "stopped")).toBe(null);
+    expect(endOfOperation("vm.stop", "stopped", "stopped")).toBe("succeeded");
+    expect(endOfOperation("vm.reset", "provisioning", "running")).toBe(null);
+    expect(endOfOperation("vm.reset", "running", "running")).toBe("succeeded");
+    expect(endOfOperation("vm.pause", "failed", "paused")).toBe("failed");
+    expect(endOfOperation("vm.start", "stopped", "running")).toBe("failed");
+    expect(endOfOperation("vm.failover", "running", "running")).toBe(null);
+    expect(endOfOperation("vm.create", "running", "running")).toBe("succeeded");
+    expect(endOfOperation("vm.create", "running", "paused")).toBe(null);
+    expect(endOfOperation("vm.create", "paused", "paused")).toBe("succeeded");
   });
 });
 

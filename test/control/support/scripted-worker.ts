@@ -290,13 +290,17 @@ export class ScriptedWorker {
     this.orders.push(message);
     switch (message.type) {
       case "createReplica": {
-        const { replicaId, vmId, role, term, spec } = message;
+        const { replicaId, vmId, role, term, spec, paused = false } = message;
         if (!this.reports.has(replicaId)) {
           const base = BigInt(spec.consoleBase);
           if (this.guest(vmId).base !== base) this.options.guests.set(vmId, new ScriptedGuest(base));
           const state = role === "primary" && this.options.starts !== false ? "live" : "syncing";
           const console = { consoleOldest: spec.consoleBase, consoleEnd: spec.consoleBase };
-          this.reports.set(replicaId, { ...newReport(replicaId, vmId, role, state, term, spec.maxLagMs, spec.console), ...console });
+          this.reports.set(replicaId, {
+            ...newReport(replicaId, vmId, role, state, term, spec.maxLagMs, spec.console),
+            ...console,
+            paused,
+          });
         }
         this.report(replicaId);
         return;

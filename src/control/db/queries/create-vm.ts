@@ -12,7 +12,7 @@ export interface NewVm {
   readonly labels: Record<string, string>;
   readonly imageId: string;
   readonly spec: StoredVmSpec;
-  readonly desiredState: "running" | "stopped";
+  readonly desiredState: "running" | "paused" | "stopped";
 }
 
 /** @throws {ApiError} `name_taken` */
@@ -20,7 +20,7 @@ export async function createVm(tx: Transaction, request: NewVm): Promise<{ reado
   const id = newId("vm");
   await holdImage(tx, request.imageId);
   const { desiredState } = request;
-  const starts = desiredState === "running";
+  const starts = desiredState !== "stopped";
   const { id: operationId } = await beginOperation(tx, { kind: "vm.create", vmId: id, done: !starts });
   const [row] = await tx.db
     .insert(vms)

@@ -36,7 +36,8 @@ export function placeReplica(database: Database, request: NewReplica): Promise<R
     const wanted =
       role === "primary"
         ? await tx.db.execute(sql`
-            UPDATE vms SET primary_replica = ${id} WHERE id = ${vmId} AND primary_replica IS NULL AND term = guest_term AND state = 'provisioning' AND desired_state = 'running'`)
+            UPDATE vms SET primary_replica = ${id} WHERE id = ${vmId} AND primary_replica IS NULL AND term = guest_term AND state = 'provisioning'
+              AND desired_state IN ('running', 'paused')`)
         : await tx.db.execute(sql`
             SELECT FROM vms WHERE id = ${vmId} AND state IN ('running', 'pausing', 'paused', 'resuming') AND desired_state IN ('running', 'paused')
               AND synced = ${sql.param([...synced])}::text[] FOR UPDATE`);

@@ -63,7 +63,7 @@ async function endOperationOf(tx: Transaction, vm: VmRow, operationId: string, c
     return;
   }
   const { kind } = await readOperation(tx.db, operationId);
-  switch (endOfOperation(kind, change.state)) {
+  switch (endOfOperation(kind, change.state, vm.desiredState)) {
     case "succeeded":
       await endOperation(tx, operationId, { state: "succeeded", result: null, error: null }, cause);
       return;
