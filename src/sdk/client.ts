@@ -31,3 +31,17 @@ export function unwrap<T>(answer: Answer<T>): T {
   const body = typeof error === "string" ? error : JSON.stringify(error ?? null);
   throw errorFromAnswer(response.url === "" ? "the API" : response.url, response.status, body, response.headers.get("request-id"));
 }
+
+/**
+ * What the service says, with its words open: `"running" | … | (string & {})`. A new word in an answer is no breaking change of the
+ * contract, so who knows every word of today has to have a default. What callers send is one of the words.
+ */
+export type Opened<T> = T extends string
+  ? string extends T
+    ? T
+    : T | (string & {})
+  : T extends readonly (infer Item)[]
+    ? readonly Opened<Item>[]
+    : T extends object
+      ? { readonly [Name in keyof T]: Opened<T[Name]> }
+      : T;

@@ -1,10 +1,10 @@
 /** Handles on what a call set going: one knows its id, and gives the result when asked for it. */
-import type { RawClient, Schemas } from "./client.ts";
+import type { Opened, RawClient, Schemas } from "./client.ts";
 import { unwrap, unwrapOperation } from "./client.ts";
 import { errorFromProblem, ProtocolError, WaitTimeoutError } from "./errors.ts";
 import { EXTRA_TIMEOUT_HEADER } from "./transport.ts";
 
-export type OperationResource = Schemas["Operation"];
+export type OperationResource = Opened<Schemas["Operation"]>;
 
 /** Longest wait that the service takes in one call, seconds. */
 const LONG_POLL_SECONDS = 60;

@@ -7,7 +7,7 @@ import type { CallOptions } from "./vms.ts";
 
 export interface ListOperationsOptions {
   readonly state?: Schemas["OperationState"];
-  readonly kind?: OperationResource["kind"];
+  readonly kind?: Schemas["Operation"]["kind"];
   /** Id or name of a VM. */
   readonly vm?: string;
   /** Id or name of a worker. */

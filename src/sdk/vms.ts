@@ -1,5 +1,5 @@
 /** The VMs of a service: create, get, list, delete; and one VM, a snapshot that is brought up to date with `refresh()`. */
-import type { RawClient, Schemas } from "./client.ts";
+import type { Opened, RawClient, Schemas } from "./client.ts";
 import { unwrap } from "./client.ts";
 import type { ConsoleDependencies } from "./console-stream.ts";
 import { WaitTimeoutError } from "./errors.ts";
@@ -8,9 +8,16 @@ import { PagedList } from "./paged-list.ts";
 import { EXTRA_TIMEOUT_HEADER } from "./transport.ts";
 import { VmConsole } from "./vm-console.ts";
 
-export type VmResource = Schemas["Vm"];
-export type Replica = Schemas["Replica"];
-export type Failover = Schemas["Failover"];
+export type VmResource = Pick<Schemas["Vm"], "spec"> & Opened<Omit<Schemas["Vm"], "spec">>;
+export type Replica = Opened<Schemas["Replica"]>;
+type FailoverResource = Opened<Schemas["Failover"]>;
+/** The resource, and what is asked for most by a name of its own: that is no part of it as JSON. */
+export interface Failover extends Omit<FailoverResource, "gapMs"> {
+  /** `clientVisible`: the same as `client`. */
+  readonly gapMs: (NonNullable<FailoverResource["gapMs"]> & { readonly clientVisible: number | null }) | null;
+  /** Both primaries had the same state where they were compared last; null: the failover is not completed. */
+  readonly stateHashMatch: boolean | null;
+}
 export type FailoverMode = Schemas["FailoverRequest"]["mode"];
 /** `settled`: nothing is on its way. `condition:Protected=True` and the like: a type and a status of `status.conditions`. */
 export type WaitTarget =
@@ -280,16 +287,19 @@ export class Vm {
 
   async getFailover(failover: string, call: { readonly signal?: AbortSignal } = {}): Promise<Failover> {
     const path = { vm: this.id, failover };
-    return unwrap(await this.dependencies.raw.GET("/v1/vms/{vm}/failovers/{failover}", { params: { path }, ...signalOf(call) }));
+    return failoverOf(
+      unwrap(await this.dependencies.raw.GET("/v1/vms/{vm}/failovers/{failover}", { params: { path }, ...signalOf(call) })),
+    );
   }
 
   /** Newest first, with measured gaps. */
   failovers(options: { readonly signal?: AbortSignal } = {}): PagedList<Failover> {
     return new PagedList(async (pageToken) => {
       const query = pageToken === null ? {} : { pageToken };
-      return unwrap(
+      const page = unwrap(
         await this.dependencies.raw.GET("/v1/vms/{vm}/failovers", { params: { path: { vm: this.id }, query }, ...signalOf(options) }),
       );
+      return { items: page.items.map(failoverOf), nextPageToken: page.nextPageToken };
     });
   }
 
@@ -343,7 +353,13 @@ export class Vm {
 
 function readFailover(operation: OperationResource): Failover {
   // The document types results by kind in prose only: `vm.failover: the Failover`.
-  return operation.result as unknown as Failover;
+  return failoverOf(operation.result as unknown as Schemas["Failover"]);
+}
+
+function failoverOf(resource: Schemas["Failover"]): Failover {
+  const { gapMs, stateHash } = resource;
+  const gaps = gapMs === null ? null : Object.defineProperty({ ...gapMs }, "clientVisible", { value: gapMs.client });
+  return Object.defineProperty({ ...resource, gapMs: gaps }, "stateHashMatch", { value: stateHash?.match ?? null }) as unknown as Failover;
 }
 
 function idempotencyHeader(call: CallOptions): { readonly "idempotency-key"?: string } {

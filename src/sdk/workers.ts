@@ -1,11 +1,11 @@
 /** The workers that the service knows, and what an operator may want of one. */
-import type { RawClient, Schemas } from "./client.ts";
+import type { Opened, RawClient, Schemas } from "./client.ts";
 import { unwrap } from "./client.ts";
 import { PendingOperation } from "./operation.ts";
 import { PagedList } from "./paged-list.ts";
 import type { CallOptions } from "./vms.ts";
 
-export type Worker = Schemas["Worker"];
+export type Worker = Opened<Schemas["Worker"]>;
 export type WorkerPatch = Schemas["PatchWorkerRequest"];
 
 export interface ListWorkersOptions {

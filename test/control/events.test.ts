@@ -252,6 +252,30 @@ test("every event says why it happened and who brought it about; those of a call
   expect(of("drain").map(({ type }) => type)).toContain("worker.drain.completed");
 });
 
+test("consoles that are attached and left, repairs, aliases that are moved and workers that are forgotten are told of", async () => {
+  await control.join("one");
+  await control.join("two");
+  await control.join("idle", { memoryMiB: 100 });
+  const { vm, primary, primaryId, backup, backupId } = await control.protectedVm("demo");
+  const told = async (type: Event["type"]) => (await control.eventThat(type, () => true)) as Event;
+  expect(await told("vm.repair.started")).toMatchObject({ vmId: vm.id, data: { backup: backupId } });
+  const console = await control.attach("demo");
+  expect(await told("vm.console.attached")).toMatchObject({ vmId: vm.id, actor: { type: "user", name: "test" } });
+  console.terminate();
+  expect(await told("vm.console.detached")).toMatchObject({ vmId: vm.id });
+  await control.call("PUT", "/v1/image-aliases/stable", { image: "debian" });
+  expect(await told("image.alias.moved")).toMatchObject({ cause: "user_action", data: { name: "stable" } });
+  // Whoever was let go by the primary asks in vain.
+  const { term } = primary.primaryOf(vm.id);
+  primary.pairs = false;
+  await primary.ask(vm.id, primaryId, { kind: "goSolo", term, lost: backupId, reason: "backup_failed" });
+  expect(await backup.ask(vm.id, backupId, { kind: "promote", term, asksToGoLive: true })).toMatchObject({ outcome: "refused" });
+  expect(await told("vm.failover.refused")).toMatchObject({ vmId: vm.id, cause: "promotion_refused", data: { replicaId: backupId } });
+  await control.call("POST", "/v1/workers/idle/fence");
+  await control.call("DELETE", "/v1/workers/idle");
+  expect(await told("worker.deleted")).toMatchObject({ cause: "user_action", data: { name: "idle" } });
+});
+
 test("numbers are in the order of commits: who has seen N has seen all below", async () => {
   const stream = await Stream.open("/v1/events?after=0");
   await Promise.all(Array.from({ length: 30 }, (_, i) => control.createVm(`vm-${i}`)));

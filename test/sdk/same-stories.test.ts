@@ -195,6 +195,11 @@ describe.each([
     off();
     expect(failover).toMatchObject({ state: "completed", mode: "planned", vmId: vm.id, operationId: operation.id });
     expect(failover.term).toBeGreaterThan(term);
+    expect(failover.stateHashMatch).toBe(failover.stateHash?.match ?? null);
+    expect(failover.gapMs?.clientVisible).toBe(failover.gapMs?.client);
+    // They are names of our own: what is given on as JSON is the resource.
+    expect(Object.keys(JSON.parse(JSON.stringify(failover)) as object)).not.toContain("stateHashMatch");
+    expect((await vm.failovers().page()).items[0]?.stateHashMatch).toBe(failover.stateHashMatch);
     expect(seen.at(-1)).toBe("succeeded");
     expect((await vm.failovers().all()).map(({ id }) => id)).toEqual([failover.id]);
     stage.guestWrites(vm.id, "still there");
