@@ -88,7 +88,7 @@ function range(members: readonly { readonly access: Access }[]): { readonly low:
   };
 }
 
-function accessOf(operation: Instruction["operation"]): Access | null {
+export function accessOf(operation: Instruction["operation"]): Access | null {
   switch (operation.kind) {
     case "load":
     case "floatLoad":

@@ -6,11 +6,15 @@
  * that each is to go to the machine. What the machine does for one access may end what another group has found, so there it is
  * forgotten. Only the machine's functions can do that: a page that translated code may write holds neither code nor page tables.
  *
+ * In a loop, accesses that go through memory by steps keep the page that they came to last (kept-pages.ts), which is forgotten
+ * wherever the machine is called.
+ *
  * Where memory is mapped with one offset throughout, the host address is the guest's plus `delta`, which is compared with
  * the TLB's and is the same as a rule: so an address that was just loaded need not wait for the TLB entry to be loaded.
  */
 import { type AccessGroup, findAccessGroups } from "./access-groups.ts";
 import type { Instruction } from "./instruction.ts";
+import type { KeptPage, KeptPages } from "./kept-pages.ts";
 import { MACHINE_FUNCTIONS, type MachineAddresses } from "./machine-interface.ts";
 import { registerName } from "./registers.ts";
 import { F64, type FunctionBody, I32, I64 } from "./wasm-builder.ts";
@@ -77,10 +81,14 @@ export class HostAddresses {
 export class MemoryAccesses {
   private readonly groups: ReadonlyMap<number, AccessGroup>;
 
-  /** @param delta see above; null: memory is mapped otherwise */
+  /**
+   * @param pages of the loop that the block is part of; null: of none
+   * @param delta see above; null: memory is mapped otherwise
+   */
   constructor(
     instructions: readonly Instruction[],
     private readonly hosts: HostAddresses,
+    private readonly pages: KeptPages | null,
     private readonly delta: number | null,
   ) {
     this.groups = findAccessGroups(instructions);
@@ -138,6 +146,7 @@ export class MemoryAccesses {
   ): void {
     const { body } = context;
     const group = this.groups.get(access.position);
+    const page = this.pages?.of(access.rs1, tlb === context.machine.writeTlb);
     if (group !== undefined) {
       const host = this.findHost(context, group, access);
       body.get(host).when(true, result);
@@ -147,16 +156,28 @@ export class MemoryAccesses {
       this.effectiveAddress(context, access);
       body.set(context.address);
     } else {
-      this.lookUp(context, access);
+      this.effectiveAddress(context, access);
+      if (page !== undefined) {
+        body.set(context.address);
+        this.isIn(context, page, access.size);
+        body.when(true, result);
+        this.keptAddress(context, page);
+        hit(0);
+        body.otherwise().get(context.address);
+      }
+      this.lookUp(context);
       this.hits(context, tlb, access.size);
       body.when(true, result);
-      this.hostAddress(context, tlb);
+      if (page === undefined) this.hostAddress(context, tlb);
+      else this.keep(context, page, tlb);
       hit(0);
       body.otherwise();
     }
     missed();
     this.forgetOthers(access);
+    this.pages?.forget();
     body.end();
+    if (group === undefined && page !== undefined) body.end();
   }
 
   /** At a group's first access finds the host address of its lowest byte, or 0. @returns the local that has it */
@@ -165,23 +186,40 @@ export class MemoryAccesses {
     if (position !== group.first) return host;
     const { body, machine } = context;
     const tlb = group.writes ? machine.writeTlb : machine.readTlb;
-    const span = group.high - group.low;
-    this.lookUp(context, { rs1: group.base, imm: group.low });
+    const page = this.pages?.of(group.base, group.writes);
+    this.effectiveAddress(context, { rs1: group.base, imm: group.low });
+    if (page !== undefined) {
+      body.set(context.address);
+      this.isIn(context, page, 1);
+      body.when(true, I32);
+      this.unlessAcross(context, group, () => this.keptAddress(context, page));
+      body.otherwise().get(context.address);
+    }
+    this.lookUp(context);
     this.hits(context, tlb, 1);
     body.when(true, I32);
+    this.unlessAcross(context, group, () => {
+      if (page === undefined) this.hostAddress(context, tlb);
+      else this.keep(context, page, tlb);
+    });
+    body.otherwise().i32(0).end();
+    if (page !== undefined) body.end();
+    body.set(host);
+    return host;
+  }
+
+  /** Leaves what `found` leaves on the stack, and 0 where a group, whose lowest byte is at `address`, lies across pages. */
+  private unlessAcross({ body, address }: AccessContext, { low, high }: AccessGroup, found: () => void): void {
     body
-      .get(context.address)
+      .get(address)
       .op(0xa7)
       .i32(4095)
       .op(0x71)
-      .i32(4096 - span)
+      .i32(4096 - (high - low))
       .op(0x4d)
       .when(true, I32);
-    this.hostAddress(context, tlb);
+    found();
     body.otherwise().i32(0).end();
-    body.otherwise().i32(0).end();
-    body.set(host);
-    return host;
   }
 
   /** The machine was called for this access: nothing that was found for other groups holds any more. */
@@ -200,10 +238,8 @@ export class MemoryAccesses {
     if (imm !== 0) body.i64(imm).op(0x7c);
   }
 
-  /** Leaves `base + offset` in `address` and the TLB entry's address, relative to the TLBs, in `slot` and on the stack. */
-  private lookUp(context: AccessContext, place: Pick<Access, "rs1" | "imm">): void {
-    const { body, machine, address, slot, set } = context;
-    this.effectiveAddress(context, place);
+  /** Takes an address from the stack into `address`, and leaves that of its TLB entry, relative to the TLBs, in `slot` and on the stack. */
+  private lookUp({ body, machine, address, slot, set }: AccessContext): void {
     body.tee(address).i64(8).op(0x88).op(0xa7).i32(machine.tlbSlots).op(0x71).get(set).op(0x6a).tee(slot);
   }
 
@@ -215,6 +251,32 @@ export class MemoryAccesses {
       .i64(-4096 + size - 1)
       .op(0x83)
       .op(0x51);
+  }
+
+  /** The same of a page that is kept. */
+  private isIn({ body, address }: AccessContext, { tag }: KeptPage, size: number): void {
+    body
+      .get(address)
+      .i64(-4096 + size - 1)
+      .op(0x83)
+      .get(tag)
+      .op(0x51);
+  }
+
+  /** Keeps the page of `address`, which the TLB has at `slot`, and leaves the host address on the stack. */
+  private keep(context: AccessContext, page: KeptPage, tlb: number): void {
+    const { body, address, slot } = context;
+    body.get(address).i64(-4096).op(0x83).set(page.tag);
+    body
+      .get(slot)
+      .memory(0x28, tlb + 8)
+      .set(page.addend);
+    this.keptAddress(context, page);
+  }
+
+  /** Leaves the host address of `address`, which is in the page, on the stack. */
+  private keptAddress({ body, address }: AccessContext, { addend }: KeptPage): void {
+    body.get(address).op(0xa7).get(addend).op(0x6a);
   }
 
   /** Leaves the host address of `address`, which the TLB has at `slot`, on the stack. */

@@ -24,6 +24,7 @@ import { type Block, type ControlFlow, findControlFlow, PAGE_BYTES, successors }
 import { emitFloat, F0, floatRegisters, RESULT_BOUND } from "./float.ts";
 import type { Host } from "./fused-multiply-add.ts";
 import type { Condition, Instruction } from "./instruction.ts";
+import { type KeptPage, KeptPages } from "./kept-pages.ts";
 import {
   DISPATCH,
   ENTRY_NUMBER_SHIFT,
@@ -137,6 +138,7 @@ interface Loop {
   /** Its first block. */
   readonly head: number;
   readonly registers: LoopRegisters;
+  readonly pages: KeptPages;
   /** Where its code goes to leave the region, while it is written: memory gets the registers there. */
   exit: Label | null;
 }
@@ -188,7 +190,7 @@ class RegionTranslator {
     this.machine = machine;
     this.host = host;
     this.delta = source.delta;
-    this.accesses = new MemoryAccesses([], this.hosts, this.delta);
+    this.accesses = new MemoryAccesses([], this.hosts, null, this.delta);
     this.flow = findControlFlow(source.page, source.executed, source.seeds);
     const { blocks, dominators, entries } = this.flow;
     this.entryIndex = new Map(entries.map((block, index) => [block, index]));
@@ -316,6 +318,7 @@ class RegionTranslator {
       }
     });
     const loops = new Map<number, Loop>();
+    const locals = new Map<string, KeptPage>();
     for (const [head, from] of backs) {
       const inside = new Set([head]);
       for (const waiting = [...from]; waiting.length > 0; ) {
@@ -324,7 +327,8 @@ class RegionTranslator {
         inside.add(block);
         waiting.push(...(predecessors[block] ?? []));
       }
-      const loop: Loop = { head, registers: loopRegisters(blocks.filter((_, index) => inside.has(index))), exit: null };
+      const parts = blocks.filter((_, index) => inside.has(index));
+      const loop: Loop = { head, registers: loopRegisters(parts), pages: new KeptPages(this.body, locals, parts), exit: null };
       for (const block of inside) {
         assert(!loops.has(block), "a loop that another one holds has an entry of its own");
         loops.set(block, loop);
@@ -366,6 +370,7 @@ class RegionTranslator {
     }
     loop.exit = body.block();
     registers.enterLoop(loop.registers, known);
+    loop.pages.forget();
     this.labels.set(block, body.loop());
     write();
     body.end();
@@ -418,7 +423,7 @@ class RegionTranslator {
     const count = block.instructions.length;
     this.floatChecked = false;
     this.count = count;
-    this.accesses = new MemoryAccesses(block.instructions, this.hosts, this.delta);
+    this.accesses = new MemoryAccesses(block.instructions, this.hosts, this.loop?.pages ?? null, this.delta);
     if (count > 0) {
       const isEntry = this.entryIndex.has(index);
       body.get(LEFT).i32(count).op(0x6b).tee(LEFT).i32(0).op(0x48).when(false);
@@ -687,7 +692,7 @@ class RegionTranslator {
     this.read(operation.rs1);
     this.read(operation.rs2);
     body.call(MACHINE_FUNCTIONS.atomic.index);
-    this.finishCall(instruction, operation.rd, remaining, () => {});
+    this.finishCall(instruction, operation.rd, remaining, () => this.loop?.pages.forget());
   }
 
   /** A call's result is on the stack, its outcome in memory. @param before what to do before the region is left behind it */
@@ -720,6 +725,7 @@ class RegionTranslator {
     body.call(MACHINE_FUNCTIONS.csr.index);
     this.finishCall(instruction, rd, remaining, () => {
       body.call(MACHINE_FUNCTIONS.dataSet.index).set(SET);
+      this.loop?.pages.forget();
       this.loadFloatState();
     });
     this.floatChecked = false;

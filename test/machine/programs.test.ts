@@ -15,6 +15,7 @@ const PROGRAMS: Record<string, string> = {
   counters: "instret counts what retired before it, and is shown to whom counteren allows it",
   csr: "each CSR keeps the bits it has, and those that are not there trap",
   float: "F and D obey FS, NaN boxes, rounding modes and flags",
+  "kept-pages": "a loop's accesses see what happens between two passes to their page, and to its translation",
   misaligned: "misaligned accesses work in a page and across two, or write nothing",
   "page-table-stores": "a store to a page table is seen by the next access, by whatever way it comes",
   paging: "Sv39 translates, refuses, and sets A and D",
