@@ -358,7 +358,8 @@ function readFailover(operation: OperationResource): Failover {
 
 function failoverOf(resource: Schemas["Failover"]): Failover {
   const { gapMs, stateHash } = resource;
-  const gaps = gapMs === null ? null : Object.defineProperty({ ...gapMs }, "clientVisible", { value: gapMs.client });
+  // Not all of it is there from a service of an older version.
+  const gaps = gapMs ? Object.defineProperty({ ...gapMs }, "clientVisible", { value: gapMs.client ?? null }) : gapMs;
   return Object.defineProperty({ ...resource, gapMs: gaps }, "stateHashMatch", { value: stateHash?.match ?? null }) as unknown as Failover;
 }
 
