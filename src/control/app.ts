@@ -37,7 +37,7 @@ import { operationRoutes } from "./routes/operations.ts";
 import { protectionRoutes } from "./routes/protection.ts";
 import { quotaRoute } from "./routes/quotas.ts";
 import { replicaVerbRoutes } from "./routes/replica-verbs.ts";
-import { documentRoute, healthRoutes, versionRoute } from "./routes/service.ts";
+import { documentRoute, errorDocsRoute, healthRoutes, versionRoute } from "./routes/service.ts";
 import { tokenRoutes } from "./routes/tokens.ts";
 import { MERGE_PATCH, vmPatchRoute } from "./routes/vm-patch.ts";
 import { vmVerbRoutes } from "./routes/vm-verbs.ts";
@@ -108,6 +108,7 @@ export async function buildApp(control: ControlPlane, { secure }: PublicOptions 
   const document = (): string => (text ??= openApiText(describeRoutes(routes)));
   await app.register(healthRoutes(control));
   await app.register(documentRoute(document));
+  await app.register(errorDocsRoute());
   await app.register(async (v1) => {
     installApiCalls(v1, control);
     installAuthentication(v1, control.authenticator);

@@ -403,6 +403,31 @@ describe("other commands", () => {
     expect(started.stderr).toBe("Operation op_1 goes on\n");
   });
 
+  it("worker drain shows how many replicas are left", async () => {
+    const operation = { id: "op_1", kind: "worker.drain", state: "running", vmId: null, result: null, error: null };
+    const replicas = [3, 1];
+    let over: (body: unknown) => void = () => {};
+    const end = new Promise((resolve) => (over = resolve));
+    const { code, stderr } = await against(
+      {
+        "POST /v1/workers/w/drain": operation,
+        "GET /v1/operations/op_1": async (_asked: unknown, response: ServerResponse) => {
+          await end;
+          response.writeHead(200, { "content-type": "application/json" });
+          response.end(JSON.stringify({ ...operation, state: "succeeded" }));
+        },
+        "GET /v1/workers/w": () => {
+          const left = replicas.shift() ?? 0;
+          if (replicas.length === 0) over(null);
+          return { id: "wrk_1", name: "w", status: { state: "draining", replicas: left } };
+        },
+      },
+      ...["worker", "drain", "w", "-o", "name"],
+    );
+    expect(code).toBe(0);
+    expect(stderr).toBe("Draining w, operation op_1\n  drain: 3 replicas left\n  drain: 1 replicas left\nDrained w\n");
+  });
+
   it.each([
     ["cordon", "Cordoned"],
     ["uncordon", "Uncordoned"],

@@ -42,7 +42,8 @@ export class ScriptedApi {
     this.asked.push(asked);
     const found = this.routes[route] ?? this.routes[`${request.method} ${url.pathname}`];
     const body = typeof found === "function" ? (found as (asked: Asked, response: ServerResponse) => unknown)(asked, response) : found;
-    if (response.writableEnded) return;
+    // It answers by itself, later.
+    if (body instanceof Promise || response.writableEnded) return;
     if (body === undefined) {
       sendProblem(response, 404, url.pathname.startsWith("/v1/vms/") ? "vm_not_found" : "not_found", `No ${url.pathname}`);
       return;

@@ -92,6 +92,16 @@ async function inDatabase(sql: string, parameters: readonly unknown[] = []): Pro
   return client;
 }
 
+test("the type of a problem leads to what its code means", async () => {
+  const { body: problem } = await control.get<Problem>("/v1/vms/nobody");
+  const [path, anchor] = problem.type.split("#");
+  const page = await fetch(`${control.url}${path}`);
+  expect([page.status, page.headers.get("content-type")]).toEqual([200, "text/html; charset=utf-8"]);
+  const html = await page.text();
+  expect(html).toContain(`<dt id="${anchor}">`);
+  for (const code of ERROR_CODES) expect(html).toContain(`<dt id="${code}">`);
+});
+
 const vm = { spec: { image: "debian" } };
 /** As a bearer token, with this scope alone. */
 async function tokenWith(scope: string): Promise<{ id: string; headers: Record<string, string> }> {

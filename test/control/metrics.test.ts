@@ -1,5 +1,6 @@
 /** /metrics, read as Prometheus reads it: families, labels, values; and from the replicas that are there. */
 import { once } from "node:events";
+import { readFile } from "node:fs/promises";
 import { beforeAll, describe, expect, test } from "vitest";
 import { DelayHistogram } from "../../src/base/delay-histogram.ts";
 import { exposition } from "../../src/control/metrics/exposition.ts";
@@ -186,6 +187,10 @@ describe("GET /metrics", () => {
       ]),
     );
     expect(new Set(families).size).toBe(families.length);
+    const readme = await readFile(new URL("../../src/control/README.md", import.meta.url), "utf8");
+    const table = /\| family [\s\S]*?\n\n/.exec(readme)?.[0] ?? "";
+    const documented = table.split("\n").flatMap((line) => [...(line.split("|")[1] ?? "").matchAll(/`(\w+)`/g)].map(([, name]) => name));
+    expect(documented.sort()).toEqual([...families].sort());
   });
 
   async function scrape(): Promise<string[]> {

@@ -2,6 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import { Type } from "typebox";
 import type { ControlPlane } from "../control-plane.ts";
+import { ERROR_CODES, ERROR_TABLE } from "../errors/error-codes.ts";
 import { Health, Version } from "../schemas/service.ts";
 import { CAPABILITIES, SERVICE_VERSION } from "../version.ts";
 
@@ -65,6 +66,40 @@ export const documentRoute =
       },
     });
   };
+
+/** Where the `type` of a problem leads: `/docs/errors#invalid_state`. */
+export const errorDocsRoute = (): FastifyPluginAsyncTypebox => async (app) => {
+  app.route({
+    method: "GET",
+    url: "/docs/errors",
+    schema: {
+      operationId: "getErrorDocs",
+      summary: "What the error codes mean, for people; each by an anchor of its name",
+      tags,
+      authenticated: false,
+      response: { 200: Type.String() },
+      otherMedia: { "text/html": "A page with every code of the contract" },
+    },
+    handler: async (_request, reply) => {
+      reply.type("text/html; charset=utf-8").header("content-security-policy", "default-src 'none'");
+      return ERROR_PAGE;
+    },
+  });
+};
+
+/** Nothing in it comes from callers, so nothing has to be escaped. */
+const ERROR_PAGE = `<!doctype html>
+<html lang="en"><head><meta charset="utf-8"><title>Understudy: error codes</title></head><body>
+<h1>Error codes</h1>
+<p>Refusals are problems (RFC 9457). <code>code</code> says what is wrong, <code>detail</code> what is and what was wanted, <code>retryable</code> whether the same
+call may succeed later, <code>requestId</code> what the service's log calls it.</p>
+<dl>
+${ERROR_CODES.map((code) => {
+  const { status, title, retryable } = ERROR_TABLE[code];
+  return `<dt id="${code}"><code>${code}</code></dt><dd>HTTP ${status}. ${title}. ${retryable ? "The same call may succeed later." : "The same call will be refused again."}</dd>`;
+}).join("\n")}
+</dl></body></html>
+`;
 
 type Check = { readonly name: string; readonly status: "ok" | "failing"; readonly message: string };
 

@@ -331,6 +331,7 @@ export const MEDIA_EXAMPLES: Readonly<Record<string, string>> = {
   "text/event-stream": `id: ${event.seq}\nevent: ${event.type}\ndata: ${JSON.stringify(event)}\n\n`,
   "application/x-tar": "manifest.json, kernel and initramfs",
   "application/octet-stream": "Welcome to Debian GNU/Linux\r\n# ",
+  "text/html": '<dt id="vm_not_found"><code>vm_not_found</code></dt><dd>HTTP 404. No such VM. The same call will be refused again.</dd>',
   "text/plain":
     "# HELP understudy_divergence_total Backups that were ejected because their state differed, as far as this control plane has recorded them\n" +
     "# TYPE understudy_divergence_total counter\nunderstudy_divergence_total 0\n",
