@@ -43,7 +43,7 @@ export class Compaction {
     machine.endCapture();
     successor.finishRestore();
     const hash = successor.hash();
-    assert(hash === machine.hash(), `the machine at instant ${machine.instant} is equal in its new memory`);
+    assert(hash === machine.hash(), () => `the machine at instant ${machine.instant} is equal in its new memory`);
     successor.changedPages();
     return successor;
   }

@@ -231,7 +231,7 @@ export class VirtualMachine {
    */
   readConsole(from: bigint): Uint8Array {
     const end = this.consoleEnd;
-    assert(from >= this.consoleOldest && from <= end, `console offset ${from} is in [${this.consoleOldest}, ${end}]`);
+    assert(from >= this.consoleOldest && from <= end, () => `console offset ${from} is in [${this.consoleOldest}, ${end}]`);
     const size = this.machine.consoleRingSize();
     const ring = new Uint8Array(this.memory.buffer, this.machine.consoleRing(), size);
     const length = Number(end - from);
@@ -373,7 +373,7 @@ export class VirtualMachine {
   }
 
   private ramAddress(address: number, length: number): number {
-    assert(this.hasRam(address, length), `[${address}, +${length}) is RAM`);
+    assert(this.hasRam(address, length), () => `[${address}, +${length}) is RAM`);
     return address - RAM_BASE + this.machine.ramOffset();
   }
 
@@ -395,7 +395,7 @@ export class VirtualMachine {
    * @throws {InvariantViolation} if guest time would go backwards, or the input leaves a hole or has no room: the log is wrong
    */
   beginEpoch(clock: ClockSample, inputs: readonly EpochInput[]): void {
-    assert(clock.time >= this.time, `guest time ${clock.time} is not before ${this.time}`);
+    assert(clock.time >= this.time, () => `guest time ${clock.time} is not before ${this.time}`);
     this.machine.beginEpoch(clock.time, clock.rate);
     for (const input of inputs) this.inject(input);
   }
@@ -408,20 +408,26 @@ export class VirtualMachine {
       case "resize": {
         const { inputSession, offset, size } = input;
         for (const length of [size.cols, size.rows])
-          assert(Number.isInteger(length) && length >= 1 && length <= TERMINAL_SIZE_MAX, `a terminal has no ${length} columns or rows`);
+          assert(
+            Number.isInteger(length) && length >= 1 && length <= TERMINAL_SIZE_MAX,
+            () => `a terminal has no ${length} columns or rows`,
+          );
         this.exchange(16).set(uuidToBytes(inputSession));
-        assert(this.machine.resizeTerminal(offset, size.cols, size.rows) !== 0, `a resize of ${inputSession} at ${offset} leaves no hole`);
+        assert(
+          this.machine.resizeTerminal(offset, size.cols, size.rows) !== 0,
+          () => `a resize of ${inputSession} at ${offset} leaves no hole`,
+        );
         return;
       }
       case "entropy": {
         const { length } = input.bytes;
-        assert(length >= 1 && length <= ENTROPY_BYTES_MAX, `entropy is 1 to ${ENTROPY_BYTES_MAX} bytes, not ${length}`);
+        assert(length >= 1 && length <= ENTROPY_BYTES_MAX, () => `entropy is 1 to ${ENTROPY_BYTES_MAX} bytes, not ${length}`);
         this.exchange(length).set(input.bytes);
-        assert(this.machine.provideEntropy(length) !== 0, `the guest has asked for ${length} bytes of entropy`);
+        assert(this.machine.provideEntropy(length) !== 0, () => `the guest has asked for ${length} bytes of entropy`);
         return;
       }
       case "wallClock":
-        assert(input.unixNs >= 0n && input.unixNs < WALL_CLOCK_END_NS, `a wall clock of ${input.unixNs} ns is in this age`);
+        assert(input.unixNs >= 0n && input.unixNs < WALL_CLOCK_END_NS, () => `a wall clock of ${input.unixNs} ns is in this age`);
         this.machine.setWallClock(input.unixNs);
         return;
       case "sysRq":
@@ -433,12 +439,12 @@ export class VirtualMachine {
   }
 
   private injectConsole(input: ConsoleInput): void {
-    assert(input.bytes.length <= EPOCH_INPUT_MAX, `an input has at most ${EPOCH_INPUT_MAX} bytes, this one ${input.bytes.length}`);
+    assert(input.bytes.length <= EPOCH_INPUT_MAX, () => `an input has at most ${EPOCH_INPUT_MAX} bytes, this one ${input.bytes.length}`);
     const exchange = this.exchange(16 + EPOCH_INPUT_MAX);
     exchange.set(uuidToBytes(input.inputSession));
     exchange.set(input.bytes, 16);
     const queued = this.machine.queueInput(input.offset, input.bytes.length);
-    assert(queued >= 0, `input ${input.inputSession} at ${input.offset} follows what was delivered, and has room`);
+    assert(queued >= 0, () => `input ${input.inputSession} at ${input.offset} follows what was delivered, and has room`);
   }
 
   private exchange(length: number): Uint8Array {
@@ -532,7 +538,7 @@ export class VirtualMachine {
    */
   flipBit(page: number, offset: number, bit: number): void {
     const linear = page < RAM_BASE / PAGE ? page : page - RAM_BASE / PAGE + this.machine.ramFirstPage();
-    assert(this.isStatePage(linear) && offset >= 0 && offset < PAGE, `page ${page} with byte ${offset} is state`);
+    assert(this.isStatePage(linear) && offset >= 0 && offset < PAGE, () => `page ${page} with byte ${offset} is state`);
     const bytes = this.pageBytes(linear);
     bytes[offset] = (bytes[offset] as number) ^ (1 << bit);
     this.machine.written(linear * PAGE + offset, 1);

@@ -31,7 +31,7 @@ export class Arbitration {
   }
 
   ask(request: ArbiterRequest): void {
-    assert(this.request === null, `one arbiter request at a time: "${this.request?.kind}" is open`);
+    assert(this.request === null, () => `one arbiter request at a time: "${this.request?.kind}" is open`);
     this.request = request;
     this.outbox.emit({ kind: "askArbiter", request });
   }

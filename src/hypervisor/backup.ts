@@ -201,12 +201,12 @@ export class Backup {
     this.detector.heard(this.primary, nowUs);
     switch (message.kind) {
       case "statePages":
-        assert(this.phase === "receiving", `state arrives while receiving, not while ${this.phase}`);
+        assert(this.phase === "receiving", () => `state arrives while receiving, not while ${this.phase}`);
         this.pages.push(message.pages);
         this.proceed(nowUs);
         return;
       case "stateEnd":
-        assert(this.phase === "receiving", `the end of the state arrives while receiving, not while ${this.phase}`);
+        assert(this.phase === "receiving", () => `the end of the state arrives while receiving, not while ${this.phase}`);
         this.phase = "verifying";
         this.term = message.term;
         this.stateHash = message.stateHash;
@@ -221,7 +221,7 @@ export class Backup {
         this.acknowledge();
         return;
       case "termChanged":
-        assert(this.term !== null && message.term > this.term, `terms go up from ${this.term}, not to ${message.term}`);
+        assert(this.term !== null && message.term > this.term, () => `terms go up from ${this.term}, not to ${message.term}`);
         this.term = message.term;
         this.synced = message.synced;
         return;
@@ -260,8 +260,8 @@ export class Backup {
 
   /** Rule P4: the ack is for receipt, at once; execution may lag. */
   private receive(term: bigint, record: EpochRecord, nowUs: number): void {
-    assert(this.phase === "verifying" || this.phase === "following", `the log arrives after the state, not while ${this.phase}`);
-    assert(term === this.term, `an epoch of term ${term} arrives in term ${this.term}`);
+    assert(this.phase === "verifying" || this.phase === "following", () => `the log arrives after the state, not while ${this.phase}`);
+    assert(term === this.term, () => `an epoch of term ${term} arrives in term ${this.term}`);
     this.replay.receive(record, nowUs);
     this.clock.observe(record.clock.time, nowUs);
     this.acknowledge();
@@ -442,7 +442,7 @@ export class Backup {
       this.promotion.goLiveGranted(term);
       return;
     }
-    assert(this.term !== null && term > this.term, `a granted request leads to a newer term than ${this.term}, not to ${term}`);
+    assert(this.term !== null && term > this.term, () => `a granted request leads to a newer term than ${this.term}, not to ${term}`);
     this.promotion.granted(term, synced.length === 0, nowUs);
     if (this.phase === "following" && this.promotion.waitsForHandOver) {
       this.send({ kind: "takingOver", term });

@@ -27,14 +27,14 @@ export class EngineGate {
   begin(operation: EngineOperation): void {
     assert(
       operation === "runEpoch" ? this.takesEpoch : this.idle,
-      `the engine does one thing at a time: "${this.operation}" is in flight, now "${operation}"`,
+      () => `the engine does one thing at a time: "${this.operation}" is in flight, now "${operation}"`,
     );
     this.operation = operation;
     this.inFlight++;
   }
 
   end(operation: EngineOperation): void {
-    assert(this.operation === operation, `the engine answered "${operation}", but "${this.operation}" is in flight`);
+    assert(this.operation === operation, () => `the engine answered "${operation}", but "${this.operation}" is in flight`);
     this.inFlight--;
     if (this.inFlight === 0) this.operation = null;
   }

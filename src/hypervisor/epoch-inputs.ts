@@ -70,8 +70,9 @@ export class EpochInputs {
   }
 
   entropyDrawn(bytes: Uint8Array): void {
-    assert(this.entropy.kind === "asked", "entropy comes where it was asked for");
-    assert(bytes.length === this.entropy.bytes, `${this.entropy.bytes} bytes of entropy were asked for, not ${bytes.length}`);
+    const { entropy } = this;
+    assert(entropy.kind === "asked", "entropy comes where it was asked for");
+    assert(bytes.length === entropy.bytes, () => `${entropy.bytes} bytes of entropy were asked for, not ${bytes.length}`);
     this.entropy = { kind: "drawn", bytes };
   }
 

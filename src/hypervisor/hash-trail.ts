@@ -101,7 +101,7 @@ export class HashTrail {
     if (compared === undefined) return;
     compared.theirs.push(changes);
     const words = compared.theirs.reduce((sum, part) => sum + part.length, 0);
-    assert(words <= CHANGE_WORDS_MAX, `${backup} has changed ${words / 3} pages, and no machine has so many`);
+    assert(words <= CHANGE_WORDS_MAX, () => `${backup} has changed ${words / 3} pages, and no machine has so many`);
   }
 
   /** Pages in which a backup differs at the end of `epoch`; none where it did not say what it changed. */

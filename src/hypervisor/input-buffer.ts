@@ -33,7 +33,7 @@ export class InputSessions {
 
   delivered(input: SessionInput): void {
     const next = this.table.get(input.inputSession);
-    assert((next ?? 0n) === input.offset, `input session ${input.inputSession} goes on at ${next ?? 0n}, not at ${input.offset}`);
+    assert((next ?? 0n) === input.offset, () => `input session ${input.inputSession} goes on at ${next ?? 0n}, not at ${input.offset}`);
     if (next === undefined && this.table.size >= INPUT_SESSIONS_MAX) {
       for (const leastRecentlyUsed of this.table.keys()) {
         this.table.delete(leastRecentlyUsed);
@@ -119,7 +119,10 @@ export class InputBuffer {
         continue;
       }
       if ((this.sessions.next(chunk.inputSession) ?? 0n) !== chunk.offset) {
-        assert(this.sessions.next(chunk.inputSession) === undefined, `bytes of input session ${chunk.inputSession} are delivered in order`);
+        assert(
+          this.sessions.next(chunk.inputSession) === undefined,
+          () => `bytes of input session ${chunk.inputSession} are delivered in order`,
+        );
         expired.add(chunk.inputSession);
         continue;
       }

@@ -88,8 +88,8 @@ export class LogReplay {
 
   receive(record: EpochRecord, nowUs: number): void {
     const due = this.received === null ? this.point.epoch : this.received + 1n;
-    assert(record.epoch === due, `epoch ${record.epoch} arrives where ${due} is due`);
-    assert(record.endInstant >= this.receivedInstant, `epoch ${record.epoch} ends at ${record.endInstant}, before its start`);
+    assert(record.epoch === due, () => `epoch ${record.epoch} arrives where ${due} is due`);
+    assert(record.endInstant >= this.receivedInstant, () => `epoch ${record.epoch} ends at ${record.endInstant}, before its start`);
     this.log.push({ record, receivedUs: nowUs });
     this.received = record.epoch;
     this.newestLength = record.endInstant - this.receivedInstant;
@@ -144,7 +144,7 @@ export class LogReplay {
   private execute(received: Received, nowUs: number): void {
     const { record } = received;
     const due = this.point.epoch + BigInt(this.executing.length);
-    assert(record.epoch === due, `epoch ${record.epoch} is executed where ${due} is due`);
+    assert(record.epoch === due, () => `epoch ${record.epoch} is executed where ${due} is due`);
     for (const input of record.inputs) {
       if (input.kind === "console" || input.kind === "resize") this.sessions.delivered(input);
       else if (input.kind === "wallClock") this.wallClock.delivered(input, record.clock.time);

@@ -119,7 +119,7 @@ export class Membership {
   stateCaptured(answer: Extract<ReplicaInput, { kind: "stateCaptured" }>, nowUs: number): void {
     const transfer = this.capturing;
     this.capturing = null;
-    assert(transfer !== null && transfer.peer === answer.peer, `state was captured for ${transfer?.peer}, not ${answer.peer}`);
+    assert(transfer !== null && transfer.peer === answer.peer, () => `state was captured for ${transfer?.peer}, not ${answer.peer}`);
     if (transfer === this.transfer) {
       const capture = transfer.captured(answer, nowUs);
       if (capture.final) this.finishTransfer(answer, nowUs);
@@ -130,7 +130,7 @@ export class Membership {
   private finishTransfer({ peer, stateHash, pageChanges }: Extract<ReplicaInput, { kind: "stateCaptured" }>, nowUs: number): void {
     const { point, paused } = this.guest.look();
     const follower = this.followers.get(peer);
-    assert(follower?.stage === "copying", `${peer} is being copied to`);
+    assert(follower?.stage === "copying", () => `${peer} is being copied to`);
     assert(stateHash !== null, "the last capture brings the state hash");
     this.outbox.emit({ kind: "endTransfer", peer });
     this.transfer = null;
@@ -163,7 +163,7 @@ export class Membership {
         this.guest.proceed(nowUs);
         return;
       case "stateVerified":
-        assert(follower.stage === "verifying", `${peer} verifies its state once, after it has all of it`);
+        assert(follower.stage === "verifying", () => `${peer} verifies its state once, after it has all of it`);
         follower.stage = "verified";
         follower.progressUs = nowUs;
         this.followers.watchClosely(follower, nowUs);
@@ -280,10 +280,10 @@ export class Membership {
       return;
     }
     this.arbitration.close();
-    assert(request.kind === "goSolo" || request.kind === "addBackup", `a primary does not ask to "${request.kind}"`);
+    assert(request.kind === "goSolo" || request.kind === "addBackup", () => `a primary does not ask to "${request.kind}"`);
     const peer = request.kind === "goSolo" ? request.lost : request.backup;
     const follower = this.followers.get(peer);
-    assert(follower !== undefined, `${peer} stays until the arbiter has answered`);
+    assert(follower !== undefined, () => `${peer} stays until the arbiter has answered`);
     if (outcome === "refused") {
       const stillPrimary = request.kind === "addBackup" && term === this.term;
       if (!stillPrimary) {
@@ -294,7 +294,7 @@ export class Membership {
       follower.stage = "refused";
       if (follower.lost === null) this.lose(peer, "backup_failed", nowUs);
     } else {
-      assert(term > this.term, `a granted request leads to a newer term than ${this.term}, not to ${term}`);
+      assert(term > this.term, () => `a granted request leads to a newer term than ${this.term}, not to ${term}`);
       this.term = term;
       if (request.kind === "addBackup") {
         follower.stage = "synced";

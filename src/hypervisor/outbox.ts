@@ -14,12 +14,12 @@ export class Outbox {
   }
 
   emit(effect: Effect): void {
-    assert(this.reason === null, `nothing is done after a halt, but "${effect.kind}" was asked for`);
+    assert(this.reason === null, () => `nothing is done after a halt, but "${effect.kind}" was asked for`);
     this.effects.push(effect);
   }
 
   halt(reason: HaltReason): void {
-    assert(this.reason === null, `a replica halts once: it was "${this.reason}", now "${reason}"`);
+    assert(this.reason === null, () => `a replica halts once: it was "${this.reason}", now "${reason}"`);
     this.reason = reason;
   }
 

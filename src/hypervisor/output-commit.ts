@@ -59,7 +59,7 @@ export class OutputCommit {
   }
 
   append(epoch: bigint, consoleEnd: bigint, inputs: readonly EpochInput[], nowUs: number): void {
-    assert(epoch === this.nextEpoch, `epoch ${epoch} is recorded where ${this.nextEpoch} was due`);
+    assert(epoch === this.nextEpoch, () => `epoch ${epoch} is recorded where ${this.nextEpoch} was due`);
     this.nextEpoch += 1n;
     this.outstanding.push({ epoch, consoleEnd, inputs, recordedUs: nowUs });
     for (const input of sessionInputs(inputs)) this.undurable += lengthOf(input);
@@ -67,7 +67,7 @@ export class OutputCommit {
 
   /** A member enters the wait set; what is recorded before now does not wait for it. */
   enter(member: ReplicaId): void {
-    assert(!this.acked.has(member), `${member} is in the wait set already`);
+    assert(!this.acked.has(member), () => `${member} is in the wait set already`);
     this.acked.set(member, this.nextEpoch - 1n);
   }
 
@@ -77,8 +77,8 @@ export class OutputCommit {
 
   acknowledge(member: ReplicaId, epoch: bigint): void {
     const before = this.acked.get(member);
-    assert(before !== undefined, `${member} is not in the wait set`);
-    assert(epoch < this.nextEpoch, `${member} acknowledges epoch ${epoch}, ${this.nextEpoch} is not recorded yet`);
+    assert(before !== undefined, () => `${member} is not in the wait set`);
+    assert(epoch < this.nextEpoch, () => `${member} acknowledges epoch ${epoch}, ${this.nextEpoch} is not recorded yet`);
     if (epoch > before) this.acked.set(member, epoch);
   }
 

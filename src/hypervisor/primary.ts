@@ -139,7 +139,7 @@ export class Primary {
    */
   goLive(time: bigint, nowUs: number): void {
     assert(this.clock === null, "a primary goes live once");
-    assert(time >= this.point.time, `guest time does not go back from ${this.point.time} to ${time}`);
+    assert(time >= this.point.time, () => `guest time does not go back from ${this.point.time} to ${time}`);
     this.clock = new GuestClock(time, nowUs);
     if (this.point.consoleEnd > 0n) this.outbox.emit({ kind: "releaseOutput", upTo: this.point.consoleEnd });
     this.release(nowUs);
@@ -356,17 +356,17 @@ export class Primary {
       this.running = null;
     } else {
       assert(running.nextAllowed, "an engine begins no epoch that it was not allowed");
-      assert(begun.clock.time >= ended.time, `guest time goes on from ${ended.time}, not ${begun.clock.time}`);
+      assert(begun.clock.time >= ended.time, () => `guest time goes on from ${ended.time}, not ${begun.clock.time}`);
       this.running = { ...begun, inputs: [], endAsked: running.endAsked, nextAllowed: false };
     }
     const { epoch, instant, consoleEnd } = this.point;
-    assert(ended.endInstant >= instant, `epoch ${epoch} ends at ${ended.endInstant}, before its start at ${instant}`);
+    assert(ended.endInstant >= instant, () => `epoch ${epoch} ends at ${ended.endInstant}, before its start at ${instant}`);
     assert(
       ended.endInstant <= running.limitInstant,
-      `epoch ${epoch} ends at ${ended.endInstant}, beyond its limit ${running.limitInstant}`,
+      () => `epoch ${epoch} ends at ${ended.endInstant}, beyond its limit ${running.limitInstant}`,
     );
-    assert(ended.time >= running.clock.time, `guest time goes on from ${running.clock.time}, not ${ended.time}`);
-    assert(ended.consoleEnd >= consoleEnd, `console output goes on from ${consoleEnd}, not ${ended.consoleEnd}`);
+    assert(ended.time >= running.clock.time, () => `guest time goes on from ${running.clock.time}, not ${ended.time}`);
+    assert(ended.consoleEnd >= consoleEnd, () => `console output goes on from ${consoleEnd}, not ${ended.consoleEnd}`);
     const elapsedUs = (begun?.startedUs ?? nowUs) - running.startedUs;
     const executed = ended.endInstant - instant;
     this.pacing.observe(executed, elapsedUs);
@@ -463,7 +463,7 @@ export class Primary {
   // --- the hand-over -----------------------------------------------------------------------------------------------
 
   private takenOver(peer: ReplicaId, term: bigint, nowUs: number): void {
-    assert(term > this.term, `whom the arbiter promotes has a newer term than ${this.term}, not ${term}`);
+    assert(term > this.term, () => `whom the arbiter promotes has a newer term than ${this.term}, not ${term}`);
     this.successor = peer;
     if (this.running === null) this.handOver(peer, nowUs);
     else this.endEpochEarly();

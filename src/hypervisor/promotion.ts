@@ -46,9 +46,10 @@ export class Promotion {
   }
 
   goLiveGranted(term: bigint): void {
-    assert(this.grant !== null && !this.grant.mayGoLive, "an heir that others could take the place of goes live once");
-    assert(term > this.grant.term, `a granted request leads to a newer term than ${this.grant.term}, not to ${term}`);
-    this.grant = { ...this.grant, term, mayGoLive: true };
+    const { grant } = this;
+    assert(grant !== null && !grant.mayGoLive, "an heir that others could take the place of goes live once");
+    assert(term > grant.term, () => `a granted request leads to a newer term than ${grant.term}, not to ${term}`);
+    this.grant = { ...grant, term, mayGoLive: true };
   }
 
   /** The primary is not waited for any more. */

@@ -63,14 +63,14 @@ class EitherRole implements Replica {
   }
 
   step(input: ReplicaInput, nowUs: number): readonly Effect[] {
-    assert(Number.isSafeInteger(nowUs), `time is whole microseconds, not ${nowUs}`);
-    assert(nowUs >= this.lastNowUs, `time does not go back from ${this.lastNowUs} to ${nowUs}`);
+    assert(Number.isSafeInteger(nowUs), () => `time is whole microseconds, not ${nowUs}`);
+    assert(nowUs >= this.lastNowUs, () => `time does not go back from ${this.lastNowUs} to ${nowUs}`);
     this.lastNowUs = nowUs;
     if (this.halted) return [];
     if (input.kind === "started") {
       assert(!this.started, `"started" is the first input, and only the first`);
       this.started = true;
-    } else assert(this.started || input.kind === "wallClock", `"started" is the first input, not "${input.kind}"`);
+    } else assert(this.started || input.kind === "wallClock", () => `"started" is the first input, not "${input.kind}"`);
 
     if (input.kind === "timeout") this.outbox.fired(input.timer.kind);
     this.role.handle(input, nowUs);

@@ -140,13 +140,13 @@ export class StateTransfer {
 
   /** @param guestRuns as `next` was told */
   began(capture: Capture, guestRuns: boolean, nowUs: number): void {
-    assert(this.capturing === null, `one capture for ${this.peer} at a time`);
+    assert(this.capturing === null, () => `one capture for ${this.peer} at a time`);
     this.capturing = { capture, beganUs: nowUs, charged: guestRuns };
   }
 
   /** @returns the capture that this answers */
   captured({ bytes, pagesLeft, round }: Captured, nowUs: number): Capture {
-    assert(this.capturing !== null, `a capture for ${this.peer} was asked for`);
+    assert(this.capturing !== null, () => `a capture for ${this.peer} was asked for`);
     const { capture, beganUs, charged } = this.capturing;
     this.capturing = null;
     if (charged) this.earn(nowUs - beganUs, OWED_US);
@@ -190,7 +190,7 @@ export class StateTransfer {
 
   /** The receiver has applied so much. */
   received(bytes: number): void {
-    assert(bytes <= this.underWay, `${this.peer} reports ${bytes} bytes as applied, ${this.underWay} are under way`);
+    assert(bytes <= this.underWay, () => `${this.peer} reports ${bytes} bytes as applied, ${this.underWay} are under way`);
     this.underWay -= bytes;
   }
 

@@ -219,7 +219,7 @@ export class LoggingChannelEncoder {
     this.writer.u8(TYPE[frame.kind]);
     this.payload(frame);
     const body = this.writer.take();
-    assert(body.length <= FRAME_MAX, `a ${frame.kind} frame of ${body.length} bytes is over the bound of ${FRAME_MAX}`);
+    assert(body.length <= FRAME_MAX, () => `a ${frame.kind} frame of ${body.length} bytes is over the bound of ${FRAME_MAX}`);
     return this.writer.varint(body.length).bytes(body).take();
   }
 
@@ -322,7 +322,7 @@ export class LoggingChannelEncoder {
     switch (input.kind) {
       case "console": {
         const { length } = input.bytes;
-        assert(length >= 1 && length <= INPUT_BYTES_MAX, `an input of ${length} bytes is not 1..4096`);
+        assert(length >= 1 && length <= INPUT_BYTES_MAX, () => `an input of ${length} bytes is not 1..4096`);
         this.inputSession(input, INPUT_CONSOLE, INPUT_CONSOLE_SAME_SESSION).blob(input.bytes);
         return;
       }
@@ -576,7 +576,7 @@ export class LoggingChannelDecoder {
 
 /** The one long frame: put together in a buffer of just its size. */
 function statePagesFrame(pages: Uint8Array): Uint8Array {
-  assert(pages.length <= STATE_PAGES_MAX, `${pages.length} bytes of state pages are over ${STATE_PAGES_MAX}`);
+  assert(pages.length <= STATE_PAGES_MAX, () => `${pages.length} bytes of state pages are over ${STATE_PAGES_MAX}`);
   const header = new ByteWriter(8)
     .varint(pages.length + 1)
     .u8(TYPE.statePages)
@@ -625,11 +625,11 @@ function readDelta(reader: ByteReader, last: bigint): bigint {
 
 /** ASCII with a length of at most 256: ids, digests and secrets are nothing else. */
 function writeText(writer: ByteWriter, text: string): void {
-  assert(text.length <= TEXT_MAX, `a text of ${text.length} characters is over ${TEXT_MAX}`);
+  assert(text.length <= TEXT_MAX, () => `a text of ${text.length} characters is over ${TEXT_MAX}`);
   writer.varint(text.length);
   for (let i = 0; i < text.length; i++) {
     const code = text.charCodeAt(i);
-    assert(code >= 0x20 && code < 0x7f, `character ${code} of a text is not printable ASCII`);
+    assert(code >= 0x20 && code < 0x7f, () => `character ${code} of a text is not printable ASCII`);
     writer.u8(code);
   }
 }

@@ -139,7 +139,7 @@ export class ConsoleHistory {
   }
 
   append(offset: bigint, bytes: Uint8Array): void {
-    assert(offset === this.next, `console bytes at ${offset} follow those that end at ${this.next}`);
+    assert(offset === this.next, () => `console bytes at ${offset} follow those that end at ${this.next}`);
     if (bytes.length === 0) return;
     this.head.append(offset, bytes);
     const end = offset + BigInt(bytes.length);
@@ -151,14 +151,14 @@ export class ConsoleHistory {
   }
 
   release(upTo: bigint): void {
-    assert(upTo >= this.releasedTo, `output is released up to ${this.releasedTo}, ${upTo} would take it back`);
+    assert(upTo >= this.releasedTo, () => `output is released up to ${this.releasedTo}, ${upTo} would take it back`);
     this.releasedTo = upTo;
     this.first = this.oldestKept(this.next);
   }
 
   /** A copy of at most `maxBytes` released bytes from `from` on, which is held; to the end of the head at most. Empty: nothing to read yet. */
   read(from: bigint, maxBytes: number): Uint8Array {
-    assert(from >= this.first || this.headHolds(from), `console bytes from ${from} are gone, the oldest is ${this.first}`);
+    assert(from >= this.first || this.headHolds(from), () => `console bytes from ${from} are gone, the oldest is ${this.first}`);
     const available = this.released - from;
     if (available <= 0n) return new Uint8Array(0);
     const length = available < BigInt(maxBytes) ? Number(available) : maxBytes;

@@ -72,7 +72,7 @@ export class Service {
   }
 
   async start(): Promise<void> {
-    assert(this.state === "stopped" || this.state === "waiting", `service ${this.name} is ${this.state} when it is started`);
+    assert(this.state === "stopped" || this.state === "waiting", () => `service ${this.name} is ${this.state} when it is started`);
     this.state = "running";
     await rotate(this.options.logFile);
     const log = await open(this.options.logFile, "a", 0o600);

@@ -31,7 +31,7 @@ export async function storeImageBlob(
       if (rowCount === 1) continue;
       const length = Math.min(CHUNK_BYTES, size - n * CHUNK_BYTES);
       const { bytesRead, buffer: bytes } = await file.read(Buffer.allocUnsafe(length), 0, length, n * CHUNK_BYTES);
-      assert(bytesRead === length, `the file of ${digest} has ${size} bytes, as it had when it was opened`);
+      assert(bytesRead === length, () => `the file of ${digest} has ${size} bytes, as it had when it was opened`);
       await db
         .insert(imageChunks)
         .values({ digest, n, bytes })
