@@ -94,3 +94,33 @@ test("two requests about one VM are decided one after the other: the second is g
     ["granted", false],
   ]);
 });
+
+test("primaries that lose their backups at the same moment go on in one transaction, each with the reason", async () => {
+  const vms = await protectedVms(4);
+  for (const { primary } of vms) primary.pairs = false;
+  const answers = await Promise.all(
+    vms.map(({ vm, primaryId, backupId }) =>
+      control.parts.arbiter.decide(
+        { kind: "goSolo", vmId: vm.id, asker: primaryId, term: BigInt(vm.status.term), lost: backupId, reason: "lag_exceeded" },
+        CONTEXT,
+      ),
+    ),
+  );
+  expect(answers.map(({ outcome, synced }) => [outcome, synced])).toEqual(Array(4).fill(["granted", []]));
+  const { database } = control.parts;
+  for (const { vm, backupId, primaryId } of vms) {
+    const row = await readVmRow(database.db, vm.id);
+    expect(row).toMatchObject({ term: BigInt(vm.status.term) + 1n, primaryReplica: primaryId, synced: [], transitionReplica: backupId });
+    expect([row.protectionState, row.protectionReason]).toEqual(["unprotected", "lag_exceeded"]);
+    const { rows } = await database.query<{ state: string; state_reason: string }>(
+      "SELECT state, state_reason FROM replicas WHERE id = $1",
+      [backupId],
+    );
+    expect(rows).toEqual([{ state: "lost", state_reason: "lag_exceeded" }]);
+  }
+  const { rows } = await database.query<{ vms: string }>(
+    "SELECT count(*) AS vms FROM vms WHERE protection_reason = 'lag_exceeded' GROUP BY protection_since ORDER BY 1",
+    [],
+  );
+  expect(rows.map((row) => Number(row.vms))).toEqual([1, 3]);
+});

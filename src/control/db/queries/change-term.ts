@@ -3,17 +3,18 @@
  *
  * The VMs' rows are locked, looked at, and changed by a compare-and-set on their terms. The locks come first, in a statement of
  * their own: what the rules look at beside the rows (is the backup still a candidate?) is then read as it is, not as it was. Many
- * changes, of a VM each, are one transaction (`arbiter.ts` says why), and promotions are one statement.
+ * changes, of a VM each, are one transaction (`arbiter.ts` says why); promotions are one statement (`promote-heirs.ts`), and so are
+ * losses of backups (`go-solo.ts`).
  */
 import { eq, inArray, sql } from "drizzle-orm";
 import { assert, unreachable } from "../../../base/assert.ts";
-import { backupsWanted, type Protection, type ProtectionReason, reasonOfSolo } from "../../domain/protection.ts";
+import { backupsWanted } from "../../domain/protection.ts";
 import { decideTermChange, syncedAfter, type TermChange, type TermFacts } from "../../domain/term-change.ts";
 import { isEnding } from "../../domain/vm-state.ts";
-import { type Database, newId, type Queryable, type Transaction } from "../database.ts";
-import { type FailoverRow, replicas, type StoredOrigin, type VmRow, vms } from "../schema.ts";
-import { tellFailed } from "./end-failover.ts";
-import { originOfLoss } from "./origin-of-loss.ts";
+import type { Database, Queryable, Transaction } from "../database.ts";
+import { replicas, type VmRow, vms } from "../schema.ts";
+import { goSolo, type Loss } from "./go-solo.ts";
+import { type Promotion, promoteHeirs } from "./promote-heirs.ts";
 
 export interface TermChangeAnswer {
   readonly outcome: "granted" | "refused" | "wait";
@@ -27,7 +28,7 @@ export interface TermChangeAnswer {
 
 export interface TermChangeContext {
   /** Why the primary is thought to be lost, if this is a promotion that nobody asked for. */
-  readonly cause: "worker_lost" | "connection_lost";
+  readonly cause: Promotion["cause"];
   /** A backup whose worker nobody can hear would protect nothing. */
   readonly isReachable: (replicaId: string) => boolean;
   /** It is not heard of any more, or has said that it has ended. */
@@ -82,7 +83,7 @@ async function decide(
     requests.filter(({ change }) => vmOf.has(change.vmId)).map(({ change }) => change.asker),
   );
   const answers: (TermChangeAnswer | null)[] = [];
-  const promotions: Promotion[] = [];
+  const together: Together = { promotions: [], losses: [] };
   for (const { change, context } of requests) {
     const vm = vmOf.get(change.vmId);
     if (vm === undefined) {
@@ -105,8 +106,7 @@ async function decide(
       case "change": {
         const synced = syncedAfter(vm.synced, change);
         const term = vm.term + 1n;
-        if (change.kind === "promote") promotions.push({ vm, heir: change.asker, synced, term, cause: context.cause });
-        else await carryOut(tx, change, vm, synced, context);
+        await grant(tx, { vm, change, synced, term, context }, together);
         answers.push({ outcome: "granted", term, synced, changed: true });
         break;
       }
@@ -114,8 +114,46 @@ async function decide(
         unreachable(decision);
     }
   }
-  if (promotions.length > 0) await promote(tx, promotions);
+  if (together.promotions.length > 0) await promoteHeirs(tx, together.promotions);
+  if (together.losses.length > 0) await goSolo(tx, together.losses);
   return answers;
+}
+
+/** What is granted and written once everything is decided. */
+interface Together {
+  readonly promotions: Promotion[];
+  readonly losses: Loss[];
+}
+
+interface Grant extends TermRequest {
+  /** Before it. */
+  readonly vm: VmRow;
+  /** After it. */
+  readonly synced: readonly string[];
+  readonly term: bigint;
+}
+
+async function grant(tx: Transaction, { vm, change, synced, term, context }: Grant, { promotions, losses }: Together): Promise<void> {
+  switch (change.kind) {
+    case "promote":
+      promotions.push({ vm, heir: change.asker, synced, term, cause: context.cause });
+      return;
+    case "goSolo": {
+      const { asker: primary, lost, reason } = change;
+      losses.push({ vm, primary, lost, reason, synced, term, trace: () => context.traceLoss(vm) });
+      return;
+    }
+    case "goLive":
+      await compareAndSet(tx.db, vm, change, change.asker, synced);
+      await recordLive(tx, change);
+      return;
+    case "addBackup":
+      await compareAndSet(tx.db, vm, change, change.backup, synced);
+      await recordBackup(tx, change, vm, term);
+      return;
+    default:
+      unreachable(change);
+  }
 }
 
 async function factsOf(
@@ -131,56 +169,18 @@ async function factsOf(
   return { ...vm, transition, isCandidate, primaryIsGone, askerIsCutOff, wanted: !isEnding(vm) };
 }
 
-/** Anything but a promotion. */
-async function carryOut(
-  tx: Transaction,
-  change: Exclude<TermChange, { kind: "promote" }>,
-  vm: VmRow,
-  synced: readonly string[],
-  context: TermChangeContext,
-): Promise<void> {
-  const repairOrigin = change.kind === "goSolo" ? await originOfLoss(tx.db, vm, change.lost, context.traceLoss) : null;
-  const term = await compareAndSet(tx.db, vm, change, synced, repairOrigin);
-  switch (change.kind) {
-    case "goLive":
-      return await recordLive(tx, change);
-    case "goSolo":
-      return await recordSolo(tx, change, vm, term);
-    case "addBackup":
-      return await recordBackup(tx, change, vm, term);
-    default:
-      return unreachable(change);
-  }
-}
-
 async function compareAndSet(
   db: Queryable,
   vm: VmRow,
-  change: Exclude<TermChange, { kind: "promote" }>,
+  { kind, asker }: TermChange,
+  replica: string,
   synced: readonly string[],
-  repairOrigin: StoredOrigin | null,
-): Promise<bigint> {
-  const [kind, by, replica] = [change.kind, change.asker, replicaOf(change)];
-  // The next backup is there because this one was lost.
-  const lost = sql`repair_origin = ${repairOrigin === null ? null : JSON.stringify(repairOrigin)}::jsonb,`;
-  const { rows } = await db.execute<{ term: string }>(sql`
-    UPDATE vms SET term = term + 1, synced = ${sql.param([...synced])}::text[], ${change.kind === "goSolo" ? lost : sql``}
-      transition_kind = ${kind}, transition_by = ${by}, transition_replica = ${replica}
-    WHERE id = ${vm.id} AND term = ${vm.term}
-    RETURNING term`);
-  assert(rows[0] !== undefined, "the row is locked, so its term is what was read");
-  return BigInt(rows[0].term);
-}
-
-function replicaOf(change: Exclude<TermChange, { kind: "promote" }>): string {
-  switch (change.kind) {
-    case "goLive":
-      return change.asker;
-    case "goSolo":
-      return change.lost;
-    case "addBackup":
-      return change.backup;
-  }
+): Promise<void> {
+  const { rowCount } = await db.execute(sql`
+    UPDATE vms SET term = term + 1, synced = ${sql.param([...synced])}::text[],
+      transition_kind = ${kind}, transition_by = ${asker}, transition_replica = ${replica}
+    WHERE id = ${vm.id} AND term = ${vm.term}`);
+  assert(rowCount === 1, "the row is locked, so its term is what was read");
 }
 
 async function isCandidateOf(db: Queryable, replicaId: string, vmId: string): Promise<boolean> {
@@ -215,116 +215,6 @@ async function recordRefusal(tx: Transaction, change: TermChange, vm: VmRow): Pr
   });
 }
 
-interface Promotion {
-  /** Before it. */
-  readonly vm: VmRow;
-  readonly heir: string;
-  /** After it. */
-  readonly synced: readonly string[];
-  readonly term: bigint;
-  readonly cause: TermChangeContext["cause"];
-}
-
-/** What the statement tells of each VM: that its row is changed, and a failover that the promotion is or that it leaves without an object. */
-type PromotionRow = {
-  readonly is: "granted" | "failover" | "pointless";
-  readonly vm_id: string;
-  readonly id: string | null;
-  readonly cause: FailoverRow["cause"] | null;
-  readonly operation_id: string | null;
-  readonly mode: FailoverRow["mode"];
-  readonly from_replica: string | null;
-  readonly to_replica: string | null;
-};
-
-/** All of it is one statement: their guests stand still. */
-async function promote(tx: Transaction, promotions: readonly Promotion[]): Promise<void> {
-  const drafts = promotions.map(({ vm, heir, synced, term, cause }) => {
-    return {
-      vm_id: vm.id,
-      was: vm.term.toString(),
-      term: term.toString(),
-      heir,
-      former: vm.primaryReplica,
-      synced,
-      cause,
-      failover_id: newId("fo"),
-    };
-  });
-  // Whoever is no member holds a state of an older term: of no use to the new primary. A failover that a user asked for
-  // waits here; one that was meant for another replica has lost its object, but for a test: there whoever is first takes over.
-  const { rows } = await tx.db.execute<PromotionRow>(sql`
-    WITH promotion AS (
-      SELECT * FROM jsonb_to_recordset(${JSON.stringify(drafts)}::jsonb)
-        AS draft (vm_id text, was bigint, term bigint, heir text, former text, synced text[], cause text, failover_id text)
-    ), superseded AS (
-      UPDATE replicas SET role = 'backup', state = 'lost', state_reason = 'superseded', updated_at = now() FROM promotion
-      WHERE replicas.vm_id = promotion.vm_id AND replicas.id <> ALL (promotion.heir || promotion.synced)
-        AND replicas.gone_at IS NULL AND replicas.state <> 'lost'
-    ), heir AS (
-      UPDATE replicas SET role = 'primary', state = 'promoting', state_reason = NULL, updated_at = now() FROM promotion
-      WHERE replicas.id = promotion.heir
-    ), planned AS (
-      UPDATE failovers SET state = 'promoting', granted_at = now(), term = promotion.term, from_replica = former, to_replica = heir FROM promotion
-      WHERE failovers.vm_id = promotion.vm_id AND state = 'pending' AND (to_replica = heir OR mode = 'test')
-      RETURNING failovers.vm_id, failovers.id, failovers.cause, operation_id
-    ), pointless AS (
-      UPDATE failovers SET state = 'failed', completed_at = now() FROM promotion
-      WHERE failovers.vm_id = promotion.vm_id AND state IN ('pending', 'promoting')
-        AND NOT (state = 'pending' AND (to_replica = heir OR mode IS NOT DISTINCT FROM 'test'))
-      RETURNING failovers.vm_id, failovers.id, operation_id, mode, from_replica, to_replica
-    ), unasked AS (
-      -- Looks at the pointless ones, so that they are ended before these begin.
-      INSERT INTO failovers (id, vm_id, cause, state, from_replica, to_replica, term, granted_at)
-      SELECT failover_id, vm_id, cause, 'promoting', former, heir, term, now()
-      FROM (SELECT count(*) FROM pointless) AS ended, promotion
-      WHERE NOT EXISTS (SELECT FROM planned WHERE planned.vm_id = promotion.vm_id)
-      RETURNING vm_id, id
-    ), granted AS (
-      UPDATE vms SET term = promotion.term, primary_replica = heir, primary_since_term = promotion.term, console_settled = false,
-        synced = promotion.synced, transition_kind = 'promote', transition_by = heir, transition_replica = heir,
-        protection_state = 'failing_over', protection_since = now(),
-        protection_reason = coalesce((SELECT planned.cause FROM planned WHERE planned.vm_id = promotion.vm_id), promotion.cause)
-      FROM promotion WHERE vms.id = promotion.vm_id AND vms.term = promotion.was
-      RETURNING vms.id
-    )
-    SELECT 'granted' AS is, id AS vm_id, NULL AS id, NULL AS cause, NULL AS operation_id, NULL AS mode, NULL AS from_replica, NULL AS to_replica FROM granted
-    UNION ALL SELECT 'failover', vm_id, id, cause, operation_id, NULL, NULL, NULL FROM planned
-    UNION ALL SELECT 'failover', vm_id, id, NULL, NULL, NULL, NULL, NULL FROM unasked
-    UNION ALL SELECT 'pointless', vm_id, id, NULL, operation_id, mode, from_replica, to_replica FROM pointless`);
-  for (const promotion of promotions) {
-    await tellPromoted(
-      tx,
-      promotion,
-      rows.filter(({ vm_id }) => vm_id === promotion.vm.id),
-    );
-  }
-}
-
-async function tellPromoted(tx: Transaction, { vm, heir, term, cause }: Promotion, rows: readonly PromotionRow[]): Promise<void> {
-  assert(
-    rows.some(({ is }) => is === "granted"),
-    "the row is locked, so its term is what was read",
-  );
-  const failover = rows.find(({ is }) => is === "failover");
-  assert(failover !== undefined, "a promotion is a failover");
-  for (const { is, id, mode, from_replica, to_replica, operation_id } of rows) {
-    if (is !== "pointless") continue;
-    const lost = { id: id ?? "", vmId: vm.id, mode, fromReplica: from_replica, toReplica: to_replica ?? "", operationId: operation_id };
-    await tellFailed(tx, lost, "superseded", "another replica took over");
-  }
-  const reason: ProtectionReason = failover.cause ?? cause;
-  tx.emit({
-    type: "vm.failover.started",
-    vmId: vm.id,
-    term,
-    cause: reason,
-    operationId: failover.operation_id,
-    data: { failoverId: failover.id, from: vm.primaryReplica, to: heir },
-  });
-  tx.emit({ type: "vm.protection.changed", vmId: vm.id, term, cause: reason, data: { state: "failing_over", reason } });
-}
-
 /** Replicas but for this one hold a state of an older term: of no use to the primary. */
 async function recordLive(tx: Transaction, { vmId, asker }: TermChange): Promise<void> {
   await tx.db.execute(sql`
@@ -332,33 +222,13 @@ async function recordLive(tx: Transaction, { vmId, asker }: TermChange): Promise
     WHERE vm_id = ${vmId} AND id <> ${asker} AND gone_at IS NULL AND state <> 'lost'`);
 }
 
-async function recordSolo(tx: Transaction, change: TermChange & { kind: "goSolo" }, vm: VmRow, term: bigint): Promise<void> {
-  const left = vm.synced.filter((id) => id !== change.lost);
-  // One that was too many was dropped by us: nothing has happened to it.
-  const { suspended } = vm.spec.protection;
-  const wanted = backupsWanted(vm.spec.protection);
-  const wasSurplus = left.length >= wanted;
-  const reason = wasSurplus ? "user_action" : reasonOfSolo(change.reason);
-  await tx.db
-    .update(replicas)
-    .set({ state: "lost", stateReason: reason, updatedAt: sql`now()` })
-    .where(inArray(replicas.id, [change.lost]));
-  const state = left.length > 0 ? "protected" : suspended === true ? "suspended" : wanted === 0 ? "off" : "unprotected";
-  const protection = { state, reason: state === "unprotected" ? reason : state === "suspended" ? "user_action" : null } as const;
-  await writeProtection(tx, change.vmId, protection);
-  tx.emit({
-    type: "vm.protection.changed",
-    vmId: change.vmId,
-    term,
-    cause: reason,
-    data: { ...protection, lost: change.lost, syncedBackups: left.length, wantedBackups: wanted },
-  });
-}
-
 async function recordBackup(tx: Transaction, change: TermChange & { kind: "addBackup" }, vm: VmRow, term: bigint): Promise<void> {
   await tx.db.update(replicas).set({ state: "live", stateReason: null, updatedAt: sql`now()` }).where(eq(replicas.id, change.backup));
   const protection = { state: "protected", reason: null } as const;
-  await writeProtection(tx, change.vmId, protection);
+  await tx.db.execute(sql`
+    UPDATE vms SET protection_state = 'protected', protection_reason = NULL,
+      protection_since = CASE WHEN protection_state = 'protected' THEN protection_since ELSE now() END
+    WHERE id = ${change.vmId}`);
   const syncedBackups = vm.synced.length + 1;
   const wanted = backupsWanted(vm.spec.protection);
   tx.emit({
@@ -368,11 +238,4 @@ async function recordBackup(tx: Transaction, change: TermChange & { kind: "addBa
     cause: "backup_synced",
     data: { ...protection, backup: change.backup, syncedBackups, wantedBackups: wanted },
   });
-}
-
-async function writeProtection(tx: Transaction, vmId: string, { state, reason }: Protection): Promise<void> {
-  await tx.db.execute(sql`
-    UPDATE vms SET protection_state = ${state}, protection_reason = ${reason},
-      protection_since = CASE WHEN protection_state = ${state} THEN protection_since ELSE now() END
-    WHERE id = ${vmId}`);
 }
