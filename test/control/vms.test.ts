@@ -236,7 +236,7 @@ test("a VM that no worker has room for in time is failed with the reason, and so
   await startAnew({ provisionDeadlineMs: 300 });
   const { id, status } = await control.createVm("demo", "none");
   const { body: operation } = await control.get<Operation>(`/v1/operations/${status.operationId}?wait=60`);
-  expect(operation).toMatchObject({ state: "failed", error: { code: "invalid_state", currentState: "failed" } });
+  expect(operation).toMatchObject({ state: "failed", error: { code: "no_capacity", currentState: "failed" } });
   const { body: failed } = await control.get<Vm>(`/v1/vms/${id}`);
   expect(failed.status).toMatchObject({ state: "failed", stateReason: "provision_timeout", replicas: [] });
   await control.join("one");

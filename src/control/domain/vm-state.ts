@@ -79,6 +79,9 @@ export const ALL_LOST: VmStateChange = {
   message: "Every worker that held a replica of this VM is gone",
 };
 
+/** Why a VM is failed that no worker had room for. */
+export const PROVISION_TIMEOUT = "provision_timeout";
+
 const EXPIRED = { reason: TTL_EXPIRED, message: "The spec's ttlSeconds have passed since its creation" };
 
 const PLACE_AGAIN: VmStateChange = {
@@ -117,7 +120,7 @@ export function nextVmState(vm: VmStateFacts): VmStateChange | null {
     if (vm.state !== "provisioning" || vm.inStateForMs <= vm.deadlines.provisioning) return null;
     const why = vm.stateReason === null ? "" : `: ${vm.stateReason}`;
     const message = `No worker has had room for the VM within ${vm.deadlines.provisioning} ms${why}`;
-    return { state: "failed", reason: "provision_timeout", message };
+    return { state: "failed", reason: PROVISION_TIMEOUT, message };
   }
 
   const halt = primary?.report?.guestHalt ?? null;

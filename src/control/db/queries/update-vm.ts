@@ -3,7 +3,7 @@ import { and, eq, sql } from "drizzle-orm";
 import { USER_ACTION } from "../../domain/events.ts";
 import { endOfOperation } from "../../domain/operations.ts";
 import type { Protection } from "../../domain/protection.ts";
-import type { VmStateChange } from "../../domain/vm-state.ts";
+import { PROVISION_TIMEOUT, type VmStateChange } from "../../domain/vm-state.ts";
 import { ApiError } from "../../errors/api-error.ts";
 import { problemOf } from "../../errors/problem.ts";
 import type { Transaction } from "../database.ts";
@@ -68,7 +68,8 @@ async function endOperationOf(tx: Transaction, vm: VmRow, operationId: string, c
       await endOperation(tx, operationId, { state: "succeeded", result: null, error: null }, cause);
       return;
     case "failed": {
-      const error = new ApiError("invalid_state", change.message ?? `The VM is ${change.state}`, {
+      const code = change.reason === PROVISION_TIMEOUT ? "no_capacity" : "invalid_state";
+      const error = new ApiError(code, change.message ?? `The VM is ${change.state}`, {
         details: { currentState: change.state },
       });
       await endOperation(tx, operationId, { state: "failed", result: null, error: problemOf(error, `/v1/vms/${vm.id}`, null) }, cause);
