@@ -92,6 +92,27 @@ async function inDatabase(sql: string, parameters: readonly unknown[] = []): Pro
   return client;
 }
 
+/** As the contract lists them; of what is not found it names two, and means one for each resource. */
+const LISTED: readonly string[] = [
+  ...["malformed_json", "bad_page_token", "bad_idempotency_key"],
+  ...["unauthenticated", "token_expired", "scope_missing", "origin_not_allowed"],
+  ...["vm_not_found", "worker_not_found", "vm_deleted", "event_cursor_expired"],
+  ...["invalid_state", "name_taken", "operation_in_progress", "idempotency_in_progress", "not_protected", "term_mismatch"],
+  ...["console_writer_busy", "input_session_expired", "input_offset_gap", "deletion_protected", "wait_target_unreachable"],
+  ...["worker_not_drained", "image_in_use", "etag_mismatch", "if_match_required"],
+  ...["payload_too_large", "unsupported_media_type", "upgrade_required"],
+  ...["validation_failed", "idempotency_key_reused", "digest_mismatch", "unsupported_machine", "rate_limited", "quota_exceeded"],
+  ...["no_capacity", "anti_affinity_unsatisfiable", "engine_mismatch", "no_backup_available", "arbiter_unavailable", "shutting_down"],
+  "worker_timeout",
+];
+/** What HTTP itself wants a name for, and a store of images that fails (src/control/README.md). */
+const BESIDE = ["bad_request", "image_store_error", "internal_error", "range_not_satisfiable"];
+
+test("the table is the contract's list, with those that README tells of beside it", () => {
+  expect(LISTED.filter((code) => !Object.hasOwn(ERROR_TABLE, code))).toEqual([]);
+  expect(ERROR_CODES.filter((code) => !LISTED.includes(code) && !code.endsWith("not_found"))).toEqual(BESIDE);
+});
+
 test("the type of a problem leads to what its code means", async () => {
   const { body: problem } = await control.get<Problem>("/v1/vms/nobody");
   const [path, anchor] = problem.type.split("#");
