@@ -1445,6 +1445,7 @@ export interface components {
                 image?: string;
                 machine?: {
                     memoryMiB?: number | null;
+                    platform?: "virt" | null;
                     vcpus?: number | null;
                 } | null;
                 placement?: {
@@ -1635,6 +1636,11 @@ export interface components {
             image: string;
             machine: {
                 memoryMiB: number;
+                /**
+                 * @description The board that guests are made for. virt: RV64GC with the addresses of QEMU's board of that name; there is no other
+                 * @enum {string}
+                 */
+                platform: "virt";
                 vcpus: number;
             };
             /** @description Where its replicas may be. A change is for those that are placed from then on; those that are placed stay until they are moved */
@@ -1701,6 +1707,11 @@ export interface components {
             machine?: {
                 /** @description 128, or what the image needs, where it is left out */
                 memoryMiB?: number;
+                /**
+                 * @description The board that guests are made for. virt: RV64GC with the addresses of QEMU's board of that name; there is no other
+                 * @enum {string}
+                 */
+                platform?: "virt";
                 /** @description 1, which is the default */
                 vcpus?: number;
             };

@@ -245,7 +245,8 @@ test("a VM that no worker has room for in time is failed with the reason, and so
 
 test("a VM that is made stopped has no guest until it is started", async () => {
   await control.join("one");
-  const spec = { image: "debian", protection: { mode: "none", outputCommit: "strict" }, desiredState: "stopped" };
+  const machine = { vcpus: 1, memoryMiB: 128, platform: "virt" };
+  const spec = { image: "debian", machine, protection: { mode: "none", outputCommit: "strict" }, desiredState: "stopped" };
   const { status, headers, body } = await control.call<Vm>("POST", "/v1/vms", { name: "demo", spec });
   expect([status, body.status.state, body.spec.desiredState, body.spec.protection.outputCommit]).toEqual([
     201,
@@ -253,6 +254,7 @@ test("a VM that is made stopped has no guest until it is started", async () => {
     "stopped",
     "strict",
   ]);
+  expect(body.spec.machine).toEqual(machine);
   const { body: operation } = await control.get<Operation>(`/v1/operations/${headers.get("operation-id")}`);
   expect(operation).toMatchObject({ kind: "vm.create", state: "succeeded", vmId: body.id });
   expect((await control.get<{ vm: Vm }>("/v1/vms/demo/wait?for=settled&timeout=60")).body.vm.status.replicas).toEqual([]);

@@ -24,7 +24,7 @@ export function presentVm({ vm, replicas, lastFailover }: LoadedVm, live: LiveVi
     resourceVersion: vm.resourceVersion.toString(),
     spec: {
       image: vm.spec.image,
-      machine: { ...vm.spec.machine },
+      machine: { ...vm.spec.machine, platform: "virt" },
       cmdline: vm.spec.cmdline,
       desiredState: vm.desiredState,
       protection: { ...vm.spec.protection, suspended: vm.spec.protection.suspended === true, outputCommit: "strict" },

@@ -101,7 +101,7 @@ const vm: Vm = {
   resourceVersion: "57",
   spec: {
     image: `debian@${DIGEST}`,
-    machine: { vcpus: 1, memoryMiB: 256 },
+    machine: { vcpus: 1, memoryMiB: 256, platform: "virt" },
     cmdline: "console=ttyS0 panic=-1 reboot=panic_warm",
     desiredState: "running",
     protection: { mode: "lockstep", backups: 1, maxLagMs: 2000, suspended: false, outputCommit: "strict" },

@@ -94,13 +94,19 @@ const MemoryMiB = Type.Integer({
   maximum: MAXIMUM_MEMORY_MIB,
   description: "128, or what the image needs, where it is left out",
 });
+const Platform = words(["virt"] as const, {
+  description: "The board that guests are made for. virt: RV64GC with the addresses of QEMU's board of that name; there is no other",
+});
 const Cmdline = Type.String({ maxLength: 1024, description: "Kernel command line; the image's own where it is left out" });
 
 const VmSpecRequest = Type.Object(
   {
     image: Image,
     machine: Type.Optional(
-      Type.Object({ vcpus: Type.Optional(Vcpus), memoryMiB: Type.Optional(MemoryMiB) }, { additionalProperties: false }),
+      Type.Object(
+        { vcpus: Type.Optional(Vcpus), memoryMiB: Type.Optional(MemoryMiB), platform: Type.Optional(Platform) },
+        { additionalProperties: false },
+      ),
     ),
     cmdline: Type.Optional(Cmdline),
     desiredState: Type.Optional(
@@ -169,7 +175,16 @@ export const PatchVmRequest = Type.Object(
         {
           image: Type.Optional(Image),
           machine: Type.Optional(
-            orNull(Type.Object({ vcpus: Type.Optional(orNull(Vcpus)), memoryMiB: Type.Optional(orNull(MemoryMiB)) }, whole)),
+            orNull(
+              Type.Object(
+                {
+                  vcpus: Type.Optional(orNull(Vcpus)),
+                  memoryMiB: Type.Optional(orNull(MemoryMiB)),
+                  platform: Type.Optional(orNull(Platform)),
+                },
+                whole,
+              ),
+            ),
           ),
           cmdline: Type.Optional(orNull(Cmdline)),
           desiredState: Type.Optional(
@@ -229,7 +244,7 @@ export type PatchVmRequest = Static<typeof PatchVmRequest>;
 const VmSpec = Type.Object(
   {
     image: Type.String({ description: "name@sha256:…, pinned when the VM was created" }),
-    machine: Type.Object({ vcpus: Type.Integer(), memoryMiB: Type.Integer() }),
+    machine: Type.Object({ vcpus: Type.Integer(), memoryMiB: Type.Integer(), platform: Platform }),
     cmdline: Type.String(),
     desiredState: words(DESIRED_VM_STATES, {
       description: "Changed by a PATCH, by the verbs start, stop, kill, pause, resume and reset, and by DELETE",

@@ -211,7 +211,7 @@ function newVm(id: string, { name, labels, spec }: Schemas["CreateVmRequest"], i
     resourceVersion: "0",
     spec: {
       image,
-      machine: { vcpus: 1, memoryMiB: spec.machine?.memoryMiB ?? MEMORY_MIB },
+      machine: { vcpus: 1, memoryMiB: spec.machine?.memoryMiB ?? MEMORY_MIB, platform: "virt" },
       cmdline: spec.cmdline ?? "",
       desiredState: spec.desiredState ?? "running",
       protection: {
