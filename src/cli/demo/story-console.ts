@@ -12,8 +12,8 @@ const UNHEARD_MAX = 64;
 
 interface Expectation {
   readonly pattern: RegExp;
-  /** Where in the transcript to look from. */
-  readonly from: number;
+  /** The transcript from where it is looked for. */
+  text: string;
   readonly resolve: () => void;
 }
 
@@ -21,8 +21,12 @@ export class StoryConsole {
   private readonly console: ConsoleStream;
   private readonly onLine: (line: string) => void;
   private readonly decoder = new TextDecoder();
-  private text = "";
-  private lineStart = 0;
+  /** The transcript is these, one behind the other: a guest may write megabytes in pieces of a few bytes. */
+  private pieces: string[] = [];
+  private length = 0;
+  private unfinishedLine = "";
+  /** That the guest counted last. */
+  private lastGuestLine = 0;
   private next: bigint;
   private lastArrivalMs = 0;
   private longestSilenceMs = 0;
@@ -55,7 +59,8 @@ export class StoryConsole {
   }
 
   get transcript(): string {
-    return this.text;
+    if (this.pieces.length > 1) this.pieces = [this.pieces.join("")];
+    return this.pieces[0] ?? "";
   }
 
   get typed(): number {
@@ -77,10 +82,10 @@ export class StoryConsole {
   }
 
   /** @returns when the guest has written what matches, behind the present end of the transcript or `from` */
-  async expect(pattern: RegExp, timeoutMs: number, signal: AbortSignal, from = this.text.length): Promise<void> {
+  async expect(pattern: RegExp, timeoutMs: number, signal: AbortSignal, from = this.length): Promise<void> {
     if (this.failure !== null) throw this.failure;
     const seen = new Promise<void>((resolve) => {
-      this.expectations.push({ pattern, from, resolve });
+      this.expectations.push({ pattern, text: from >= this.length ? "" : this.transcript.slice(from), resolve });
       this.look();
     });
     await within(Promise.race([seen, this.whenFailed]), timeoutMs, `the console to show ${pattern}`, signal);
@@ -88,9 +93,7 @@ export class StoryConsole {
 
   /** @returns when the guest has counted so many lines more than the transcript holds now */
   async expectGuestLines(count: number, timeoutMs: number, signal: AbortSignal): Promise<void> {
-    const from = this.text.length;
-    const last = [...this.text.matchAll(/^guest (\d+)\r$/gm)].at(-1)?.[1] ?? "0";
-    await this.expect(new RegExp(`guest ${Number(last) + count}\r\n`), timeoutMs, signal, Math.max(0, from - 32));
+    await this.expect(new RegExp(`guest ${this.lastGuestLine + count}\r\n`), timeoutMs, signal, Math.max(0, this.length - 32));
   }
 
   /** Types as one piece, not counted as a line of the story. */
@@ -123,7 +126,7 @@ export class StoryConsole {
   async endTyping(timeoutMs: number, signal: AbortSignal): Promise<TranscriptVerdict> {
     await this.stopTyping(timeoutMs, signal);
     await this.expect(new RegExp(`heard client ${this.typedLines}\r\n`), timeoutMs, signal, 0);
-    const verdict = checkTranscript(this.text, { typed: this.typedLines, acknowledged: this.acknowledgedLines });
+    const verdict = checkTranscript(this.transcript, { typed: this.typedLines, acknowledged: this.acknowledgedLines });
     const problems = [...this.offsetProblems, ...verdict.problems];
     if (verdict.heardLines < this.typedLines) problems.push(`the guest heard ${verdict.heardLines} lines of ${this.typedLines}`);
     return { ...verdict, holds: problems.length === 0, problems };
@@ -160,9 +163,7 @@ export class StoryConsole {
         const now = performance.now();
         if (this.lastArrivalMs !== 0) this.longestSilenceMs = Math.max(this.longestSilenceMs, now - this.lastArrivalMs);
         this.lastArrivalMs = now;
-        this.text += this.decoder.decode(data, { stream: true });
-        this.showLines();
-        this.look();
+        this.take(this.decoder.decode(data, { stream: true }));
       }
       this.failed(brokenOff("the console has ended"));
     } catch (error) {
@@ -170,18 +171,26 @@ export class StoryConsole {
     }
   }
 
-  private showLines(): void {
-    for (let end = this.text.indexOf("\n", this.lineStart); end >= 0; end = this.text.indexOf("\n", this.lineStart)) {
-      const line = this.text.slice(this.lineStart, end).replace(/\r+$/, "");
-      if (line.startsWith("heard client ")) this.heardLines++;
-      this.onLine(line);
-      this.lineStart = end + 1;
-    }
+  private take(piece: string): void {
+    this.pieces.push(piece);
+    this.length += piece.length;
+    const lines = (this.unfinishedLine + piece).split("\n");
+    this.unfinishedLine = lines.pop() ?? "";
+    for (const line of lines) this.tellLine(line);
+    for (const expectation of this.expectations) expectation.text += piece;
+    this.look();
+  }
+
+  private tellLine(ended: string): void {
+    const line = ended.replace(/\r+$/, "");
+    if (line.startsWith("heard client ")) this.heardLines++;
+    this.lastGuestLine = Number(/^guest (\d+)$/.exec(line)?.[1] ?? this.lastGuestLine);
+    this.onLine(line);
   }
 
   private look(): void {
-    this.expectations = this.expectations.filter(({ pattern, from, resolve }) => {
-      if (!pattern.test(this.text.slice(from))) return true;
+    this.expectations = this.expectations.filter(({ pattern, text, resolve }) => {
+      if (!pattern.test(text)) return true;
       resolve();
       return false;
     });
