@@ -5,8 +5,12 @@
  * How much it computes between two pieces of output is measured first, so that alone it prints at that rate. It never waits: whatever
  * slows it is seen. A VM without a backup leaves one of two processors to the service and the observers; a protected one leaves them
  * none, and is measured too. The observers are a process of their own, as nice as a guest (see console-observers.ts).
+ *
+ * Processors that share caches and pipelines slow each other whatever they do: what a process costs the guest that has nothing to do with it,
+ * and takes as much of them as control plane and observers took, is told beside the figure; and how much more processor time the workers took
+ * for the same work with observers.
  */
-import { type ChildProcess, fork } from "node:child_process";
+import { type ChildProcess, fork, spawn } from "node:child_process";
 import { createHash } from "node:crypto";
 import { once } from "node:events";
 import { fileURLToPath } from "node:url";
@@ -53,15 +57,19 @@ async function fanout(installation: Installation, guest: Guest, protection: "non
   const typist = await Typist.at(guest);
   const additions = await additionsAPiece(typist);
   const run = async () => (await typist.run(PIECES, additions)).seconds;
+  const workers = installation.cluster.services.filter(({ name }) => name.startsWith("worker")).map(({ pid }) => pid ?? 0);
+  const ofWorkers = () => workers.reduce((sum, pid) => sum + processorTimeMs(pid), 0);
   const gateway = installation.cluster.services.find(({ name }) => name === "control-plane")?.pid ?? 0;
   const alone: number[] = [];
   const observed: number[] = [];
   const behindMs: number[] = [];
-  const used = { gateway: 0, observers: 0 };
+  const used = { gateway: 0, observers: 0, workersAlone: 0, workersObserved: 0 };
   let bytesEach = 0n;
   await run();
   for (let round = 0; round < ROUNDS; round++) {
+    const idle = ofWorkers();
     alone.push(await run());
+    used.workersAlone += ofWorkers() - idle;
     const observers = new Observers();
     try {
       const from = await typist.beginDigest();
@@ -73,10 +81,11 @@ async function fanout(installation: Installation, guest: Guest, protection: "non
         from: from.toString(),
         observers: OBSERVERS,
       });
-      const before = { gateway: processorTimeMs(gateway), observers: processorTimeMs(observers.pid) };
+      const before = { gateway: processorTimeMs(gateway), observers: processorTimeMs(observers.pid), workers: ofWorkers() };
       observed.push(await run());
       used.gateway += processorTimeMs(gateway) - before.gateway;
       used.observers += processorTimeMs(observers.pid) - before.observers;
+      used.workersObserved += ofWorkers() - before.workers;
       const began = performance.now();
       const { end, digest } = await typist.endDigest();
       const answer = await observers.do({ kind: "digest", bytes: Number(end - from) });
@@ -89,8 +98,19 @@ async function fanout(installation: Installation, guest: Guest, protection: "non
       observers.close();
     }
   }
+  const secondsObserved = observed.reduce((sum, each) => sum + each, 0);
+  const otherWork: number[] = [];
+  for (let round = 0; round < ROUNDS; round++) {
+    const before = await run();
+    const burner = burn((used.gateway + used.observers) / 1000 / secondsObserved);
+    try {
+      otherWork.push((await run()) / before);
+    } finally {
+      burner.kill("SIGKILL");
+    }
+  }
   typist.close();
-  const cores = (ms: number) => Number((ms / 1000 / observed.reduce((sum, each) => sum + each, 0)).toFixed(2));
+  const cores = (ms: number) => Number((ms / 1000 / secondsObserved).toFixed(2));
   return {
     bench: "console-fanout",
     name: protection === "none" ? "guest-slowdown" : "guest-slowdown-protected",
@@ -108,8 +128,18 @@ async function fanout(installation: Installation, guest: Guest, protection: "non
       observersBehindMs: Math.round(median(behindMs)),
       gatewayCores: cores(used.gateway),
       observersCores: cores(used.observers),
+      workersProcessorTimeRatio: Number((used.workersObserved / used.workersAlone).toFixed(3)),
+      ratioWithOtherWork: Number(median(otherWork).toFixed(3)),
     },
   };
+}
+
+/** A process as nice as a guest that takes this much of one processor. */
+function burn(share: number): ChildProcess {
+  const work = `
+    require("node:os").setPriority(10);
+    setInterval(() => { const until = performance.now() + 50 * ${Math.min(1, share)}; while (performance.now() < until); }, 50);`;
+  return spawn(process.execPath, ["-e", work], { stdio: "ignore" });
 }
 
 /** @returns additions after a piece with which the guest prints `BYTES_A_SECOND`; none on a host where it cannot print so fast */
