@@ -1,11 +1,10 @@
 /** Entry of the worker process: flags and environment in, one Worker, signals, exit code. */
-import { readFile } from "node:fs/promises";
 import { version } from "../../package.json";
 import { UnderstudyError } from "../base/errors.ts";
-import { HUGE_PAGES_FILE, hugePagesSetting } from "../base/huge-pages.ts";
 import { ImageStore } from "../images/store.ts";
 import { openTracer } from "../tracing/otlp-tracer.ts";
 import { GuestImages } from "./guest-images.ts";
+import { HUGE_PAGES_FOLDER, hugePageSizesKiB } from "./huge-pages.ts";
 import { createWorkerLog, type WorkerLog } from "./log.ts";
 import { loadMachineModule } from "./machine-module.ts";
 import { maskedSettings, readSettings } from "./settings.ts";
@@ -22,13 +21,12 @@ function die(error: unknown, what: string): never {
   process.exit(1);
 }
 
-/** The host's, so its operator's to set. Other systems have no such file. */
-async function noteHugePages(): Promise<void> {
-  const setting = hugePagesSetting(await readFile(HUGE_PAGES_FILE, "utf8").catch(() => ""));
-  if (setting === null || setting === "always") return;
+function noteHugePages(): void {
+  const hugePagesKiB = hugePageSizesKiB();
+  if (hugePagesKiB === null || hugePagesKiB.length > 0) return;
   log.info(
-    { hugePages: setting },
-    `guests' memory is in small pages: if this process is killed, its peers hear of that later; "always" in ${HUGE_PAGES_FILE} has it in huge ones`,
+    { hugePagesKiB },
+    `guests' memory is in small pages: if this process is killed, its peers hear of that later; "always" in ${HUGE_PAGES_FOLDER}/enabled, or for a smaller size below it, has it in larger ones`,
   );
 }
 
@@ -39,7 +37,7 @@ try {
   const settings = readSettings(process.argv.slice(2), process.env);
   log = createWorkerLog(settings.name, settings.logLevel);
   log.info({ configuration: maskedSettings(settings) }, "effective configuration");
-  await noteHugePages();
+  noteHugePages();
   const { name, host, zone } = settings;
   const attributes = {
     "host.name": host,

@@ -1,7 +1,6 @@
 /** One measured figure, as `npm run bench` prints it: a JSON object on a line of its own. */
-import { existsSync, readFileSync } from "node:fs";
 import { availableParallelism } from "node:os";
-import { HUGE_PAGES_FILE, hugePagesSetting } from "../../src/base/huge-pages.ts";
+import { hugePageSizesKiB } from "../../src/worker/huge-pages.ts";
 
 export interface Figure {
   readonly bench: string;
@@ -41,8 +40,8 @@ export interface BenchLine extends Figure {
   readonly met?: boolean;
   readonly cores: number;
   readonly node: string;
-  /** For whose memory the host takes huge pages; null: it does not say. */
-  readonly hugePages: string | null;
+  /** Sizes of huge pages that the host gives memory in; null: it does not say. */
+  readonly hugePagesKiB: readonly number[] | null;
 }
 
 export function benchLine(figure: Figure): BenchLine {
@@ -58,7 +57,7 @@ export function benchLine(figure: Figure): BenchLine {
     ...met,
     cores: availableParallelism(),
     node: process.version,
-    hugePages: existsSync(HUGE_PAGES_FILE) ? hugePagesSetting(readFileSync(HUGE_PAGES_FILE, "utf8")) : null,
+    hugePagesKiB: hugePageSizesKiB(),
   };
 }
 
