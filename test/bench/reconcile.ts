@@ -45,7 +45,10 @@ export async function* reconcile(): AsyncGenerator<Figure> {
         return await control.waitFor(replica.vmId, "protected");
       }),
     );
-    const left = repaired.filter(({ status }) => status.replicas.some(({ worker }) => worker === doomed.workerId));
+    // One that is lost is listed until its worker is known to be gone, which may be later than the next backup.
+    const left = repaired.filter(({ status }) =>
+      status.replicas.some(({ worker, state }) => worker === doomed.workerId && state !== "lost"),
+    );
     if (left.length > 0) throw new Error(`${left.length} VMs are protected by the worker that died`);
     const tookMs = performance.now() - began;
     yield {
