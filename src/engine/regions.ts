@@ -8,6 +8,7 @@
 import { DISPATCH, DISPATCHER_EXPORT, type MACHINE_FUNCTIONS, type MachineAddresses, NO_ENTRY, type PageSource } from "../jit/index.ts";
 import type { MachineAbi } from "./machine-abi.ts";
 import { type CompiledRegion, hashPage, PAGE_BYTES, type RegionCompiler } from "./region-compiler.ts";
+import { RegionLinks } from "./region-links.ts";
 
 export interface RegionOptions {
   readonly compiler: RegionCompiler;
@@ -19,6 +20,8 @@ export interface RegionOptions {
   readonly landings?: number;
   /** Instructions that a region retires, for each that it was made from, before it is compiled for speed. */
   readonly optimiseAfter?: number;
+  /** Looks between two for where regions go by the dispatcher and could without. */
+  readonly linkLooks?: number;
   /** Regions installed at once; the oldest make room. At most what the machine numbers. */
   readonly maximum?: number;
 }
@@ -59,6 +62,8 @@ const OPTIMISE_AFTER = 8_000;
 const INSTALLATIONS_MAX = 16;
 /** Looks between two at how much each region has run. */
 const HEAT_LOOKS = 32;
+/** Some 12 ms: a region has its links within 50. */
+const LINK_LOOKS = 128;
 /** Looks between two for regions that were dropped: what they hold others may want. */
 const FORGET_LOOKS = 64;
 /** What is known already is worth this fraction of the samples. */
@@ -96,6 +101,7 @@ export class Regions {
   private readonly compiler: RegionCompiler;
   private readonly threshold: number;
   private readonly optimiseAfter: number;
+  private readonly linkLooks: number;
   private readonly maximum: number;
   private readonly addresses: MachineAddresses;
   /** What a decode entry begins with where a region is entered. */
@@ -120,6 +126,7 @@ export class Regions {
   private readonly heat: Uint32Array;
   /** By number, what has a function in the table: regions, and regions that were dropped since it was last looked. */
   private readonly numbers = new Map<number, HeldRegion>();
+  private readonly links = new RegionLinks();
   private readonly installing = this.installations();
   private looks = 0;
   private nextNumber = 1;
@@ -138,6 +145,7 @@ export class Regions {
     this.compiler = options.compiler;
     this.threshold = options.threshold ?? THRESHOLD;
     this.optimiseAfter = options.optimiseAfter ?? OPTIMISE_AFTER;
+    this.linkLooks = options.linkLooks ?? LINK_LOOKS;
     this.maximum = Math.min(options.maximum ?? Number.POSITIVE_INFINITY, machine.regionNumbers() - 1);
     const address = (which: number): number => machine.regionAddress(which);
     this.addresses = {
@@ -209,6 +217,7 @@ export class Regions {
     }
     if (this.wanted.size > 0 && this.compiler.outstanding === 0) this.request();
     if (++this.looks % HEAT_LOOKS === 0) this.optimiseHottest();
+    if (this.looks % this.linkLooks === 0) this.links.fill((number) => this.linkable(number));
     if (this.looks % FORGET_LOOKS === 0) this.forgetDropped();
     if (this.looks % LANDINGS_LOOKS === 0) this.machine.forgetLandings();
   }
@@ -231,6 +240,13 @@ export class Regions {
       held.optimising = true;
       this.compiler.optimise(held.region, this.addresses);
     }
+  }
+
+  /** The function of a region that lives and was compiled for speed: others are to be replaced soon. */
+  private linkable(number: number): unknown {
+    const held = this.numbers.get(number);
+    if (held === undefined || !held.region.optimised || this.owners[number] === 0) return null;
+    return this.table.get(number);
   }
 
   private count(address: number, samples: number): void {
@@ -367,8 +383,7 @@ export class Regions {
     const pages = new Set<number>();
     for (const [number, held] of this.numbers) {
       if (held.region.id !== region.id || held.region.optimised) continue;
-      this.table.set(number, this.instance(module).exports[region.name]);
-      this.numbers.set(number, { region, optimising: false });
+      this.assign(number, module, region);
       this.optimised++;
       pages.add(this.owners[number] ?? 0);
     }
@@ -377,7 +392,7 @@ export class Regions {
 
   /** @returns false where the page's bytes are others, or all of it can be entered already, in a region that is no older */
   private install(module: WebAssembly.Module, region: CompiledRegion, page: number): boolean {
-    const { name, source, shape } = region;
+    const { source, shape } = region;
     const bytes = this.pageBytes(page);
     for (const [start, end] of shape.covered) {
       for (let at = start; at < end; at++) if (bytes[at] !== source.page[at]) return false;
@@ -391,8 +406,7 @@ export class Regions {
     exchange.set(shape.covered.flat(), shape.entries.length);
     const known = this.machine.installRegion(number, page, shape.entries.length, shape.covered.length) !== 0;
     if (known) {
-      this.table.set(number, this.instance(module).exports[name]);
-      this.numbers.set(number, { region, optimising: false });
+      this.assign(number, module, region);
     }
     // It may have taken the place of one that was dropped, or none.
     this.compiler.reserve(this.numbers.size);
@@ -401,6 +415,13 @@ export class Regions {
     this.installed++;
     this.translated += shape.instructions;
     return true;
+  }
+
+  private assign(number: number, module: WebAssembly.Module, region: CompiledRegion): void {
+    const instance = this.instance(module);
+    this.links.assign(number, instance);
+    this.table.set(number, instance.exports[region.name]);
+    this.numbers.set(number, { region, optimising: false });
   }
 
   private instance(module: WebAssembly.Module): WebAssembly.Instance {
@@ -449,6 +470,7 @@ export class Regions {
     for (const number of this.numbers.keys()) {
       if (this.owners[number] !== 0) continue;
       this.table.set(number, null);
+      this.links.release(number);
       this.numbers.delete(number);
     }
     if (this.numbers.size < before) this.compiler.reserve(this.numbers.size);

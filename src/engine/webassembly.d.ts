@@ -12,7 +12,12 @@ declare namespace WebAssembly {
     constructor(descriptor: { element: "anyfunc"; initial: number; maximum?: number });
     readonly length: number;
     grow(by: number): number;
+    get(index: number): unknown;
     set(index: number, value: unknown): void;
+  }
+  class Global {
+    constructor(descriptor: { value: "i64"; mutable: true }, value?: bigint);
+    value: bigint;
   }
   type Imports = { readonly [module: string]: { readonly [name: string]: unknown } };
   class Instance {

@@ -5,7 +5,8 @@
  *       (return_call_indirect (local.get $base) … (local.get $entry) (i32.wrap_i64 (i64.shr_u (local.get $entry) (i64.const 32)))))
  *
  * Regions could do so themselves if they imported the table. But up to version 11, V8 gives each instance that imports a table a
- * copy of it, 20 bytes an element, and has the table hold on to all of them: regions would never go before their machine does.
+ * copy of it, 20 bytes an element, and has the table hold on to all of them: regions would never go before their machine does. Those
+ * that run much have a small table of their own for the regions that they lead to most (machine-interface.ts).
  */
 import { ENTRY_NUMBER_SHIFT, REGION_PARAMETERS, REGION_TYPE } from "./machine-interface.ts";
 import { FunctionBody, moduleBytes } from "./wasm-builder.ts";

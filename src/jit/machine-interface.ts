@@ -81,5 +81,14 @@ export const DISPATCH = { name: "dispatch", index: Object.keys(MACHINE_FUNCTIONS
 /** All functions that regions import, in the order of their indices. */
 export const REGION_IMPORTS = [...Object.entries(MACHINE_FUNCTIONS).map(([name, { type }]) => ({ name, type })), DISPATCH];
 
+/**
+ * A region that was compiled for speed knows some of the regions that it leads to: where a decode entry is one of its `LINK_ENTRIES`,
+ * it goes on in the function of the same index in its table `LINK_TABLE`, and otherwise by way of the dispatcher, and says so in
+ * `LINK_MISSED`. The engine fills these in, and takes them back before the entry's region is another one.
+ */
+export const LINK_TABLE = "links";
+export const LINK_ENTRIES: readonly string[] = ["entry0", "entry1", "entry2", "entry3"];
+export const LINK_MISSED = "missed";
+
 /** What the parameters are called. */
 export const REGION_PARAMETERS = ["base", "table", "set", "left", "entry"] as const;

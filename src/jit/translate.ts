@@ -32,6 +32,9 @@ import {
   EXIT_JUMP,
   EXIT_LOOK_AGAIN,
   EXIT_REASON_SHIFT,
+  LINK_ENTRIES,
+  LINK_MISSED,
+  LINK_TABLE,
   MACHINE_FUNCTIONS,
   type MachineAddresses,
   REGION_IMPORTS,
@@ -89,8 +92,10 @@ export function translateModule(
 ): TranslatedModule {
   const translated = sources.map((source) => new RegionTranslator(source, machine, host, counted).translate());
   const parameterNames = names ? REGION_PARAMETERS : undefined;
+  const bodies = translated.map(({ body }) => body);
+  const links = counted ? {} : { ownTable: { name: LINK_TABLE, length: LINK_ENTRIES.length }, globals: [...LINK_ENTRIES, LINK_MISSED] };
   return {
-    bytes: moduleBytes({ imports: REGION_IMPORTS, type: REGION_TYPE, bodies: translated.map(({ body }) => body), parameterNames }),
+    bytes: moduleBytes({ imports: REGION_IMPORTS, type: REGION_TYPE, bodies, parameterNames, ...links }),
     regions: translated.map(({ shape }) => shape),
   };
 }
@@ -101,6 +106,9 @@ const TABLE = 1;
 const SET = 2;
 const LEFT = 3;
 const ENTRY = 4;
+
+/** Of a region's module, behind those of the imports. */
+const REGION_TYPE_INDEX = REGION_IMPORTS.length;
 
 /** Of a decode entry: all but the index of the region's entry. */
 const ENTRY_KEY = 0xffff_ffff_0000_00ffn;
@@ -171,6 +179,8 @@ class RegionTranslator {
   private floatChecked = false;
   /** What was left when the region was entered, and more that it was given since; null: nobody asks how much it runs. */
   private readonly given: number | null;
+  /** It goes to some regions without the dispatcher. */
+  private readonly linked: boolean;
   private exit: Label | null = null;
   private jump: Label | null = null;
   private dispatch: Label | null = null;
@@ -187,6 +197,7 @@ class RegionTranslator {
 
   constructor(source: RegionSource, machine: MachineAddresses, host: Host, counted: boolean) {
     this.given = counted ? this.body.local(I32, "given") : null;
+    this.linked = !counted;
     this.machine = machine;
     this.host = host;
     this.delta = source.delta;
@@ -276,8 +287,17 @@ class RegionTranslator {
     body.branch(nowhere).end();
     this.addHeat();
     body.i32(0).i32(0).memory(0x29, machine.jumps).i64(1).op(0x7c).memory(0x37, machine.jumps);
-    body.get(address).i64(-PAGE_BYTES).op(0x83).get(table).get(SET).get(LEFT);
-    body.get(value).returnCall(DISPATCH.index);
+    const parameters = (): FunctionBody => body.get(address).i64(-PAGE_BYTES).op(0x83).get(table).get(SET).get(LEFT).get(value);
+    // Which region it is, a branch says that the processor predicts; by the dispatcher it would have to wait for the entry to be loaded.
+    if (this.linked) {
+      for (const index of LINK_ENTRIES.keys()) {
+        body.get(value).globalGet(index).op(0x51).when();
+        parameters().i32(index).returnCallIndirect(REGION_TYPE_INDEX);
+        body.end();
+      }
+      body.get(value).globalSet(LINK_ENTRIES.length);
+    }
+    parameters().returnCall(DISPATCH.index);
     body.end();
     body.i32(EXIT_JUMP).set(this.reason);
   }

@@ -188,6 +188,18 @@ export class FunctionBody {
     return this;
   }
 
+  globalGet(global: number): this {
+    this.code.byte(0x23);
+    this.code.unsigned(global);
+    return this;
+  }
+
+  globalSet(global: number): this {
+    this.code.byte(0x24);
+    this.code.unsigned(global);
+    return this;
+  }
+
   /** Goes on in another function and does not come back. */
   returnCall(functionIndex: number): this {
     this.code.byte(0x12);
@@ -298,6 +310,10 @@ export interface ModuleParts {
   readonly imports: readonly { readonly name: string; readonly type: FunctionType }[];
   /** It imports `env.table`, a table of functions. */
   readonly table?: boolean;
+  /** A table of its own of so many functions, exported under that name. */
+  readonly ownTable?: { readonly name: string; readonly length: number } | undefined;
+  /** i64 variables of the instance, zeros at first, exported under these names. */
+  readonly globals?: readonly string[];
   /** The module's functions, all of one type, exported as `f0`, `f1`, … */
   readonly type: FunctionType;
   readonly bodies: readonly FunctionBody[];
@@ -306,7 +322,7 @@ export interface ModuleParts {
 }
 
 /** A module that imports its memory, the functions named, and exports its own. Their type has the index behind those of the imports. */
-export function moduleBytes({ imports, table = false, type, bodies, parameterNames }: ModuleParts): Uint8Array {
+export function moduleBytes({ imports, table = false, ownTable, globals = [], type, bodies, parameterNames }: ModuleParts): Uint8Array {
   const out = new ByteSink();
   out.append(Uint8Array.of(0x00, 0x61, 0x73, 0x6d, 1, 0, 0, 0));
   section(out, 1, (sink) => {
@@ -340,12 +356,34 @@ export function moduleBytes({ imports, table = false, type, bodies, parameterNam
     sink.unsigned(bodies.length);
     for (let i = 0; i < bodies.length; i++) sink.unsigned(imports.length);
   });
+  if (ownTable !== undefined) {
+    section(out, 4, (sink) => {
+      sink.append(Uint8Array.of(1, 0x70, 1));
+      sink.unsigned(ownTable.length);
+      sink.unsigned(ownTable.length);
+    });
+  }
+  if (globals.length > 0) {
+    section(out, 6, (sink) => {
+      sink.unsigned(globals.length);
+      for (let i = 0; i < globals.length; i++) sink.append(Uint8Array.of(I64, 1, 0x42, 0, 0x0b));
+    });
+  }
   section(out, 7, (sink) => {
-    sink.unsigned(bodies.length);
+    sink.unsigned(bodies.length + globals.length + (ownTable === undefined ? 0 : 1));
     for (let i = 0; i < bodies.length; i++) {
       sink.text(`f${i}`);
       sink.byte(0);
       sink.unsigned(imports.length + i);
+    }
+    if (ownTable !== undefined) {
+      sink.text(ownTable.name);
+      sink.append(Uint8Array.of(1, 0));
+    }
+    for (const [index, name] of globals.entries()) {
+      sink.text(name);
+      sink.byte(3);
+      sink.unsigned(index);
     }
   });
   const finished = bodies.map((body) => body.finish());

@@ -55,6 +55,7 @@ function erraticSampling(prng: Prng): Omit<RegionOptions, "compiler"> {
     maximum: prng.between(1, 1 << prng.between(0, 10)),
     optimiseAfter: prng.between(1, 40),
     landings: prng.between(0, 3),
+    linkLooks: prng.between(1, 40),
   };
 }
 

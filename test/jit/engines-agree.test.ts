@@ -60,6 +60,7 @@ describe("translated code", () => {
         landings: seed % 5 === 0 ? 1 : 512,
         maximum: 1 + (seed % 40),
         optimiseAfter: 1,
+        linkLooks: 1 + (seed % 3),
       };
       const { story, vm } = tell(program, seed, regions);
       expect(story, `seed ${seed}`).toEqual(interpreted.story);

@@ -6,7 +6,9 @@ import { setFlagsFromString } from "node:v8";
 import { runInNewContext } from "node:vm";
 import { describe, expect, test } from "vitest";
 import {
+  type CompiledRegion,
   type CompiledRegions,
+  compileAgain,
   compileRegions,
   dispatcherModule,
   ImmediateCompiler,
@@ -61,7 +63,11 @@ class ForgetfulCompiler implements RegionCompiler {
     this.answers.push(compiled);
   }
 
-  optimise(): void {}
+  optimise(region: CompiledRegion, machine: MachineAddresses): void {
+    const compiled = compileAgain(region, machine);
+    this.made.push(new WeakRef(compiled.module));
+    this.answers.push(compiled);
+  }
 
   lookUp(): void {}
 
@@ -74,17 +80,16 @@ class ForgetfulCompiler implements RegionCompiler {
   }
 }
 
-test("the modules of regions whose code has changed go, while the machine that had them runs on", async () => {
+test.each([
+  ["rewrites-loop", 500n, {}],
+  ["rewrites-callee", 100n, { landings: 1, optimiseAfter: 1, linkLooks: 1 }],
+] as const)("the modules of regions whose code has changed go, while the machine that had them runs on: %s", async (name, piece, often) => {
   setFlagsFromString("--expose-gc");
   const collectGarbage = runInNewContext("gc") as () => void;
   const compiler = new ForgetfulCompiler();
-  const guest = new GuestRun({ image: fixture("programs/rewrites-loop.bin") }, 8, {
-    compiler,
-    sampleInterval: 100,
-    threshold: 2,
-    maximum: 3,
-  });
-  for (let end = 500n; guest.to(end); end += 500n);
+  const regions = { compiler, sampleInterval: 100, threshold: 2, maximum: 3, ...often };
+  const guest = new GuestRun({ image: fixture(`programs/${name}.bin`) }, 8, regions);
+  for (let end = piece; guest.to(end); end += piece);
   const held = guest.vm.regionStatistics()?.regions ?? 0;
   expect(compiler.made.length).toBeGreaterThan(2 * held + 3);
   // What a WeakRef was made of is there until the next turn of the event loop.
