@@ -12,7 +12,12 @@ beforeEach(async () => {
   control = await ControlUnderTest.ofTest({ workers: ["one", "two"] });
 });
 
-const CONTEXT: TermChangeContext = { cause: "worker_lost", isReachable: () => true, isGone: () => false, traceLoss: () => null };
+const CONTEXT: Omit<TermChangeContext, "workerId"> = {
+  cause: "worker_lost",
+  isReachable: () => true,
+  isGone: () => false,
+  traceLoss: () => null,
+};
 
 type ProtectedVm = Awaited<ReturnType<ControlUnderTest["protectedVm"]>>;
 
@@ -27,7 +32,8 @@ function promotion({ vm, backupId }: ProtectedVm): TermChange {
 }
 
 function decide(vm: ProtectedVm, context: Partial<TermChangeContext> = {}): Promise<string> {
-  return control.parts.arbiter.decide(promotion(vm), { ...CONTEXT, ...context }).then(({ outcome }) => outcome);
+  const { workerId } = vm.backup;
+  return control.parts.arbiter.decide(promotion(vm), { ...CONTEXT, workerId, ...context }).then(({ outcome }) => outcome);
 }
 
 test("heirs that ask while it decides on the first one are promoted in one transaction, each with its failover and its events", async () => {
@@ -87,7 +93,8 @@ test("one that cannot be decided fails alone, and leaves nothing behind", async 
 test("two requests about one VM are decided one after the other: the second is granted what the first has made", async () => {
   const [vm] = await protectedVms(1);
   if (vm === undefined) throw new Error("there is one");
-  const answers = await Promise.all([1, 2, 3].map(() => control.parts.arbiter.decide(promotion(vm), CONTEXT)));
+  const { workerId } = vm.backup;
+  const answers = await Promise.all([1, 2, 3].map(() => control.parts.arbiter.decide(promotion(vm), { ...CONTEXT, workerId })));
   expect(answers.map(({ outcome, changed }) => [outcome, changed])).toEqual([
     ["granted", true],
     ["granted", false],
@@ -99,10 +106,10 @@ test("primaries that lose their backups at the same moment go on in one transact
   const vms = await protectedVms(4);
   for (const { primary } of vms) primary.pairs = false;
   const answers = await Promise.all(
-    vms.map(({ vm, primaryId, backupId }) =>
+    vms.map(({ vm, primary, primaryId, backupId }) =>
       control.parts.arbiter.decide(
         { kind: "goSolo", vmId: vm.id, asker: primaryId, term: BigInt(vm.status.term), lost: backupId, reason: "lag_exceeded" },
-        CONTEXT,
+        { ...CONTEXT, workerId: primary.workerId },
       ),
     ),
   );
@@ -123,4 +130,16 @@ test("primaries that lose their backups at the same moment go on in one transact
     [],
   );
   expect(rows.map((row) => Number(row.vms))).toEqual([1, 3]);
+});
+
+test("a worker that asks for another's replica is refused, and nothing is written of it", async () => {
+  const [vm] = await protectedVms(1);
+  if (vm === undefined) throw new Error("there is one");
+  const { workerId } = vm.primary;
+  expect(await control.parts.arbiter.decide(promotion(vm), { ...CONTEXT, workerId })).toMatchObject({ outcome: "refused", changed: false });
+  const { database } = control.parts;
+  expect(await readVmRow(database.db, vm.vm.id)).toMatchObject({ term: BigInt(vm.vm.status.term), primaryReplica: vm.primaryId });
+  const { rows } = await database.query<{ state: string }>("SELECT state FROM replicas WHERE id = $1", [vm.backupId]);
+  expect(rows).toEqual([{ state: "live" }]);
+  expect(await decide(vm)).toBe("granted");
 });

@@ -38,8 +38,15 @@ test("the arbiter decides while calls have every connection and more of them wai
   const arbiter = new Arbiter(database);
   const decide = async (term: bigint): Promise<string> => {
     const change = { kind: "promote", asksToGoLive: true, vmId: "vm_of_nobody", asker: "rep_of_nobody", term } as const;
-    return (await arbiter.decide(change, { cause: "worker_lost", isReachable: () => true, isGone: () => false, traceLoss: () => null }))
-      .outcome;
+    return (
+      await arbiter.decide(change, {
+        workerId: "wrk_of_nobody",
+        cause: "worker_lost",
+        isReachable: () => true,
+        isGone: () => false,
+        traceLoss: () => null,
+      })
+    ).outcome;
   };
   expect(await Promise.all([1n, 2n, 3n, 4n, 5n, 6n].map(decide))).toEqual(Array(6).fill("refused"));
   expect(ended).toEqual([]);

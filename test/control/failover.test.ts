@@ -23,6 +23,7 @@ async function startAnew(settings: Partial<ControlSettings>): Promise<void> {
 
 const change = (request: TermChange) =>
   control.parts.arbiter.decide(request, {
+    workerId: control.workers.find((worker) => worker.reports.has(request.asker))?.workerId ?? "wrk_of_nobody",
     cause: "worker_lost",
     isReachable: (id) => control.parts.workers.holderOf(id) !== null,
     isGone: (id) => control.parts.workers.isGone(id),

@@ -24,6 +24,7 @@ export async function answerArbiterRequest(control: ControlPlane, link: WorkerLi
   try {
     const loss = new LossSpan(control.tracer, change);
     const decision = control.arbiter.decide(change, {
+      workerId: link.worker.id,
       cause: causeOf(control, vmId, replicaId),
       isReachable: (backup) => control.workers.holderOf(backup) !== null,
       isGone: (primary) => control.workers.isGone(primary),

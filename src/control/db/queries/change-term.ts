@@ -12,7 +12,7 @@ import { backupsWanted } from "../../domain/protection.ts";
 import { decideTermChange, syncedAfter, type TermChange, type TermFacts } from "../../domain/term-change.ts";
 import { isEnding } from "../../domain/vm-state.ts";
 import type { Database, Queryable, Transaction } from "../database.ts";
-import { replicas, type VmRow, vms } from "../schema.ts";
+import { replicas, type VmRow, vms, workers } from "../schema.ts";
 import { goSolo, type Loss } from "./go-solo.ts";
 import { type Promotion, promoteHeirs } from "./promote-heirs.ts";
 
@@ -27,6 +27,8 @@ export interface TermChangeAnswer {
 }
 
 export interface TermChangeContext {
+  /** On whose channel the request came. */
+  readonly workerId: string;
   /** Why the primary is thought to be lost, if this is a promotion that nobody asked for. */
   readonly cause: Promotion["cause"];
   /** A backup whose worker nobody can hear would protect nothing. */
@@ -40,6 +42,12 @@ export interface TermChangeContext {
 export interface TermRequest {
   readonly change: TermChange;
   readonly context: TermChangeContext;
+}
+
+/** A replica that asks, as it was placed. */
+interface Asker {
+  readonly workerId: string;
+  readonly isCutOff: boolean;
 }
 
 /** For whom the arbiter decides: it has connections of its own for either. */
@@ -78,7 +86,7 @@ async function decide(
   rows: readonly VmRow[],
 ): Promise<readonly (TermChangeAnswer | null)[]> {
   const vmOf = new Map(rows.map((row) => [row.id, row]));
-  const cutOff = await cutOffOf(
+  const askers = await readAskers(
     tx.db,
     requests.filter(({ change }) => vmOf.has(change.vmId)).map(({ change }) => change.asker),
   );
@@ -91,7 +99,13 @@ async function decide(
       continue;
     }
     const unchanged = { term: vm.term, synced: vm.synced, changed: false };
-    const decision = decideTermChange(await factsOf(tx.db, vm, change, context, cutOff.has(change.asker)), change);
+    const asker = askers.get(change.asker);
+    if (asker !== undefined && asker.workerId !== context.workerId) {
+      // Nothing that a worker says of another's replica is its word, so nothing is written of it either.
+      answers.push({ outcome: "refused", ...unchanged });
+      continue;
+    }
+    const decision = decideTermChange(await factsOf(tx.db, vm, change, context, asker?.isCutOff ?? false), change);
     switch (decision) {
       case "repeat":
         answers.push({ outcome: "granted", ...unchanged });
@@ -190,12 +204,14 @@ async function isCandidateOf(db: Queryable, replicaId: string, vmId: string): Pr
   return rows.length > 0;
 }
 
-/** @returns which of these replicas are on fenced workers */
-async function cutOffOf(db: Queryable, replicaIds: readonly string[]): Promise<ReadonlySet<string>> {
-  const { rows } = await db.execute<{ id: string }>(sql`
-    SELECT replicas.id FROM replicas JOIN workers ON workers.id = replicas.worker_id
-    WHERE replicas.id = ANY (${sql.param([...replicaIds])}::text[]) AND workers.desired_state = 'fenced'`);
-  return new Set(rows.map(({ id }) => id));
+/** @returns those of these replicas that the service knows */
+async function readAskers(db: Queryable, replicaIds: readonly string[]): Promise<ReadonlyMap<string, Asker>> {
+  const rows = await db
+    .select({ id: replicas.id, workerId: replicas.workerId, desiredState: workers.desiredState })
+    .from(replicas)
+    .innerJoin(workers, eq(workers.id, replicas.workerId))
+    .where(inArray(replicas.id, [...replicaIds]));
+  return new Map(rows.map(({ id, workerId, desiredState }) => [id, { workerId, isCutOff: desiredState === "fenced" }]));
 }
 
 /** Final: the asker halts now, so a request of its primary that is only late must not add it any more. */
