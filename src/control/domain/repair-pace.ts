@@ -4,8 +4,12 @@
  * them cannot carry a pair now; to try again at once would be load on top, for other VMs too. The wait doubles each time.
  *
  *     prompt --failed--> waiting --over--> prompt, with twice the wait next time
- *        ^                                     |
+ *        ^                 |                   |
+ *        |'- a worker died-'                   |
  *        '---------- complete for long ---------'
+ *
+ * A backup that sees its primary's process die is faster than whoever hears of the workers: what looks like a pair that lost touch may
+ * turn out to be a worker that died, and nobody waits for that.
  */
 
 const FIRST_DELAY_MS = 250;
@@ -13,11 +17,16 @@ const MAX_DELAY_MS = 10_000;
 /** A VM that had all its backups for so long is none whose repairs do no good. */
 const STEADY_MS = 30_000;
 
+/** How a VM came to lack a backup, as far as it is known now: a member's worker is not heard, or is while the member is lost; null: neither. */
+export type KindOfLoss = "worker_died" | "touch_lost" | null;
+
 interface Pace {
   delayMs: number;
   untilMs: number;
   /** Since when it has had all its backups; null: it lacks one. */
   completeSinceMs: number | null;
+  /** The delay before it was raised for a pair that lost touch; null: that is no matter. */
+  delayBeforeMs: number | null;
 }
 
 export class RepairPace {
@@ -38,14 +47,22 @@ export class RepairPace {
     pace.completeSinceMs ??= nowMs;
   }
 
-  /** The VM lacks a backup. @param lostTouch it was lost, or took over, while the workers at both ends live */
-  lacks(vmId: string, lostTouch: boolean, nowMs: number): void {
+  /** The VM lacks a backup. */
+  lacks(vmId: string, loss: KindOfLoss, nowMs: number): void {
     const pace = this.paces.get(vmId);
-    if (pace === undefined || pace.completeSinceMs === null) return;
+    if (pace === undefined) return;
+    if (pace.completeSinceMs === null) {
+      if (loss === "worker_died" && pace.delayBeforeMs !== null) this.takeBack(pace, pace.delayBeforeMs);
+      return;
+    }
     const forMs = nowMs - pace.completeSinceMs;
     pace.completeSinceMs = null;
+    pace.delayBeforeMs = null;
     if (forMs >= STEADY_MS) pace.delayMs = 0;
-    else if (lostTouch) this.slowDown(pace, nowMs);
+    else if (loss === "touch_lost") {
+      pace.delayBeforeMs = pace.delayMs;
+      this.slowDown(pace, nowMs);
+    }
   }
 
   /** Forgets VMs that are not there any more. */
@@ -56,9 +73,15 @@ export class RepairPace {
   private paceOf(vmId: string): Pace {
     const known = this.paces.get(vmId);
     if (known !== undefined) return known;
-    const pace: Pace = { delayMs: 0, untilMs: Number.NEGATIVE_INFINITY, completeSinceMs: null };
+    const pace: Pace = { delayMs: 0, untilMs: Number.NEGATIVE_INFINITY, completeSinceMs: null, delayBeforeMs: null };
     this.paces.set(vmId, pace);
     return pace;
+  }
+
+  private takeBack(pace: Pace, delayMs: number): void {
+    pace.delayMs = delayMs;
+    pace.untilMs = Number.NEGATIVE_INFINITY;
+    pace.delayBeforeMs = null;
   }
 
   private slowDown(pace: Pace, nowMs: number): void {

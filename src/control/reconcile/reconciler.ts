@@ -24,7 +24,7 @@ import { isRedundancyDone } from "../domain/operations.ts";
 import type { Placement, PlacementRefusal } from "../domain/placement.ts";
 import { planVm, type VmStep } from "../domain/plan-vm.ts";
 import { backupsWanted, protectionOf } from "../domain/protection.ts";
-import { RepairPace } from "../domain/repair-pace.ts";
+import { type KindOfLoss, RepairPace } from "../domain/repair-pace.ts";
 import type { ReplicaFacts } from "../domain/replica-facts.ts";
 import { isToRestart, restartDelayMs } from "../domain/restart-policy.ts";
 import { type TransferEnds, TransferTurns } from "../domain/transfer-turns.ts";
@@ -218,7 +218,7 @@ export class Reconciler {
       drainForced: facts.workers.some(({ worker }) => worker.drainForced && rows.some((row) => row.workerId === worker.id)),
     });
     if (vm.synced.length >= backupsWanted(vm.spec.protection)) this.pace.complete(vm.id, nowMs);
-    else this.pace.lacks(vm.id, hasLostTouch(vm, replicas), nowMs);
+    else this.pace.lacks(vm.id, kindOfLoss(vm, replicas), nowMs);
     for (const step of steps) await this.perform(facts, vm, rows, step, nowMs);
 
     const primary = vm.primaryReplica === null ? null : workers.lastReport(vm.primaryReplica);
@@ -422,8 +422,10 @@ function transfersUnderWay({ workers }: ReconcilerOptions, facts: PlanFacts): Re
   return underWay;
 }
 
-/** A member is lost whose worker answers, and nobody asked for that: a wrong suspicion, or a pair that could not keep up. */
-function hasLostTouch({ protectionReason }: VmRow, replicas: readonly ReplicaFacts[]): boolean {
-  if (protectionReason !== "connection_lost" && protectionReason !== "worker_lost" && protectionReason !== "lag_exceeded") return false;
-  return replicas.some(({ state, link }) => state === "lost" && link === "connected");
+/** Where a member is lost whose worker answers, and nobody asked for that, it was a wrong suspicion, or a pair that could not keep up. */
+function kindOfLoss({ protectionReason }: VmRow, replicas: readonly ReplicaFacts[]): KindOfLoss {
+  if (protectionReason !== "connection_lost" && protectionReason !== "worker_lost" && protectionReason !== "lag_exceeded") return null;
+  const lost = replicas.filter(({ state }) => state === "lost");
+  if (lost.length === 0) return null;
+  return lost.every(({ link }) => link === "connected") ? "touch_lost" : "worker_died";
 }

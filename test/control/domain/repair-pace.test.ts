@@ -1,13 +1,13 @@
 import { describe, expect, test } from "vitest";
-import { RepairPace } from "../../../src/control/domain/repair-pace.ts";
+import { type KindOfLoss, RepairPace } from "../../../src/control/domain/repair-pace.ts";
 
 /** Waits of a VM whose backup is lost again as soon as it is there: how long each time until the next one may be placed. */
-function waitsOf(pace: RepairPace, losses: number, { completeForMs = 100, lostTouch = true } = {}): number[] {
+function waitsOf(pace: RepairPace, losses: number, { completeForMs = 100, loss = "touch_lost" as KindOfLoss } = {}): number[] {
   let nowMs = 0;
   return Array.from({ length: losses }, () => {
     pace.complete("vm", nowMs);
     nowMs += completeForMs;
-    pace.lacks("vm", lostTouch, nowMs);
+    pace.lacks("vm", loss, nowMs);
     const lostAtMs = nowMs;
     while (!pace.mayRepair("vm", nowMs)) nowMs += 50;
     return nowMs - lostAtMs;
@@ -17,7 +17,7 @@ function waitsOf(pace: RepairPace, losses: number, { completeForMs = 100, lostTo
 describe("a VM that lacks a backup", () => {
   test("gets its first one at once", () => {
     const pace = new RepairPace();
-    pace.lacks("vm", false, 0);
+    pace.lacks("vm", null, 0);
     expect(pace.mayRepair("vm", 0)).toBe(true);
   });
 
@@ -26,7 +26,21 @@ describe("a VM that lacks a backup", () => {
   });
 
   test("does not wait where a worker died, however often", () => {
-    expect(waitsOf(new RepairPace(), 5, { lostTouch: false })).toEqual([0, 0, 0, 0, 0]);
+    expect(waitsOf(new RepairPace(), 5, { loss: "worker_died" })).toEqual([0, 0, 0, 0, 0]);
+  });
+
+  test("does not wait any more once it turns out that a worker died, and no longer the next time", () => {
+    const pace = new RepairPace();
+    pace.complete("vm", 0);
+    pace.lacks("vm", "touch_lost", 100);
+    expect(pace.mayRepair("vm", 110)).toBe(false);
+    pace.lacks("vm", "worker_died", 120);
+    expect(pace.mayRepair("vm", 120)).toBe(true);
+    pace.lacks("vm", "touch_lost", 130);
+    expect(pace.mayRepair("vm", 130)).toBe(true);
+    pace.complete("vm", 200);
+    pace.lacks("vm", "touch_lost", 300);
+    expect([pace.mayRepair("vm", 549), pace.mayRepair("vm", 550)]).toEqual([false, true]);
   });
 
   test("does not wait where it had all its backups for long", () => {
@@ -36,7 +50,7 @@ describe("a VM that lacks a backup", () => {
   test("is told of one loss once, however often it is looked at", () => {
     const pace = new RepairPace();
     pace.complete("vm", 0);
-    for (let nowMs = 100; nowMs < 300; nowMs += 10) pace.lacks("vm", true, nowMs);
+    for (let nowMs = 100; nowMs < 300; nowMs += 10) pace.lacks("vm", "touch_lost", nowMs);
     expect([pace.mayRepair("vm", 349), pace.mayRepair("vm", 350)]).toEqual([false, true]);
   });
 
@@ -46,7 +60,7 @@ describe("a VM that lacks a backup", () => {
     pace.failed("vm", 250);
     expect([pace.mayRepair("vm", 749), pace.mayRepair("vm", 750)]).toEqual([false, true]);
     pace.complete("vm", 1000);
-    pace.lacks("vm", true, 40_000);
+    pace.lacks("vm", "touch_lost", 40_000);
     expect(pace.mayRepair("vm", 40_000)).toBe(true);
     pace.failed("vm", 40_000);
     expect([pace.mayRepair("vm", 40_249), pace.mayRepair("vm", 40_250)]).toEqual([false, true]);
