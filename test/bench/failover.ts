@@ -38,6 +38,8 @@ async function* afterKills(kills: number): AsyncGenerator<Figure> {
       gaps.push(guest.console.silenceMs);
       await guest.protectedAfter(term);
       repairs.push((performance.now() - start) / 1000);
+      // A backup that has no place waits for the supervisor, not for its repair.
+      await installation.workersReady();
     }
     await judge(guest);
     const inside = (await guest.vm.failovers().all()).flatMap(({ gapMs }) => (gapMs === null ? [] : [gapMs.total]));

@@ -5,6 +5,7 @@
 import { mkdtemp, readFile, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import { StoryConsole, within } from "../../src/cli/demo/story-console.ts";
 import { STORY_BEGIN, STORY_SCRIPT, type TranscriptVerdict } from "../../src/cli/demo/transcript.ts";
 import { Cluster, type ClusterOptions } from "../../src/cli/up/cluster.ts";
@@ -25,6 +26,8 @@ export interface InstallationOptions {
 
 /** What hangs ends here; a host that is ten times slower does not. */
 const STEP_MS = 240_000;
+/** Of what no event tells. */
+const LOOK_AGAIN_MS = 50;
 
 /** Silence and lag are no reason for a failover, unless the story is about them: a loaded machine has its own pauses. */
 const PATIENT = { UNDERSTUDY_HEARTBEAT_TIMEOUT_MS: "30000", UNDERSTUDY_MAX_LAG_MS: "60000" };
@@ -111,6 +114,14 @@ export class Installation {
     const guest = new Guest(this, vm, stream);
     await guest.console.expect(/understudy: ready[\s\S]*# (\x1b\[6n)?$/, STEP_MS, this.signal, 0);
     return guest;
+  }
+
+  /** Resolves when every worker is there: one whose process was killed is started again, later and later if it was killed again and again. */
+  async workersReady(): Promise<void> {
+    const ready = async () => {
+      while (!(await this.client.workers.list().all()).every(({ status }) => status.state === "ready")) await delay(LOOK_AGAIN_MS);
+    };
+    await within(ready(), STEP_MS, "every worker to be ready", this.signal);
   }
 
   /** The log of a service: `control-plane` or `worker-N`. */
