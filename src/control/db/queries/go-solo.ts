@@ -31,9 +31,11 @@ export async function goSolo(tx: Transaction, losses: readonly Loss[]): Promise<
   );
   const drafts = losses.map((loss) => {
     const { vm, primary, lost, synced, term } = loss;
-    const reason = reasonOf(loss);
+    // One that was too many was dropped by us: nothing has happened to it.
+    const isSurplus = synced.length >= backupsWanted(vm.spec.protection);
+    const reason = isSurplus ? "user_action" : reasonOfSolo(loss.reason);
     const protection = protectionAfter(loss, reason);
-    const origin = isSurplus(loss) ? null : (ordered.get(lost) ?? tracedOrigin(loss));
+    const origin = isSurplus ? null : (ordered.get(lost) ?? tracedOrigin(loss));
     return { vm_id: vm.id, was: vm.term.toString(), term: term.toString(), primary_id: primary, lost, synced, reason, origin, protection };
   });
   const { rowCount } = await tx.db.execute(sql`
@@ -50,22 +52,11 @@ export async function goSolo(tx: Transaction, losses: readonly Loss[]): Promise<
       protection_since = CASE WHEN vms.protection_state = loss.state THEN vms.protection_since ELSE now() END
     FROM loss WHERE vms.id = loss.vm_id AND vms.term = loss.was`);
   assert(rowCount === losses.length, "the rows are locked, so their terms are what was read");
-  for (const loss of losses) {
-    const { vm, lost, synced, term } = loss;
-    const reason = reasonOf(loss);
+  for (const [index, { reason, protection }] of drafts.entries()) {
+    const { vm, lost, synced, term } = losses[index] as Loss;
     const counts = { syncedBackups: synced.length, wantedBackups: backupsWanted(vm.spec.protection) };
-    const data = { ...protectionAfter(loss, reason), lost, ...counts };
-    tx.emit({ type: "vm.protection.changed", vmId: vm.id, term, cause: reason, data });
+    tx.emit({ type: "vm.protection.changed", vmId: vm.id, term, cause: reason, data: { ...protection, lost, ...counts } });
   }
-}
-
-/** One that was too many was dropped by us: nothing has happened to it. */
-function isSurplus({ vm, synced }: Loss): boolean {
-  return synced.length >= backupsWanted(vm.spec.protection);
-}
-
-function reasonOf(loss: Loss): ProtectionReason {
-  return isSurplus(loss) ? "user_action" : reasonOfSolo(loss.reason);
 }
 
 function protectionAfter({ vm, synced }: Loss, reason: ProtectionReason): Protection {
