@@ -1,9 +1,9 @@
 /**
  * The one request to the arbiter that is open.
  *
- *             none --ask--> asked --granted | refused: close--> none
+ *             none --ask--> asked --granted | refused | follow: close--> none
  *                           |   ^
- *       unavailable or wait v   | askAgain timer
+ *               unavailable v   | askAgain timer
  *                          waiting
  *
  * What was asked is asked until it is answered, and nothing else meanwhile: a lost answer may have been a yes.
@@ -12,12 +12,12 @@ import { assert } from "../base/assert.ts";
 import type { ArbiterRequest } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
 
-/** Asks again this long after "unavailable" or "wait". */
+/** Asks again this long after "unavailable". */
 const ASK_AGAIN_US = 100_000;
 
 export class Arbitration {
   private request: ArbiterRequest | null = null;
-  private waitsAfter: "unavailable" | "wait" | null = null;
+  private waits = false;
 
   constructor(private readonly outbox: Outbox) {}
 
@@ -27,7 +27,7 @@ export class Arbitration {
 
   /** True while the open request was answered "unavailable". */
   get unavailable(): boolean {
-    return this.waitsAfter === "unavailable";
+    return this.waits;
   }
 
   ask(request: ArbiterRequest): void {
@@ -45,19 +45,19 @@ export class Arbitration {
     return true;
   }
 
-  waitAndAskAgain(answer: "unavailable" | "wait", nowUs: number): void {
+  waitAndAskAgain(nowUs: number): void {
     assert(this.request !== null, "only an open request is asked again");
-    this.waitsAfter = answer;
+    this.waits = true;
     this.outbox.arm("askAgain", nowUs + ASK_AGAIN_US);
   }
 
   askAgain(): void {
-    if (this.request === null || this.waitsAfter === null) return;
+    if (this.request === null || !this.waits) return;
     this.outbox.emit({ kind: "askArbiter", request: this.request });
   }
 
   close(): void {
     this.request = null;
-    this.waitsAfter = null;
+    this.waits = false;
   }
 }

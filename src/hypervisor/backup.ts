@@ -1,19 +1,20 @@
 /**
  * The backup: acknowledges the log as it comes, executes it to exactly the primary's instants, lets nothing out.
  *
- *     waiting --channelOpened--> receiving --stateEnd--> verifying --hash equal--> following
- *                                    |                       |                        |  suspicion; promotionRequested and granted,
- *                                    '---- suspicion --------'                        v  and handedOver where that is to be waited for
- *                                               |                                 promoting --granted, the log drained, and goLive granted
- *                                               v                                     |       where others are in the synced set--> live
- *                                        halt join_aborted                            '--refused--> halt fenced
+ *     waiting --channelOpened--> receiving --stateEnd--> verifying --hash equal--> following <--resume of the new primary, from here,
+ *                                    |                       |                        |           promoting or orphaned: its log is followed
+ *                                    '---- suspicion --------'                        |  suspicion; promotionRequested and granted,
+ *                                               |                                     v  and handedOver where that is to be waited for
+ *                                               v                                 promoting --granted, and the log drained--> primary
+ *                                        halt join_aborted                            |  '--follow--> orphaned --no resume--> promoting
+ *                                                                                     '--refused--> halt fenced
  *
  * Once `following` it has told the primary that its state is verified, so the arbiter may put it into the synced set at any
  * time, and the word of that may be lost with the primary: from here on it asks the arbiter instead of giving up. A promotion
  * that an operator wants asks first and follows the log until the answer: if nobody answers, the pair is not disturbed. A planned
  * one goes on following after the grant, until the primary has ended its epoch and handed over, or is suspected. What was
  * asked once is asked until it is answered, because a lost answer may have been a yes. Of several backups one is promoted; the
- * others are told to wait, and ask again, until it is live and they are refused, or it is gone and one of them is promoted.
+ * others are told to follow it, and it dials them and says where its log goes on. One that hears nothing of it asks again.
  *
  * @see Bressoud & Schneider 1995, rules P3 to P7
  */
@@ -43,8 +44,12 @@ import { Promotion } from "./promotion.ts";
 /** In one `pageChanges`: 32768 pages of three words. */
 const PAGE_CHANGES_WORDS = 3 * 32_768;
 
-type Phase = "waiting" | "receiving" | "verifying" | "following" | "promoting";
+/** A backup that is told to follow somebody is patient for so many time-outs, until it asks whether it shall take over itself. */
+const ORPHANS_PATIENCE = 4;
 
+type Phase = "waiting" | "receiving" | "verifying" | "following" | "promoting" | "orphaned";
+
+type Resume = Extract<LoggingChannelMessage, { kind: "resume" }>;
 type ArbiterAnswered = Extract<ReplicaInput, { kind: "arbiterAnswered" }>;
 
 export class Backup {
@@ -57,6 +62,12 @@ export class Backup {
   private readonly pages: Uint8Array[] = [];
   private stateHash: bigint | null = null;
   private maxLagMs: number;
+  /** Records of epochs before this one are not its primary's own, but of the one before. */
+  private inherited: { readonly nextEpoch: bigint; readonly author: ReplicaId } | null = null;
+  private orphanedUs = 0;
+  /** To whom there are channels beside the primary: when this one is promoted, they are its backups'. */
+  private readonly opened = new Set<ReplicaId>();
+
   /** The primary has released everything that its halted guest wrote. */
   private allReleased = false;
   /** The primary's guest stands still. */
@@ -82,6 +93,7 @@ export class Backup {
   /** Has the primary been silent for too long, or not handed over? */
   private suspectSilent(nowUs: number): void {
     if (this.primary !== null && this.detector.silent(nowUs).includes(this.primary)) this.suspectPrimary(nowUs);
+    else if (nowUs >= this.orphanDeadlineUs()) this.askAndTakeOver(nowUs);
     else if (nowUs >= this.handOverDeadlineUs()) this.takeOver(nowUs);
   }
 
@@ -91,11 +103,13 @@ export class Backup {
         return;
       case "message":
         if (input.peer === this.primary) this.message(input.message, nowUs);
+        else if (input.message.kind === "resume") this.resume(input.peer, input.message, nowUs);
         return;
       case "channelOpened":
         this.channelOpened(input.peer, nowUs);
         return;
       case "channelClosed":
+        this.opened.delete(input.peer);
         if (input.peer === this.primary) this.suspectPrimary(nowUs);
         return;
       case "deviceInput":
@@ -187,8 +201,13 @@ export class Backup {
   // --- the log -----------------------------------------------------------------------------------------------------
 
   private channelOpened(peer: ReplicaId, nowUs: number): void {
-    if (this.phase !== "waiting") {
+    if (this.phase === "receiving" || this.phase === "verifying") {
       if (peer !== this.primary) this.outbox.emit({ kind: "closeChannel", peer });
+      return;
+    }
+    if (this.phase !== "waiting") {
+      // To one that this one will go on with, or of a primary that is promoted and will say where.
+      if (peer !== this.primary) this.opened.add(peer);
       return;
     }
     this.phase = "receiving";
@@ -210,7 +229,7 @@ export class Backup {
         this.phase = "verifying";
         this.term = message.term;
         this.stateHash = message.stateHash;
-        this.replay.startAt(message.point);
+        this.replay.startAt(message.point, this.primary);
         this.clock.observe(message.clockTime, nowUs);
         this.proceed(nowUs);
         return;
@@ -222,8 +241,7 @@ export class Backup {
         return;
       case "termChanged":
         assert(this.term !== null && message.term > this.term, () => `terms go up from ${this.term}, not to ${message.term}`);
-        this.term = message.term;
-        this.synced = message.synced;
+        this.belongsTo(message.term, message.synced);
         return;
       case "guestHalted":
         if (this.phase !== "following") {
@@ -246,6 +264,8 @@ export class Backup {
         assert(this.isGranted, "a primary hands over to whom the arbiter has promoted");
         this.takeOver(nowUs);
         return;
+      case "resume":
+        throw new InvariantViolation(`primary ${this.primary} sent "resume" to a backup that follows it`);
       case "ack":
       case "stateReceived":
       case "stateVerified":
@@ -258,11 +278,56 @@ export class Backup {
     }
   }
 
+  private belongsTo(term: bigint, synced: readonly ReplicaId[]): void {
+    this.term = term;
+    this.synced = synced;
+    this.replay.hasOthers = synced.some((member) => member !== this.config.replicaId);
+  }
+
+  /** The arbiter has promoted another backup, and its log is this one's from now on. */
+  private resume(peer: ReplicaId, { term, synced, paused, nextEpoch, author }: Resume, nowUs: number): void {
+    const { primary } = this;
+    const isBehind = this.term === null || term < this.term || (term === this.term && this.phase !== "orphaned" && primary !== null);
+    const canFollow = this.phase === "following" || this.phase === "promoting" || this.phase === "orphaned";
+    if (!canFollow || isBehind || this.isGranted) {
+      this.outbox.emit({ kind: "closeChannel", peer });
+      return;
+    }
+    this.cut();
+    this.opened.delete(peer);
+    this.belongsTo(term, synced);
+    // One that is asked for is asked until it is answered.
+    if (this.arbitration.open === null) this.promotion = null;
+    if (!this.replay.resumeBefore(nextEpoch, author)) {
+      // Until the arbiter has let it go it holds all that has left: it may still be needed.
+      this.outbox.emit({
+        kind: "send",
+        peer,
+        message: { kind: "backupFailed", reason: "state_mismatch", epoch: this.replay.point.epoch, stateHash: 0n },
+      });
+      this.outbox.emit({ kind: "closeChannel", peer });
+      this.orphan(nowUs);
+      return;
+    }
+    this.primary = peer;
+    this.inherited = { nextEpoch, author };
+    this.phase = "following";
+    this.allReleased = false;
+    this.paused = paused;
+    this.clock = new GuestClockEstimate();
+    this.watch(peer, nowUs);
+    this.acknowledge();
+    this.proceed(nowUs);
+  }
+
   /** Rule P4: the ack is for receipt, at once; execution may lag. */
   private receive(term: bigint, record: EpochRecord, nowUs: number): void {
     assert(this.phase === "verifying" || this.phase === "following", () => `the log arrives after the state, not while ${this.phase}`);
     assert(term === this.term, () => `an epoch of term ${term} arrives in term ${this.term}`);
-    this.replay.receive(record, nowUs);
+    const { inherited, primary } = this;
+    assert(primary !== null, "a record comes from the primary");
+    const author = inherited !== null && record.epoch < inherited.nextEpoch ? inherited.author : primary;
+    this.replay.receive(record, author, nowUs);
     this.clock.observe(record.clock.time, nowUs);
     this.acknowledge();
     this.proceed(nowUs);
@@ -295,11 +360,9 @@ export class Backup {
       this.outbox.emit({ kind: "verifyState" });
       return;
     }
-    if (this.phase !== "following" && this.phase !== "promoting") return;
+    if (this.phase !== "following" && this.phase !== "promoting" && this.phase !== "orphaned") return;
     this.replay.executeNext(nowUs);
-    if (!this.engine.idle) return;
-    if (this.allReleased) this.outbox.halt("guest_halted");
-    else if (this.isDrained && this.promotion?.mayGoLive === false) this.askToGoLive(this.promotion);
+    if (this.engine.idle && this.allReleased) this.outbox.halt("guest_halted");
   }
 
   private stateApplied(bytes: number, nowUs: number): void {
@@ -363,7 +426,13 @@ export class Backup {
 
   private armSilence(): void {
     const deadline = this.detector.deadlineUs();
-    if (deadline !== null) this.outbox.arm("silence", Math.min(deadline, this.handOverDeadlineUs()));
+    const nextUs = Math.min(deadline ?? Number.POSITIVE_INFINITY, this.handOverDeadlineUs(), this.orphanDeadlineUs());
+    if (nextUs !== Number.POSITIVE_INFINITY) this.outbox.arm("silence", nextUs);
+  }
+
+  private orphanDeadlineUs(): number {
+    if (this.phase !== "orphaned") return Number.POSITIVE_INFINITY;
+    return this.orphanedUs + ORPHANS_PATIENCE * this.config.heartbeatTimeoutMs * 1000;
   }
 
   private handOverDeadlineUs(): number {
@@ -382,12 +451,16 @@ export class Backup {
       return;
     }
     if (this.phase === "following") {
-      if (this.promotion === null) this.askForPromotion(false, nowUs);
-      this.takeOver(nowUs);
+      this.askAndTakeOver(nowUs);
       return;
     }
     this.cut();
     this.outbox.halt("join_aborted");
+  }
+
+  private askAndTakeOver(nowUs: number): void {
+    if (this.promotion === null) this.askForPromotion(false, nowUs);
+    this.takeOver(nowUs);
   }
 
   private takeOver(nowUs: number): void {
@@ -407,6 +480,7 @@ export class Backup {
   }
 
   private promotionRequested(handOver: boolean, nowUs: number): void {
+    if (this.phase === "orphaned") this.askAndTakeOver(nowUs);
     if (this.phase !== "following") return;
     if (this.promotion === null) {
       this.askForPromotion(handOver, nowUs);
@@ -419,40 +493,57 @@ export class Backup {
   }
 
   private askForPromotion(handOver: boolean, nowUs: number): void {
-    assert(this.phase === "following", "only a verified backup may ask for promotion");
-    assert(this.primary !== null && this.term !== null, "a backup that follows knows its primary and its term");
+    assert(this.replay.verified !== null, "only a verified backup may ask for promotion");
+    assert(this.term !== null, "a backup that follows knows its term");
     this.promotion = new Promotion(handOver, nowUs);
     this.arbitration.ask({ kind: "promote", term: this.term });
   }
 
   private arbiterAnswered({ request, outcome, term, synced }: ArbiterAnswered, nowUs: number): void {
     if (!this.arbitration.answers(request)) return;
-    if (outcome === "unavailable" || outcome === "wait") {
-      this.arbitration.waitAndAskAgain(outcome, nowUs);
+    if (outcome === "unavailable") {
+      this.arbitration.waitAndAskAgain(nowUs);
       return;
     }
     this.arbitration.close();
+    if (outcome === "follow") {
+      this.follow(term, synced, nowUs);
+      return;
+    }
     if (outcome === "refused") {
       this.cut();
       this.outbox.halt("fenced");
       return;
     }
     assert(this.promotion !== null, "a promotion that is granted was asked for");
-    if (request.kind === "goLive") {
-      this.promotion.goLiveGranted(term);
-      return;
-    }
     assert(this.term !== null && term > this.term, () => `a granted request leads to a newer term than ${this.term}, not to ${term}`);
-    this.promotion.granted(term, synced.length === 0, nowUs);
+    this.promotion.granted(term, synced, nowUs);
     if (this.phase === "following" && this.promotion.waitsForHandOver) {
       this.send({ kind: "takingOver", term });
       this.armSilence();
     } else this.takeOver(nowUs);
   }
 
-  /** Nobody else may have gone on from where it stands, once this is granted. Nothing leaves it before. */
-  private askToGoLive({ term }: Promotion): void {
-    if (term !== null && this.arbitration.open === null) this.arbitration.ask({ kind: "goLive", term });
+  /** Another one has been promoted, and will dial. */
+  private follow(term: bigint, synced: readonly ReplicaId[], nowUs: number): void {
+    const asked = this.promotion;
+    this.promotion = null;
+    assert(this.term !== null && asked !== null, "who is told to follow has asked for promotion");
+    // It has a primary that it hears: that one, or the one before, whose last word is still to come.
+    if (this.phase === "following") return;
+    if (term <= this.term) {
+      // That it knows, and has followed: that one has failed as well.
+      this.askForPromotion(false, nowUs);
+      return;
+    }
+    this.belongsTo(term, synced);
+    this.orphan(nowUs);
+  }
+
+  private orphan(nowUs: number): void {
+    this.phase = "orphaned";
+    this.orphanedUs = nowUs;
+    this.armSilence();
   }
 
   /** Every record that was acknowledged has been executed, and no more come (rule P7). */
@@ -460,9 +551,9 @@ export class Backup {
     return this.phase === "promoting" && this.engine.idle && this.replay.drained;
   }
 
-  /** True when the arbiter has said yes to all that was to be asked, and the log is drained. */
+  /** True when the arbiter has said yes and the log is drained. */
   get readyToGoLive(): boolean {
-    return this.outbox.haltReason === null && this.isDrained && this.promotion?.mayGoLive === true;
+    return this.outbox.haltReason === null && this.isDrained && this.isGranted;
   }
 
   /** Hands everything over to the primary that this backup becomes. Nothing of the old primary can arrive any more. */
@@ -481,6 +572,7 @@ export class Backup {
         maxLagMs: this.maxLagMs,
         paused: this.paused,
         promotion: { ...this.promotion.spans(nowUs), instant, consoleEnd, verified },
+        inheritance: { ...this.replay.history, members: this.promotion.synced, opened: [...this.opened], sinceUs: nowUs },
       },
     };
   }

@@ -5,8 +5,11 @@
  *        |                         |                            |                            |  '--refused--> refused
  *        '--------- lost: ---------'--- dropped freely ---------'      lost: the answer comes first   lost, refused: goSolo decides
  *
+ *     inherited --channelOpened--> resuming --its place in the log is known--> synced
+ *        '---------------- lost: goSolo decides ---------------'
+ *
  * From `verifying` on a follower receives the log and is in the wait set (`follows`). One joins at a time; the others wait in a
- * queue with their channels open.
+ * queue with their channels open. Who is `inherited` was a backup of the primary before, and is in the synced set.
  */
 import { FaultDetector } from "./fault-detector.ts";
 import type { LoggingChannelMessage, ReplicaConfig, ReplicaId, SoloReason } from "./messages.ts";
@@ -15,13 +18,16 @@ import type { Outbox } from "./outbox.ts";
 /** A joining backup is silent while its channel is full of state: it may be so for this many time-outs. */
 export const JOINING_PATIENCE = 4;
 
+/** An inherited backup is to be dialled first: it may be silent for so many time-outs, while nothing leaves its primary. */
+const RESUMING_PATIENCE = 2;
+
 /**
  * Heartbeats leave at whole multiples of so much of their interval, early rather than late: all primaries of a process share its clock, so
  * that idle ones wake it together, and so their backups' acks.
  */
 const HEARTBEAT_GRID = 1 / 2;
 
-type Stage = "copying" | "verifying" | "verified" | "adding" | "refused" | "synced";
+type Stage = "inherited" | "resuming" | "copying" | "verifying" | "verified" | "adding" | "refused" | "synced";
 
 export interface Follower {
   readonly id: ReplicaId;
@@ -38,13 +44,23 @@ export interface Follower {
 }
 
 /** It receives the log, and outputs wait for it. */
-export function follows({ stage }: Follower): boolean {
-  return stage !== "copying";
+export function follows({ stage }: Pick<Follower, "stage">): boolean {
+  return stage !== "copying" && !resumes({ stage });
+}
+
+/** It was in the synced set before its primary was promoted, and where it stands is not known. */
+export function resumes({ stage }: Pick<Follower, "stage">): boolean {
+  return stage === "inherited" || stage === "resuming";
 }
 
 /** It executes: only a verified backup does, so before that it cannot help trailing. */
 export function executes(follower: Follower): boolean {
   return follows(follower) && follower.stage !== "verifying";
+}
+
+/** It has no state yet to execute anything with. */
+export function trailsOfNecessity({ stage }: Follower): boolean {
+  return stage === "copying" || stage === "verifying";
 }
 
 export class Followers {
@@ -68,13 +84,14 @@ export class Followers {
 
   synced(): readonly ReplicaId[] {
     return this.all()
-      .filter(({ stage }) => stage === "synced")
+      .filter((follower) => follower.stage === "synced" || resumes(follower))
       .map(({ id }) => id);
   }
 
   /** Who is on its way into the synced set, or waits for its turn. */
   get joining(): ReplicaId | null {
-    return this.onItsWay()?.id ?? this.queue[0] ?? null;
+    const onItsWay = this.onItsWay();
+    return (onItsWay === null || resumes(onItsWay) ? null : onItsWay.id) ?? this.queue[0] ?? null;
   }
 
   private onItsWay(): Follower | null {
@@ -98,9 +115,18 @@ export class Followers {
     if (this.onItsWay() !== null) return null;
     const id = this.queue.shift();
     if (id === undefined) return null;
+    return this.begin(id, "copying", JOINING_PATIENCE, nowUs);
+  }
+
+  /** It was a backup of the primary before, whose log ended at `instant`. */
+  inherit(id: ReplicaId, instant: bigint, nowUs: number): void {
+    this.begin(id, "inherited", RESUMING_PATIENCE, nowUs).appliedInstant = instant;
+  }
+
+  private begin(id: ReplicaId, stage: Stage, patience: number, nowUs: number): Follower {
     const follower: Follower = {
       id,
-      stage: "copying",
+      stage,
       lost: null,
       lastSentUs: nowUs,
       appliedInstant: 0n,
@@ -109,7 +135,7 @@ export class Followers {
       stageSinceUs: nowUs,
     };
     this.members.set(id, follower);
-    this.detector.watch(id, JOINING_PATIENCE * this.timeoutUs(), nowUs);
+    this.detector.watch(id, patience * this.timeoutUs(), nowUs);
     this.outbox.armIfIdle("heartbeat", this.heartbeatDueUs(follower));
     this.armSilence();
     return follower;
@@ -129,15 +155,17 @@ export class Followers {
     this.outbox.emit({ kind: "send", peer: follower.id, message });
   }
 
-  /** To everybody that receives the log. */
+  /** To everybody that receives the log; what is no record is also for who is told where to resume. */
   broadcast(message: LoggingChannelMessage, nowUs: number): void {
-    for (const follower of this.members.values()) if (follows(follower)) this.send(follower, message, nowUs);
+    for (const follower of this.members.values()) {
+      if (follows(follower) || (follower.stage === "resuming" && message.kind !== "epoch")) this.send(follower, message, nowUs);
+    }
   }
 
   heartbeats(term: bigint, nowUs: number): void {
     let next: number | null = null;
     for (const follower of this.members.values()) {
-      if (follower.lost !== null) continue;
+      if (follower.lost !== null || follower.stage === "inherited") continue;
       if (nowUs >= this.heartbeatDueUs(follower)) this.send(follower, { kind: "heartbeat", term }, nowUs);
       const due = this.heartbeatDueUs(follower);
       if (next === null || due < next) next = due;

@@ -38,13 +38,21 @@ export class HashTrail {
   private looks: Look[] = [];
   private readonly compared = new Map<ReplicaId, Compared>();
   private readonly intervalTicks: bigint;
+  /** The epoch that begins where the newest hash of before was taken. */
+  private readonly inheritedAt: bigint;
 
-  /** @param lastTime guest time from which the first interval counts */
+  /**
+   * @param lastTime guest time from which the first interval counts
+   * @param before records of the primary before, the newest last
+   */
   constructor(
     intervalMs: number,
     private lastTime: bigint,
+    before: readonly EpochRecord[],
   ) {
     this.intervalTicks = BigInt(intervalMs) * TICKS_PER_MS;
+    for (const record of before) this.sent(record, null);
+    this.inheritedAt = (this.points.at(-1)?.epoch ?? -1n) + 1n;
   }
 
   /** The guest time from which on the end of an epoch is to be hashed; null: nobody compares. */
@@ -68,6 +76,12 @@ export class HashTrail {
   follow(backup: ReplicaId, instant: bigint, next: bigint, changes: PageChanges | null): void {
     if (changes !== null) this.looks.push({ next, changes });
     this.compared.set(backup, { applied: null, lastEqualInstant: instant, equalAt: next, theirs: [] });
+    this.prune();
+  }
+
+  /** A backup that followed the primary before: its hashes that went out last count for both, and what has changed since counts from there. */
+  inherit(backup: ReplicaId): void {
+    this.compared.set(backup, { applied: null, lastEqualInstant: null, equalAt: this.inheritedAt, theirs: [] });
     this.prune();
   }
 

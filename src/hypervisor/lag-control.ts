@@ -8,10 +8,11 @@
  *
  * Waiting costs real time and nothing else: the order of what the guest sees does not depend on it. A backup that is slow but
  * steady holds its primary to its own speed; one that is `maxLagMs` behind is dropped. A newcomer has a backlog that it cannot
- * help, so until it has caught up for the first time it must only get on.
+ * help, so until it has caught up for the first time it must only get on. For a backup that is to resume a promoted primary waits
+ * where it would if that were as far as it is itself.
  */
 import type { EpochPacing } from "./epoch-pacing.ts";
-import { executes, type Follower, type Followers, follows } from "./followers.ts";
+import { executes, type Follower, type Followers, follows, trailsOfNecessity } from "./followers.ts";
 import type { OutputCommit } from "./output-commit.ts";
 
 /** A backup that has all of the state must have hashed it by then. */
@@ -97,7 +98,7 @@ export class LagControl {
     const limit = this.pacing.lagLimit();
     return this.followers
       .all()
-      .some((follower) => follower.lost === null && executes(follower) && instant - follower.appliedInstant > limit);
+      .some((follower) => follower.lost === null && !trailsOfNecessity(follower) && instant - follower.appliedInstant > limit);
   }
 
   /** Since when the oldest record waits for a synced backup's ack; null: none does. */

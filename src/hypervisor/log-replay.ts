@@ -12,13 +12,17 @@ import type { GuestHalt } from "../engine/epoch.ts";
 import type { EngineGate } from "./engine-gate.ts";
 import { EpochPacing, LAG_WORTH_TELLING, LOG_WORTH_TELLING } from "./epoch-pacing.ts";
 import { InputSessions } from "./input-buffer.ts";
-import type { EpochRecord, ExecutionPoint, LoggingChannelMessage, ReplicaInput } from "./messages.ts";
+import type { EpochRecord, ExecutionPoint, LoggingChannelMessage, ReplicaId, ReplicaInput } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
 import type { PrimaryStart } from "./primary.ts";
+import type { Inheritance } from "./succession.ts";
 import { WallClock } from "./wall-clock.ts";
 
 /** One runs, one is next. */
 export const EPOCHS_IN_FLIGHT = 2;
+
+/** So many of the records that it has executed a backup keeps, where there are others that may lack them. */
+const TAIL_RECORDS = 256;
 
 const NOTHING_YET: ExecutionPoint = { epoch: 0n, instant: 0n, time: 0n, wakeTime: null, waiting: false, consoleEnd: 0n };
 
@@ -49,8 +53,13 @@ export class LogReplay {
   private readonly log: Received[] = [];
   /** The epoch that the engine runs, and the one that it is to run next. */
   private readonly executing: Received[] = [];
+  private keepsTail = false;
   /** Since when the first of them runs. */
   private runsSinceUs = 0;
+  /** The newest records that are executed, oldest first. */
+  private tail: EpochRecord[] = [];
+  /** From whom the newest record came, or else the state. */
+  private author: ReplicaId | null = null;
   private received: bigint | null = null;
   private receivedInstant = 0n;
   private applied: bigint | null = null;
@@ -67,8 +76,9 @@ export class LogReplay {
   }
 
   /** The log goes on from here: the state at this point is on its way, or here. */
-  startAt(point: ExecutionPoint): void {
+  startAt(point: ExecutionPoint, author: ReplicaId): void {
     this.point = point;
+    this.author = author;
     this.receivedInstant = point.instant;
     this.toldInstant = point.instant;
   }
@@ -86,14 +96,29 @@ export class LogReplay {
     this.wallClock.told(unixUs, nowUs);
   }
 
-  receive(record: EpochRecord, nowUs: number): void {
+  receive(record: EpochRecord, author: ReplicaId, nowUs: number): void {
     const due = this.received === null ? this.point.epoch : this.received + 1n;
     assert(record.epoch === due, () => `epoch ${record.epoch} arrives where ${due} is due`);
     assert(record.endInstant >= this.receivedInstant, () => `epoch ${record.epoch} ends at ${record.endInstant}, before its start`);
     this.log.push({ record, receivedUs: nowUs });
+    this.author = author;
     this.received = record.epoch;
     this.newestLength = record.endInstant - this.receivedInstant;
     this.receivedInstant = record.endInstant;
+  }
+
+  /**
+   * A new primary's log begins with `nextEpoch`, and the record before came from `author`: lets go what is received beyond that.
+   *
+   * @returns false where this is another history, or is executed further already
+   */
+  resumeBefore(nextEpoch: bigint, author: ReplicaId): boolean {
+    if (this.author !== author || this.point.epoch + BigInt(this.executing.length) > nextEpoch) return false;
+    for (let newest = this.log.at(-1); newest !== undefined && newest.record.epoch >= nextEpoch; newest = this.log.at(-1)) this.log.pop();
+    const last = this.log.at(-1) ?? this.executing.at(-1);
+    this.received = last?.record.epoch ?? (this.point.epoch === 0n ? null : this.point.epoch - 1n);
+    this.receivedInstant = last?.record.endInstant ?? this.point.instant;
+    return true;
   }
 
   /** What is to be told now. */
@@ -184,14 +209,33 @@ export class LogReplay {
     this.inputRoom = ended.inputRoom;
     this.entropyWanted = ended.entropyWanted;
     this.applied = record.epoch;
+    this.keep(record);
     this.executionDelay.observe(nowUs - receivedUs);
     this.guestHalt = ended.halt;
     return { record, equal: true };
   }
 
+  private keep(record: EpochRecord): void {
+    if (!this.keepsTail) return;
+    this.tail.push(record);
+    if (this.tail.length > 2 * TAIL_RECORDS) this.tail.splice(0, TAIL_RECORDS);
+  }
+
   private foundEqual(instant: bigint, stateHash: bigint): void {
     this.verified = { instant, stateHash };
     this.hashesCompared++;
+  }
+
+  /** There are other backups, who may lack what this one has executed when it is promoted; or there are none any more. */
+  set hasOthers(hasOthers: boolean) {
+    this.keepsTail = hasOthers;
+    if (!hasOthers) this.tail = [];
+  }
+
+  /** What those need who go on with it, once it is drained. */
+  get history(): Pick<Inheritance, "author" | "log"> {
+    assert(this.drained && this.author !== null, "a log that is drained came from somebody");
+    return { author: this.author, log: this.tail };
   }
 
   /** What a primary takes over of it, once it is drained. */

@@ -5,6 +5,7 @@
  *                                      |                                   '--refused--> goSolo asked
  *                                      '-- lost: dropped freely            synced, lost: goSolo asked --granted--> dropped
  *                                                                          either refused, in a newer term --> halt fenced
+ *     inherited: channelOpened --resume sent, ack--> synced
  *
  * The stages are in followers.ts. Whoever leaves the wait set may have been all that outputs waited for, and who enters it
  * takes the engine for the transfer: so the guest's side is told whenever it may go on.
@@ -12,7 +13,7 @@
 import { assert, unreachable } from "../base/assert.ts";
 import { InvariantViolation } from "../base/errors.ts";
 import type { Arbitration } from "./arbitration.ts";
-import { type Follower, type Followers, follows } from "./followers.ts";
+import { type Follower, type Followers, follows, resumes } from "./followers.ts";
 import type { HashTrail } from "./hash-trail.ts";
 import type { LagControl } from "./lag-control.ts";
 import type {
@@ -27,6 +28,7 @@ import type {
 import type { Outbox } from "./outbox.ts";
 import type { OutputCommit } from "./output-commit.ts";
 import { type Capture, StateTransfer } from "./state-transfer.ts";
+import type { Inheritance, Succession } from "./succession.ts";
 
 /** Of the pages in which a backup differs. */
 const DIFFERING_PAGES_TOLD = 16;
@@ -51,6 +53,7 @@ interface Parts {
   readonly hashes: HashTrail;
   readonly lag: LagControl;
   readonly arbitration: Arbitration;
+  readonly succession: Succession;
 }
 
 export class Membership {
@@ -66,6 +69,7 @@ export class Membership {
   private readonly hashes: HashTrail;
   private readonly lag: LagControl;
   private readonly arbitration: Arbitration;
+  private readonly succession: Succession;
 
   /** @param term the newest that the primary knows */
   constructor(
@@ -79,6 +83,17 @@ export class Membership {
     this.hashes = parts.hashes;
     this.lag = parts.lag;
     this.arbitration = parts.arbitration;
+    this.succession = parts.succession;
+  }
+
+  /** The first step of a primary that was promoted: whom it has from its predecessor. */
+  inherit({ members, opened }: Pick<Inheritance, "members" | "opened">, nowUs: number): void {
+    for (const member of members) this.followers.inherit(member, this.guest.look().point.instant, nowUs);
+    if (members.length > 0) this.synced = this.followers.synced();
+    for (const peer of opened) {
+      if (this.followers.get(peer) === undefined) this.outbox.emit({ kind: "closeChannel", peer });
+      else this.channelOpened(peer, nowUs);
+    }
   }
 
   /** The last thing of every step: a backup that is overdue now is to be judged when what the channels hold was taken. */
@@ -93,6 +108,14 @@ export class Membership {
   }
 
   channelOpened(peer: ReplicaId, nowUs: number): void {
+    const follower = this.followers.get(peer);
+    if (follower?.stage === "inherited" && follower.lost === null) {
+      follower.stage = "resuming";
+      const { term, synced } = this;
+      const { paused } = this.guest.look();
+      this.followers.send(follower, { kind: "resume", term, synced, paused, ...this.succession.resume() }, nowUs);
+      return;
+    }
     if (!this.followers.enqueue(peer)) {
       // A backup that is lost, or followed over an older channel, cannot come back: it may be asking for promotion.
       this.outbox.emit({ kind: "closeChannel", peer });
@@ -150,6 +173,7 @@ export class Membership {
     this.followers.heard(peer, nowUs);
     switch (message.kind) {
       case "ack":
+        if (follower.stage === "resuming") this.resumed(follower, message, nowUs);
         if (!follows(follower)) return;
         if (message.received !== null) this.commit.acknowledge(peer, message.received);
         this.lag.applied(follower, message.appliedInstant, nowUs);
@@ -183,6 +207,7 @@ export class Membership {
       case "guestHalted":
       case "pauseChanged":
       case "handedOver":
+      case "resume":
       case "statePages":
       case "stateEnd":
       case "termChanged":
@@ -190,6 +215,26 @@ export class Membership {
       default:
         unreachable(message);
     }
+  }
+
+  /** Where it stands is known: the rest of the log follows, unless that is not held any more. */
+  private resumed(follower: Follower, { received, appliedInstant }: Extract<LoggingChannelMessage, { kind: "ack" }>, nowUs: number): void {
+    const { point } = this.guest.look();
+    const lacked = this.succession.recordsFrom((received ?? -1n) + 1n, point.epoch);
+    if (lacked === null) {
+      this.lose(follower.id, "backup_failed", nowUs);
+      return;
+    }
+    this.succession.settled(follower.id);
+    this.commit.acknowledge(follower.id, received ?? -1n);
+    follower.stage = "synced";
+    follower.stageSinceUs = nowUs;
+    follower.progressUs = nowUs;
+    follower.appliedInstant = appliedInstant;
+    this.hashes.inherit(follower.id);
+    this.followers.watchClosely(follower, nowUs);
+    for (const record of lacked) this.followers.send(follower, { kind: "epoch", term: this.term, record }, nowUs);
+    this.joinNext(nowUs);
   }
 
   /** A synced backup is there, as far as anybody knows. */
@@ -229,6 +274,12 @@ export class Membership {
       case "adding":
         follower.lost = reason;
         return;
+      case "inherited":
+      case "resuming":
+        this.succession.settled(peer);
+        follower.lost = reason;
+        this.arbitrate();
+        return;
       case "refused":
       case "synced":
         follower.lost = reason;
@@ -259,8 +310,9 @@ export class Membership {
 
   private arbitrate(): void {
     if (this.arbitration.open !== null) return;
-    for (const { id, stage, lost } of this.followers.all()) {
-      if (lost === null || (stage !== "synced" && stage !== "refused")) continue;
+    for (const follower of this.followers.all()) {
+      const { id, stage, lost } = follower;
+      if (lost === null || (stage !== "synced" && stage !== "refused" && !resumes(follower))) continue;
       this.arbitration.ask({ kind: "goSolo", term: this.term, lost: id, reason: lost });
       return;
     }
@@ -274,9 +326,9 @@ export class Membership {
 
   arbiterAnswered({ request, outcome, term }: Extract<ReplicaInput, { kind: "arbiterAnswered" }>, nowUs: number): void {
     if (!this.arbitration.answers(request)) return;
-    assert(outcome !== "wait", "only who asks for promotion is told to wait");
+    assert(outcome !== "follow", "only who asks for promotion is told to follow");
     if (outcome === "unavailable") {
-      this.arbitration.waitAndAskAgain(outcome, nowUs);
+      this.arbitration.waitAndAskAgain(nowUs);
       return;
     }
     this.arbitration.close();

@@ -80,6 +80,18 @@ export type LoggingChannelMessage =
   | { readonly kind: "pauseChanged"; readonly paused: boolean }
   /** The answer to `takingOver`: the record before this was the sender's last one, and it has halted. */
   | { readonly kind: "handedOver" }
+  /**
+   * A primary that was promoted, to another backup of the one before: its own log begins with epoch `nextEpoch`, and the record before
+   * that came from `author`. What the receiver holds beyond it has never counted. It answers with an `ack`, and gets what follows that.
+   */
+  | {
+      readonly kind: "resume";
+      readonly term: bigint;
+      readonly synced: readonly ReplicaId[];
+      readonly paused: boolean;
+      readonly nextEpoch: bigint;
+      readonly author: ReplicaId;
+    }
   /** A part of the state transfer; `pages` is the engine's own format. */
   | { readonly kind: "statePages"; readonly pages: Uint8Array }
   /** The transfer is complete: the backup's state must now have this hash; the log goes on with `point.epoch`. */
@@ -101,7 +113,7 @@ export type LoggingChannelMessage =
   | { readonly kind: "takingOver"; readonly term: bigint }
   /** Before `backupFailed` for a hash that differs: a part of the pages that it has changed since the last hash that was equal. */
   | { readonly kind: "pageChanges"; readonly changes: PageChanges }
-  /** The backup cannot go on: its state differs (`divergence`) or the transfer failed. */
+  /** The backup cannot go on: its state differs (`divergence`), the transfer failed, or it is not where it could `resume`. */
   | { readonly kind: "backupFailed"; readonly reason: BackupFailure; readonly epoch: bigint; readonly stateHash: bigint };
 
 export type BackupFailure = "divergence" | "state_mismatch";
@@ -113,14 +125,12 @@ export type BackupFailure = "divergence" | "state_mismatch";
  * What the arbiter must do, so that a lost message or a lost answer costs time and nothing else:
  * - `promote` is granted iff the asker is in the synced set of the CURRENT term, and the current term is `term` or a successor
  *   of it in which only the synced set changed (the primary may have died before it could send `termChanged`; a backup that
- *   sent `stateVerified` asks with the term of `stateEnd`). The asker, the heir, becomes the primary; the others stay in the set.
- *   Membership is what makes it safe: whoever is in the set holds every record that any released output depends on.
- *   A refusal is final, because the asker halts: it must not be added or promoted by a request that is only late.
- * - `goLive` is asked by an heir that has others in the set, when it has executed all of its log and before anything leaves it.
- *   It is granted iff the asker is the primary in this term and has not gone live; the set becomes empty, because from here on
- *   the others may lack what has left. An heir with nobody else in the set is live by its promotion.
- * - Until then a member that asks `promote` gets `wait`, or, where the heir is gone as far as anybody can tell, is the next heir:
- *   nothing has left the one before. That word may be wrong, at the cost of a promotion: `goLive` of the one before is refused.
+ *   sent `stateVerified` asks with the term of `stateEnd`). The asker, the heir, becomes the primary; of the others those stay in
+ *   the set who are heard of. Membership is what makes it safe: whoever is in the set holds every record that any released output
+ *   depends on. A refusal is final, because the asker halts: it must not be added or promoted by a request that is only late.
+ * - A member that asks `promote` in a term before the present primary's promotion is told to `follow`: it is in the set of the
+ *   answer's term, and may ask again in that, should it not hear of the primary. Where that is gone as far as anybody can tell, it
+ *   is promoted: it holds all that has left. That word may be wrong, at the cost of a promotion.
  * - `goSolo` takes `lost` out of the synced set; `addBackup` puts `backup` in. Only the current primary's are granted, and
  *   only in the current term; `goSolo` also in the successor that the asker's own `addBackup` made. `goSolo` moves the term
  *   even where `lost` is not in the set: a primary that was told "not this backup" asks it, because it may have asked
@@ -132,7 +142,6 @@ export type BackupFailure = "divergence" | "state_mismatch";
  */
 export type ArbiterRequest =
   | { readonly kind: "promote"; readonly term: bigint }
-  | { readonly kind: "goLive"; readonly term: bigint }
   | { readonly kind: "goSolo"; readonly term: bigint; readonly lost: ReplicaId; readonly reason: SoloReason }
   | { readonly kind: "addBackup"; readonly term: bigint; readonly backup: ReplicaId };
 
@@ -246,10 +255,10 @@ export type ReplicaInput =
   | { readonly kind: "timeout"; readonly timer: TimerId };
 
 /**
- * `unavailable`: nobody could be asked (no control plane, no database): wait and ask again, never act. `wait`, to `promote`: another
- * one has been promoted and has not gone live; ask again, it may not come to that.
+ * `unavailable`: nobody could be asked (no control plane, no database): wait and ask again, never act. `follow`, to `promote`: another
+ * one has been promoted, and the asker is one of its backups.
  */
-export type ArbiterOutcome = "granted" | "refused" | "wait" | "unavailable";
+export type ArbiterOutcome = "granted" | "refused" | "follow" | "unavailable";
 
 /**
  * `runEpoch`, `captureState`, `applyState` and `verifyState` are engine operations: at most one is in flight, but for the exact

@@ -4,14 +4,16 @@
  *     append(E) --every member acked E--> committed: console bytes up to its end and acks of its inputs may leave
  *
  * The wait set is the arbiter's synced set, and a newcomer from the instant of its state on. Acks are cumulative. With an
- * empty wait set a record commits at once. The guest never waits here; what waits is counted, so that the primary can slow
- * down before memory runs out.
+ * empty wait set a record commits at once. What a promoted backup begins with is as one record: it commits when the members that it
+ * has from its predecessor have told where they stand. The guest never waits here; what waits is counted, so that the primary can
+ * slow down before memory runs out.
  */
 import { assert } from "../base/assert.ts";
 import { DelayHistogram } from "../base/delay-histogram.ts";
 import type { EpochInput, SessionInput } from "../engine/epoch.ts";
 import { endOf, lengthOf } from "./input-buffer.ts";
 import type { ReplicaId } from "./messages.ts";
+import type { Inheritance } from "./succession.ts";
 
 interface Outstanding {
   readonly epoch: bigint;
@@ -30,19 +32,32 @@ export interface Committed {
 export class OutputCommit {
   /** How long output waited for acks, from its record to its release; what nobody had to acknowledge is not in it. */
   readonly delay = new DelayHistogram();
-  private outstanding: Outstanding[] = [];
+  private outstanding: Outstanding[];
   private undurable = 0;
-  /** Wait set: the newest epoch that each member has acknowledged. */
-  private readonly acked = new Map<ReplicaId, bigint>();
+  /** Wait set: the newest epoch that each member has acknowledged; null: it has not told yet. */
+  private readonly acked: Map<ReplicaId, bigint | null>;
+  private readonly firstEpoch: bigint;
 
   /**
    * @param nextEpoch of the next record
-   * @param committedEnd console bytes that are free to leave without any ack
+   * @param committedEnd console bytes that were written before it
+   * @param inherited members of whom nobody knows yet what they hold of that, and since when
    */
   constructor(
     private nextEpoch: bigint,
     private committedEnd: bigint,
-  ) {}
+    inherited: Pick<Inheritance, "members" | "sinceUs">,
+  ) {
+    this.firstEpoch = nextEpoch;
+    this.acked = new Map(inherited.members.map((member) => [member, null]));
+    this.outstanding = [{ epoch: nextEpoch - 1n, consoleEnd: committedEnd, inputs: [], recordedUs: inherited.sinceUs }];
+  }
+
+  /** What it began with may be seen outside. */
+  get hasBegun(): boolean {
+    const oldest = this.outstanding[0];
+    return oldest === undefined || oldest.epoch >= this.firstEpoch;
+  }
 
   get empty(): boolean {
     return this.outstanding.length === 0;
@@ -79,13 +94,16 @@ export class OutputCommit {
     const before = this.acked.get(member);
     assert(before !== undefined, () => `${member} is not in the wait set`);
     assert(epoch < this.nextEpoch, () => `${member} acknowledges epoch ${epoch}, ${this.nextEpoch} is not recorded yet`);
-    if (epoch > before) this.acked.set(member, epoch);
+    if (before === null || epoch > before) this.acked.set(member, epoch);
   }
 
   /** Takes out what every member has acknowledged. @returns null: nothing more than before */
   commit(nowUs: number): Committed | null {
     let upTo = this.nextEpoch - 1n;
-    for (const epoch of this.acked.values()) if (epoch < upTo) upTo = epoch;
+    for (const epoch of this.acked.values()) {
+      if (epoch === null) return null;
+      if (epoch < upTo) upTo = epoch;
+    }
     let count = 0;
     const inputNext = new Map<string, bigint>();
     for (const { epoch, consoleEnd, inputs, recordedUs } of this.outstanding) {

@@ -43,6 +43,7 @@ import type {
 import type { Outbox } from "./outbox.ts";
 import { OutputCommit, sessionInputs } from "./output-commit.ts";
 import type { StateTransfer } from "./state-transfer.ts";
+import { type Inheritance, Succession } from "./succession.ts";
 
 /** A wake timer may fire so much too early (hosts round to milliseconds): it counts as due. */
 const WAKE_SLACK_TICKS = 10_000n;
@@ -58,7 +59,12 @@ export interface PrimaryStart extends EpochInputsStart {
   /** The guest stands still until it is resumed. */
   readonly paused: boolean;
   readonly promotion: ReplicaStatus["promotion"];
+  readonly inheritance: Inheritance;
 }
+
+const LIVE = { role: "primary", state: "live" } as const;
+/** Its guest runs, but to everybody outside it is what it was before. */
+const PROMOTED = { role: "backup", state: "promoting" } as const;
 
 /** Guest time for which epochs follow each other without a look at what may have come to be due, as the wall clock. */
 const BY_ITSELF_TICKS = 10_000_000n;
@@ -96,12 +102,18 @@ export class Primary {
   private readonly members: Membership;
 
   private readonly promotion: ReplicaStatus["promotion"];
+  private readonly inheritance: Inheritance;
+  private readonly succession: Succession;
+  /** Console bytes below this were told to leave. */
+  private released = 0n;
 
   constructor(
     config: ReplicaConfig,
     private readonly outbox: Outbox,
     start: PrimaryStart,
   ) {
+    this.inheritance = start.inheritance;
+    this.succession = new Succession(start.inheritance, start.point.epoch);
     this.point = start.point;
     this.guestHalt = start.guestHalt;
     this.paused = start.paused;
@@ -109,11 +121,11 @@ export class Primary {
     this.pacing = start.pacing;
     this.inputs = new EpochInputs(start, outbox);
     this.followers = new Followers(config, outbox);
-    this.commit = new OutputCommit(start.point.epoch, start.point.consoleEnd);
-    this.hashes = new HashTrail(config.hashIntervalMs, start.point.time);
+    this.commit = new OutputCommit(start.point.epoch, start.point.consoleEnd, start.inheritance);
+    this.hashes = new HashTrail(config.hashIntervalMs, start.point.time, start.inheritance.log);
     this.lag = new LagControl(start.maxLagMs, this.followers, this.commit, start.pacing);
     this.arbitration = new Arbitration(outbox);
-    const { followers, commit, hashes, lag, arbitration } = this;
+    const { followers, commit, hashes, lag, arbitration, succession } = this;
     const guest = {
       look: () => ({ point: this.point, paused: this.paused, halted: this.guestHalt !== null, speed: this.pacing.measured }),
       time: (nowUs: number) => this.guestTime(nowUs),
@@ -121,7 +133,12 @@ export class Primary {
       proceed: (nowUs: number) => this.proceed(nowUs),
       takenOver: (peer: ReplicaId, term: bigint, nowUs: number) => this.takenOver(peer, term, nowUs),
     };
-    this.members = new Membership(start.term, outbox, { followers, commit, hashes, lag, arbitration }, guest);
+    this.members = new Membership(start.term, outbox, { followers, commit, hashes, lag, arbitration, succession }, guest);
+  }
+
+  /** What it began with is held by all whom it goes on with, so that it may be seen. */
+  private get isLive(): boolean {
+    return this.inheritance.members.length === 0 || this.commit.hasBegun;
   }
 
   private get term(): bigint {
@@ -133,7 +150,7 @@ export class Primary {
   }
 
   /**
-   * The first step as primary: alone, so everything that the guest ever wrote may leave.
+   * The first step as primary: where it is alone, everything that the guest ever wrote may leave.
    *
    * @param time guest time that it is now
    */
@@ -141,7 +158,7 @@ export class Primary {
     assert(this.clock === null, "a primary goes live once");
     assert(time >= this.point.time, () => `guest time does not go back from ${this.point.time} to ${time}`);
     this.clock = new GuestClock(time, nowUs);
-    if (this.point.consoleEnd > 0n) this.outbox.emit({ kind: "releaseOutput", upTo: this.point.consoleEnd });
+    this.members.inherit(this.inheritance, nowUs);
     this.release(nowUs);
     this.proceed(nowUs);
   }
@@ -236,8 +253,7 @@ export class Primary {
 
   notable(): NotableStatus {
     return {
-      role: "primary",
-      state: "live",
+      ...(this.isLive ? LIVE : PROMOTED),
       term: this.term,
       synced: this.members.synced,
       joining: this.followers.joining,
@@ -391,6 +407,7 @@ export class Primary {
     this.commit.append(epoch, ended.consoleEnd, running.inputs, nowUs);
     this.lag.recorded(ended.endInstant, nowUs);
     this.hashes.sent(record, ended.pageChanges ?? null);
+    this.succession.recorded(record);
     this.followers.broadcast({ kind: "epoch", term: this.term, record }, nowUs);
     this.release(nowUs);
     if (this.running !== null && this.inputs.pending) this.endEpochEarly();
@@ -400,10 +417,10 @@ export class Primary {
 
   /** The output rule: lets out what is committed by now; the last output of a halted guest ends the replica. */
   private release(nowUs: number): void {
-    const before = this.commit.consoleEnd;
     const committed = this.commit.commit(nowUs);
     if (committed !== null) {
-      if (committed.consoleEnd > before) this.outbox.emit({ kind: "releaseOutput", upTo: committed.consoleEnd });
+      if (committed.consoleEnd > this.released) this.outbox.emit({ kind: "releaseOutput", upTo: committed.consoleEnd });
+      this.released = committed.consoleEnd;
       for (const [inputSession, inputNext] of committed.inputNext) {
         this.outbox.emit({ kind: "acknowledgeInput", inputSession, inputNext, durability: this.durability() });
       }
@@ -418,7 +435,7 @@ export class Primary {
   }
 
   private deviceInput(inputSession: string, offset: bigint, content: InputContent, nowUs: number): void {
-    if (this.guestHalt !== null) {
+    if (this.guestHalt !== null || !this.isLive) {
       this.outbox.emit({ kind: "refuseInput", inputSession, inputNext: this.inputNext(inputSession), code: "not_primary" });
       return;
     }

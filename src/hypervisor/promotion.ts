@@ -3,18 +3,18 @@
  *
  *     asked --granted--> granted --handed over, not waited for (any more), or cut off--> the backup takes over
  *
- * Where others were in the synced set, the grant makes it the heir alone: it takes over, and asks again when it could go live.
+ * Where others are in the synced set, they go on as its backups (`Succession`).
  *
  * The spans of the silence are counted from the old primary's last word, wherever that falls: what was over by then is 0. Where the
  * primary hands over, that is after the grant.
  */
 import { assert } from "../base/assert.ts";
-import type { ReplicaStatus } from "./messages.ts";
+import type { ReplicaId, ReplicaStatus } from "./messages.ts";
 
 type Spans = Pick<NonNullable<ReplicaStatus["promotion"]>, "detectUs" | "arbitrateUs" | "promoteUs">;
 
 export class Promotion {
-  private grant: { readonly term: bigint; readonly atUs: number; readonly mayGoLive: boolean } | null = null;
+  private grant: { readonly term: bigint; readonly synced: readonly ReplicaId[]; readonly atUs: number } | null = null;
   private lastWordUs: number;
 
   /** @param handOver the primary is asked to end its epoch and hand over once this is granted */
@@ -34,22 +34,14 @@ export class Promotion {
     return this.handOver;
   }
 
-  /** False: not granted, or another one may still be promoted in its place. */
-  get mayGoLive(): boolean {
-    return this.grant?.mayGoLive ?? false;
+  /** The synced set of that term. */
+  get synced(): readonly ReplicaId[] {
+    return this.grant?.synced ?? [];
   }
 
-  /** @param mayGoLive nobody else may be promoted any more */
-  granted(term: bigint, mayGoLive: boolean, nowUs: number): void {
+  granted(term: bigint, synced: readonly ReplicaId[], nowUs: number): void {
     assert(this.grant === null, "a promotion is granted once");
-    this.grant = { term, atUs: nowUs, mayGoLive };
-  }
-
-  goLiveGranted(term: bigint): void {
-    const { grant } = this;
-    assert(grant !== null && !grant.mayGoLive, "an heir that others could take the place of goes live once");
-    assert(term > grant.term, () => `a granted request leads to a newer term than ${grant.term}, not to ${term}`);
-    this.grant = { ...grant, term, mayGoLive: true };
+    this.grant = { term, synced, atUs: nowUs };
   }
 
   /** The primary is not waited for any more. */

@@ -17,6 +17,8 @@ import { Outbox } from "./outbox.ts";
 import { Primary } from "./primary.ts";
 import { WallClock } from "./wall-clock.ts";
 
+const NOBODY = { members: [], author: "", log: [], opened: [], sinceUs: 0 };
+
 /**
  * The only replica of a guest, before its first instruction.
  *
@@ -38,6 +40,7 @@ export function createPrimary(config: ReplicaConfig, term: bigint, consoleBase =
     guestHalt: null,
     paused,
     promotion: null,
+    inheritance: NOBODY,
   };
   return new EitherRole(config, outbox, new Primary(config, outbox, start));
 }

@@ -206,8 +206,7 @@ const WORKER_MESSAGES = union("type", {
     vmId: string,
     replicaId: string,
     request: union("kind", {
-      promote: object({ term: u64, asksToGoLive: optional(boolean) }),
-      goLive: object({ term: u64 }),
+      promote: object({ term: u64, keepsOthers: optional(boolean) }),
       goSolo: object({ term: u64, lost: string, reason: string }),
       addBackup: object({ term: u64, backup: string }),
     }),
@@ -267,7 +266,7 @@ const CONTROL_MESSAGES = union("type", {
   shutDown: object({ replicaId: string }),
   arbiterAnswer: object({
     requestId: string,
-    outcome: oneOf("granted", "refused", "wait", "unavailable"),
+    outcome: oneOf("granted", "refused", "follow", "unavailable"),
     term: u64,
     synced: optional(list(string)),
   }),

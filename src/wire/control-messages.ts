@@ -167,9 +167,8 @@ export interface DivergenceReport {
 }
 
 export type ArbiterRequestMessage =
-  /** `asksToGoLive`: it asks `goLive` where the answer says that others are synced. A worker of an older version does not, nor knows `wait`. */
-  | { readonly kind: "promote"; readonly term: U64String; readonly asksToGoLive?: boolean }
-  | { readonly kind: "goLive"; readonly term: U64String }
+  /** `keepsOthers`: it goes on with whom the answer says to be synced. A worker of an older version does not, nor knows `follow`. */
+  | { readonly kind: "promote"; readonly term: U64String; readonly keepsOthers?: boolean }
   | { readonly kind: "goSolo"; readonly term: U64String; readonly lost: string; readonly reason: string }
   | { readonly kind: "addBackup"; readonly term: U64String; readonly backup: string };
 
@@ -321,7 +320,7 @@ type ControlMessageBody =
   | {
       readonly type: "arbiterAnswer";
       readonly requestId: string;
-      readonly outcome: "granted" | "refused" | "wait" | "unavailable";
+      readonly outcome: "granted" | "refused" | "follow" | "unavailable";
       readonly term: U64String;
       /** The synced set of `term`. A control plane of an older version does not say: nobody, where it grants a promotion. */
       readonly synced?: readonly string[];

@@ -18,6 +18,7 @@
  *     0x16  pauseChanged   paused u8
  *     0x17  handedOver     -
  *     0x18  consoleHistory offset varint, bytes to the end of the frame: output of before, which no machine knows of
+ *     0x19  resume         term, paused u8, nextEpoch varint, author text, count varint, replica ids text
  *     0x20  ack            flags u8, received delta, applied delta, instant delta
  *     0x21  stateReceived  bytes varint
  *     0x22  stateVerified  epoch varint
@@ -48,7 +49,7 @@ import type { ClockSample, EpochInput, SessionInput, SysRqKey } from "../engine/
 import type { BackupFailure, EpochRecord, ExecutionPoint, LoggingChannelMessage } from "../hypervisor/messages.ts";
 import { TERMINAL_SIZE_MAX } from "./console-frames.ts";
 
-export const LOGGING_CHANNEL_PROTOCOL = 7;
+export const LOGGING_CHANNEL_PROTOCOL = 8;
 
 /** `statePages` carries at most this many bytes; every other message is far smaller. */
 export const STATE_PAGES_MAX = 2 * 1024 * 1024;
@@ -119,6 +120,7 @@ const TYPE = {
   pauseChanged: 0x16,
   handedOver: 0x17,
   consoleHistory: 0x18,
+  resume: 0x19,
   ack: 0x20,
   stateReceived: 0x21,
   stateVerified: 0x22,
@@ -259,8 +261,16 @@ export class LoggingChannelEncoder {
         writer.varint(frame.clockTime).u64(frame.stateHash);
         return;
       case "termChanged":
-        writer.varint(frame.term).varint(frame.synced.length);
-        for (const replica of frame.synced) writeText(writer, replica);
+        writer.varint(frame.term);
+        writeReplicas(writer, frame.synced);
+        return;
+      case "resume":
+        writer
+          .varint(frame.term)
+          .u8(frame.paused ? 1 : 0)
+          .varint(frame.nextEpoch);
+        writeText(writer, frame.author);
+        writeReplicas(writer, frame.synced);
         return;
       case "ack":
         writer.u8((frame.received === null ? 0 : ACK_HAS_RECEIVED) | (frame.applied === null ? 0 : ACK_HAS_APPLIED));
@@ -461,11 +471,8 @@ export class LoggingChannelDecoder {
         return { kind: "heartbeat", term: state.term };
       case TYPE.guestHalted:
         return { kind: "guestHalted", term: reader.varint() };
-      case TYPE.pauseChanged: {
-        const paused = reader.u8();
-        if (paused > 1) throw malformed(`a pause of ${paused} is not defined`);
-        return { kind: "pauseChanged", paused: paused === 1 };
-      }
+      case TYPE.pauseChanged:
+        return { kind: "pauseChanged", paused: readPaused(reader) };
       case TYPE.handedOver:
         return { kind: "handedOver" };
       case TYPE.consoleHistory: {
@@ -485,11 +492,14 @@ export class LoggingChannelDecoder {
           clockTime: reader.varint(),
           stateHash: reader.u64(),
         };
-      case TYPE.termChanged: {
+      case TYPE.termChanged:
+        return { kind: "termChanged", term: reader.varint(), synced: readReplicas(reader) };
+      case TYPE.resume: {
         const term = reader.varint();
-        const count = reader.varnum();
-        if (count > reader.remaining) throw malformed(`it announces ${count} replicas in ${reader.remaining} bytes`);
-        return { kind: "termChanged", term, synced: Array.from({ length: count }, () => readText(reader)) };
+        const paused = readPaused(reader);
+        const nextEpoch = reader.varint();
+        const author = readText(reader);
+        return { kind: "resume", term, paused, nextEpoch, author, synced: readReplicas(reader) };
       }
       case TYPE.ack: {
         const flags = readFlags(reader, ACK_FLAGS);
@@ -621,6 +631,23 @@ function writeDelta(writer: ByteWriter, value: bigint, last: bigint): void {
 function readDelta(reader: ByteReader, last: bigint): bigint {
   const zigzag = reader.varint();
   return BigInt.asUintN(64, last + ((zigzag >> 1n) ^ -(zigzag & 1n)));
+}
+
+function readPaused(reader: ByteReader): boolean {
+  const paused = reader.u8();
+  if (paused > 1) throw malformed(`a pause of ${paused} is not defined`);
+  return paused === 1;
+}
+
+function writeReplicas(writer: ByteWriter, replicas: readonly string[]): void {
+  writer.varint(replicas.length);
+  for (const replica of replicas) writeText(writer, replica);
+}
+
+function readReplicas(reader: ByteReader): readonly string[] {
+  const count = reader.varnum();
+  if (count > reader.remaining) throw malformed(`it announces ${count} replicas in ${reader.remaining} bytes`);
+  return Array.from({ length: count }, () => readText(reader));
 }
 
 /** ASCII with a length of at most 256: ids, digests and secrets are nothing else. */

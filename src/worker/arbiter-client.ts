@@ -1,10 +1,10 @@
 /**
  * Carries the replicas' arbiter requests to the control plane and the answers back.
  *
- *     ask ---> open ---- granted | refused ----> answered, forgotten
+ *     ask ---> open ---- granted | refused | follow ----> answered, forgotten
  *               |  ^
  *               |  '--- ask again, a channel opens or closes: sent again, same requestId, to the next control plane
- *               '---- no answer for a while, or nobody to ask: `unavailable` to the core, still open; so it is after `wait`
+ *               '---- no answer for a while, or nobody to ask: `unavailable` to the core, still open
  *
  * A request stays open until it has a definite answer, because an answer that was lost may have been a grant: the
  * arbiter knows the request by its id when it comes again.
@@ -57,7 +57,7 @@ export class ArbiterClient {
     const entry = this.open.get(requestId);
     if (entry === undefined) return;
     clearTimeout(entry.timeout);
-    if (outcome === "granted" || outcome === "refused") this.open.delete(requestId);
+    if (outcome !== "unavailable") this.open.delete(requestId);
     entry.answer({ request: entry.request, outcome, term: BigInt(term), synced });
   }
 
@@ -91,9 +91,7 @@ function requestMessage(request: ArbiterRequest): ArbiterRequestMessage {
   const term = request.term.toString();
   switch (request.kind) {
     case "promote":
-      return { kind: "promote", term, asksToGoLive: true };
-    case "goLive":
-      return { kind: "goLive", term };
+      return { kind: "promote", term, keepsOthers: true };
     case "goSolo":
       return { kind: "goSolo", term, lost: request.lost, reason: request.reason };
     case "addBackup":

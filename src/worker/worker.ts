@@ -349,7 +349,10 @@ export class Worker {
     const hosted = this.find(replicaId);
     if (hosted === undefined) return;
     const { driver, order, log, peers, cutOff } = hosted;
-    if (driver.status().role !== "primary" || !driver.running || driver.hasChannel(backup.replicaId)) return;
+    const { role, state, synced } = driver.status();
+    // One that is promoted is told to dial whom it goes on with before it has executed all of its log.
+    const takesBackups = role === "primary" || state === "promoting";
+    if (!takesBackups || !driver.running || driver.hasChannel(backup.replicaId)) return;
     // Of a control plane that has not heard yet that its worker is fenced.
     if (cutOff.has(backup.replicaId)) return;
     const { settings, credentials, machine } = this.options;
@@ -359,7 +362,8 @@ export class Worker {
       log.error({ code: "plaintext_peer", peer: backup.replicaId, address }, "backup not dialled: its worker does not speak TLS");
       return;
     }
-    driver.pairingOrdered(backup.replicaId, takesHistory);
+    // A member has all of the state, and the history as well.
+    if (!synced.includes(backup.replicaId)) driver.pairingOrdered(backup.replicaId, takesHistory);
     this.dialler.pair({
       vmId: order.vmId,
       replicaId,
@@ -421,7 +425,8 @@ export class Worker {
     if (!sameSecret(hello.channelSecret, hosted.order.channelSecret)) return "bad_secret";
     if (hello.buildDigest !== this.options.machine.buildDigest) return "engine_mismatch";
     const { driver } = hosted;
-    if (!driver.running || driver.status().role !== "backup") return "unknown_replica";
+    const { role, promotion } = driver.status();
+    if (!driver.running || role !== "backup" || promotion !== null) return "unknown_replica";
     return (channel) => driver.attach(hello.from, channel);
   }
 

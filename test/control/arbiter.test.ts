@@ -30,7 +30,7 @@ async function protectedVms(count: number): Promise<readonly ProtectedVm[]> {
 }
 
 function promotion({ vm, backupId }: ProtectedVm): TermChange {
-  return { kind: "promote", asksToGoLive: true, vmId: vm.id, asker: backupId, term: BigInt(vm.status.term) };
+  return { kind: "promote", keeps: () => true, vmId: vm.id, asker: backupId, term: BigInt(vm.status.term) };
 }
 
 function decide(vm: ProtectedVm, context: Partial<TermChangeContext> = {}): Promise<string> {

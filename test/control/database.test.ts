@@ -37,7 +37,7 @@ test("the arbiter decides while calls have every connection and more of them wai
   const calls = ["holds", "waits", "waits as well"].map((name) => database.transaction(() => held).then(() => ended.push(name)));
   const arbiter = new Arbiter(database);
   const decide = async (term: bigint): Promise<string> => {
-    const change = { kind: "promote", asksToGoLive: true, vmId: "vm_of_nobody", asker: "rep_of_nobody", term } as const;
+    const change = { kind: "promote", keeps: () => true, vmId: "vm_of_nobody", asker: "rep_of_nobody", term } as const;
     return (
       await arbiter.decide(change, {
         workerId: "wrk_of_nobody",

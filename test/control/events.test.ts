@@ -269,7 +269,7 @@ test("consoles that are attached and left, repairs, aliases that are moved and w
   const { term } = primary.primaryOf(vm.id);
   primary.pairs = false;
   await primary.ask(vm.id, primaryId, { kind: "goSolo", term, lost: backupId, reason: "backup_failed" });
-  expect(await backup.ask(vm.id, backupId, { kind: "promote", term, asksToGoLive: true })).toMatchObject({ outcome: "refused" });
+  expect(await backup.ask(vm.id, backupId, { kind: "promote", term, keepsOthers: true })).toMatchObject({ outcome: "refused" });
   expect(await told("vm.failover.refused")).toMatchObject({ vmId: vm.id, cause: "promotion_refused", data: { replicaId: backupId } });
   await control.call("POST", "/v1/workers/idle/fence");
   await control.call("DELETE", "/v1/workers/idle");

@@ -36,7 +36,7 @@ describe("the arbiter", () => {
     const { vm, primaryId, backupId } = await control.protectedVm("demo");
     const term = BigInt(vm.status.term);
     const answers = await Promise.all(
-      [1, 2, 3, 4].map(() => change({ kind: "promote", asksToGoLive: true, vmId: vm.id, asker: backupId, term })),
+      [1, 2, 3, 4].map(() => change({ kind: "promote", keeps: () => true, vmId: vm.id, asker: backupId, term })),
     );
     expect(answers.map((answer) => answer.outcome)).toEqual(["granted", "granted", "granted", "granted"]);
     expect(answers.filter((answer) => answer.changed)).toHaveLength(1);
@@ -50,7 +50,7 @@ describe("the arbiter", () => {
       const { vm, primaryId, backupId } = await control.protectedVm(`demo-${round}`);
       const term = BigInt(vm.status.term);
       const solo: TermChange = { kind: "goSolo", vmId: vm.id, asker: primaryId, term, lost: backupId, reason: "connection_lost" };
-      const promote: TermChange = { kind: "promote", asksToGoLive: true, vmId: vm.id, asker: backupId, term };
+      const promote: TermChange = { kind: "promote", keeps: () => true, vmId: vm.id, asker: backupId, term };
       const answers = await Promise.all(round % 2 === 0 ? [change(solo), change(promote)] : [change(promote), change(solo)]);
       expect(answers.map((answer) => answer.outcome).sort()).toEqual(["granted", "refused"]);
       expect(answers.map((answer) => answer.term)).toEqual([term + 1n, term + 1n]);
@@ -78,27 +78,26 @@ describe("the arbiter", () => {
         reason: "lag_exceeded",
       } as const;
       for (let index = 0; index < 10; index++) others.push(change(solo));
-      const answer = await change({ kind: "promote", asksToGoLive: true, vmId: vm.id, asker: backupId, term: BigInt(vm.status.term) });
+      const answer = await change({ kind: "promote", keeps: () => true, vmId: vm.id, asker: backupId, term: BigInt(vm.status.term) });
       expect(answer.outcome).toBe("granted");
     });
     expect((await Promise.all(others)).filter((answer) => (answer as { readonly changed: boolean }).changed)).toHaveLength(1);
   });
 
-  test("refuses a stranger, an older term and a replica that was never synced", async () => {
+  test("refuses a stranger, the primary, and who asks from the future", async () => {
     const { vm, primaryId, backupId } = await control.protectedVm("demo");
     const term = BigInt(vm.status.term);
     for (const [asker, asked] of [
       ["rep_of_nobody", term],
       [primaryId, term],
-      [backupId, term - 2n],
       [backupId, term + 1n],
     ] as const) {
-      expect(await change({ kind: "promote", asksToGoLive: true, vmId: vm.id, asker, term: asked })).toMatchObject({
+      expect(await change({ kind: "promote", keeps: () => true, vmId: vm.id, asker, term: asked })).toMatchObject({
         outcome: "refused",
         term,
       });
     }
-    expect(await change({ kind: "promote", asksToGoLive: true, vmId: "vm_of_nobody", asker: backupId, term })).toMatchObject({
+    expect(await change({ kind: "promote", keeps: () => true, vmId: "vm_of_nobody", asker: backupId, term })).toMatchObject({
       outcome: "refused",
       term: 0n,
     });
@@ -108,9 +107,9 @@ describe("the arbiter", () => {
   test("grants promotion to a backup that was added and had no time to be told its term", async () => {
     const { vm, backupId } = await control.protectedVm("demo");
     const term = BigInt(vm.status.term);
-    const first = await change({ kind: "promote", asksToGoLive: true, vmId: vm.id, asker: backupId, term: term - 1n });
+    const first = await change({ kind: "promote", keeps: () => true, vmId: vm.id, asker: backupId, term: term - 1n });
     expect(first).toMatchObject({ outcome: "granted", term: term + 1n, changed: true });
-    const repeat = await change({ kind: "promote", asksToGoLive: true, vmId: vm.id, asker: backupId, term: term - 1n });
+    const repeat = await change({ kind: "promote", keeps: () => true, vmId: vm.id, asker: backupId, term: term - 1n });
     expect(repeat).toMatchObject({ outcome: "granted", term: term + 1n, changed: false });
   });
 
@@ -144,7 +143,7 @@ describe("the arbiter", () => {
     const ids = vm.status.replicas.map((replica) => replica.id);
     const primaryId = vm.status.replicas.find((replica) => replica.role === "primary")?.id as string;
     const backupId = ids.find((id) => id !== primaryId) as string;
-    const promote: TermChange = { kind: "promote", asksToGoLive: true, vmId: vm.id, asker: backupId, term: 1n };
+    const promote: TermChange = { kind: "promote", keeps: () => true, vmId: vm.id, asker: backupId, term: 1n };
     const add: TermChange = { kind: "addBackup", vmId: vm.id, asker: primaryId, term: 1n, backup: backupId };
     const [promotion, addition] = await Promise.all([change(promote), change(add)]);
     // Whichever was first: either it was added and then promoted, or refused and then not added.
@@ -167,7 +166,7 @@ describe("the arbiter", () => {
     const { vm, backupId, backup } = await control.protectedVm("demo");
     backup.pause();
     await control.call("DELETE", "/v1/vms/demo");
-    const answer = await change({ kind: "promote", asksToGoLive: true, vmId: vm.id, asker: backupId, term: BigInt(vm.status.term) });
+    const answer = await change({ kind: "promote", keeps: () => true, vmId: vm.id, asker: backupId, term: BigInt(vm.status.term) });
     expect(answer.outcome).toBe("refused");
   });
 });
@@ -189,12 +188,12 @@ describe("a primary of two backups that dies", () => {
     await control.kill(of(primaryReplica as string).worker);
     const granted = await heir.worker.askForPromotion(heir.id);
     expect(granted).toMatchObject({ outcome: "granted", term: String(term + 1n), synced: [other.id] });
-    return { vmId: vm.id, term, heir, other, wait: () => other.worker.askForPromotion(other.id) };
+    return { vmId: vm.id, term, heir, other, ask: () => other.worker.askForPromotion(other.id) };
   };
 
-  test("has the other one wait for the one that was promoted, and is replaced by the other when that one dies as well", async () => {
-    const { vmId, term, heir, other, wait } = await withHeir();
-    expect(await wait()).toMatchObject({ outcome: "wait", term: String(term + 1n), synced: [other.id] });
+  test("has the other one follow the one that was promoted, and take its place when that one dies as well", async () => {
+    const { vmId, term, heir, other, ask } = await withHeir();
+    expect(await ask()).toMatchObject({ outcome: "follow", term: String(term + 1n), synced: [other.id] });
     expect(await row(vmId)).toMatchObject({ primaryReplica: heir.id, synced: [other.id], protectionState: "failing_over" });
     await control.kill(heir.worker);
     expect(await other.worker.promote(other.id)).toMatchObject({ outcome: "granted", term: String(term + 2n), synced: [] });
@@ -207,30 +206,31 @@ describe("a primary of two backups that dies", () => {
       expect.objectContaining({ state: "failed", to: heir.id }),
     ]);
     // The one before has nothing to ask for any more.
-    const goLive: TermChange = { kind: "goLive", vmId, asker: heir.id, term: term + 1n };
-    expect(await change(goLive)).toMatchObject({ outcome: "refused", term: term + 2n });
+    const goSolo: TermChange = { kind: "goSolo", vmId, asker: heir.id, term: term + 1n, lost: other.id, reason: "connection_lost" };
+    expect(await change(goSolo)).toMatchObject({ outcome: "refused", term: term + 2n });
   });
 
-  test("has no other that could be promoted once the one that was is live", async () => {
-    const { vmId, term, heir, other, wait } = await withHeir();
-    const goLive: TermChange = { kind: "goLive", vmId, asker: heir.id, term: term + 1n };
-    const answers = await Promise.all([1, 2, 3].map(() => change(goLive)));
-    expect(answers.map(({ outcome, changed }) => `${outcome} ${changed}`).sort()).toEqual([
-      "granted false",
-      "granted false",
-      "granted true",
-    ]);
-    expect(await row(vmId)).toMatchObject({ term: term + 2n, primaryReplica: heir.id, synced: [] });
-    await control.kill(heir.worker);
-    expect(await wait()).toMatchObject({ outcome: "refused", term: String(term + 2n) });
-    const { rows } = await control.parts.database.query("SELECT state, state_reason FROM replicas WHERE id = $1", [other.id]);
-    expect(rows).toEqual([{ state: "lost", state_reason: "superseded" }]);
+  test("has both workers told to open their channel, with the answer, and is protected as soon as the promoted one is live", async () => {
+    const { vmId, term, heir, other } = await withHeir();
+    const { backup } = await heir.worker.order("pair", ({ replicaId }) => replicaId === heir.id);
+    expect(backup).toMatchObject({ replicaId: other.id, workerId: other.worker.workerId });
+    await heir.worker.promote(heir.id);
+    const vm = await control.vmThat("demo", ({ status }) => status.protection.state === "protected");
+    expect(vm.status).toMatchObject({ term: Number(term + 1n), protection: { syncedBackups: 1 } });
+    expect(await row(vmId)).toMatchObject({ primaryReplica: heir.id, synced: [other.id] });
   });
 
-  test("has the others dropped with the promotion of one whose worker does not ask to go live", async () => {
+  test("has one taken out of the set that does not follow", async () => {
+    const { vmId, term, heir, other, ask } = await withHeir();
+    const goSolo: TermChange = { kind: "goSolo", vmId, asker: heir.id, term: term + 1n, lost: other.id, reason: "backup_failed" };
+    expect(await change(goSolo)).toMatchObject({ outcome: "granted", term: term + 2n, synced: [] });
+    expect(await ask()).toMatchObject({ outcome: "refused", term: String(term + 2n) });
+  });
+
+  test("has the others dropped with the promotion of one whose worker does not go on with them", async () => {
     const { vmId, term, heir, other } = await withHeir();
     await control.kill(heir.worker);
-    const promote: TermChange = { kind: "promote", asksToGoLive: false, vmId, asker: other.id, term };
+    const promote: TermChange = { kind: "promote", keeps: () => false, vmId, asker: other.id, term };
     expect(await change(promote)).toMatchObject({ outcome: "granted", term: term + 2n, synced: [] });
   });
 });

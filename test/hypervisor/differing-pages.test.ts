@@ -33,7 +33,7 @@ const record = (epoch: bigint, stateHash: bigint) => ({
 });
 
 test("a backup is compared with what changed since it was last equal, though another one joined meanwhile", () => {
-  const trail = new HashTrail(1000, 0n);
+  const trail = new HashTrail(1000, 0n, []);
   trail.follow("A", 0n, 0n, changes([1n, 0n, 1n]));
   trail.sent(record(4n, 11n), changes([1n, 1n, 2n], [6n, 0n, 4n]));
   trail.applied("A", 4n);

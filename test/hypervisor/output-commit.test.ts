@@ -2,10 +2,19 @@ import { expect, test } from "vitest";
 import { InvariantViolation } from "../../src/base/errors.ts";
 import { OutputCommit } from "../../src/hypervisor/output-commit.ts";
 
+const NOBODY = { members: [], sinceUs: 0 };
+/** Of a new VM. */
+function begun(): OutputCommit {
+  const commit = new OutputCommit(0n, 0n, NOBODY);
+  commit.commit(0);
+  return commit;
+}
+
 const typed = (offset: bigint, length: number) => ({ kind: "console" as const, inputSession: "s", offset, bytes: new Uint8Array(length) });
 
 test("with nobody to wait for, a record commits at once", () => {
-  const commit = new OutputCommit(4n, 10n);
+  const commit = new OutputCommit(4n, 10n, NOBODY);
+  expect(commit.commit(5)).toEqual({ consoleEnd: 10n, inputNext: new Map() });
   expect(commit.commit(5)).toBeNull();
   commit.append(4n, 30n, [typed(0n, 3)], 0);
   expect(commit.commit(5)).toEqual({ consoleEnd: 30n, inputNext: new Map([["s", 3n]]) });
@@ -13,7 +22,7 @@ test("with nobody to wait for, a record commits at once", () => {
 });
 
 test("the slowest member decides, and acks are cumulative", () => {
-  const commit = new OutputCommit(0n, 0n);
+  const commit = begun();
   commit.enter("b");
   commit.enter("c");
   for (let epoch = 0n; epoch < 4n; epoch++) commit.append(epoch, (epoch + 1n) * 10n, [], 0);
@@ -28,7 +37,7 @@ test("the slowest member decides, and acks are cumulative", () => {
 });
 
 test("what waited for acks is counted by how long, what did not wait is not", () => {
-  const commit = new OutputCommit(0n, 0n);
+  const commit = new OutputCommit(0n, 0n, NOBODY);
   commit.append(0n, 10n, [], 1000);
   commit.commit(1000);
   commit.enter("b");
@@ -42,7 +51,7 @@ test("what waited for acks is counted by how long, what did not wait is not", ()
 });
 
 test("a newcomer is waited for only from its own instant on", () => {
-  const commit = new OutputCommit(0n, 0n);
+  const commit = new OutputCommit(0n, 0n, NOBODY);
   commit.enter("b");
   commit.append(0n, 10n, [], 0);
   commit.enter("c");
@@ -54,7 +63,7 @@ test("a newcomer is waited for only from its own instant on", () => {
 });
 
 test("input is durable up to the oldest record that is not committed", () => {
-  const commit = new OutputCommit(0n, 0n);
+  const commit = new OutputCommit(0n, 0n, NOBODY);
   commit.enter("b");
   commit.append(0n, 0n, [typed(0n, 3)], 0);
   commit.append(1n, 0n, [typed(3n, 2)], 0);
@@ -70,7 +79,7 @@ test("input is durable up to the oldest record that is not committed", () => {
 });
 
 test("the age of what is not acknowledged is known per member", () => {
-  const commit = new OutputCommit(0n, 0n);
+  const commit = begun();
   commit.enter("b");
   commit.enter("c");
   expect(commit.oldestUnackedUs()).toBeNull();
@@ -83,8 +92,25 @@ test("the age of what is not acknowledged is known per member", () => {
 });
 
 test("an ack of what was never recorded is an invariant violation", () => {
-  const commit = new OutputCommit(0n, 0n);
+  const commit = new OutputCommit(0n, 0n, NOBODY);
   commit.enter("b");
   expect(() => commit.acknowledge("b", 0n)).toThrow(InvariantViolation);
   expect(() => commit.append(1n, 0n, [], 0)).toThrow(InvariantViolation);
+});
+
+test("what a promoted backup begins with commits when all whom it has from before have told where they stand, and hold it", () => {
+  const commit = new OutputCommit(8n, 50n, { members: ["b", "c"], sinceUs: 100 });
+  commit.append(8n, 60n, [typed(0n, 3)], 200);
+  commit.acknowledge("b", 8n);
+  expect(commit.commit(300)).toBeNull();
+  expect(commit.hasBegun).toBe(false);
+  expect(commit.oldestUnackedUs("c")).toBe(100);
+  commit.acknowledge("c", 6n);
+  expect(commit.commit(300)).toBeNull();
+  commit.acknowledge("c", 7n);
+  expect(commit.commit(300)).toEqual({ consoleEnd: 50n, inputNext: new Map() });
+  expect(commit.hasBegun).toBe(true);
+  expect(commit.oldestUnackedUs("c")).toBe(200);
+  commit.leave("c");
+  expect(commit.commit(300)).toEqual({ consoleEnd: 60n, inputNext: new Map([["s", 3n]]) });
 });

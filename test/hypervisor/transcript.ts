@@ -48,7 +48,7 @@ interface Actor {
 const OUTCOMES: Readonly<Record<string, ArbiterOutcome>> = {
   grants: "granted",
   "refuses, it is": "refused",
-  "says wait, it is": "wait",
+  "says to follow, it is": "follow",
   "is unavailable": "unavailable",
 };
 
@@ -103,9 +103,9 @@ class Player {
       this.enter(match[1] as string, createBackup);
       return [];
     }
-    match = /^protected (\w+) with (\w+) in term (\d+)$/.exec(line);
+    match = /^protected (\w+) with (\w+(?: and \w+)*) in term (\d+)$/.exec(line);
     if (match !== null) {
-      this.protect(match[1] as string, match[2] as string, BigInt(match[3] as string));
+      this.protect(match[1] as string, (match[2] as string).split(" and "), BigInt(match[3] as string));
       return [];
     }
     match = /^cut (\w+) (\w+)$/.exec(line);
@@ -136,20 +136,28 @@ class Player {
     });
   }
 
-  /** The common beginning of most stories: epoch 0 has run, the guest waits at instant 1000 for input, B has all of it. */
-  private protect(primary: string, backup: string, term: bigint): void {
-    this.enter(primary, (config) => createPrimary(config, term - 1n));
-    this.enter(backup, createBackup);
+  /** The common beginning of most stories: epoch 0 has run, the guest waits at instant 1000 for input, the backups have all of it. */
+  private protect(primary: string, backups: readonly string[], term: bigint): void {
+    this.enter(primary, (config) => createPrimary(config, term - BigInt(backups.length)));
     const A = this.actor(primary);
-    const B = this.actor(backup);
     A.nowUs = 1000;
-    B.nowUs = 1000;
+    this.step(A, "started");
+    for (const [index, backup] of backups.entries()) {
+      const isFirst = index === 0;
+      this.join(A, backup, isFirst ? ["epoch ended at 1000, wfi"] : [], term - BigInt(backups.length - 1 - index));
+      for (const earlier of backups.slice(0, index)) this.step(this.actor(earlier), "receives termChanged");
+    }
+  }
+
+  private join(A: Actor, backup: string, first: readonly string[], term: bigint): void {
+    this.enter(backup, createBackup);
+    const B = this.actor(backup);
+    B.nowUs = A.nowUs;
     const story: readonly (readonly [Actor, string])[] = [
-      [A, "started"],
       [B, "started"],
       [A, `channel to ${backup} opened`],
-      [B, `channel to ${primary} opened`],
-      [A, "epoch ended at 1000, wfi"],
+      [B, `channel to ${A.name} opened`],
+      ...first.map((input) => [A, input] as const),
       [A, "captured 100 bytes, 0 pages left"],
       [A, "captured 10 bytes, 0 pages left, hash 7"],
       [B, "receives statePages"],
@@ -278,7 +286,7 @@ class Player {
     }
 
     match =
-      /^arbiter (?:(grants|refuses, it is|says wait, it is) term (\d+)(?:, synced ([\w ]+?))?|is unavailable)(?: to (goSolo|addBackup|promote) of term (\d+))?$/.exec(
+      /^arbiter (?:(grants|refuses, it is|says to follow, it is) term (\d+)(?:, synced ([\w ]+?))?|is unavailable)(?: to (goSolo|addBackup|promote) of term (\d+))?$/.exec(
         text,
       );
     if (match !== null) {
@@ -377,8 +385,6 @@ function tellRequest(request: ArbiterRequest): string {
   switch (request.kind) {
     case "promote":
       return `to be promoted in term ${request.term}`;
-    case "goLive":
-      return `to go live in term ${request.term}`;
     case "goSolo":
       return `to go on without ${request.lost} in term ${request.term}: ${request.reason}`;
     case "addBackup":
@@ -399,6 +405,10 @@ function tellMessage(message: LoggingChannelMessage): string {
       return `${message.kind} of term ${message.term}`;
     case "handedOver":
       return message.kind;
+    case "resume": {
+      const { term, synced, nextEpoch, author, paused } = message;
+      return `resume in term ${term}, synced ${synced.join(" ")}: epoch ${nextEpoch} follows what came from ${author}${paused ? ", paused" : ""}`;
+    }
     case "pauseChanged":
       return message.paused ? "paused" : "resumed";
     case "statePages":

@@ -3,7 +3,7 @@ import { decideTermChange, syncedAfter, type TermChange, type TermFacts } from "
 import type { ArbiterRequest, ReplicaId } from "../../src/hypervisor/messages.ts";
 
 export interface ArbiterAnswer {
-  readonly outcome: "granted" | "refused" | "wait";
+  readonly outcome: "granted" | "refused" | "follow";
   readonly changed: boolean;
   readonly term: bigint;
   readonly synced: readonly ReplicaId[];
@@ -15,6 +15,8 @@ export interface AtAsking {
   readonly isCandidate: boolean;
   /** `promote`: the primary is not heard of. It may be wrong. */
   readonly primaryIsGone: boolean;
+  /** `promote`: this other member is heard of. */
+  readonly keeps: (member: ReplicaId) => boolean;
 }
 
 /** What the database holds of a VM. */
@@ -41,15 +43,15 @@ export class TermRow {
 
   decide(asker: ReplicaId, request: ArbiterRequest, at: AtAsking): ArbiterAnswer {
     const base = { vmId: this.vmId, asker };
-    const change: TermChange = request.kind === "promote" ? { ...request, ...base, asksToGoLive: true } : { ...request, ...base };
+    const change: TermChange = request.kind === "promote" ? { ...request, ...base, keeps: at.keeps } : { ...request, ...base };
     switch (decideTermChange(this.facts(request, at), change)) {
       case "repeat":
         return this.answer("granted", false);
       case "refuse":
         if (request.kind === "promote" && asker !== this.primary) this.writtenOff.add(asker);
         return this.answer("refused", false);
-      case "wait":
-        return this.answer("wait", false);
+      case "follow":
+        return this.answer("follow", false);
       case "change":
         this.change(change);
         return this.answer("granted", true);
@@ -84,9 +86,8 @@ export class TermRow {
       this.writtenOff.add(this.primary);
       this.primary = asker;
       this.primarySinceTerm = this.term;
-    }
-    if (kind === "promote" || kind === "goLive")
       for (const member of before) if (member !== asker && !this.synced.has(member)) this.writtenOff.add(member);
+    }
     this.transition = { kind, by: asker, replica: replicaOf(change) };
     this.holders.set(this.term, this.primary);
   }
@@ -95,7 +96,6 @@ export class TermRow {
 function replicaOf(change: TermChange): ReplicaId {
   switch (change.kind) {
     case "promote":
-    case "goLive":
       return change.asker;
     case "goSolo":
       return change.lost;

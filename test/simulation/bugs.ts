@@ -45,10 +45,12 @@ function everyDecision(decision: Decision): () => Bug {
   });
 }
 
-interface KnownBug {
+export interface KnownBug {
   readonly foundBy: string;
   /** Where it shows in other worlds too seldom to wait for: the plan of faults in which it does. */
   readonly profile?: string;
+  /** It can only show where VMs have more than one. */
+  readonly severalBackups?: true;
   readonly make: () => Bug;
 }
 
@@ -117,27 +119,31 @@ export const BUGS: Readonly<Record<string, KnownBug>> = {
       return answer;
     }),
   },
-  "an heir goes live while another one may still be promoted in its place": {
+  "a promoted backup lets out what the others need not have": {
     foundBy: "synced set holds records",
+    severalBackups: true,
     make: everyStep((inner, input, nowUs) => inner.step(input.kind === "arbiterAnswered" ? { ...input, synced: [] } : input, nowUs)),
   },
   "the arbiter drops the other members as soon as it has promoted one": {
     foundBy: "healing",
+    severalBackups: true,
     make: everyDecision((answer, request, row) => {
       if (!answer.changed || request.kind !== "promote") return answer;
       row.synced = new Set();
       return { ...answer, synced: [] };
     }),
   },
-  "the arbiter refuses where another one was promoted and has not gone live": {
+  "the arbiter refuses where another one was promoted": {
     foundBy: "healing",
-    make: everyDecision((answer) => (answer.outcome === "wait" ? { ...answer, outcome: "refused" } : answer)),
+    severalBackups: true,
+    make: everyDecision((answer) => (answer.outcome === "follow" ? { ...answer, outcome: "refused" } : answer)),
   },
-  "the arbiter keeps the other members when one has gone live": {
+  "a backup keeps what the promoted one never had": {
     foundBy: "synced set holds records",
-    make: everyDecision((answer, request, row, synced) => {
-      if (answer.changed && request.kind === "goLive") row.synced = synced;
-      return answer;
+    severalBackups: true,
+    make: everyStep((inner, input, nowUs) => {
+      if (input.kind !== "message" || input.message.kind !== "resume") return inner.step(input, nowUs);
+      return inner.step({ ...input, message: { ...input.message, nextEpoch: 1n << 60n } }, nowUs);
     }),
   },
   "a backup joins without the last records: it acknowledges them and keeps none": {
@@ -235,6 +241,17 @@ export const CRUDE_BUGS: Readonly<Record<string, () => Bug>> = {
           return effect.message.kind !== "epoch" || !joining.delete(effect.peer);
         }),
       );
+    },
+  }),
+  "a backup goes on with a promoted one without what it lacks": () => ({
+    replica: (inner) => {
+      const resuming = new Set<string>();
+      return stepping(inner, (_, input, nowUs) => {
+        const effects = inner.step(input, nowUs);
+        const isAck = input.kind === "message" && input.message.kind === "ack" && resuming.delete(input.peer);
+        for (const effect of effects) if (effect.kind === "send" && effect.message.kind === "resume") resuming.add(effect.peer);
+        return isAck ? effects.filter((effect) => effect.kind !== "send" || effect.message.kind !== "epoch") : effects;
+      });
     },
   }),
   "a backup joins without the table of input sessions": everyStep((inner, input, nowUs) =>

@@ -30,7 +30,8 @@ export class ControlPlane {
     private readonly chance: Chance,
     private readonly orders: {
       readonly pair: (vm: SimulatedVm, primary: HostedReplica) => void;
-      readonly granted: (vm: SimulatedVm, asker: string, request: ArbiterRequest) => void;
+      /** `kept`, of a promotion: the other members who were heard of. */
+      readonly granted: (vm: SimulatedVm, asker: HostedReplica, request: ArbiterRequest, kept: ReadonlySet<string>) => void;
     },
   ) {}
 
@@ -75,10 +76,11 @@ export class ControlPlane {
     const { vm } = replica;
     const isCandidate = request.kind === "addBackup" && this.hears(vm.replicas.get(request.backup));
     // A stopped process has its connection open: only after a while it is taken for gone.
-    const primaryIsGone =
-      request.kind === "promote" && vm.heir !== null && (!this.hears(vm.primary) || (!vm.primary?.process.running && this.chance.oneIn(4)));
-    const answer = vm.row.decide(replica.id, request, { isCandidate, primaryIsGone });
-    if (answer.changed) this.orders.granted(vm, replica.id, request);
+    const primaryIsGone = request.kind === "promote" && (!this.hears(vm.primary) || (!vm.primary?.process.running && this.chance.oneIn(4)));
+    const others = request.kind === "promote" ? [...vm.row.synced].filter((member) => member !== replica.id) : [];
+    const kept = new Set(others.filter((member) => this.hears(vm.replicas.get(member))));
+    const answer = vm.row.decide(replica.id, request, { isCandidate, primaryIsGone, keeps: (member) => kept.has(member) });
+    if (answer.changed) this.orders.granted(vm, replica, request, kept);
     return answer;
   }
 

@@ -13,6 +13,9 @@ const COUNTS = {
   promotions: 0,
   /** Promotions in the place of one that had not gone live. */
   heirsReplaced: 0,
+  /** Members of a synced set who went on with a promoted one, and those who had executed more than that had. */
+  resumed: 0,
+  resumedTooFar: 0,
   pairings: 0,
   /** Of them: of a second or third backup. */
   furtherPairings: 0,

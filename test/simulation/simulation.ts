@@ -101,7 +101,7 @@ export class Simulation implements Surroundings, Targets {
     this.audience = new Audience(this.scheduler, this.network, this.kind, new Chance(seed, 3));
     this.control = new ControlPlane(this.scheduler, new Chance(seed, 4), {
       pair: (vm, primary) => this.pair(vm, primary),
-      granted: (vm, asker, request) => this.granted(vm, asker, request),
+      granted: (vm, asker, request, kept) => this.granted(vm, asker, request, kept),
     });
     this.adversary = new Adversary(this.plan, this);
     this.control.lossOneIn = this.plan.profile.arbiterLoss;
@@ -127,7 +127,7 @@ export class Simulation implements Surroundings, Targets {
   private begin(): void {
     const { timing } = this;
     this.scheduler.nowUs = 1_000_000;
-    this.backupsMax = timing.oneIn(5) ? BACKUPS_MAX : 1;
+    this.backupsMax = backupsMaxOf(this.options.seed);
     for (let hosts = timing.between(3, 4) + this.backupsMax - 1; hosts > 0; hosts--) this.startWorker(this.nextHost++);
     this.audience.open(timing.between(1, 2));
     const vms = timing.oneIn(2) ? 1 : timing.between(1, 3);
@@ -200,23 +200,38 @@ export class Simulation implements Surroundings, Targets {
     vm.pairingAskedUs = this.scheduler.nowUs;
     const id = `rep_${this.nextReplica++}`;
     const backup = this.host(vm, id, worker, createBackup({ replicaId: id, ...this.config }), "backup");
-    const connection = this.network.connect<Uint8Array>(primary.receiver(id), backup.receiver(primary.id));
-    const dial = (replica: HostedReplica, peer: string, side: 0 | 1) =>
-      this.scheduler.after(this.network.delayUs(connection.link), () =>
-        replica.process.deliver(connection, () => replica.attach(peer, connection, side)),
-      );
-    // The backup answers first: what the primary sends finds it attached.
-    backup.attach(primary.id, connection, 1);
-    dial(primary, id, 0);
+    this.connect(primary, backup);
   }
 
-  private granted(vm: SimulatedVm, asker: string, request: ArbiterRequest): void {
-    if (request.kind === "promote" && vm.heir !== null) this.figures.heirsReplaced++;
-    vm.granted(asker, request);
+  private connect(primary: HostedReplica, backup: HostedReplica): void {
+    const connection = this.network.connect<Uint8Array>(primary.receiver(backup.id), backup.receiver(primary.id));
+    // The backup answers first: what the primary sends finds it attached.
+    backup.attach(primary.id, connection, 1);
+    this.scheduler.after(this.network.delayUs(connection.link), () =>
+      primary.process.deliver(connection, () => primary.attach(backup.id, connection, 0)),
+    );
+  }
+
+  private granted(vm: SimulatedVm, asker: HostedReplica, request: ArbiterRequest, kept: ReadonlySet<string>): void {
+    vm.granted(request, kept);
+    if (request.kind === "promote") this.promoted(vm, asker);
     if (request.kind === "addBackup") this.figures.pairings++;
     if (request.kind === "addBackup" && vm.row.synced.size > 1) this.figures.furtherPairings++;
     if (request.kind === "goSolo") this.figures.solos++;
     vm.syncedHoldsRecords.membersChanged(vm.row);
+  }
+
+  /** The others who are kept are dialled by the one that is promoted, where the order arrives. */
+  private promoted(vm: SimulatedVm, heir: HostedReplica): void {
+    if (vm.latestHeir?.wasPrimary === false) this.figures.heirsReplaced++;
+    vm.latestHeir = heir;
+    for (const id of vm.row.synced) {
+      this.scheduler.after(this.timing.between(100, this.timing.oneIn(8) ? 400_000 : 3000), () => {
+        const member = vm.replicas.get(id);
+        if (member?.admits === true && heir.alive && heir.process.running && this.control.reaches(heir.process.host))
+          this.connect(heir, member);
+      });
+    }
   }
 
   // --- what replicas do --------------------------------------------------------------------------------------------
@@ -238,6 +253,7 @@ export class Simulation implements Surroundings, Targets {
         if (replica.verified) replica.vm.boundedMemory.recordHeld(replica.id, endInstant, replica.head?.endInstant ?? 0n);
       }
     }
+    if (input.kind === "message" && input.message.kind === "resume") this.resumed(replica, input.peer, input.message.nextEpoch, effects);
     if (replica.role === "primary" && !replica.wasPrimary) {
       replica.wasPrimary = true;
       if (input.kind !== "started") {
@@ -245,6 +261,15 @@ export class Simulation implements Surroundings, Targets {
         replica.vm.pairingAskedUs = 0;
         replica.vm.output.promoted(replica.id, replica.guest);
       }
+    }
+  }
+
+  private resumed(replica: HostedReplica, peer: string, nextEpoch: bigint, effects: readonly Effect[]): void {
+    if (effects.some((effect) => effect.kind === "send" && effect.message.kind === "backupFailed")) this.figures.resumedTooFar++;
+    else if (!effects.some((effect) => effect.kind === "closeChannel" && effect.peer === peer)) {
+      this.figures.resumed++;
+      if (replica.heldEpoch >= nextEpoch) replica.heldEpoch = nextEpoch - 1n;
+      replica.vm.boundedMemory.resumed(replica.id);
     }
   }
 
@@ -434,6 +459,11 @@ export class Simulation implements Surroundings, Targets {
       })
       .join(" | ");
   }
+}
+
+/** How many backups the VMs of a seed's world have at most. */
+export function backupsMaxOf(seed: number): number {
+  return new Chance(seed, 6).oneIn(5) ? BACKUPS_MAX : 1;
 }
 
 function healLink(link: LinkConditions, nowUs: number): void {

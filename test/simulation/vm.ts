@@ -24,8 +24,7 @@ export class SimulatedVm {
   readonly captured = new Map<string, ExecutedEpoch | null>();
   /** Backups that hold whatever has left the primary: by what was granted, and not by what the row says of it. */
   readonly holders = new Set<string>();
-  /** The primary, where it was promoted and could still be replaced by another one: it has not asked to go live. */
-  heir: string | null = null;
+  latestHeir: HostedReplica | null = null;
   pairingAskedUs = 0;
   wantsBackups = 1;
   ended = false;
@@ -45,15 +44,10 @@ export class SimulatedVm {
     return this.replicas.get(this.row.primary);
   }
 
-  granted(asker: string, request: ArbiterRequest): void {
+  granted(request: ArbiterRequest, kept: ReadonlySet<string>): void {
     switch (request.kind) {
       case "promote":
-        this.holders.delete(asker);
-        this.heir = this.holders.size > 0 ? asker : null;
-        return;
-      case "goLive":
-        this.holders.clear();
-        this.heir = null;
+        for (const holder of this.holders) if (!kept.has(holder)) this.holders.delete(holder);
         return;
       case "goSolo":
         this.holders.delete(request.lost);

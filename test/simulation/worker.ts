@@ -157,6 +157,12 @@ export class HostedReplica {
     return this.state === "running";
   }
 
+  /** A backup that may be dialled. */
+  get admits(): boolean {
+    const { role, promotion } = this.core.status();
+    return this.alive && this.process.running && role === "backup" && promotion === null;
+  }
+
   hasChannel(peer: string): boolean {
     return this.channels.has(peer);
   }

@@ -4,14 +4,13 @@
  *     create --addBackup--> synced {b} --promote(b)--> synced {} --addBackup--> ...
  *                               |  '----goSolo(b)----> synced {}
  *                               v
- *                           synced {b, c} --promote(b)--> b is the heir, synced {c} --goLive(b)--> synced {}
- *                                                               '--b is gone: promote(c)--> synced {}
+ *                           synced {b, c} --promote(b)--> synced {c}: c follows b
  *
  * - `promote`: the asker is in the synced set now, and nobody else became primary since the term it asks with. Membership is
  *   what makes it safe; the term may be behind, as the primary may die before it could tell a newcomer. A refusal is final.
- *   The others stay members: nothing leaves the heir before it has asked `goLive`, so they hold all that has left.
- *   Whoever of them asks meanwhile waits, or is promoted where the heir is gone; that this is wrong costs a promotion, no byte.
- * - `goLive`: the asker is the heir in this term. From here on the others may lack what has left, so they are no members any more.
+ *   The others who are heard of stay members: nothing leaves the heir that they have not acknowledged, or been let go before.
+ *   Whoever of them asks in a term before that promotion is told to follow, or is promoted where the heir is gone; that this is
+ *   wrong costs a promotion, no byte.
  * - `goSolo`: the asker is primary in this term, or in the one before its own `addBackup`. It moves the term even where the
  *   backup is not in the set: what is only late must not be carried out after it.
  * - `addBackup`: the asker is primary in this term, and the backup is a candidate that can be reached.
@@ -22,9 +21,8 @@ export type TermChange = {
   readonly vmId: string;
   readonly asker: string;
   readonly term: bigint;
-} /** `asksToGoLive`: it will. A worker of an older version does not, so for its replica the others are no members any more. */ & (
-  | { readonly kind: "promote"; readonly asksToGoLive: boolean }
-  | { readonly kind: "goLive" }
+} /** `keeps`: of the other members, those whom it would go on with. None, for a replica of a worker of an older version. */ & (
+  | { readonly kind: "promote"; readonly keeps: (member: string) => boolean }
   | { readonly kind: "goSolo"; readonly lost: string; readonly reason: string }
   | { readonly kind: "addBackup"; readonly backup: string }
 );
@@ -46,32 +44,19 @@ export interface TermFacts {
   readonly askerIsCutOff: boolean;
 }
 
-export type TermDecision = "change" | "repeat" | "refuse" | "wait";
+export type TermDecision = "change" | "repeat" | "refuse" | "follow";
 
 export function decideTermChange(vm: TermFacts, change: TermChange): TermDecision {
   if (vm.askerIsCutOff) return "refuse";
   if (wasCarriedOut(vm, change)) return "repeat";
   if (!mayChange(vm, change)) return "refuse";
-  return change.kind === "promote" && hasHeir(vm) && !vm.primaryIsGone ? "wait" : "change";
-}
-
-/** The primary was promoted and has not gone live: any member can still take its place. */
-function hasHeir(vm: TermFacts): boolean {
-  return vm.transition.kind === "promote" && vm.synced.length > 0;
+  return change.kind === "promote" && change.term < vm.primarySinceTerm && !vm.primaryIsGone ? "follow" : "change";
 }
 
 function mayChange(vm: TermFacts, change: TermChange): boolean {
   switch (change.kind) {
     case "promote":
-      return (
-        vm.wanted &&
-        vm.primaryReplica !== change.asker &&
-        vm.synced.includes(change.asker) &&
-        change.term <= vm.term &&
-        (hasHeir(vm) || change.term >= vm.primarySinceTerm)
-      );
-    case "goLive":
-      return hasHeir(vm) && vm.primaryReplica === change.asker && vm.term === change.term;
+      return vm.wanted && vm.primaryReplica !== change.asker && vm.synced.includes(change.asker) && change.term <= vm.term;
     case "goSolo": {
       const ownAddition = vm.transition.kind === "addBackup" && vm.transition.by === change.asker && vm.term === change.term + 1n;
       return vm.primaryReplica === change.asker && (vm.term === change.term || ownAddition);
@@ -92,9 +77,7 @@ function mayChange(vm: TermFacts, change: TermChange): boolean {
 export function syncedAfter(synced: readonly string[], change: TermChange): readonly string[] {
   switch (change.kind) {
     case "promote":
-      return change.asksToGoLive ? synced.filter((id) => id !== change.asker) : [];
-    case "goLive":
-      return [];
+      return synced.filter((id) => id !== change.asker && change.keeps(id));
     case "goSolo":
       return synced.filter((id) => id !== change.lost);
     case "addBackup":
@@ -109,8 +92,6 @@ function wasCarriedOut(vm: TermFacts, change: TermChange): boolean {
   switch (change.kind) {
     case "promote":
       return true;
-    case "goLive":
-      return vm.term - change.term === 1n;
     case "goSolo":
       return replica === change.lost && vm.term - change.term <= 2n;
     case "addBackup":

@@ -5,6 +5,7 @@ import type { PlanFacts } from "../db/queries/plan-facts.ts";
 import type { ReplicaRow, StoredOrigin, VmRow } from "../db/schema.ts";
 import { retentionOf } from "../domain/console-retention.ts";
 import type { VmStep } from "../domain/plan-vm.ts";
+import { pairingOrders } from "../workers/pairing-orders.ts";
 import type { WorkerLink } from "../workers/worker-link.ts";
 import type { ReconcilerOptions } from "./options.ts";
 import { replicaSpecOf } from "./replica-spec.ts";
@@ -56,19 +57,10 @@ export async function orderStep(
       const at = backup === undefined ? null : workers.link(backup.workerId);
       const by = primary === undefined ? null : workers.link(primary.workerId);
       if (backup === undefined || primary === undefined || at === null || by === null) return;
-      const { loggingAddress: address, loggingTls: tls = false } = at.hello;
-      const takesHistory = at.reports.get(backup.id)?.console !== undefined;
-      const message = {
-        type: "pair",
-        replicaId: primary.id,
-        backup: { replicaId: backup.id, address, channelSecret: backup.channelSecret, workerId: at.worker.id, tls, takesHistory },
-      } as const;
-      if (tls || at.hello.cutsOff === true) {
-        const dialler = { replicaId: primary.id, workerId: by.worker.id };
-        order(at, `expectPrimary ${primary.id} ${backup.id}`, { type: "expectPrimary", replicaId: backup.id, primary: dialler });
-      }
-      if (order(by, pairKey(primary.id, backup.id), message)) {
-        log.info({ vmId: vm.id, primary: primary.id, backup: backup.id, address }, "pairing");
+      const { expectPrimary, pair } = pairingOrders(by, primary.id, at, backup);
+      if (expectPrimary !== null) order(at, `expectPrimary ${primary.id} ${backup.id}`, expectPrimary);
+      if (order(by, pairKey(primary.id, backup.id), pair)) {
+        log.info({ vmId: vm.id, primary: primary.id, backup: backup.id, address: at.hello.loggingAddress }, "pairing");
       }
       return;
     }

@@ -7,6 +7,7 @@ import type { ControlPlane } from "../control-plane.ts";
 import { isDatabaseUnavailable } from "../db/unavailable.ts";
 import type { TermChange } from "../domain/term-change.ts";
 import { LossSpan } from "./loss-span.ts";
+import { orderFollowers } from "./order-followers.ts";
 import type { WorkerLink } from "./worker-link.ts";
 
 type ArbiterRequest = Extract<WorkerMessage, { type: "arbiterRequest" }>;
@@ -14,7 +15,7 @@ type ArbiterRequest = Extract<WorkerMessage, { type: "arbiterRequest" }>;
 export async function answerArbiterRequest(control: ControlPlane, link: WorkerLink, message: ArbiterRequest): Promise<void> {
   const { requestId, vmId, replicaId, request } = message;
   const log = control.log.child({ vmId, replicaId, worker: link.worker.name, request: request.kind, term: request.term });
-  const change = toTermChange(message);
+  const change = toTermChange(control, message);
   if (change.kind === "addBackup" && control.workers.mayYetCome(change.backup)) {
     // A refusal would throw all of its state away.
     log.info("arbiter: the backup's worker has had no time to come back, the replica will ask again");
@@ -37,9 +38,11 @@ export async function answerArbiterRequest(control: ControlPlane, link: WorkerLi
       `arbiter: ${request.kind} ${answer.outcome}`,
     );
     const { synced, term } = answer;
-    // One of an older version knows no wait: it asks again all the same.
-    const outcome = answer.outcome === "wait" && change.kind === "promote" && !change.asksToGoLive ? "unavailable" : answer.outcome;
+    // One of an older version cannot follow: it asks again, until its new primary has let it go.
+    const outcome =
+      answer.outcome === "follow" && request.kind === "promote" && request.keepsOthers !== true ? "unavailable" : answer.outcome;
     link.send({ type: "arbiterAnswer", requestId, outcome, term: term.toString(), synced });
+    if (change.kind === "promote" && outcome === "granted" && synced.length > 0) await orderFollowers(control, link, replicaId, synced);
   } catch (error) {
     if (isDatabaseUnavailable(error))
       log.warn({ code: "arbiter_unavailable" }, "arbiter_unavailable: the database does not answer, the replica will ask again");
@@ -49,13 +52,11 @@ export async function answerArbiterRequest(control: ControlPlane, link: WorkerLi
   control.reconciler.kick();
 }
 
-function toTermChange({ vmId, replicaId, request }: ArbiterRequest): TermChange {
+function toTermChange({ workers }: ControlPlane, { vmId, replicaId, request }: ArbiterRequest): TermChange {
   const base = { vmId, asker: replicaId, term: BigInt(request.term) };
   switch (request.kind) {
     case "promote":
-      return { ...base, kind: "promote", asksToGoLive: request.asksToGoLive === true };
-    case "goLive":
-      return { ...base, kind: "goLive" };
+      return { ...base, kind: "promote", keeps: (member) => request.keepsOthers === true && !workers.isGone(member) };
     case "goSolo":
       return { ...base, kind: "goSolo", lost: request.lost, reason: request.reason };
     case "addBackup":

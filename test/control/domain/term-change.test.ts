@@ -30,12 +30,16 @@ const promotedVm: TermFacts = {
 };
 const soloVm: TermFacts = { ...protectedVm, term: 6n, synced: [], transition: { kind: "goSolo", by: "p", replica: "b" } };
 
-/** Of two backups `b` was promoted, and `c` stays until `b` is live. */
+/** Of two backups `b` was promoted, and `c` follows it. */
 const heirVm: TermFacts = { ...promotedVm, synced: ["c"] };
-const liveVm: TermFacts = { ...promotedVm, term: 7n, transition: { kind: "goLive", by: "b", replica: "b" } };
 
-const promote = (asker: string, term: bigint): TermChange => ({ kind: "promote", vmId: "vm", asker, term, asksToGoLive: true });
-const goLive = (asker: string, term: bigint): TermChange => ({ kind: "goLive", vmId: "vm", asker, term });
+const promote = (asker: string, term: bigint, keeps: (member: string) => boolean = () => true): TermChange => ({
+  kind: "promote",
+  vmId: "vm",
+  asker,
+  term,
+  keeps,
+});
 const goSolo = (asker: string, term: bigint, lost = "b"): TermChange => ({
   kind: "goSolo",
   vmId: "vm",
@@ -56,7 +60,7 @@ describe("promote", () => {
     check(protectedVm, promote("b", 4n), "change");
     check(protectedVm, promote("b", 3n), "change");
   });
-  test("not one that asks from before the present primary", () => check(protectedVm, promote("b", 2n), "refuse"));
+  test("whoever asks from before the present primary follows that", () => check(protectedVm, promote("b", 2n), "follow"));
   test("not one that asks from the future", () => check(protectedVm, promote("b", 6n), "refuse"));
   test("not one that is no member", () => {
     check(protectedVm, promote("c", 5n), "refuse");
@@ -72,50 +76,36 @@ describe("promote", () => {
   });
 });
 
-describe("promote, where one was promoted and is not live", () => {
-  test("waits while that one is there", () => {
-    check(heirVm, promote("c", 5n), "wait");
-    check(heirVm, promote("c", 3n), "wait");
+describe("promote, where another one was promoted", () => {
+  test("is told to follow that, while it is there", () => {
+    check(heirVm, promote("c", 5n), "follow");
+    check(heirVm, promote("c", 3n), "follow");
+    check({ ...heirVm, term: 8n, transition: { kind: "goSolo", by: "b", replica: "d" } }, promote("c", 5n), "follow");
   });
-  test("a member, when that one is gone", () => {
+  test("a member that knows of it, and one that does not when that one is gone", () => {
+    check(heirVm, promote("c", 6n), "change");
     check({ ...heirVm, primaryIsGone: true }, promote("c", 5n), "change");
-    expect(syncedAfter(["b", "c", "d"], promote("c", 5n))).toEqual(["b", "d"]);
   });
   test("not who is no member, gone or not", () => {
     check(heirVm, promote("p", 5n), "refuse");
     check({ ...heirVm, primaryIsGone: true }, promote("p", 5n), "refuse");
+    check({ ...heirVm, synced: [], primaryIsGone: true }, promote("c", 5n), "refuse");
   });
   test("not from the future, and not in a VM whose guest is over", () => {
     check({ ...heirVm, primaryIsGone: true }, promote("c", 7n), "refuse");
     check({ ...heirVm, primaryIsGone: true, wanted: false }, promote("c", 5n), "refuse");
+    check({ ...heirVm, wanted: false }, promote("c", 5n), "refuse");
   });
   test("again, what was granted", () => check(heirVm, promote("b", 5n), "repeat"));
-  test("nobody any more once it is live, though it is gone", () => {
-    check({ ...liveVm, primaryIsGone: true }, promote("c", 5n), "refuse");
-    check({ ...liveVm, primaryIsGone: true }, promote("c", 6n), "refuse");
+  test("keeps of the others whom it would go on with", () => {
+    expect(syncedAfter(["b", "c", "d"], promote("c", 5n))).toEqual(["b", "d"]);
+    expect(
+      syncedAfter(
+        ["b", "c", "d"],
+        promote("c", 5n, (member) => member === "d"),
+      ),
+    ).toEqual(["d"]);
   });
-  test("drops the others at once for a worker that does not ask to go live", () => {
-    expect(syncedAfter(["b", "c"], { ...promote("b", 5n), asksToGoLive: false } as TermChange)).toEqual([]);
-  });
-});
-
-describe("go live", () => {
-  test("who was promoted, in the current term", () => {
-    check(heirVm, goLive("b", 6n), "change");
-    expect(syncedAfter(["c"], goLive("b", 6n))).toEqual([]);
-  });
-  test("not once another one was promoted in its place", () => {
-    const next: TermFacts = { ...heirVm, term: 7n, primaryReplica: "c", primarySinceTerm: 7n, synced: ["d"] };
-    check({ ...next, transition: { kind: "promote", by: "c", replica: "c" } }, goLive("b", 6n), "refuse");
-    check({ ...next, transition: { kind: "promote", by: "c", replica: "c" } }, goLive("b", 7n), "refuse");
-  });
-  test("not in another term, and not the others", () => {
-    check(heirVm, goLive("b", 5n), "refuse");
-    check(heirVm, goLive("b", 7n), "refuse");
-    check(heirVm, goLive("c", 6n), "refuse");
-    check(heirVm, goLive("p", 6n), "refuse");
-  });
-  test("again, what was granted", () => check(liveVm, goLive("b", 6n), "repeat"));
 });
 
 describe("go solo", () => {
@@ -170,7 +160,7 @@ test("no two requests of a pair are both granted", () => {
 test("nothing is granted to a replica on a fenced worker, not even what it was granted before", () => {
   const asked: [TermFacts, TermChange, TermDecision][] = [
     [protectedVm, promote("b", 5n), "change"],
-    [heirVm, goLive("b", 6n), "change"],
+    [heirVm, promote("c", 5n), "follow"],
     [protectedVm, goSolo("p", 5n), "change"],
     [protectedVm, addBackup("p", 5n), "change"],
     [soloVm, goSolo("p", 5n), "repeat"],

@@ -173,15 +173,13 @@ export class ScriptedWorker {
   /** A backup that lost its primary asks, and does no more. */
   askForPromotion(replicaId: string): Promise<ArbiterAnswer> {
     const { vmId, term } = this.reports.get(replicaId) as ReplicaReport;
-    return this.ask(vmId, replicaId, { kind: "promote", term, asksToGoLive: true });
+    return this.ask(vmId, replicaId, { kind: "promote", term, keepsOthers: true });
   }
 
-  /** A backup that lost its primary asks, and goes live if it may. */
+  /** A backup that lost its primary asks, and goes live if it may, with whom the answer says to follow it. */
   async promote(replicaId: string): Promise<ArbiterAnswer> {
     const report = this.reports.get(replicaId) as Mutable<ReplicaReport>;
-    let answer = await this.askForPromotion(replicaId);
-    if (answer.outcome === "granted" && (answer.synced ?? []).length > 0)
-      answer = await this.ask(report.vmId, replicaId, { kind: "goLive", term: answer.term });
+    const answer = await this.askForPromotion(replicaId);
     if (answer.outcome === "granted") {
       const promotion = {
         detectMs: 3,
@@ -195,7 +193,7 @@ export class ScriptedWorker {
         role: "primary",
         state: "live",
         term: answer.term,
-        synced: [],
+        synced: answer.synced ?? [],
         joining: null,
         promotion,
         consoleEnd: this.end(report).toString(),

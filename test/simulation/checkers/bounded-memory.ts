@@ -13,7 +13,7 @@ const UNRELEASED_BYTES = 64 * 1024;
 
 export class BoundedMemory {
   private readonly lagMax: number;
-  /** What came while a backup verified its state: it cannot help having that much. */
+  /** What came while a backup verified its state, or before it went on with another primary: it cannot help having that much. */
   private readonly backlogs = new Map<string, number>();
 
   /** @param instructionsPerUs the fastest that any engine of the simulation is */
@@ -25,6 +25,11 @@ export class BoundedMemory {
   epochEnded(primary: string, instant: bigint, unreleasedBytes: number, epochBytes: number): void {
     if (unreleasedBytes - epochBytes > UNRELEASED_BYTES)
       throw new Violation("bounded memory", `${unreleasedBytes} bytes of ${primary} at instant ${instant} wait for acks`);
+  }
+
+  /** A backup goes on with a primary that was promoted. */
+  resumed(backup: string): void {
+    this.backlogs.delete(backup);
   }
 
   /** A record came to a backup that has its state. */

@@ -17,7 +17,7 @@ import { goSolo, type Loss } from "./go-solo.ts";
 import { type Promotion, promoteHeirs } from "./promote-heirs.ts";
 
 export interface TermChangeAnswer {
-  readonly outcome: "granted" | "refused" | "wait";
+  readonly outcome: "granted" | "refused" | "follow";
   /** The VM's term now; 0 for a VM that is not there. */
   readonly term: bigint;
   /** Its synced set in that term. */
@@ -52,7 +52,7 @@ interface Asker {
 
 /** For whom the arbiter decides: it has connections of its own for either. */
 export function urgencyOf({ kind }: TermChange): "guestStandsStill" | "guestRuns" {
-  return kind === "promote" || kind === "goLive" ? "guestStandsStill" : "guestRuns";
+  return kind === "promote" ? "guestStandsStill" : "guestRuns";
 }
 
 /** Decides on one request; waits for whoever has locked the VM's row. */
@@ -114,8 +114,8 @@ async function decide(
         if (change.kind === "promote") await recordRefusal(tx, change, vm);
         answers.push({ outcome: "refused", ...unchanged });
         break;
-      case "wait":
-        answers.push({ outcome: "wait", ...unchanged });
+      case "follow":
+        answers.push({ outcome: "follow", ...unchanged });
         break;
       case "change": {
         const synced = syncedAfter(vm.synced, change);
@@ -157,10 +157,6 @@ async function grant(tx: Transaction, { vm, change, synced, term, context }: Gra
       losses.push({ vm, primary, lost, reason, synced, term, trace: () => context.traceLoss(vm) });
       return;
     }
-    case "goLive":
-      await compareAndSet(tx.db, vm, change, change.asker, synced);
-      await recordLive(tx, change);
-      return;
     case "addBackup":
       await compareAndSet(tx.db, vm, change, change.backup, synced);
       await recordBackup(tx, change, vm, term);
@@ -229,13 +225,6 @@ async function recordRefusal(tx: Transaction, change: TermChange, vm: VmRow): Pr
     cause: "promotion_refused",
     data: { replicaId: change.asker, askedInTerm: change.term.toString(), primaryReplica: vm.primaryReplica },
   });
-}
-
-/** Replicas but for this one hold a state of an older term: of no use to the primary. */
-async function recordLive(tx: Transaction, { vmId, asker }: TermChange): Promise<void> {
-  await tx.db.execute(sql`
-    UPDATE replicas SET role = 'backup', state = 'lost', state_reason = 'superseded', updated_at = now()
-    WHERE vm_id = ${vmId} AND id <> ${asker} AND gone_at IS NULL AND state <> 'lost'`);
 }
 
 async function recordBackup(tx: Transaction, change: TermChange & { kind: "addBackup" }, vm: VmRow, term: bigint): Promise<void> {
