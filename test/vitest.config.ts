@@ -9,8 +9,8 @@ import { fileURLToPath } from "node:url";
 import { configDefaults, defineConfig } from "vitest/config";
 import { BaseSequencer, type TestSpecification } from "vitest/node";
 
-/** Stories that take minutes have commands of their own (`npm run host-faults`, `npm run rolling`), which set this. */
-const LONG_TESTS = process.env.UNDERSTUDY_LONG_TESTS ? [] : ["test/host-faults/**", "test/rolling/**"];
+/** Stories that take minutes have a command of their own (`npm run host-faults`), which sets this. */
+const LONG_TESTS = process.env.UNDERSTUDY_LONG_TESTS ? [] : ["test/host-faults/**"];
 
 /**
  * Rooms whose files share processes: loading what they test takes longer than most of their tests. They leave nothing behind in the

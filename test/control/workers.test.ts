@@ -98,7 +98,7 @@ describe("drain", () => {
     expect((await control.eventsOf("worker.drain.*")).map(({ type }) => type)).toEqual(["worker.drain.started", "worker.drain.completed"]);
   });
 
-  test("of a primary's worker waits until the VM can be protected again, and then hands over", async () => {
+  test("of a primary's worker waits until another backup is synced, and then hands over: the VM stays protected", async () => {
     await control.join("one");
     await control.join("two");
     const { vm, primary, backup, primaryId } = await control.protectedVm("demo");
@@ -117,6 +117,9 @@ describe("drain", () => {
     );
     const { body } = await control.get<{ items: Failover[] }>("/v1/vms/demo/failovers");
     expect(body.items[0]).toMatchObject({ mode: "planned", cause: "draining", state: "completed" });
+    // The backup on the third worker was synced before, and follows: the VM could have lost its primary at every moment.
+    const since = (await control.eventsOf("vm.protection.changed")).map(({ data }) => data["state"]);
+    expect(since.slice(since.indexOf("protected"))).toEqual(["protected", "protected", "failing_over", "protected"]);
   });
 
   test("that is forced hands over although there is no place for the next backup", async () => {

@@ -9,14 +9,15 @@ beforeAll(async () => {
 });
 afterAll(async () => await at?.stop());
 
-test("every worker is drained and restarted under a protected VM: no client meets an error, and no unprotected moment is unannounced", async () => {
+test("every worker is drained and restarted under a protected VM: no client meets an error, and the VM is never unprotected", async () => {
   const guest = await at.boot({ memoryMiB: 96 });
   await guest.protectedNow();
   await guest.beginStory(50);
-  const { problems, looks, failovers, workers } = await restartAllWorkers(at, [guest], () => {});
+  const { problems, looks, failovers, workers, unprotectedLooks, unprotectedEvents } = await restartAllWorkers(at, [guest], () => {});
   expect(problems).toEqual([]);
   expect(workers).toBe(3);
   expect(looks).toBeGreaterThan(10);
+  expect([unprotectedLooks, unprotectedEvents]).toEqual([0, 0]);
   // The primary was on one of them.
   expect(failovers).toBeGreaterThanOrEqual(1);
 }, 900_000);

@@ -6,7 +6,7 @@
  *     primary live          -> as many backups as are wanted: place, order and pair what lacks, drop what is too many
  *     other bound of lag    -> tell the replica
  *     worker is drained,
- *     replica ordered away  -> a backup elsewhere first; then drop the one there, or hand over to the one elsewhere
+ *     replica ordered away  -> a backup elsewhere first; then drop the one there, or hand over to one elsewhere, which the others follow
  *     replica ordered to go -> drop it; what follows is as if its process had died
  *     primary gone, backup  -> tell the backup to ask for promotion (it does so by itself, unless only we see it)
  *     replica broken        -> drop it, and write it off
@@ -45,8 +45,8 @@ export type VmStep =
   | { readonly kind: "setMaxLag"; readonly replicaId: string }
   | { readonly kind: "setConsoleRetention"; readonly replicaId: string }
   | { readonly kind: "promote"; readonly replicaId: string }
-  /** The primary is to be elsewhere: the backup takes over. `needsRoom`: only where the next backup has a place. */
-  | { readonly kind: "handOver"; readonly to: string; readonly needsRoom: boolean }
+  /** The primary is to be elsewhere: the backup takes over. `lacksSpare`: only where no other backup has a place before that. */
+  | { readonly kind: "handOver"; readonly to: string; readonly lacksSpare: boolean }
   | { readonly kind: "setPaused"; readonly replicaId: string; readonly paused: boolean }
   /** Its guest shall power itself off. */
   | { readonly kind: "shutDown"; readonly replicaId: string }
@@ -85,8 +85,9 @@ export function planVm(vm: PlanFactsOfVm): readonly VmStep[] {
   if (primary.report?.paused !== paused) steps.push({ kind: "setPaused", replicaId: primary.id, paused });
   if (vm.state === "stopping") steps.push({ kind: "shutDown", replicaId: primary.id });
   if (!hasGuest(vm.state)) return steps;
-  steps.push(...planBackups(vm, primary, synced));
-  if (primary.leaving) steps.push(...planHandOver(vm, synced));
+  const candidates = vm.replicas.filter((replica) => replica !== primary && !vm.synced.includes(replica.id) && isCandidate(replica));
+  steps.push(...planBackups(vm, primary, synced, candidates));
+  if (primary.leaving) steps.push(...planHandOver(vm, synced, candidates));
   return steps;
 }
 
@@ -140,13 +141,18 @@ function planOther(replica: ReplicaFacts): readonly VmStep[] {
 
 /**
  * As many backups as are wanted, on workers that are not drained. What is on one that is drained is left once there are as many
- * elsewhere: make before break. A VM that wants none gets one for as long as it takes to hand over to it.
+ * elsewhere: make before break. Where the primary is to leave, there is one more for as long as that takes: one takes over, and the
+ * others follow it.
  */
-function planBackups(vm: PlanFactsOfVm, primary: ReplicaFacts, synced: readonly ReplicaFacts[]): readonly VmStep[] {
-  const candidates = vm.replicas.filter((replica) => replica !== primary && !vm.synced.includes(replica.id) && isCandidate(replica));
+function planBackups(
+  vm: PlanFactsOfVm,
+  primary: ReplicaFacts,
+  synced: readonly ReplicaFacts[],
+  candidates: readonly ReplicaFacts[],
+): readonly VmStep[] {
   const staying = candidates.filter((replica) => !replica.leaving);
   const leaving = synced.filter((replica) => replica.leaving);
-  const wanted = primary.leaving ? Math.max(1, vm.backups) : vm.backups;
+  const wanted = primary.leaving ? backupsToHandOver(vm) : vm.backups;
   // Whoever is in the set counts, also where it may be gone: only its primary may let it go, and does.
   const room = Math.max(0, wanted - (vm.synced.length - leaving.length));
   const steps: VmStep[] = [];
@@ -167,12 +173,19 @@ function planBackups(vm: PlanFactsOfVm, primary: ReplicaFacts, synced: readonly 
   return steps;
 }
 
+/** One who takes over, and as many as are wanted, who follow it. */
+function backupsToHandOver({ backups, drainForced }: PlanFactsOfVm): number {
+  return drainForced ? Math.max(1, backups) : backups + 1;
+}
+
 /** The primary is to be elsewhere: one of the backups elsewhere takes over, as soon as there are enough of them. */
-function planHandOver(vm: PlanFactsOfVm, synced: readonly ReplicaFacts[]): readonly VmStep[] {
+function planHandOver(vm: PlanFactsOfVm, synced: readonly ReplicaFacts[], candidates: readonly ReplicaFacts[]): readonly VmStep[] {
   const staying = synced.filter((replica) => !replica.leaving);
   const successor = staying.find((replica) => replica.link === "connected");
-  if (successor === undefined || (staying.length < vm.backups && !vm.drainForced)) return [];
-  return [{ kind: "handOver", to: successor.id, needsRoom: vm.backups > 0 && !vm.drainForced }];
+  if (successor === undefined) return [];
+  if (vm.drainForced || staying.length >= backupsToHandOver(vm)) return [{ kind: "handOver", to: successor.id, lacksSpare: false }];
+  if (staying.length < vm.backups || candidates.some((replica) => !replica.leaving)) return [];
+  return [{ kind: "handOver", to: successor.id, lacksSpare: true }];
 }
 
 function hasOtherMaxLag(vm: PlanFactsOfVm, { link, broken, report }: ReplicaFacts): boolean {

@@ -310,10 +310,10 @@ export class Reconciler {
         await this.place(facts, vm, rows, step.role, nowMs);
         return;
       case "handOver": {
-        // Its next backup may be where it is now, unless that worker is being emptied.
         const primary = rows.find(({ id }) => id === vm.primaryReplica);
         const drained = facts.workers.some(({ worker }) => worker.id === primary?.workerId && worker.desiredState === "drained");
-        if (step.needsRoom && drained && this.choose(facts, vm, rows).kind === "refused") return;
+        // Its next backup may then be where it is now, unless that worker is being emptied.
+        if (step.lacksSpare && (drained || this.choose(facts, vm, rows).kind !== "refused")) return;
         const why = drained
           ? ({ cause: "draining", origin: primary === undefined ? null : originOfLeaving(facts, primary) } as const)
           : ({ cause: "user_action", origin: null } as const);

@@ -243,7 +243,7 @@ describe("what is to be done", () => {
         case "setPaused":
           return `${step.paused ? "pause" : "resume"} ${step.replicaId}`;
         case "handOver":
-          return `handOver ${step.to}${step.needsRoom ? ", if there is room" : ""}`;
+          return `handOver ${step.to}${step.lacksSpare ? ", if there is no room for another" : ""}`;
         default:
           return `${step.kind} ${step.replicaId}`;
       }
@@ -365,12 +365,23 @@ describe("what is to be done", () => {
     const candidate = replica("b", { leaving: true, state: "syncing", report: report("backup", "syncing") });
     check({ replicas: [P, candidate] }, ["place backup", "drop b"]);
   });
-  test("for a primary on a worker that is drained: hand over, where the VM can be protected again", () => {
+  test("for a primary on a worker that is drained: one backup more, then hand over to one, whom the others follow", () => {
     const leaving = replica("p", { leaving: true });
-    check({ synced: ["b"], replicas: [leaving, B] }, ["handOver b, if there is room"]);
+    const waiting = replica("c", { state: "syncing", report: report("backup", "syncing") });
+    check({ synced: ["b"], replicas: [leaving, B] }, ["place backup", "handOver b, if there is no room for another"]);
+    check({ synced: ["b"], replicas: [leaving, B, waiting] }, ["pair c"]);
+    check({ synced: ["b", "c"], replicas: [leaving, B, replica("c")] }, ["handOver b"]);
     check({ synced: ["b"], replicas: [leaving, B], drainForced: true }, ["handOver b"]);
     check({ replicas: [leaving] }, ["place backup"]);
     check({ synced: ["b"], replicas: [leaving, replica("b", { leaving: true })] }, ["place backup"]);
+    check(
+      {
+        synced: ["c"],
+        primaryReplica: "b",
+        replicas: [replica("b", { role: "primary", report: report("primary", "live") }), replica("c")],
+      },
+      [],
+    );
   });
   test("for a primary without a backup on a worker that is drained: one for as long as it takes to hand over", () => {
     const leaving = replica("p", { leaving: true });
