@@ -109,7 +109,7 @@ export class Backup {
         this.channelOpened(input.peer, nowUs);
         return;
       case "channelClosed":
-        this.opened.delete(input.peer);
+        if (this.opened.delete(input.peer) && this.phase === "orphaned") this.armSilence();
         if (input.peer === this.primary) this.suspectPrimary(nowUs);
         return;
       case "deviceInput":
@@ -257,8 +257,8 @@ export class Backup {
         return;
       case "pauseChanged":
         this.paused = message.paused;
-        // Guest time stood still: what was told of it before says nothing about it now.
-        if (!message.paused) this.clock = new GuestClockEstimate();
+        // Guest time stood still.
+        if (!message.paused) this.clockIs(message.clockTime, nowUs);
         return;
       case "handedOver":
         assert(this.isGranted, "a primary hands over to whom the arbiter has promoted");
@@ -285,7 +285,7 @@ export class Backup {
   }
 
   /** The arbiter has promoted another backup, and its log is this one's from now on. */
-  private resume(peer: ReplicaId, { term, synced, paused, nextEpoch, author }: Resume, nowUs: number): void {
+  private resume(peer: ReplicaId, { term, synced, paused, clockTime, nextEpoch, author }: Resume, nowUs: number): void {
     const { primary } = this;
     const isBehind = this.term === null || term < this.term || (term === this.term && this.phase !== "orphaned" && primary !== null);
     const canFollow = this.phase === "following" || this.phase === "promoting" || this.phase === "orphaned";
@@ -314,10 +314,16 @@ export class Backup {
     this.phase = "following";
     this.allReleased = false;
     this.paused = paused;
-    this.clock = new GuestClockEstimate();
+    this.clockIs(clockTime, nowUs);
     this.watch(peer, nowUs);
     this.acknowledge();
     this.proceed(nowUs);
+  }
+
+  /** What was told of guest time before says nothing about it any more. */
+  private clockIs(time: bigint, nowUs: number): void {
+    this.clock = new GuestClockEstimate();
+    this.clock.observe(time, nowUs);
   }
 
   /** Rule P4: the ack is for receipt, at once; execution may lag. */
@@ -432,7 +438,9 @@ export class Backup {
 
   private orphanDeadlineUs(): number {
     if (this.phase !== "orphaned") return Number.POSITIVE_INFINITY;
-    return this.orphanedUs + ORPHANS_PATIENCE * this.config.heartbeatTimeoutMs * 1000;
+    // One that has dialled has its log to execute first, and was followed until it was so far behind.
+    const executesMs = this.opened.size > 0 ? this.maxLagMs : 0;
+    return this.orphanedUs + (ORPHANS_PATIENCE * this.config.heartbeatTimeoutMs + executesMs) * 1000;
   }
 
   private handOverDeadlineUs(): number {
@@ -531,6 +539,8 @@ export class Backup {
     assert(this.term !== null && asked !== null, "who is told to follow has asked for promotion");
     // It has a primary that it hears: that one, or the one before, whose last word is still to come.
     if (this.phase === "following") return;
+    // That it has heard of already, and could not follow.
+    if (this.phase === "orphaned" && term <= this.term) return;
     if (term <= this.term) {
       // That it knows, and has followed: that one has failed as well.
       this.askForPromotion(false, nowUs);

@@ -123,6 +123,13 @@ export class Followers {
     this.begin(id, "inherited", RESUMING_PATIENCE, nowUs).appliedInstant = instant;
   }
 
+  /** An inherited one can be spoken to. */
+  resume(follower: Follower, nowUs: number): void {
+    follower.stage = "resuming";
+    follower.lastSentUs = nowUs;
+    this.outbox.armIfIdle("heartbeat", this.heartbeatDueUs(follower));
+  }
+
   private begin(id: ReplicaId, stage: Stage, patience: number, nowUs: number): Follower {
     const follower: Follower = {
       id,

@@ -38,8 +38,8 @@ export class HashTrail {
   private looks: Look[] = [];
   private readonly compared = new Map<ReplicaId, Compared>();
   private readonly intervalTicks: bigint;
-  /** The epoch that begins where the newest hash of before was taken. */
-  private readonly inheritedAt: bigint;
+  /** Of the primary before: what backups that followed it may still compare with. */
+  private readonly before: readonly HashPoint[];
 
   /**
    * @param lastTime guest time from which the first interval counts
@@ -51,8 +51,9 @@ export class HashTrail {
     before: readonly EpochRecord[],
   ) {
     this.intervalTicks = BigInt(intervalMs) * TICKS_PER_MS;
-    for (const record of before) this.sent(record, null);
-    this.inheritedAt = (this.points.at(-1)?.epoch ?? -1n) + 1n;
+    this.before = before.flatMap(({ epoch, endInstant, stateHash }) =>
+      stateHash === null ? [] : [{ epoch, instant: endInstant, stateHash }],
+    );
   }
 
   /** The guest time from which on the end of an epoch is to be hashed; null: nobody compares. */
@@ -81,7 +82,9 @@ export class HashTrail {
 
   /** A backup that followed the primary before: its hashes that went out last count for both, and what has changed since counts from there. */
   inherit(backup: ReplicaId): void {
-    this.compared.set(backup, { applied: null, lastEqualInstant: null, equalAt: this.inheritedAt, theirs: [] });
+    const equalAt = (this.before.at(-1)?.epoch ?? -1n) + 1n;
+    this.compared.set(backup, { applied: null, lastEqualInstant: null, equalAt, theirs: [] });
+    this.points = [...this.before, ...this.points.filter(({ epoch }) => epoch >= equalAt)];
     this.prune();
   }
 

@@ -77,7 +77,8 @@ export class LagControl {
     const lagUs = this.maxLagMs * 1000;
     if (follower.stage === "verifying") return nowUs - follower.stageSinceUs > VERIFY_US;
     const unackedUs = this.commit.oldestUnackedUs(follower.id);
-    if (unackedUs !== null && nowUs - unackedUs > lagUs) return true;
+    // What was recorded before a backup could resume is no fault of its.
+    if (unackedUs !== null && nowUs - Math.max(unackedUs, follower.stageSinceUs) > lagUs) return true;
     const unappliedUs = this.oldestUnapplied(follower);
     if (unappliedUs === null) return false;
     return nowUs - (follower.caughtUp ? unappliedUs : Math.max(unappliedUs, follower.progressUs)) > lagUs;

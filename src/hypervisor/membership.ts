@@ -110,10 +110,11 @@ export class Membership {
   channelOpened(peer: ReplicaId, nowUs: number): void {
     const follower = this.followers.get(peer);
     if (follower?.stage === "inherited" && follower.lost === null) {
-      follower.stage = "resuming";
       const { term, synced } = this;
       const { paused } = this.guest.look();
-      this.followers.send(follower, { kind: "resume", term, synced, paused, ...this.succession.resume() }, nowUs);
+      const clockTime = this.guest.time(nowUs);
+      this.followers.resume(follower, nowUs);
+      this.followers.send(follower, { kind: "resume", term, synced, paused, clockTime, ...this.succession.resume() }, nowUs);
       return;
     }
     if (!this.followers.enqueue(peer)) {
@@ -164,7 +165,7 @@ export class Membership {
     this.hashes.follow(peer, point.instant, point.epoch, pageChanges ?? null);
     const clockTime = this.guest.time(nowUs);
     this.followers.send(follower, { kind: "stateEnd", term: this.term, point, clockTime, stateHash }, nowUs);
-    if (paused) this.followers.send(follower, { kind: "pauseChanged", paused: true }, nowUs);
+    if (paused) this.followers.send(follower, { kind: "pauseChanged", paused: true, clockTime }, nowUs);
   }
 
   message(peer: ReplicaId, message: LoggingChannelMessage, nowUs: number): void {
@@ -232,6 +233,8 @@ export class Membership {
     follower.progressUs = nowUs;
     follower.appliedInstant = appliedInstant;
     this.hashes.inherit(follower.id);
+    // What it has to execute yet counts from here on.
+    this.lag.recorded(point.instant, nowUs);
     this.followers.watchClosely(follower, nowUs);
     for (const record of lacked) this.followers.send(follower, { kind: "epoch", term: this.term, record }, nowUs);
     this.joinNext(nowUs);

@@ -77,7 +77,7 @@ export type LoggingChannelMessage =
   /** The guest ended itself and everything it wrote is released: the receiver halts as well, it need not be promoted. */
   | { readonly kind: "guestHalted"; readonly term: bigint }
   /** The guest stands still from here on until somebody resumes it, or runs again. A backup that is promoted goes on with that. */
-  | { readonly kind: "pauseChanged"; readonly paused: boolean }
+  | { readonly kind: "pauseChanged"; readonly paused: boolean; readonly clockTime: bigint }
   /** The answer to `takingOver`: the record before this was the sender's last one, and it has halted. */
   | { readonly kind: "handedOver" }
   /**
@@ -89,6 +89,8 @@ export type LoggingChannelMessage =
       readonly term: bigint;
       readonly synced: readonly ReplicaId[];
       readonly paused: boolean;
+      /** Guest time that it is now. */
+      readonly clockTime: bigint;
       readonly nextEpoch: bigint;
       readonly author: ReplicaId;
     }
@@ -128,15 +130,15 @@ export type BackupFailure = "divergence" | "state_mismatch";
  *   sent `stateVerified` asks with the term of `stateEnd`). The asker, the heir, becomes the primary; of the others those stay in
  *   the set who are heard of. Membership is what makes it safe: whoever is in the set holds every record that any released output
  *   depends on. A refusal is final, because the asker halts: it must not be added or promoted by a request that is only late.
- * - A member that asks `promote` in a term before the present primary's promotion is told to `follow`: it is in the set of the
- *   answer's term, and may ask again in that, should it not hear of the primary. Where that is gone as far as anybody can tell, it
+ * - A member that asks `promote` in a term before the present primary's promotion is told to `follow`, with the term of that
+ *   promotion: it is still in the set, and may ask again in that term, should it not hear of the primary. Where that is gone as far as anybody can tell, it
  *   is promoted: it holds all that has left. That word may be wrong, at the cost of a promotion.
  * - `goSolo` takes `lost` out of the synced set; `addBackup` puts `backup` in. Only the current primary's are granted, and
  *   only in the current term; `goSolo` also in the successor that the asker's own `addBackup` made. `goSolo` moves the term
  *   even where `lost` is not in the set: a primary that was told "not this backup" asks it, because it may have asked
  *   before, and an `addBackup` that is only late must never be carried out after the primary has stopped waiting for it.
  * - A request that was already carried out for the same asker is granted again with the term that it led to.
- * - The answer's `term` is the VM's current term, refused or not. `addBackup` refused in the asker's own term means: not
+ * - Any other answer's `term` is the VM's current term, refused or not. `addBackup` refused in the asker's own term means: not
  *   this backup, the asker is still primary; every other refusal means that the asker is fenced. So a refusal must come from
  *   where the term is kept, after the look at what was carried out already.
  */

@@ -62,12 +62,10 @@ export interface PrimaryStart extends EpochInputsStart {
   readonly inheritance: Inheritance;
 }
 
-const LIVE = { role: "primary", state: "live" } as const;
-/** Its guest runs, but to everybody outside it is what it was before. */
-const PROMOTED = { role: "backup", state: "promoting" } as const;
-
 /** Guest time for which epochs follow each other without a look at what may have come to be due, as the wall clock. */
 const BY_ITSELF_TICKS = 10_000_000n;
+
+const NO_INPUTS: readonly EpochInput[] = [];
 
 interface RunningEpoch {
   readonly clock: ClockSample;
@@ -102,7 +100,7 @@ export class Primary {
   private readonly members: Membership;
 
   private readonly promotion: ReplicaStatus["promotion"];
-  private readonly inheritance: Inheritance;
+  private readonly inherited: Pick<Inheritance, "members" | "opened">;
   private readonly succession: Succession;
   /** Console bytes below this were told to leave. */
   private released = 0n;
@@ -112,7 +110,8 @@ export class Primary {
     private readonly outbox: Outbox,
     start: PrimaryStart,
   ) {
-    this.inheritance = start.inheritance;
+    const { members, opened } = start.inheritance;
+    this.inherited = { members, opened };
     this.succession = new Succession(start.inheritance, start.point.epoch);
     this.point = start.point;
     this.guestHalt = start.guestHalt;
@@ -138,7 +137,7 @@ export class Primary {
 
   /** What it began with is held by all whom it goes on with, so that it may be seen. */
   private get isLive(): boolean {
-    return this.inheritance.members.length === 0 || this.commit.hasBegun;
+    return this.inherited.members.length === 0 || this.commit.hasBegun;
   }
 
   private get term(): bigint {
@@ -158,7 +157,7 @@ export class Primary {
     assert(this.clock === null, "a primary goes live once");
     assert(time >= this.point.time, () => `guest time does not go back from ${this.point.time} to ${time}`);
     this.clock = new GuestClock(time, nowUs);
-    this.members.inherit(this.inheritance, nowUs);
+    this.members.inherit(this.inherited, nowUs);
     this.release(nowUs);
     this.proceed(nowUs);
   }
@@ -252,8 +251,11 @@ export class Primary {
   }
 
   notable(): NotableStatus {
+    // Every step asks: nothing here is to cost much. One that is not live is to the outside what it was before, though its guest runs.
+    const { isLive } = this;
     return {
-      ...(this.isLive ? LIVE : PROMOTED),
+      role: isLive ? "primary" : "backup",
+      state: isLive ? "live" : "promoting",
       term: this.term,
       synced: this.members.synced,
       joining: this.followers.joining,
@@ -373,7 +375,8 @@ export class Primary {
     } else {
       assert(running.nextAllowed, "an engine begins no epoch that it was not allowed");
       assert(begun.clock.time >= ended.time, () => `guest time goes on from ${ended.time}, not ${begun.clock.time}`);
-      this.running = { ...begun, inputs: [], endAsked: running.endAsked, nextAllowed: false };
+      const { clock, limitInstant, startedUs } = begun;
+      this.running = { clock, inputs: NO_INPUTS, limitInstant, startedUs, endAsked: running.endAsked, nextAllowed: false };
     }
     const { epoch, instant, consoleEnd } = this.point;
     assert(ended.endInstant >= instant, () => `epoch ${epoch} ends at ${ended.endInstant}, before its start at ${instant}`);
@@ -472,7 +475,8 @@ export class Primary {
     // Guest time has stood still where no epoch runs; where one does, the guest has not noticed anything.
     if (!paused && this.running === null && this.clock !== null) this.clock = new GuestClock(this.point.time, nowUs);
     this.paused = paused;
-    this.followers.broadcast({ kind: "pauseChanged", paused }, nowUs);
+    const clockTime = this.clock === null ? this.point.time : this.guestTime(nowUs);
+    this.followers.broadcast({ kind: "pauseChanged", paused, clockTime }, nowUs);
     if (paused) this.endEpochEarly();
     else this.proceed(nowUs);
   }

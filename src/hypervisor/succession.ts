@@ -25,16 +25,19 @@ export interface Inheritance {
 }
 
 export class Succession {
+  private readonly author: ReplicaId;
   private readonly waiting: Set<ReplicaId>;
+  /** From before the promotion on, as long as somebody may lack it. */
   private log: EpochRecord[];
 
   /** @param nextEpoch the first that is the heir's own */
   constructor(
-    private readonly inheritance: Inheritance,
+    { author, members, log }: Inheritance,
     private readonly nextEpoch: bigint,
   ) {
-    this.waiting = new Set(inheritance.members);
-    this.log = [...inheritance.log];
+    this.author = author;
+    this.waiting = new Set(members);
+    this.log = members.length === 0 ? [] : [...log];
     const newest = this.log.at(-1);
     assert(newest === undefined || newest.epoch + 1n === nextEpoch, () => `the log before ${nextEpoch} ends with ${newest?.epoch}`);
   }
@@ -46,7 +49,7 @@ export class Succession {
 
   /** Where a member is to go on. */
   resume(): Pick<Extract<LoggingChannelMessage, { kind: "resume" }>, "nextEpoch" | "author"> {
-    return { nextEpoch: this.nextEpoch, author: this.inheritance.author };
+    return { nextEpoch: this.nextEpoch, author: this.author };
   }
 
   /** @returns the records from epoch `from` on, where `next` is not recorded yet; null: they are not held any more */

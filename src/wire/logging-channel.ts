@@ -15,10 +15,10 @@
  *     0x13  stateEnd       term, point, clockTime, hash u64
  *     0x14  termChanged    term, count varint, replica ids text
  *     0x15  guestHalted    term
- *     0x16  pauseChanged   paused u8
+ *     0x16  pauseChanged   paused u8, clockTime varint
  *     0x17  handedOver     -
  *     0x18  consoleHistory offset varint, bytes to the end of the frame: output of before, which no machine knows of
- *     0x19  resume         term, paused u8, nextEpoch varint, author text, count varint, replica ids text
+ *     0x19  resume         term, paused u8, clockTime varint, nextEpoch varint, author text, count varint, replica ids text
  *     0x20  ack            flags u8, received delta, applied delta, instant delta
  *     0x21  stateReceived  bytes varint
  *     0x22  stateVerified  epoch varint
@@ -247,7 +247,7 @@ export class LoggingChannelEncoder {
         writer.varint(frame.term);
         return;
       case "pauseChanged":
-        writer.u8(frame.paused ? 1 : 0);
+        writer.u8(frame.paused ? 1 : 0).varint(frame.clockTime);
         return;
       case "consoleHistory":
         writer.varint(frame.offset).bytes(frame.bytes);
@@ -268,6 +268,7 @@ export class LoggingChannelEncoder {
         writer
           .varint(frame.term)
           .u8(frame.paused ? 1 : 0)
+          .varint(frame.clockTime)
           .varint(frame.nextEpoch);
         writeText(writer, frame.author);
         writeReplicas(writer, frame.synced);
@@ -472,7 +473,7 @@ export class LoggingChannelDecoder {
       case TYPE.guestHalted:
         return { kind: "guestHalted", term: reader.varint() };
       case TYPE.pauseChanged:
-        return { kind: "pauseChanged", paused: readPaused(reader) };
+        return { kind: "pauseChanged", paused: readPaused(reader), clockTime: reader.varint() };
       case TYPE.handedOver:
         return { kind: "handedOver" };
       case TYPE.consoleHistory: {
@@ -497,9 +498,10 @@ export class LoggingChannelDecoder {
       case TYPE.resume: {
         const term = reader.varint();
         const paused = readPaused(reader);
+        const clockTime = reader.varint();
         const nextEpoch = reader.varint();
         const author = readText(reader);
-        return { kind: "resume", term, paused, nextEpoch, author, synced: readReplicas(reader) };
+        return { kind: "resume", term, paused, clockTime, nextEpoch, author, synced: readReplicas(reader) };
       }
       case TYPE.ack: {
         const flags = readFlags(reader, ACK_FLAGS);

@@ -51,7 +51,7 @@ export class TermRow {
         if (request.kind === "promote" && asker !== this.primary) this.writtenOff.add(asker);
         return this.answer("refused", false);
       case "follow":
-        return this.answer("follow", false);
+        return { ...this.answer("follow", false), term: this.primarySinceTerm };
       case "change":
         this.change(change);
         return this.answer("granted", true);

@@ -18,7 +18,7 @@ import { type Promotion, promoteHeirs } from "./promote-heirs.ts";
 
 export interface TermChangeAnswer {
   readonly outcome: "granted" | "refused" | "follow";
-  /** The VM's term now; 0 for a VM that is not there. */
+  /** The VM's term now; 0 for a VM that is not there. Of `follow`: in which its primary became it. */
   readonly term: bigint;
   /** Its synced set in that term. */
   readonly synced: readonly string[];
@@ -115,7 +115,8 @@ async function decide(
         answers.push({ outcome: "refused", ...unchanged });
         break;
       case "follow":
-        answers.push({ outcome: "follow", ...unchanged });
+        // The primary may not know of a later one yet.
+        answers.push({ outcome: "follow", ...unchanged, term: vm.primarySinceTerm });
         break;
       case "change": {
         const synced = syncedAfter(vm.synced, change);
