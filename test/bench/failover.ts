@@ -15,6 +15,7 @@ const COUNT_EVERY_SECONDS = 0.01;
 export async function* failover(options: BenchOptions): AsyncGenerator<Figure> {
   const count = options.kills ?? FAILOVERS;
   yield* afterKills(count);
+  yield* afterKillsOfTwoBackups(count);
   yield* afterStops(count);
 }
 
@@ -88,6 +89,60 @@ async function* afterKills(kills: number): AsyncGenerator<Figure> {
       n: pauseMs.length,
       goal: 20,
       goalP99: 20,
+      better: "lower",
+    };
+  } finally {
+    await installation.stop();
+  }
+}
+
+/** One backup takes over, and the other one follows it: it is protected without a transfer, unless that one had executed more. */
+async function* afterKillsOfTwoBackups(kills: number): AsyncGenerator<Figure> {
+  const installation = await Installation.start({ workers: 4 });
+  try {
+    const guest = await installation.boot({ backups: 2 });
+    await guest.vm.waitFor("fully_protected", { timeoutMs: 120_000 });
+    await guest.beginStory(50, COUNT_EVERY_SECONDS);
+    const gaps: number[] = [];
+    const againMs: number[] = [];
+    for (let kill = 0; kill < kills; kill++) {
+      await guest.expectGuestLines(10);
+      const { term } = guest.vm.status;
+      const { pid } = await guest.workerOf("primary");
+      guest.console.resetSilence();
+      const start = performance.now();
+      process.kill(pid, "SIGKILL");
+      await guest.protectedAfter(term);
+      againMs.push(performance.now() - start);
+      await guest.expectGuestLines(20);
+      gaps.push(guest.console.silenceMs);
+      await installation.workersReady();
+      await guest.vm.waitFor("fully_protected", { timeoutMs: 120_000 });
+    }
+    await judge(guest);
+    guest.console.close();
+    let unprotected = 0;
+    for await (const { data } of installation.client.events.list({ vm: guest.vm.id, types: ["vm.protection.changed"] }))
+      if (data?.state === "unprotected") unprotected++;
+    yield {
+      bench: "failover",
+      name: "kill-of-two-backups",
+      unit: "ms",
+      value: median(gaps),
+      p99: quantile(gaps, 0.99),
+      n: kills,
+      goal: 50,
+      goalP99: 150,
+      better: "lower",
+      detail: { unprotected },
+    };
+    yield {
+      bench: "failover",
+      name: "protected-again-of-two-backups",
+      unit: "ms",
+      value: median(againMs),
+      p99: quantile(againMs, 0.99),
+      n: kills,
       better: "lower",
     };
   } finally {
