@@ -254,7 +254,7 @@ test("a drain is one trace with the backup that it places elsewhere before one g
   expect(primary.primaryOf(vm.id)).toMatchObject({ replicaId: primaryId });
 });
 
-test("a drain is one trace with the hand-overs that it makes, and the repairs after them", async () => {
+test("a drain is one trace with the hand-overs that it makes, and the repairs before them", async () => {
   await control.join("one");
   await control.join("two");
   const { vm, primary, primaryId, backup } = await control.protectedVm("traced");
@@ -272,7 +272,7 @@ test("a drain is one trace with the hand-overs that it makes, and the repairs af
   const promote = await backup.order("promote");
   expect(promote.origin?.requestId).toBe("of-the-caller");
   const repair = await receiver.span("repair", ({ traceId }) => traceId === TRACE);
-  expect(repair.parentSpanId).toBe(failover.spanId);
+  expect(repair.parentSpanId).toBe(call.spanId);
   // The call is still known to whoever does what it makes happen.
   const placed = await control.workerNamed("three").order("createReplica");
   expect(placed.origin?.requestId).toBe("of-the-caller");
