@@ -27,6 +27,6 @@ function reportOf({ status }: VmResource): ProgressReport {
 
 /** `43 %, round 2: 350 pages left`, and what the guest is slowed to where it is. */
 export function transferText({ round, remainingPages, guestShare }: Transfer, progress: number | null): string {
-  const slowed = guestShare < 80 ? `, the guest slowed to ${guestShare} %` : "";
+  const slowed = guestShare < 90 ? `, the guest slowed to ${guestShare} %` : "";
   return `${Math.floor(100 * (progress ?? 0))} %, round ${round}: ${remainingPages} pages left${slowed}`;
 }

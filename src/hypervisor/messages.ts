@@ -348,7 +348,7 @@ export interface ReplicaStatus {
   readonly hashesCompared: number | null;
   /** A primary's: how long output waited for acks. */
   readonly outputCommitDelay: DelayCounts | null;
-  /** On a primary that transfers state: percent of its time that the guest has at least, 0..80; null: none is transferred. */
+  /** On a primary that transfers state: percent of its time that the guest has at least, 0..90; null: none is transferred. */
   readonly guestShare: number | null;
   /** True while an arbiter request is open and was answered `unavailable`. */
   readonly arbiterUnavailable: boolean;

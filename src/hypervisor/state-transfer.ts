@@ -6,11 +6,11 @@
  *        '-- had to wait: look once more
  *
  * Pages that the guest changes are sent again, in rounds over memory, so the copy chases the guest. The last capture is made
- * in a pause at an epoch boundary, and takes no more than 2 MiB. What is under way is bounded: the receiver reports what it
+ * in a pause at an epoch boundary, and takes no more than 1 MiB. What is under way is bounded: the receiver reports what it
  * has applied.
  *
- * Engine time is shared, because a capture and an epoch exclude each other: the guest keeps four fifths of its speed, and all of it
- * while the receiver is behind. What counts as its time is what its instructions took before the transfer: that it is slower now, as sender
+ * Engine time is shared, because a capture and an epoch exclude each other: the guest has nine tenths of it, and all of it while the
+ * receiver is behind. So it keeps four fifths of its speed also where two processors that are both busy are slower than one alone. What counts as its time is what its instructions took before the transfer: that it is slower now, as sender
  * and receiver take processors and caches from it, is the transfer's time. A round that leaves nearly as much to do as the one before shows a guest that writes faster
  * than pages leave: from then on it gets half as much time for each time of the transfer, where waiting for the receiver
  * counts too, until it writes slowly enough; in the end it stands still. So the rounds are bounded, and the last pause is.
@@ -30,11 +30,11 @@ const UNDER_WAY_BYTES = 8 * MIB;
 const LOOK_BYTES = MIB;
 /** At the last capture: the outputs of the epochs after it wait until all of this has been applied. */
 const UNDER_WAY_BYTES_AT_LAST = 2 * LOOK_BYTES;
-/** 2 MiB: what the pause of the guest may be spent on. */
-const LAST_PAGES = 512;
+/** 1 MiB: what the pause of the guest may be spent on. */
+const LAST_PAGES = 256;
 
 /** Guest time for each time of the transfer, as long as the guest is not slowed. */
-const GUEST_TIMES = 4;
+const GUEST_TIMES = 9;
 /** So often that is halved; the next time the guest stands still until the transfer is done. */
 const SLOWINGS_MAX = 8;
 /** A round is fruitless if it leaves more than this share of what the one before left: numerator, denominator. */
@@ -47,8 +47,8 @@ const OWED_US = 200_000;
  * So much of it because it was slower than before, and that only so long after a capture: it may do something else now, or the host
  * may have other work, and the transfer must get on.
  */
-const SLOWER_US = 40_000;
-const SLOWER_FOR_US = 80_000;
+const SLOWER_US = 100_000;
+const SLOWER_FOR_US = 200_000;
 
 /** No bound: but little is left when the last capture is made. */
 const ALL_BYTES = Number.MAX_SAFE_INTEGER;

@@ -1534,7 +1534,7 @@ export interface components {
             state: components["schemas"]["ReplicaState"];
             stateReason: string | null;
             transfer: {
-                /** @description Percent of its time that the guest has at least meanwhile: less than 80 where it writes faster than its pages are sent */
+                /** @description Percent of its time that the guest has at least meanwhile: less than 90 where it writes faster than its pages are sent */
                 guestShare: number;
                 /** @description Pages of 4096 bytes that it is known to lack */
                 remainingPages: number;

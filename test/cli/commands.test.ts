@@ -177,7 +177,7 @@ describe("vm create", () => {
 
 describe("vm wait", () => {
   it("shows on stderr how far the state transfer has come, and the VM on stdout", async () => {
-    const transfer = { round: 2, stateBytes: 9_000_000, sentBytes: 3_000_000, remainingPages: 350, guestShare: 80 };
+    const transfer = { round: 2, stateBytes: 9_000_000, sentBytes: 3_000_000, remainingPages: 350, guestShare: 90 };
     const syncing = (change: object) => {
       const resource = structuredClone(vm) as { status: { protection: object; replicas: object[] } };
       resource.status.protection = { ...resource.status.protection, state: "syncing", reason: null };

@@ -409,7 +409,7 @@ describe("a backup that dies", () => {
     const [candidate] = [...holder.reports.keys()] as [string];
     const primary = holder === one ? two : one;
     const [primaryId] = [...primary.reports.keys()] as [string];
-    const transfer = { backup: candidate, round: 1, stateBytes: 4096, sentBytes: 100, remainingPages: 9, guestShare: 80, progress: 0.1 };
+    const transfer = { backup: candidate, round: 1, stateBytes: 4096, sentBytes: 100, remainingPages: 9, guestShare: 90, progress: 0.1 };
     primary.report(primaryId, { joining: candidate, transfer });
     expect((await firstEvent("vm.repair.progressed")).data).toEqual(transfer);
     // Hardly further, and a good deal.
@@ -421,7 +421,7 @@ describe("a backup that dies", () => {
       stateBytes: 4096,
       sentBytes: 100,
       remainingPages: 4,
-      guestShare: 80,
+      guestShare: 90,
     });
     const progressed = async () =>
       (await control.get<{ items: { data: { progress: number } }[] }>("/v1/events?types=vm.repair.progressed")).body.items;

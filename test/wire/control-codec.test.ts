@@ -16,7 +16,7 @@ const report: ReplicaReport = {
   instant: U64_MAX,
   synced: ["rep_2"],
   joining: null,
-  transfer: { backup: "rep_2", round: 2, stateBytes: 40_960, sentBytes: 15_000, remainingPages: 7, guestShare: 80, progress: 0.5 },
+  transfer: { backup: "rep_2", round: 2, stateBytes: 40_960, sentBytes: 15_000, remainingPages: 7, guestShare: 90, progress: 0.5 },
   lagInstructions: "0",
   lag: { ms: 1.5, maxMs: 2000, executionDelay: null, outputCommitDelay: { counts: [0, 4, 1], sumUs: 700 } },
   consoleOldest: "0",

@@ -304,9 +304,9 @@ export const Replica = Type.Object(
           remainingPages: Type.Integer({ description: "Pages of 4096 bytes that it is known to lack" }),
           guestShare: Type.Integer({
             minimum: 0,
-            maximum: 80,
+            maximum: 90,
             description:
-              "Percent of its time that the guest has at least meanwhile: less than 80 where it writes faster than its pages are sent",
+              "Percent of its time that the guest has at least meanwhile: less than 90 where it writes faster than its pages are sent",
           }),
         },
         { description: "The state transfer to this backup; null where none runs" },
