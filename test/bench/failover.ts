@@ -105,6 +105,8 @@ async function* afterKillsOfTwoBackups(kills: number): AsyncGenerator<Figure> {
     await guest.beginStory(50, COUNT_EVERY_SECONDS);
     const gaps: number[] = [];
     const againMs: number[] = [];
+    let newest = "0";
+    for await (const { seq } of installation.client.events.list({ vm: guest.vm.id })) newest = seq;
     for (let kill = 0; kill < kills; kill++) {
       await guest.expectGuestLines(10);
       const { term } = guest.vm.status;
@@ -122,8 +124,8 @@ async function* afterKillsOfTwoBackups(kills: number): AsyncGenerator<Figure> {
     await judge(guest);
     guest.console.close();
     let unprotected = 0;
-    for await (const { data } of installation.client.events.list({ vm: guest.vm.id, types: ["vm.protection.changed"] }))
-      if (data?.state === "unprotected") unprotected++;
+    const changes = installation.client.events.list({ vm: guest.vm.id, types: ["vm.protection.changed"], after: newest });
+    for await (const { data } of changes) if (data?.state === "unprotected") unprotected++;
     yield {
       bench: "failover",
       name: "kill-of-two-backups",
