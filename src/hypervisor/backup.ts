@@ -104,6 +104,8 @@ export class Backup {
       case "message":
         if (input.peer === this.primary) this.message(input.message, nowUs);
         else if (input.message.kind === "resume") this.resume(input.peer, input.message, nowUs);
+        // It has let this one go, and takes it for one that joins.
+        else if (this.opened.delete(input.peer)) this.outbox.emit({ kind: "closeChannel", peer: input.peer });
         return;
       case "channelOpened":
         this.channelOpened(input.peer, nowUs);
