@@ -237,7 +237,8 @@ export class Primary {
         return;
       case "silence":
         this.members.suspect(nowUs);
-        this.followers.armSilence();
+        // Who was let go may have been the last that a halted guest's output waited for.
+        if (this.outbox.haltReason === null) this.followers.armSilence();
         return;
       case "wake":
         this.proceed(nowUs, WAKE_SLACK_TICKS);

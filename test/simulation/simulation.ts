@@ -259,7 +259,8 @@ export class Simulation implements Surroundings, Targets {
       if (input.kind !== "started") {
         this.figures.promotions++;
         replica.vm.pairingAskedUs = 0;
-        replica.vm.output.promoted(replica.id, replica.guest);
+        // One that stood still finds the acks of before, while another one has long gone on from there: it lets out what is known.
+        if (replica.vm.row.primary === replica.id) replica.vm.output.promoted(replica.id, replica.guest);
       }
     }
   }
