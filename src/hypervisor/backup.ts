@@ -35,7 +35,7 @@ import type {
   ReplicaConfig,
   ReplicaId,
   ReplicaInput,
-  ReplicaStatus,
+  ReplicaProgress,
 } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
 import type { PrimaryStart } from "./primary.ts";
@@ -180,10 +180,9 @@ export class Backup {
     };
   }
 
-  status(): Omit<ReplicaStatus, "replicaId" | "haltReason"> {
+  progress(): ReplicaProgress {
     const { point, lagInstructions, lagSinceUs, executionDelay, hashesCompared } = this.replay;
     return {
-      ...this.notable(),
       point,
       lagInstructions,
       lagSinceUs,

@@ -388,6 +388,9 @@ export type NotableStatus = Pick<
   "role" | "state" | "term" | "synced" | "joining" | "arbiterUnavailable" | "paused" | "guestHalt" | "divergence" | "maxLagMs"
 >;
 
+/** What changes with every epoch, or says nothing that somebody should be told of. */
+export type ReplicaProgress = Omit<ReplicaStatus, keyof NotableStatus | "replicaId" | "haltReason">;
+
 export interface ReplicaConfig {
   readonly replicaId: ReplicaId;
   /** Default 100 ms. */

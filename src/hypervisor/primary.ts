@@ -37,6 +37,7 @@ import type {
   ReplicaConfig,
   ReplicaId,
   ReplicaInput,
+  ReplicaProgress,
   ReplicaStatus,
   TimerId,
 } from "./messages.ts";
@@ -268,7 +269,7 @@ export class Primary {
     };
   }
 
-  status(): Omit<ReplicaStatus, "replicaId" | "haltReason"> {
+  progress(): ReplicaProgress {
     let lagInstructions = 0n;
     for (const follower of this.followers.all()) {
       if (follower.stage !== "synced") continue;
@@ -279,7 +280,6 @@ export class Primary {
     const { promotion, point } = this;
     const guestShare = this.transfer?.guestShare ?? null;
     return {
-      ...this.notable(),
       point,
       lagInstructions,
       lagSinceUs,

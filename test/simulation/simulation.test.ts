@@ -77,7 +77,7 @@ describe("a replica does not go on where", () => {
 test("a failing run is made short, and the short one finds the same", () => {
   const { make, foundBy } = BUGS["the arbiter gives a term twice: it forgets that a primary went on alone"] as (typeof BUGS)[string];
   const run = (form: RunForm) => found(form, make);
-  let seed = 1;
+  let seed = 20;
   const form = (): RunForm => ({ seed, steps: STEPS, guest: "model", faults: null, vms: null });
   while (run(form())?.checker !== foundBy) seed++;
   const first = run(form()) as Found;

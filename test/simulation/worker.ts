@@ -48,6 +48,8 @@ export interface Strike {
   readonly strike: () => void;
 }
 
+type Mutable<T> = { -readonly [K in keyof T]: T[K] };
+
 export class Worker {
   readonly replicas = new Set<HostedReplica>();
   /** Its engines run so many times slower until then. */
@@ -476,7 +478,7 @@ export class HostedReplica {
     this.head = executed;
     if (epoch > this.heldEpoch) this.heldEpoch = epoch;
     this.around.executed(this, executed, guest.instant);
-    const ended = {
+    const ended: Mutable<Extract<ReplicaInput, { kind: "epochEnded" }>> = {
       kind: "epochEnded",
       endInstant: guest.instant,
       reason,
@@ -487,12 +489,13 @@ export class HostedReplica {
       inputRoom: guest.inputRoom,
       entropyWanted: guest.entropyWanted,
       stateHash: wantHash ? guest.hash() : null,
-    } as const;
-    const begun = exact || running.stopped ? null : this.goOn(epoch + 1n, reason);
+      begun: null,
+    };
+    ended.begun = exact || running.stopped ? null : this.goOn(epoch + 1n, reason);
     const { next } = this;
     this.next = null;
     if (next !== null) this.runEpoch(next);
-    return { ...ended, begun };
+    return ended;
   }
 
   /** The engine begins the epoch that it is allowed. */
