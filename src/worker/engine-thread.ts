@@ -20,7 +20,7 @@ import { nowUs } from "./monotonic-clock.ts";
 import { RemoteCompiler } from "./remote-compiler.ts";
 import type { TranslationStatistics } from "./replica-report.ts";
 import { STATE_PART_BYTES, unpackState } from "./state-compression.ts";
-import { yieldToOtherThreads } from "./thread-priority.ts";
+import { withoutYielding, yieldToOtherThreads } from "./thread-priority.ts";
 
 /**
  * A guest that prints all the time gets one epoch, and one message to every reader, for so much of it; the first output
@@ -121,7 +121,8 @@ function execute(command: Exclude<EngineCommand, RunEpoch>): EngineReply {
       consoleDrained = machine.consoleEnd;
       return { kind: "loaded" };
     case "captureState":
-      return captureState(command);
+      // The last one is a pause of the guest.
+      return command.final ? withoutYielding(() => captureState(command)) : captureState(command);
     case "endTransfer":
       endTransfer();
       return { kind: "transferEnded" };
