@@ -151,6 +151,27 @@ describe.each([
     expect((await vm.refresh()).status.state).toBe("running");
   });
 
+  it("pauses, resumes and stops a VM by its desired state, and says which operation that is", async () => {
+    const vm = await client.vms.create({ name: "wanted", image: "debian", protection: { mode: "none" } });
+    await vm.waitFor("running");
+    for (const [desiredState, kind, state] of [
+      ["paused", "vm.pause", "paused"],
+      ["running", "vm.resume", "running"],
+      ["stopped", "vm.stop", "stopped"],
+      ["running", "vm.start", "running"],
+    ] as const) {
+      const { generation } = (await vm.refresh()).resource;
+      const updated = await vm.update({ spec: { desiredState } });
+      expect([updated.spec.desiredState, updated.generation]).toEqual([desiredState, generation + 1]);
+      const operation = await client.operations.get(updated.status.operationId ?? "");
+      expect(operation.resource.kind).toBe(kind);
+      await operation.result();
+      expect((await vm.refresh()).status.state).toBe(state);
+    }
+    const same = await vm.update({ spec: { desiredState: "running" } });
+    expect(same.status.operationId).toBeNull();
+  });
+
   it("deletes what is not there, where that is allowed", async () => {
     await expect(client.vms.delete("nobody").result()).rejects.toBeInstanceOf(VmNotFoundError);
     const done = await client.vms.delete("nobody", { allowMissing: true });

@@ -26,6 +26,28 @@ const ok = (body: unknown): FakeAnswer => ({ status: 200, body });
 const NAME = /^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$/;
 const TARGETS = ["running", "paused", "protected", "fully_protected", "stopped", "settled", "deleted"];
 
+interface Verb {
+  readonly kind: Schemas["Operation"]["kind"];
+  readonly from: readonly Schemas["VmState"][];
+  readonly work: (vm: FakeVm) => void;
+}
+
+const VERBS = {
+  start: { kind: "vm.start", from: ["stopped", "failed"], work: (vm) => vm.run() },
+  stop: { kind: "vm.stop", from: ["running", "paused", "provisioning"], work: (vm) => vm.stop("guest_poweroff") },
+  kill: { kind: "vm.kill", from: ["running", "paused", "stopped", "failed", "provisioning"], work: (vm) => vm.stop("killed") },
+  pause: { kind: "vm.pause", from: ["running"], work: (vm) => vm.pause() },
+  resume: { kind: "vm.resume", from: ["paused"], work: (vm) => vm.run() },
+  reset: {
+    kind: "vm.reset",
+    from: ["running", "paused", "stopped", "failed"],
+    work: (vm) => {
+      vm.become("stopped", "killed");
+      vm.run();
+    },
+  },
+} as const satisfies Readonly<Record<string, Verb>>;
+
 /** `GET /v1/vms/{vm}` and the like, in the words of the document. */
 export const FAKE_ROUTES: Readonly<Record<string, Handler>> = {
   "GET /v1/version": () => ok({ service: "understudy", version: "0.0.0", api: "v1", capabilities: [] }),
@@ -126,15 +148,12 @@ export const FAKE_ROUTES: Readonly<Record<string, Handler>> = {
     state.later(vm, () => state.end(operation, { ...vm.failOver("user_action", mode, operation.id) }));
     return accepted(operation);
   },
-  ...verb("start", "vm.start", ["stopped", "failed"], (vm) => vm.run()),
-  ...verb("stop", "vm.stop", ["running", "paused", "provisioning"], (vm) => vm.stop("guest_poweroff")),
-  ...verb("kill", "vm.kill", ["running", "paused", "stopped", "failed", "provisioning"], (vm) => vm.stop("killed")),
-  ...verb("pause", "vm.pause", ["running"], (vm) => vm.pause()),
-  ...verb("resume", "vm.resume", ["paused"], (vm) => vm.run()),
-  ...verb("reset", "vm.reset", ["running", "paused", "stopped", "failed"], (vm) => {
-    vm.become("stopped", "killed");
-    vm.run();
-  }),
+  "POST /v1/vms/{vm}/start": verb("start"),
+  "POST /v1/vms/{vm}/stop": verb("stop"),
+  "POST /v1/vms/{vm}/kill": verb("kill"),
+  "POST /v1/vms/{vm}/pause": verb("pause"),
+  "POST /v1/vms/{vm}/resume": verb("resume"),
+  "POST /v1/vms/{vm}/reset": verb("reset"),
   "GET /v1/operations": (state, { query }) => {
     const vmId = query.get("vm") === null ? null : state.vm(query.get("vm") ?? "").id;
     const wanted = state.operations.filter(
@@ -179,28 +198,39 @@ export function eventsAfter(state: FakeState, query: URLSearchParams, after: str
   return { events: state.events.filter(({ seq, type, vmId: of }) => Number(seq) > Number(after) && fits(type) && (vmId ?? of) === of) };
 }
 
-function verb(
-  name: string,
-  kind: Schemas["Operation"]["kind"],
-  from: readonly Schemas["VmState"][],
-  work: (vm: FakeVm) => void,
-): Readonly<Record<string, Handler>> {
-  return {
-    [`POST /v1/vms/{vm}/${name}`]: (state, { path, headers }) => {
-      const vm = state.living(path[2] ?? "");
-      checkEtag(vm, headers);
-      const at = vm.resource.status.state;
-      if (!from.includes(at)) {
-        throw new FakeProblem(409, "invalid_state", `Cannot ${name} the VM: it is ${at}`, { currentState: at, allowedStates: [...from] });
-      }
-      const operation = state.begin(kind, vm);
-      state.later(vm, () => {
-        work(vm);
-        state.end(operation);
-      });
-      return accepted(operation);
-    },
+function verb(name: keyof typeof VERBS): Handler {
+  return (state, { path, headers }) => {
+    const vm = state.living(path[2] ?? "");
+    checkEtag(vm, headers);
+    checkState(vm, name);
+    return accepted(order(state, vm, name));
   };
+}
+
+function checkState({ resource }: FakeVm, name: keyof typeof VERBS): void {
+  const { state } = resource.status;
+  const { from }: Verb = VERBS[name];
+  if (from.includes(state)) return;
+  throw new FakeProblem(409, "invalid_state", `Cannot ${name} the VM: it is ${state}`, { currentState: state, allowedStates: [...from] });
+}
+
+function order(state: FakeState, vm: FakeVm, name: keyof typeof VERBS): Schemas["Operation"] {
+  const { kind, work }: Verb = VERBS[name];
+  const operation = state.begin(kind, vm);
+  state.later(vm, () => {
+    work(vm);
+    state.end(operation);
+  });
+  return operation;
+}
+
+/** What a `desiredState` in a patch sets going; null: it is so already. */
+function verbTowards(desired: Schemas["Vm"]["spec"]["desiredState"] | undefined, { resource }: FakeVm): keyof typeof VERBS | null {
+  const { state } = resource.status;
+  if (desired === undefined || (resource.spec.desiredState === desired && state !== "stopped" && state !== "failed")) return null;
+  if (desired === "stopped") return state === "stopped" ? null : "stop";
+  if (desired === "paused") return "pause";
+  return state === "paused" ? "resume" : "start";
 }
 
 function accepted(operation: Schemas["Operation"]): FakeAnswer {
@@ -238,7 +268,8 @@ function createRequest(body: unknown): Schemas["CreateVmRequest"] {
 
 function patch(state: FakeState, vm: FakeVm, { name, labels, spec }: Schemas["PatchVmRequest"]): void {
   const { resource } = vm;
-  if (spec?.desiredState !== undefined) throw invalid("/spec/desiredState", "the fake service changes it by the verbs alone");
+  const towards = verbTowards(spec?.desiredState, vm);
+  if (towards !== null) checkState(vm, towards);
   if (name !== undefined) resource.name = name;
   if (labels === null) resource.labels = {};
   for (const [key, value] of Object.entries(labels ?? {})) {
@@ -255,9 +286,11 @@ function patch(state: FakeState, vm: FakeVm, { name, labels, spec }: Schemas["Pa
   if (tailBytes != null) resource.spec.console.tailBytes = tailBytes;
   if (spec?.ttlSeconds !== undefined) resource.spec.ttlSeconds = spec.ttlSeconds;
   state.setExpiry(vm);
+  if (spec?.desiredState !== undefined) resource.spec.desiredState = spec.desiredState;
   if (JSON.stringify(resource.spec) !== before) resource.generation += 1;
   vm.touch();
   state.emit("vm.spec.changed", vm, null, { generation: resource.generation });
+  if (towards !== null) order(state, vm, towards);
 }
 
 function fitsSelector(labels: Readonly<Record<string, string>>, query: URLSearchParams): boolean {
