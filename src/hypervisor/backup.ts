@@ -279,6 +279,11 @@ export class Backup {
     }
   }
 
+  /** It has all of the state, and executes the log. */
+  private get hasState(): boolean {
+    return this.phase === "following" || this.phase === "promoting" || this.phase === "orphaned";
+  }
+
   private belongsTo(term: bigint, synced: readonly ReplicaId[]): void {
     this.term = term;
     this.synced = synced;
@@ -287,10 +292,8 @@ export class Backup {
 
   /** The arbiter has promoted another backup, and its log is this one's from now on. */
   private resume(peer: ReplicaId, { term, synced, paused, clockTime, nextEpoch, author }: Resume, nowUs: number): void {
-    const { primary } = this;
-    const isBehind = this.term === null || term < this.term || (term === this.term && this.phase !== "orphaned" && primary !== null);
-    const canFollow = this.phase === "following" || this.phase === "promoting" || this.phase === "orphaned";
-    if (!canFollow || isBehind || this.isGranted) {
+    const isBehind = this.term === null || term < this.term || (term === this.term && this.primary !== null);
+    if (!this.hasState || isBehind || this.isGranted) {
       this.outbox.emit({ kind: "closeChannel", peer });
       return;
     }
@@ -367,7 +370,7 @@ export class Backup {
       this.outbox.emit({ kind: "verifyState" });
       return;
     }
-    if (this.phase !== "following" && this.phase !== "promoting" && this.phase !== "orphaned") return;
+    if (!this.hasState) return;
     this.replay.executeNext(nowUs);
     if (this.engine.idle && this.allReleased) this.outbox.halt("guest_halted");
   }

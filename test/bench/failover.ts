@@ -29,12 +29,7 @@ async function* afterKills(kills: number): AsyncGenerator<Figure> {
     const gaps: number[] = [];
     const repairs: number[] = [];
     for (let kill = 0; kill < kills; kill++) {
-      await guest.expectGuestLines(10);
-      const { term } = guest.vm.status;
-      const { pid } = await guest.workerOf("primary");
-      guest.console.resetSilence();
-      const start = performance.now();
-      process.kill(pid, "SIGKILL");
+      const { term, start } = await killPrimary(guest);
       await guest.expectGuestLines(20);
       gaps.push(guest.console.silenceMs);
       await guest.protectedAfter(term);
@@ -96,6 +91,17 @@ async function* afterKills(kills: number): AsyncGenerator<Figure> {
   }
 }
 
+/** While the guest counts. @returns when, and the term that the service knew of */
+async function killPrimary(guest: Guest): Promise<{ readonly term: number; readonly start: number }> {
+  await guest.expectGuestLines(10);
+  const { term } = guest.vm.status;
+  const { pid } = await guest.workerOf("primary");
+  guest.console.resetSilence();
+  const start = performance.now();
+  process.kill(pid, "SIGKILL");
+  return { term, start };
+}
+
 /** One backup takes over, and the other one follows it: it is protected without a transfer, unless that one had executed more. */
 async function* afterKillsOfTwoBackups(kills: number): AsyncGenerator<Figure> {
   const installation = await Installation.start({ workers: 4 });
@@ -108,12 +114,7 @@ async function* afterKillsOfTwoBackups(kills: number): AsyncGenerator<Figure> {
     let newest = "0";
     for await (const { seq } of installation.client.events.list({ vm: guest.vm.id })) newest = seq;
     for (let kill = 0; kill < kills; kill++) {
-      await guest.expectGuestLines(10);
-      const { term } = guest.vm.status;
-      const { pid } = await guest.workerOf("primary");
-      guest.console.resetSilence();
-      const start = performance.now();
-      process.kill(pid, "SIGKILL");
+      const { term, start } = await killPrimary(guest);
       await guest.protectedAfter(term);
       againMs.push(performance.now() - start);
       await guest.expectGuestLines(20);
