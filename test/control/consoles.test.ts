@@ -1,8 +1,12 @@
 /** The parts of a console: the window over the output, and an input session between client and primary. */
 import { describe, expect, test } from "vitest";
+import { framingOf } from "../../src/control/consoles/framing.ts";
 import { InputSession } from "../../src/control/consoles/input-session.ts";
+import { OutputFrames } from "../../src/control/consoles/output-frames.ts";
 import { OutputGathering } from "../../src/control/consoles/output-gathering.ts";
 import { OutputWindow } from "../../src/control/consoles/output-window.ts";
+import { CONSOLE_RAW, CONSOLE_V1 } from "../../src/control/domain/console-subprotocols.ts";
+import { CONSOLE_PAYLOAD_MAX, decodeConsoleFrame } from "../../src/wire/console-frames.ts";
 
 const bytes = (text: string) => Buffer.from(text);
 
@@ -63,6 +67,46 @@ describe("the output window", () => {
     window.append(0n, buffer);
     buffer.fill(0);
     expect(Buffer.from(window.read(0n, 3)).toString()).toBe("abc");
+  });
+});
+
+describe("output frames", () => {
+  const v1 = framingOf(CONSOLE_V1);
+
+  test("are made once for all who are at the same place with the same credit, in each subprotocol", () => {
+    const window = new OutputWindow(0n, { headBytes: 0, tailBytes: 100 }, 1000);
+    window.append(0n, bytes("abc"));
+    window.append(3n, bytes("def"));
+    const frames = new OutputFrames(window, () => 7);
+    const first = frames.frame(v1, 1n, 100);
+    expect(frames.frame(v1, 1n, 50)).toBe(first);
+    const raw = frames.frame(framingOf(CONSOLE_RAW), 1n, 100);
+    expect([Buffer.from(raw.data).toString(), raw.length]).toEqual(["bcdef", 5]);
+    expect(frames.frame(v1, 0n, 1).length).toBe(1);
+    expect(frames.frame(v1, 1n, 100)).toBe(first);
+    expect(decodeConsoleFrame(first.data)).toEqual({ type: "out", term: 7, offset: 1n, bytes: new Uint8Array(bytes("bcdef")) });
+  });
+
+  test("hold what their reader may have, from where it is, in the VM's term, though another was at the same place before", () => {
+    const window = new OutputWindow(0n, { headBytes: 0, tailBytes: 100_000 }, 100_000);
+    window.append(0n, bytes("abc"));
+    let term = 1;
+    const frames = new OutputFrames(window, () => term);
+    const read = (from: bigint, maxBytes: number) => {
+      const { data, length } = frames.frame(v1, from, maxBytes);
+      const frame = decodeConsoleFrame(data);
+      if (frame.type !== "out" || frame.bytes.length !== length) throw new Error("it is no output, or another length than was told");
+      return [frame.term, frame.offset, Buffer.from(frame.bytes).toString()];
+    };
+    expect(read(0n, 100)).toEqual([1, 0n, "abc"]);
+    expect(read(0n, 2)).toEqual([1, 0n, "ab"]);
+    window.append(3n, bytes("def"));
+    expect(read(0n, 100)).toEqual([1, 0n, "abcdef"]);
+    term = 2;
+    expect(read(0n, 100)).toEqual([2, 0n, "abcdef"]);
+    expect(read(4n, 100)).toEqual([2, 4n, "ef"]);
+    window.append(6n, Buffer.alloc(CONSOLE_PAYLOAD_MAX, "x"));
+    expect(frames.frame(v1, 0n, 1_000_000).length).toBe(CONSOLE_PAYLOAD_MAX);
   });
 });
 

@@ -9,12 +9,12 @@
  */
 import type { WebSocket } from "ws";
 import { UnderstudyError } from "../../base/errors.ts";
-import { CONSOLE_PAYLOAD_MAX, contentLength, type InputContent } from "../../wire/console-frames.ts";
+import { contentLength, type InputContent } from "../../wire/console-frames.ts";
 import type { ApiCall } from "../domain/api-call.ts";
 import type { ConsoleClientMessage, ConsoleServerMessage } from "../schemas/console.ts";
 import type { ConsoleFraming } from "./framing.ts";
 import type { InputSession } from "./input-session.ts";
-import type { OutputWindow } from "./output-window.ts";
+import type { OutputFrames } from "./output-frames.ts";
 
 /** Nothing more is written to a socket in which so much waits. */
 const SOCKET_BUFFER_MAX = 1024 * 1024;
@@ -64,7 +64,7 @@ export class ConsoleClient {
   private alive = true;
   private stalled: NodeJS.Timeout | null = null;
   private readonly heartbeat: NodeJS.Timeout;
-  private source: { window: OutputWindow; term: () => number } | null = null;
+  private source: OutputFrames | null = null;
   /** Once its cursor comes to the end of the output, it is closed with this. */
   private ending: { code: number; reason: string } | null = null;
 
@@ -101,8 +101,8 @@ export class ConsoleClient {
   }
 
   /** Begins to send output, after the hello. */
-  start(window: OutputWindow, term: () => number): void {
-    this.source = { window, term };
+  start(source: OutputFrames): void {
+    this.source = source;
     this.pump();
   }
 
@@ -137,8 +137,9 @@ export class ConsoleClient {
 
   /** Sends what there is, as far as credit and socket allow. */
   pump(): void {
-    if (this.source === null || this.socket.readyState !== this.socket.OPEN) return;
-    const { window, term } = this.source;
+    const { source } = this;
+    if (source === null || this.socket.readyState !== this.socket.OPEN) return;
+    const { window } = source;
     while (this.cursor < window.end) {
       const held = window.heldFrom(this.cursor);
       if (held !== this.cursor) {
@@ -155,11 +156,10 @@ export class ConsoleClient {
         this.stall();
         return;
       }
-      const bytes = window.read(this.cursor, Math.min(CONSOLE_PAYLOAD_MAX, Number(credit)));
-      const frame = this.options.framing.output(term(), this.cursor, bytes);
-      this.cursor += BigInt(bytes.length);
+      const { data, length } = source.frame(this.options.framing, this.cursor, Number(credit));
+      this.cursor += BigInt(length);
       if (!this.options.framing.acknowledges) this.acked = this.cursor;
-      this.socket.send(frame, { binary: true }, () => {
+      this.socket.send(data, { binary: true }, () => {
         if (this.stalled !== null) this.pump();
       });
     }

@@ -17,6 +17,7 @@ import type { WorkerLink } from "../workers/worker-link.ts";
 import type { ConsoleClient } from "./console-client.ts";
 import { ConsoleInput, type ConsoleSubscription } from "./console-input.ts";
 import type { AcceptVerdict, InputSession } from "./input-session.ts";
+import { OutputFrames } from "./output-frames.ts";
 import { OutputGathering } from "./output-gathering.ts";
 import { OutputWindow } from "./output-window.ts";
 
@@ -49,6 +50,7 @@ type ConsoleMessage = Extract<WorkerMessage, { subscription: number }>;
 export class VmConsole {
   readonly vmId: string;
   readonly window: OutputWindow;
+  private readonly frames: OutputFrames;
   state: VmState;
   /** Whoever was primary in an older term had another guest. */
   guestTerm: bigint;
@@ -84,6 +86,7 @@ export class VmConsole {
     this.term = options.term;
     this.toldEnd = options.consoleEnd;
     this.window = new OutputWindow(options.consoleEnd, options.retention, WINDOW_MAX_BYTES);
+    this.frames = new OutputFrames(this.window, () => this.term);
     this.typed = new ConsoleInput({
       clients: this.clients,
       subscription: () => this.subscription,
@@ -210,7 +213,7 @@ export class VmConsole {
 
   /** Sends output to a client that has had its hello. */
   begin(client: ConsoleClient): void {
-    client.start(this.window, () => this.term);
+    client.start(this.frames);
     if (this.endReason !== null) client.closeAtEnd(1000, this.endReason);
   }
 
