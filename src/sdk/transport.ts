@@ -14,6 +14,9 @@ import { ConnectionError, isProblem, RequestTimeoutError } from "./errors.ts";
 import type { Backoff } from "./retry.ts";
 import { backoffMs, isRetryableStatus, retryAfterMs } from "./retry.ts";
 
+/** @param init the request's signal again: a `Request` alone does not hold on to it, and after a garbage collection it would end nothing */
+export type Fetch = (request: Request, init: { readonly signal: AbortSignal }) => Promise<Response>;
+
 export interface TransportOptions {
   /** Base URL without a slash at its end. */
   readonly url: string;
@@ -21,7 +24,7 @@ export interface TransportOptions {
   readonly requestTimeoutMs: number;
   readonly maxRetries: number;
   readonly backoff: Backoff;
-  readonly fetch: (request: Request) => Promise<Response>;
+  readonly fetch: Fetch;
 }
 
 /** Time that a call may take beyond `requestTimeoutMs`: a long poll says so in this header, which is not sent. */
@@ -95,7 +98,7 @@ export class Transport {
     try {
       // A body that is a stream is sent as it comes, which has to be said.
       const init = { method: original.method, headers, body: body() ?? null, signal: limit.signal, duplex: "half" } as const;
-      const response = await this.options.fetch(new Request(original.url, init));
+      const response = await this.options.fetch(new Request(original.url, init), { signal: limit.signal });
       if (stream && response.ok) {
         // The body outlives this call: the caller's signal must still end it, the time limit must not.
         clearTimeout(timer);

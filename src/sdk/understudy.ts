@@ -7,7 +7,7 @@ import { Images } from "./images.ts";
 import { Operations } from "./operations.ts";
 import { openSocket } from "./socket.ts";
 import { Tokens } from "./tokens.ts";
-import { Transport } from "./transport.ts";
+import { type Fetch, Transport } from "./transport.ts";
 import { Vms } from "./vms.ts";
 import { Workers } from "./workers.ts";
 
@@ -27,7 +27,7 @@ export interface UnderstudyOptions {
   /** Attempts after the first, where repeating is safe. Default 4. */
   readonly maxRetries?: number;
   readonly backoff?: { readonly baseMs: number; readonly capMs: number };
-  readonly fetch?: (request: Request) => Promise<Response>;
+  readonly fetch?: Fetch;
 }
 
 export class Understudy {
@@ -53,7 +53,7 @@ export class Understudy {
       requestTimeoutMs: options.requestTimeoutMs ?? 30_000,
       maxRetries: options.maxRetries ?? 4,
       backoff,
-      fetch: options.fetch ?? ((request) => fetch(request)),
+      fetch: options.fetch ?? ((request, init) => fetch(request, init)),
     });
     this.raw = createRawClient(this.transport);
     this.vms = new Vms({ raw: this.raw, console: { url: this.url, token, open: openSocket, backoff: { baseMs: 50, capMs: 2_000 } } });

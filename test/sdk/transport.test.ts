@@ -1,4 +1,5 @@
 /** Calls against a real HTTP server that fails as told: what is repeated, with which key, and what is not. */
+import { EventEmitter, once } from "node:events";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
@@ -13,6 +14,7 @@ import {
   VmNotFoundError,
 } from "../../src/sdk/index.ts";
 import { backoffMs, retryAfterMs } from "../../src/sdk/retry.ts";
+import { collectGarbage } from "../../src/worker/collect-garbage.ts";
 
 interface Seen {
   readonly method: string;
@@ -153,9 +155,9 @@ describe("a call", () => {
   it("throws RequestTimeoutError where no attempt is answered in time", async () => {
     // Counted where they begin: on a slow machine one may be given up before the server has read it.
     let attempts = 0;
-    const counting = (request: Request) => {
+    const counting = (request: Request, init: RequestInit) => {
       attempts++;
-      return fetch(request);
+      return fetch(request, init);
     };
     const { client } = await serve([silence], { requestTimeoutMs: 20, maxRetries: 1, fetch: counting });
     await expect(client.vms.get("demo")).rejects.toBeInstanceOf(RequestTimeoutError);
@@ -179,6 +181,20 @@ describe("a call", () => {
       },
     ]);
     await expect(client.vms.get("demo", { signal: abort.signal })).rejects.toThrow("enough");
+  });
+
+  it("ends when the caller aborts, or its time is over, also where garbage was collected meanwhile", async () => {
+    const asked = new EventEmitter();
+    const { client } = await serve([() => asked.emit("call")]);
+    const abort = new AbortController();
+    const called = once(asked, "call");
+    const aborted = client.vms.get("demo", { signal: abort.signal });
+    await called;
+    collectGarbage();
+    abort.abort(new Error("enough"));
+    await expect(aborted).rejects.toThrow("enough");
+    const { client: hasty } = await serve([() => collectGarbage()], { requestTimeoutMs: 100, maxRetries: 0 });
+    await expect(hasty.vms.get("demo")).rejects.toBeInstanceOf(RequestTimeoutError);
   });
 });
 
