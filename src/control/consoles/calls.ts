@@ -14,7 +14,8 @@ export interface OutputRequest {
   readonly maxBytes: number;
   /** How long to wait for a byte, where there is none yet. */
   readonly waitMs: number;
-  readonly signal: AbortSignal;
+  /** Any of them ends the wait. `AbortSignal.any` would leave something with the one that lives as long as the process, at each call. */
+  readonly signals: readonly AbortSignal[];
 }
 
 export interface ConsoleOutput {
@@ -34,11 +35,11 @@ export async function readOutput(hub: ConsoleHub, vm: VmRow, request: OutputRequ
   const { window } = console;
   // What the primary holds already comes at once; what the guest has yet to write is waited for as long as was asked.
   const patience = from < console.end ? Math.max(request.waitMs, 1000) : request.waitMs;
-  const over = (): boolean => window.end > from || console.isEnded || !hasGuest(console.state) || request.signal.aborted;
+  const over = (): boolean => window.end > from || console.isEnded || !hasGuest(console.state) || request.signals.some(({ aborted }) => aborted);
   const stop = (): void => console.wake();
-  request.signal.addEventListener("abort", stop, { once: true });
+  for (const signal of request.signals) signal.addEventListener("abort", stop, { once: true });
   await console.settled(over, patience);
-  request.signal.removeEventListener("abort", stop);
+  for (const signal of request.signals) signal.removeEventListener("abort", stop);
   console.touch();
   const start = window.heldFrom(from);
   const bytes = window.read(start, request.maxBytes);

@@ -49,8 +49,8 @@ export const consoleCallRoutes =
       handler: async (request, reply) => {
         const { from = "start", maxBytes = MAX_BYTES_DEFAULT, wait = 0 } = request.query;
         const { vm } = await readLivingVm(control.database.db, request.params.vm);
-        const signal = AbortSignal.any([request.signal, control.stopping]);
-        const output = await readOutput(control.consoles, vm, { from, maxBytes, waitMs: wait * 1000, signal });
+        const signals = [request.signal, control.stopping];
+        const output = await readOutput(control.consoles, vm, { from, maxBytes, waitMs: wait * 1000, signals });
         return reply
           .headers({
             "Console-Offset-Start": output.start.toString(),
