@@ -35,7 +35,8 @@ export async function readOutput(hub: ConsoleHub, vm: VmRow, request: OutputRequ
   const { window } = console;
   // What the primary holds already comes at once; what the guest has yet to write is waited for as long as was asked.
   const patience = from < console.end ? Math.max(request.waitMs, 1000) : request.waitMs;
-  const over = (): boolean => window.end > from || console.isEnded || !hasGuest(console.state) || request.signals.some(({ aborted }) => aborted);
+  const over = (): boolean =>
+    window.end > from || console.isEnded || !hasGuest(console.state) || request.signals.some(({ aborted }) => aborted);
   const stop = (): void => console.wake();
   for (const signal of request.signals) signal.addEventListener("abort", stop, { once: true });
   await console.settled(over, patience);
