@@ -49,6 +49,9 @@ export class Transport {
   }
 
   /**
+   * Repeats the call where that does no harm. One with an If-Match, which the change that it made would refuse the second time, is
+   * repeated only where the first did not begin.
+   *
    * @param streamed in the place of the request's own body
    * @returns the service's answer, whatever its status
    * @throws {ConnectionError | RequestTimeoutError} after the last attempt; the signal's reason where the caller aborts
@@ -65,18 +68,20 @@ export class Transport {
     const held = original.body === null ? null : await original.arrayBuffer();
     const body = streamed ?? (() => held);
     const timeoutMs = this.options.requestTimeoutMs + extraMs;
+    const once = headers.has("if-match");
 
     for (let attempt = 0; ; attempt++) {
       const last = attempt >= this.options.maxRetries;
       const outcome = await this.attempt(original, headers, body, timeoutMs, stream);
       original.signal.throwIfAborted();
       if ("response" in outcome) {
-        const askedMs = await retryDelayMs(outcome.response);
-        if (last || askedMs === null) return outcome.response;
-        await outcome.response.body?.cancel();
+        const { response } = outcome;
+        const askedMs = await retryDelayMs(response);
+        if (last || askedMs === null || (once && !NOT_BEGUN.includes(response.status))) return response;
+        await response.body?.cancel();
         await pause(Math.max(askedMs, backoffMs(this.options.backoff, attempt, Math.random())), original.signal);
       } else {
-        if (last) throw outcome.error;
+        if (last || (once && !isRefused(outcome.error))) throw outcome.error;
         await pause(backoffMs(this.options.backoff, attempt, Math.random()), original.signal);
       }
     }
@@ -124,6 +129,14 @@ export class Transport {
   }
 }
 
+/** Statuses of the service, or of a proxy before it, that say that a call has not begun. */
+const NOT_BEGUN = [429, 503];
+
+/** Nobody listened. A page is not told so. */
+function isRefused(error: Error): boolean {
+  return (innermost(error) as Partial<NodeJS.ErrnoException> | undefined)?.code === "ECONNREFUSED";
+}
+
 /** @returns least time to wait before this call is made again; null: it shall not be */
 async function retryDelayMs(response: Response): Promise<number | null> {
   const header = retryAfterMs(response.headers.get("retry-after"), Date.now());
@@ -151,9 +164,7 @@ const UNTRUSTED = /^(?:DEPTH_ZERO_SELF_SIGNED_CERT|SELF_SIGNED_CERT_IN_CHAIN|UNA
  * @param url what was to be reached: a service that speaks TLS, asked in plain, closes the connection; one that does not, asked for TLS, makes no sense
  */
 export function reasonOf(error: unknown, url = ""): string {
-  let at = error;
-  while (at instanceof Error && at.cause !== undefined) at = at.cause;
-  if (at instanceof AggregateError && at.errors.length > 0) at = at.errors[0];
+  const at = innermost(error);
   if (!(at instanceof Error)) return String(at);
   const code = (at as NodeJS.ErrnoException).code;
   if (code === "ECONNREFUSED") return "connection refused";
@@ -161,6 +172,12 @@ export function reasonOf(error: unknown, url = ""): string {
   if (code === "ERR_SSL_WRONG_VERSION_NUMBER") return "it does not speak TLS there. Its URL begins with http: then";
   if (UNTRUSTED.test(code ?? "")) return `${at.message}. Trust its authority: NODE_EXTRA_CA_CERTS=FILE, with that one's certificate in PEM`;
   return at.message === "" ? (code ?? at.name) : at.message;
+}
+
+function innermost(error: unknown): unknown {
+  let at = error;
+  while (at instanceof Error && at.cause !== undefined) at = at.cause;
+  return at instanceof AggregateError && at.errors.length > 0 ? at.errors[0] : at;
 }
 
 /** @throws the signal's reason, at once, when it aborts */

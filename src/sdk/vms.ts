@@ -2,7 +2,7 @@
 import type { Opened, RawClient, Schemas } from "./client.ts";
 import { unwrap } from "./client.ts";
 import type { ConsoleDependencies } from "./console-stream.ts";
-import { WaitTimeoutError } from "./errors.ts";
+import { VmNotFoundError, WaitTimeoutError } from "./errors.ts";
 import { type OperationResource, PendingOperation } from "./operation.ts";
 import { PagedList } from "./paged-list.ts";
 import { EXTRA_TIMEOUT_HEADER } from "./transport.ts";
@@ -124,12 +124,25 @@ export class Vms {
   /**
    * Ends the VM at once, for good, also where its workers are gone. `deletion_protected` where its spec says so.
    *
+   * @param vm id, or the name of the VM that has it now: a repeat after a lost answer never deletes another that has taken it since
    * @param call.allowMissing where there is no such VM it is done already, and not `vm_not_found`
    */
   delete(vm: string, call: { readonly allowMissing?: boolean; readonly signal?: AbortSignal } = {}): PendingOperation<void> {
     const { raw } = this.dependencies;
     const query = call.allowMissing === undefined ? {} : { allowMissing: call.allowMissing };
-    return PendingOperation.of(raw, raw.DELETE("/v1/vms/{vm}", { params: { path: { vm }, query }, ...signalOf(call) }), () => undefined);
+    const deletion = (id: string) => raw.DELETE("/v1/vms/{vm}", { params: { path: { vm: id }, query }, ...signalOf(call) });
+    return PendingOperation.of(raw, this.idOf(vm, call).then(deletion), () => undefined);
+  }
+
+  /** The name itself where no VM has it: what is asked of that one says so. */
+  private async idOf(vm: string, call: { readonly signal?: AbortSignal }): Promise<string> {
+    // No name has such a sign.
+    if (vm.startsWith("vm_")) return vm;
+    const found = await this.get(vm, call).catch((error: unknown) => {
+      if (error instanceof VmNotFoundError) return null;
+      throw error;
+    });
+    return found?.id ?? vm;
   }
 
   private toVm(resource: VmResource): Vm {

@@ -6,6 +6,7 @@ import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
 import {
   ConnectionError,
+  EtagMismatchError,
   NameTakenError,
   ProtocolError,
   RequestTimeoutError,
@@ -127,6 +128,29 @@ describe("a call", () => {
     const { client, seen } = await serve([failure]);
     await expect(client.vms.get("demo")).rejects.toBeInstanceOf(errorClass);
     expect(seen).toHaveLength(1);
+  });
+
+  it("with an If-Match is not repeated where the first may have been made", async () => {
+    for (const failure of [hangUp, json(504, {})]) {
+      const { client, seen } = await serve([json(200, vm), failure, problem(412, "etag_mismatch")]);
+      const found = await client.vms.get("demo");
+      const changed = found.update({ labels: { tier: "web" } }, { ifGeneration: 1 });
+      await expect(changed).rejects.not.toBeInstanceOf(EtagMismatchError);
+      expect(seen.map(({ method }) => method)).toEqual(["GET", "PATCH"]);
+    }
+    const { client, seen } = await serve([json(200, vm), problem(503, "shutting_down", { retryable: true }), json(200, vm)]);
+    await (await client.vms.get("demo")).update({ labels: { tier: "web" } }, { ifGeneration: 1 });
+    expect(seen.map(({ method }) => method)).toEqual(["GET", "PATCH", "PATCH"]);
+  });
+
+  it("that deletes by name deletes the VM that has it now, whoever has it when the call is repeated", async () => {
+    const operation = { id: "op_1", kind: "vm.delete", state: "succeeded", vmId: "vm_1" };
+    const { client, seen } = await serve([json(200, vm), hangUp, json(200, operation)]);
+    await client.vms.delete("demo");
+    expect(seen.map(({ method, url }) => `${method} ${url}`)).toEqual(["GET /v1/vms/demo", "DELETE /v1/vms/vm_1", "DELETE /v1/vms/vm_1"]);
+    const { client: other, seen: missing } = await serve([problem(404, "vm_not_found"), json(200, operation)]);
+    await other.vms.delete("demo", { allowMissing: true });
+    expect(missing.map(({ method, url }) => `${method} ${url}`)).toEqual(["GET /v1/vms/demo", "DELETE /v1/vms/demo?allowMissing=true"]);
   });
 
   it("throws the last answer once its attempts are used up", async () => {
