@@ -30,10 +30,14 @@ declare module "fastify" {
 
 const KEPT_MS = 30_000;
 const KEPT_MAX = 1000;
+/** Of a timer of Node. An answer that has lasted so long may as well end: its client comes back. */
+const TIMER_MAX_MS = 2 ** 31 - 1;
 const BEARER_PROTOCOL = "understudy.bearer.";
 
 export class Authenticator {
   private readonly kept = new Map<string, { readonly token: TokenRow; readonly untilMs: number }>();
+  /** By the token's id: what ends where it is good no more. */
+  private readonly lasting = new Map<string, Set<() => void>>();
   private readonly database: Database;
 
   constructor(database: Database) {
@@ -45,8 +49,26 @@ export class Authenticator {
   heard(events: readonly EventDraft[]): void {
     for (const { type, data } of events) {
       if (type !== "token.revoked") continue;
-      for (const [hash, { token }] of this.kept) if (token.id === data?.["tokenId"]) this.kept.delete(hash);
+      const id = String(data?.["tokenId"]);
+      for (const [hash, { token }] of this.kept) if (token.id === id) this.kept.delete(hash);
+      for (const end of [...(this.lasting.get(id) ?? [])]) end();
     }
+  }
+
+  /**
+   * Calls `end` once the token is good no more: it was revoked, or has expired. For an answer that lasts.
+   *
+   * @returns to be called where the answer has ended by itself
+   */
+  whenEnded({ id, expiresAt }: TokenRow, end: () => void): () => void {
+    const ends = this.lasting.get(id) ?? new Set();
+    this.lasting.set(id, ends.add(end));
+    const expiry = expiresAt === null ? null : setTimeout(end, Math.min(TIMER_MAX_MS, Math.max(0, expiresAt.getTime() - Date.now())));
+    return () => {
+      if (expiry !== null) clearTimeout(expiry);
+      ends.delete(end);
+      if (ends.size === 0 && this.lasting.get(id) === ends) this.lasting.delete(id);
+    };
   }
 
   /** @throws {ApiError} `unauthenticated`, `token_expired` */

@@ -79,14 +79,37 @@ export class Events {
     }
   }
 
-  /** Ends when `signal` aborts or the loop is left; throws where the service refuses for good. */
-  async *watch(options: WatchOptions = {}): AsyncGenerator<UnderstudyEvent | Resync, void, undefined> {
+  /** Ends when `signal` aborts or the loop is left, also while it waits; throws where the service refuses for good. */
+  watch(options: WatchOptions = {}): AsyncGenerator<UnderstudyEvent | Resync, void, undefined> {
+    const ended = new AbortController();
+    const events = this.follow(options, ended);
+    const leave = events.return.bind(events);
+    // A generator by itself would first wait for the event that it is asked for.
+    events.return = (value) => {
+      ended.abort();
+      return leave(value);
+    };
+    return events;
+  }
+
+  /** @param ended aborted where the caller wants no more; by this too, where `signal` says so */
+  private async *follow(options: WatchOptions, ended: AbortController): AsyncGenerator<UnderstudyEvent | Resync, void, undefined> {
+    const end = () => ended.abort();
+    if (options.signal?.aborted === true) return;
+    options.signal?.addEventListener("abort", end, { once: true });
+    try {
+      yield* this.reconnecting(options, ended.signal);
+    } finally {
+      options.signal?.removeEventListener("abort", end);
+    }
+  }
+
+  private async *reconnecting(options: WatchOptions, ended: AbortSignal): AsyncGenerator<UnderstudyEvent | Resync, void, undefined> {
     let cursor = options.after === undefined ? null : options.after.toString();
-    const outer = options.signal ?? new AbortController().signal;
-    for (let attempt = 0; !outer.aborted; ) {
+    for (let attempt = 0; !ended.aborted; ) {
       const connection = new AbortController();
       const stop = () => connection.abort();
-      outer.addEventListener("abort", stop, { once: true });
+      ended.addEventListener("abort", stop, { once: true });
       let reason = "the stream ended";
       try {
         const body = await this.open(options, cursor, connection.signal);
@@ -96,7 +119,7 @@ export class Events {
           if (event.type !== "bookmark") yield event;
         }
       } catch (error) {
-        if (outer.aborted) return;
+        if (ended.aborted) return;
         if (error instanceof EventCursorExpiredError) {
           const oldest = String(error.problem?.oldest ?? "0");
           cursor = oldest === "0" ? "0" : (BigInt(oldest) - 1n).toString();
@@ -106,12 +129,12 @@ export class Events {
         if (error instanceof UnderstudyError && !("retryable" in error && error.retryable === true)) throw error;
         reason = error instanceof Error ? error.message : String(error);
       } finally {
-        outer.removeEventListener("abort", stop);
+        ended.removeEventListener("abort", stop);
         connection.abort();
       }
-      if (outer.aborted) return;
+      if (ended.aborted) return;
       options.onReconnect?.(reason);
-      await pause(backoffMs(this.backoff, attempt++, Math.random()), outer).catch(() => {});
+      await pause(backoffMs(this.backoff, attempt++, Math.random()), ended).catch(() => {});
     }
   }
 

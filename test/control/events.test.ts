@@ -159,6 +159,19 @@ describe("a stream", () => {
     expect(seen[3]).toBe(problem.oldest);
   });
 
+  test("ends when its token is revoked, or expires, and gives nothing that happens behind that", async () => {
+    const make = async (body: object) => (await control.call<{ token: { id: string }; secret: string }>("POST", "/v1/tokens", body)).body;
+    const revoked = await make({ name: "revoked", scopes: ["events:read"] });
+    const expiring = await make({ name: "expiring", scopes: ["events:read"], ttlSeconds: 1 });
+    const streams = await Promise.all(
+      [revoked, expiring].map(({ secret }) => Stream.open("/v1/events", { authorization: `Bearer ${secret}` })),
+    );
+    await control.call("DELETE", `/v1/tokens/${revoked.token.id}`);
+    const ended = streams.map((stream) => expect(stream.until(() => false)).rejects.toThrow("the stream ended"));
+    await Promise.all(ended);
+    expect(streams.flatMap(({ types }) => types).filter((type) => !type.startsWith("token."))).toEqual([]);
+  });
+
   test("ends when the control plane stops", async () => {
     const stream = await Stream.open("/v1/events");
     await control.stopButWorkers();
@@ -191,6 +204,24 @@ describe("a page", () => {
     }
     expect(seen).toEqual([...new Set(seen)].sort((a, b) => Number(a) - Number(b)));
     expect(seen.length).toBeGreaterThanOrEqual(3);
+  });
+
+  test("that begins behind the newest event is 410: the database is an older copy, or another", async () => {
+    await control.createVm("a");
+    const { body: all } = await control.get<{ nextAfter: string }>("/v1/events");
+    const newest = BigInt(all.nextAfter);
+    const { status: atTheEnd } = await control.get(`/v1/events?after=${newest}`);
+    expect(atTheEnd).toBe(200);
+    const beyond = `/v1/events?after=${newest + 1000n}`;
+    const { status, body } = await control.get<{ code: string; oldest: string }>(beyond);
+    expect([status, body.code, body.oldest]).toEqual([410, "event_cursor_expired", "1"]);
+    const stream = await fetch(control.url + beyond, { headers: { authorization: `Bearer ${TOKEN}`, accept: "text/event-stream" } });
+    expect(stream.status).toBe(410);
+    const sdk = new Understudy({ url: control.url, token: TOKEN });
+    for await (const event of sdk.events.watch({ after: newest + 1000n })) {
+      expect(event).toEqual({ type: "resync", seq: "0" });
+      break;
+    }
   });
 
   test("that begins before what is kept is 410 and says where it begins", async () => {

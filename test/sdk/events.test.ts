@@ -1,4 +1,5 @@
 /** The event stream against a real HTTP server: resumed by number over every cut, never silent about what is missing. */
+import { EventEmitter, once } from "node:events";
 import { createServer, type Server, type ServerResponse } from "node:http";
 import type { AddressInfo } from "node:net";
 import { afterEach, describe, expect, it } from "vitest";
@@ -119,6 +120,22 @@ describe("watching events", () => {
     const next = client.events.watch({ signal: abort.signal }).next();
     setImmediate(() => abort.abort());
     expect(await next).toEqual({ done: true, value: undefined });
+  });
+
+  it("ends when who iterates leaves while it waits, and its connection with it", async () => {
+    const closed = new EventEmitter();
+    const { client } = await serve((response) => {
+      response.on("close", () => closed.emit("close"));
+      response.writeHead(200, SSE).flushHeaders();
+      response.write(frame(1));
+    });
+    const events = client.events.watch();
+    expect((await events.next()).value).toMatchObject({ seq: "1" });
+    const next = events.next();
+    const gone = once(closed, "close");
+    expect(await events.return()).toEqual({ done: true, value: undefined });
+    expect(await next).toEqual({ done: true, value: undefined });
+    await gone;
   });
 });
 

@@ -35,7 +35,8 @@ const Headers = Type.Object({
 
 const STREAM_MEDIA = {
   "text/event-stream":
-    "`id`, `event` and `data` (an Event) for each; a `bookmark` with the cursor alone at the beginning, and every 15 s on a quiet stream",
+    "`id`, `event` and `data` (an Event) for each; a `bookmark` with the cursor alone at the beginning, and every 15 s on a quiet stream. " +
+    "Ends where its token is revoked, or expires",
 };
 
 const description =
@@ -101,15 +102,7 @@ async function answer(control: ControlPlane, request: FastifyRequest, reply: Fas
   };
   const given = readCursor((request.headers["last-event-id"] as string | undefined) ?? after);
   const { newest, oldest } = await readEventBounds(control.database.db);
-  if (given !== null && given + 1n < oldest) {
-    throw new ApiError(
-      "event_cursor_expired",
-      `Cannot go on from ${given}: the oldest event that is kept is ${oldest}. List the resources again`,
-      {
-        details: { oldest: oldest.toString() },
-      },
-    );
-  }
+  if (given !== null) checkCursor(given, { newest, oldest });
   if (String(request.headers.accept ?? "").includes("text/event-stream")) {
     await stream(control, request, reply, filter, { from: given ?? newest, caughtUpAt: newest });
     return reply;
@@ -134,6 +127,7 @@ async function stream(
   const close = (): void => closed.abort();
   raw.on("close", close);
   control.stopping.addEventListener("abort", close);
+  const forgetToken = request.token === null ? null : control.authenticator.whenEnded(request.token, close);
   raw.writeHead(200, {
     "content-type": "text/event-stream; charset=utf-8",
     "cache-control": "no-store",
@@ -185,6 +179,7 @@ async function stream(
     if (rows.length < BATCH) await news;
   }
   control.stopping.removeEventListener("abort", close);
+  forgetToken?.();
   raw.end();
 }
 
@@ -201,6 +196,15 @@ function readCursor(text: string | undefined): bigint | null {
   if (!/^(0|[1-9][0-9]{0,18})$/.test(text) || BigInt(text) > SEQ_MAX)
     throw invalidField("/header/last-event-id", "bad_format", "an event number is wanted");
   return BigInt(text);
+}
+
+/** @throws {ApiError} `event_cursor_expired`, also where it is beyond what this database has counted: it is an older copy, or another */
+function checkCursor(given: bigint, { newest, oldest }: { readonly newest: bigint; readonly oldest: bigint }): void {
+  if (given + 1n >= oldest && given <= newest) return;
+  const why = given > newest ? `the newest event is ${newest}` : `the oldest event that is kept is ${oldest}`;
+  throw new ApiError("event_cursor_expired", `Cannot go on from ${given}: ${why}. List the resources again`, {
+    details: { oldest: oldest.toString() },
+  });
 }
 
 function max(a: bigint, b: bigint): bigint {
