@@ -258,7 +258,7 @@ export interface paths {
         put?: never;
         /**
          * Take an operation back
-         * @description Where that is still possible: a drain, a failover that is not decided, a stop whose guest is waited for, a pause or resumption, and the start of a VM for which no worker is found yet. What was wanted before is wanted again; a drained worker stays cordoned, a VM that was to start is stopped.
+         * @description Where that is still possible: a drain, a failover that is not decided, a stop whose guest is waited for, a pause or resumption, and the start of a VM for which no worker is found yet. What was wanted before is wanted again; a drained worker stays cordoned, a VM that was to start is stopped. A worker's operation needs the scope `workers:write` too, a failover `failover:write`.
          */
         post: operations["cancelOperation"];
         delete?: never;
@@ -389,7 +389,7 @@ export interface paths {
         head?: never;
         /**
          * Change a VM's name, labels or spec
-         * @description A JSON merge patch (RFC 7396). What the guest was started from (`image`, `machine`, `cmdline`) can change only while there is no guest. A `desiredState` sets the operation going that the verb would; `status.operationId` names it. The generation, and with it the ETag, counts changes of the spec.
+         * @description A JSON merge patch (RFC 7396). What the guest was started from (`image`, `machine`, `cmdline`) can change only while there is no guest. A `desiredState` sets the operation going that the verb would; `status.operationId` names it. The generation, and with it the ETag, counts changes of the spec. A `ttlSeconds` needs the scope `vms:delete` too.
          */
         patch: operations["updateVm"];
         trace?: never;

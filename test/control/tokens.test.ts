@@ -1,5 +1,6 @@
 /** Tokens: who may do what, until when; through HTTP and the console's upgrade, with Postgres. */
 import { beforeEach, describe, expect, test } from "vitest";
+import { beginOperation } from "../../src/control/db/queries/begin-operation.ts";
 import { findToken, sha256Of } from "../../src/control/db/queries/tokens.ts";
 import { SCOPES } from "../../src/control/domain/scopes.ts";
 import type { Problem } from "../../src/control/schemas/problem.ts";
@@ -91,6 +92,20 @@ describe("a token", () => {
     expect(refused.length).toBeGreaterThan(25);
     expect((await answer(viewer.secret, "/v1/vms"))[0]).toBe(200);
     expect(await answer(viewer.secret, "/v1/vms", "POST", { spec: { image: "debian" } })).toEqual([403, "scope_missing"]);
+  });
+
+  test("does not delete a VM by its end, nor take a failover back, where it may only change VMs", async () => {
+    const { id } = await control.createVm("kept");
+    const { secret } = await make(["vms:read", "vms:write"]);
+    expect(await answer(secret, `/v1/vms/${id}`, "PATCH", { spec: { ttlSeconds: 1 } })).toEqual([403, "scope_missing"]);
+    expect(await answer(secret, `/v1/vms/${id}?dryRun=true`, "PATCH", { spec: { ttlSeconds: 1 } })).toEqual([403, "scope_missing"]);
+    expect((await answer(secret, `/v1/vms/${id}`, "PATCH", { spec: { ttlSeconds: null } }))[0]).toBe(200);
+    const { operation } = await control.parts.database.transaction(async (tx) => ({
+      operation: await beginOperation(tx, { kind: "vm.failover", vmId: id }),
+    }));
+    expect(await answer(secret, `/v1/operations/${operation.id}/cancel`, "POST")).toEqual([403, "scope_missing"]);
+    const { secret: both } = await make(["vms:read", "vms:write", "vms:delete"]);
+    expect((await answer(both, `/v1/vms/${id}`, "PATCH", { spec: { ttlSeconds: 86_400 } }))[0]).toBe(200);
   });
 
   test("cannot make another one that may do more", async () => {

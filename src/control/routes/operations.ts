@@ -68,7 +68,8 @@ export const operationRoutes =
         summary: "Take an operation back",
         description:
           "Where that is still possible: a drain, a failover that is not decided, a stop whose guest is waited for, a pause or resumption, and the start of a VM for which " +
-          "no worker is found yet. What was wanted before is wanted again; a drained worker stays cordoned, a VM that was to start is stopped.",
+          "no worker is found yet. What was wanted before is wanted again; a drained worker stays cordoned, a VM that was to start is stopped. " +
+          "A worker's operation needs the scope `workers:write` too, a failover `failover:write`.",
         tags: ["operations"],
         params: OperationPath,
         headers: Type.Object(IdempotencyHeader),
@@ -77,8 +78,9 @@ export const operationRoutes =
         errors: ["operation_not_found", "invalid_state", ...OPERATION_CALL_ERRORS],
       },
       handler: async (request, reply) => {
-        const { id, workerId } = await readOperation(control.database.db, request.params.operation);
+        const { id, kind, workerId } = await readOperation(control.database.db, request.params.operation);
         if (workerId !== null) requireScope(request, "workers:write");
+        if (kind === "vm.failover") requireScope(request, "failover:write");
         return answerWithOperation(control, request, reply, `POST /v1/operations/${id}/cancel`, (tx) => requestCancel(tx, id));
       },
     });

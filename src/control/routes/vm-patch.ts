@@ -1,6 +1,7 @@
 /** PATCH /v1/vms/{vm}: changes name, labels and spec by a JSON merge patch. */
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import { Type } from "typebox";
+import { requireScope } from "../authenticator.ts";
 import type { ControlPlane } from "../control-plane.ts";
 import type { Transaction } from "../db/database.ts";
 import { type ImageRow, readImage } from "../db/queries/images.ts";
@@ -35,7 +36,7 @@ export const vmPatchRoute =
         description:
           "A JSON merge patch (RFC 7396). What the guest was started from (`image`, `machine`, `cmdline`) can change only while there is no guest. " +
           "A `desiredState` sets the operation going that the verb would; `status.operationId` names it. The generation, and with it the ETag, " +
-          "counts changes of the spec.",
+          "counts changes of the spec. A `ttlSeconds` needs the scope `vms:delete` too.",
         tags: ["vms"],
         params: VmPath,
         querystring: Type.Object(DryRunQuery, { additionalProperties: false }),
@@ -62,6 +63,8 @@ export const vmPatchRoute =
       },
       handler: async (request, reply) => {
         const { body, query } = request;
+        // Whoever says when a VM is deleted deletes it.
+        if (typeof body.spec?.ttlSeconds === "number") requireScope(request, "vms:delete");
         const before = await readLivingVm(control.database.db, request.params.vm);
         const given = body.spec?.image === undefined ? null : await control.images.resolve(body.spec.image);
         const own = await readImage(control.database.db, before.vm.imageId);
