@@ -111,6 +111,8 @@ export class Worker {
         log.info({ workerId }, `joined the control plane at ${url} as ${workerId}`);
         this.consoles.set(channel, new ConsoleRelay(channel, (replicaId) => this.replicas.get(replicaId)?.driver));
         this.arbiter.askAgain();
+        // What changed since the hello was not told: of a replica that has ended nothing more would ever be.
+        for (const replicaId of this.replicas.keys()) this.reportChanged(replicaId);
       },
       onMessage: (channel, message) => this.receive(channel, message),
       onConsoleFrame: (channel, frame) => this.receiveConsoleFrame(channel, frame),

@@ -334,6 +334,26 @@ describe("a failover", () => {
     expect(shared.input).toBe("logged and more");
   });
 
+  test("whose word has not come leaves the console with nobody to follow: a worker that denies a replica is not asked again for the same word", async () => {
+    primary.write(vm.id, "before");
+    const client = await control.attach("demo", { from: "start" });
+    await client.output("before");
+    const subscriptions = () => primary.orders.filter(({ type }) => type === "consoleSubscribe") as { readonly subscription: number }[];
+    const [first] = subscriptions();
+    const report = [...primary.reports.values()].find(({ role }) => role === "primary");
+    if (first === undefined || report === undefined) throw new Error("nobody follows the primary");
+    primary.reports.delete(report.replicaId);
+    primary.send({ type: "consoleClosed", subscription: first.subscription, code: "replica_gone" });
+    // As long as it takes to ask many times.
+    for (let call = 0; call < 20; call++) await control.get("/v1/vms/demo");
+    expect(subscriptions()).toHaveLength(1);
+    primary.reports.set(report.replicaId, report);
+    primary.report(report.replicaId);
+    primary.write(vm.id, " and after");
+    await client.output("before and after");
+    expect(subscriptions()).toHaveLength(2);
+  });
+
   test("of the channel alone is not noticed at all", async () => {
     const socket = await control.attach("demo", { mode: "write" });
     primary.write(vm.id, "a");

@@ -132,6 +132,8 @@ export class ScriptedControlPlane {
   readonly arbiterRequests: Extract<WorkerMessage, { type: "arbiterRequest" }>[] = [];
   /** `silent`: requests are kept and not answered; `unavailable`: they are answered so. */
   arbiterMode: "decides" | "unavailable" | "silent" = "decides";
+  /** Set: who says hello is welcomed when it resolves. */
+  welcomes: Promise<void> | null = null;
   /** Replicas on fenced workers: the arbiter grants them nothing. */
   readonly fenced = new Set<string>();
   private readonly server: Server = createServer();
@@ -289,9 +291,12 @@ export class ScriptedControlPlane {
       } else {
         const message = decodeWorkerMessage(data.toString());
         if (message.type === "hello") {
-          worker = new JoinedWorker(message, socket);
+          const joined = new JoinedWorker(message, socket);
+          worker = joined;
           this.workers.set(message.name, worker);
-          worker.send({ type: "welcome", workerId: `wrk_${message.name}` });
+          const welcome = () => joined.send({ type: "welcome", workerId: `wrk_${message.name}` });
+          if (this.welcomes === null) welcome();
+          else void this.welcomes.then(welcome);
         } else if (worker !== null) {
           this.receive(worker, message);
         }

@@ -608,6 +608,25 @@ describe("a peer that breaks the protocol", () => {
     const halted = await at.plane.reported("rep_b", "is stopped", ({ state }) => state === "stopped");
     expect(halted.haltReason).toBe("join_aborted");
   });
+
+  test("that leaves while the backup's worker is back and not welcomed yet leaves one whose halt is told all the same", async () => {
+    const { at, channel } = await backupAndImpostor();
+    channel.open({ onMessage: () => {}, onClosed: () => {} });
+    const { plane } = at;
+    let welcome = () => {};
+    plane.welcomes = new Promise((resolve) => {
+      welcome = resolve;
+    });
+    const [before] = at.workers;
+    before?.socket.terminate();
+    await plane.until("it says hello again", () => plane.workers.get("worker-0") !== before);
+    expect(plane.report("rep_b")?.state).toBe("syncing");
+    channel.abort();
+    await at.process(0).says(/halted/);
+    welcome();
+    const halted = await plane.reported("rep_b", "is stopped", ({ state }) => state === "stopped");
+    expect(halted.haltReason).toBe("join_aborted");
+  });
 });
 
 test("a bit that flips in a backup's ram, register or device is found, told where it is, and the next backup takes its place", async () => {

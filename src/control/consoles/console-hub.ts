@@ -69,8 +69,9 @@ export class ConsoleHub {
     this.sessions = new ConsoleSessions({ database, presence, log });
     workers.on("joined", (link) => this.followAll(link));
     workers.on("left", (link) => this.linkLeft(link));
-    workers.on("report", (link, report, significant) => {
-      if (significant && this.consoles.has(report.vmId)) this.followAll(link);
+    workers.on("report", (_link, report, significant) => {
+      const console = this.consoles.get(report.vmId);
+      if (console !== undefined && (significant || !console.isFollowing)) this.follow(console);
     });
     this.stopListening = database.onCommitted((events) => this.tell(events));
     this.sweeper = setInterval(() => this.sweep(), Math.min(IDLE_MS, settings.consoleHeartbeatMs));

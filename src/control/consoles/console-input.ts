@@ -7,7 +7,7 @@
  *                        '----- unknown until a primary says where it stands, and again after each failover
  */
 import type { InputContent } from "../../wire/console-frames.ts";
-import type { WorkerMessage } from "../../wire/control-messages.ts";
+import type { ReplicaReport, WorkerMessage } from "../../wire/control-messages.ts";
 import type { WorkerLink } from "../workers/worker-link.ts";
 import type { ConsoleClient } from "./console-client.ts";
 import { type AcceptVerdict, InputSession } from "./input-session.ts";
@@ -22,6 +22,8 @@ export interface ConsoleSubscription {
   readonly id: number;
   readonly link: WorkerLink;
   readonly replicaId: string;
+  /** What said that it is the primary. */
+  readonly report: ReplicaReport;
   /** The worker has answered it. */
   confirmed: boolean;
 }

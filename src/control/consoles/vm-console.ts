@@ -4,6 +4,7 @@
  *     waiting --a primary is heard of--> subscribing --consoleSubscribed--> following --channel closed, or another primary--> waiting
  *                                                                             '-- guest_halted --> ended (all it wrote is here)
  *     ended --another guest begins--> waiting
+ *     subscribing, following --consoleClosed--> waiting (for another primary, or another report of this one)
  *
  * Over a failover the next subscription begins at this window's end, so clients see one stream, and a `term` message.
  */
@@ -68,6 +69,8 @@ export class VmConsole {
   /** Where the first byte came from: nothing is in the window before. */
   private primed = false;
   private lastPrimary: string | null = null;
+  /** By which it was followed when its worker would not have that: an older word than the worker's own. */
+  private disproved: ReplicaReport | null = null;
   private writerClient: ConsoleClient | null = null;
   private endReason: string | null = null;
   private lastOutputMs: number | null = null;
@@ -145,13 +148,14 @@ export class VmConsole {
 
   // ---- primaries
 
-  /** The VM's primary, as reported: follow it, unless it is followed already. */
+  /** The VM's primary, as reported: follow it, unless it is followed already, or its worker has answered that this is not so. */
   follow(link: WorkerLink, report: ReplicaReport): void {
     const current = this.subscription;
+    if (report === this.disproved) return;
     if (this.endReason !== null || (current !== null && current.link === link && current.replicaId === report.replicaId)) return;
     if (current !== null) this.unsubscribe();
     const id = this.options.nextSubscription();
-    this.subscription = { id, link, replicaId: report.replicaId, confirmed: false };
+    this.subscription = { id, link, replicaId: report.replicaId, report, confirmed: false };
     const from = this.primed ? this.window.end : 0n;
     link.send({ type: "consoleSubscribe", subscription: id, replicaId: report.replicaId, from: from.toString() });
   }
@@ -393,6 +397,7 @@ export class VmConsole {
   }
 
   private closedByWorker(code: Extract<ConsoleMessage, { type: "consoleClosed" }>["code"]): void {
+    this.disproved = this.subscription?.report ?? null;
     if (code === "guest_halted") this.finish("guest_halted");
     else this.dropSubscription();
     this.wake();
