@@ -1,7 +1,7 @@
 /**
  * The main thread's side of an engine thread: posts commands, gets replies in the same order, hears of its end once.
  *
- *     running --error, exit, out of memory, cannot be started, an epoch without end--> failed (said once)
+ *     running --error, exit, out of memory, cannot be started, an epoch or a capture without end--> failed (said once)
  *        '--close--> closed
  */
 import { Worker } from "node:worker_threads";
@@ -24,10 +24,22 @@ const HEAP_MIB = 512;
  */
 const YOUNG_HEAP_MIB = 4;
 
-/** An epoch that takes so much of a processor is stalled, and not only kept waiting by a busy host; epochs are some milliseconds. */
+/** What takes so much of a processor is stalled, and not only kept waiting by a busy host; epochs and captures are some milliseconds. */
 const STALL_CPU_MS = 1_000;
 /** Without that it is given up after so many times the looks: it may wait for something that does not come. */
 const IDLE_STALL_FACTOR = 6;
+
+/**
+ * What is answered within milliseconds, whatever the guest is, and by what. Images are loaded, and a whole state is hashed, in a time
+ * that depends on the guest's size: those have deadlines of their own, at whoever waits for them.
+ */
+const SHORT: Partial<Record<EngineCommand["kind"], EngineReply["kind"]>> = {
+  runEpoch: "epochEnded",
+  captureState: "stateCaptured",
+  endTransfer: "transferEnded",
+  applyState: "stateApplied",
+};
+const ANSWERS_SHORT: ReadonlySet<EngineReply["kind"]> = new Set(Object.values(SHORT));
 
 export type EngineAnswer = Exclude<EngineReply, { kind: "failed" }>;
 
@@ -52,7 +64,9 @@ export class EngineClient {
   private readonly allowedEpoch = new AllowedEpochWords();
   /** That have been begun and have not ended. */
   private epochs = 0;
-  /** Looks at one and the same running epoch. */
+  /** Commands that are answered within milliseconds, and have not been. */
+  private unanswered = 0;
+  /** Looks since the thread was given the first of them, or has answered one. */
   private looks = 0;
   private cpuAtFirstLook: NodeJS.CpuUsage = { user: 0, system: 0 };
   private closed = false;
@@ -90,10 +104,11 @@ export class EngineClient {
         this.fail(new UnderstudyError(reply.code, reply.message));
         return;
       }
-      if (reply.kind === "epochEnded") {
-        this.looks = 0;
-        if (reply.begun === null) this.epochs--;
-      }
+      this.looks = 0;
+      // An epoch that the thread goes on with takes the ended one's place.
+      const goesOn = reply.kind === "epochEnded" && reply.begun !== null;
+      if (reply.kind === "epochEnded" && !goesOn) this.epochs--;
+      if (ANSWERS_SHORT.has(reply.kind) && !goesOn) this.unanswered--;
       onReply(reply);
     });
     this.thread.on("messageerror", (error) => this.fail(error));
@@ -107,8 +122,8 @@ export class EngineClient {
       // Only this side asks and withdraws, and it withdraws before the thread can see the command.
       this.stopRequest.withdraw();
       this.epochs++;
-      this.looks = 0;
     }
+    if (SHORT[command.kind] !== undefined && this.unanswered++ === 0) this.looks = 0;
     this.thread?.postMessage(command, transfers(command));
   }
 
@@ -123,17 +138,17 @@ export class EngineClient {
   }
 
   /**
-   * Called at regular times: an epoch, which is some milliseconds long, that is still the same one at the `most`th look has no
-   * end. Looks are counted, not time: a process that was stopped has not looked. And it must have had a processor: where the
-   * process got none, its threads have not had the time to end anything.
+   * Called at regular times: an epoch or a capture, which are some milliseconds long, that is still the same one at the `most`th
+   * look has no end. Looks are counted, not time: a process that was stopped has not looked. And it must have had a processor:
+   * where the process got none, its threads have not had the time to end anything.
    */
   look(most: number): void {
-    if (this.closed || this.epochs === 0) return;
+    if (this.closed || this.unanswered === 0) return;
     if (++this.looks === 1) this.cpuAtFirstLook = process.cpuUsage();
     if (this.looks < most) return;
     const { user, system } = process.cpuUsage(this.cpuAtFirstLook);
     if ((user + system) / 1000 < STALL_CPU_MS && this.looks < most * IDLE_STALL_FACTOR) return;
-    this.fail(new UnderstudyError("engine_stalled", "Cannot go on with the guest: its engine thread does not end the epoch that it runs"));
+    this.fail(new UnderstudyError("engine_stalled", "Cannot go on with the guest: its engine thread does not end what it does"));
   }
 
   /** Stops the guest where it is and frees its memory. */
