@@ -36,7 +36,7 @@ export interface Follower {
   lost: SoloReason | null;
   lastSentUs: number;
   appliedInstant: bigint;
-  /** When it last told that it has executed something. */
+  /** When it last told that it has executed something, or applied some of the state. */
   progressUs: number;
   /** It has once executed nearly all that there was: from then on it has no excuse for trailing. */
   caughtUp: boolean;

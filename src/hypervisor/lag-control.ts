@@ -8,7 +8,7 @@
  *
  * Waiting costs real time and nothing else: the order of what the guest sees does not depend on it. A backup that is slow but
  * steady holds its primary to its own speed; one that is `maxLagMs` behind is dropped. A newcomer has a backlog that it cannot
- * help, so until it has caught up for the first time it must only get on. For a backup that is to resume a promoted primary waits
+ * help, so until it has caught up for the first time it must only get on; while it gets the state, it must apply some of it in half a minute. For a backup that is to resume a promoted primary waits
  * where it would if that were as far as it is itself.
  */
 import type { EpochPacing } from "./epoch-pacing.ts";
@@ -17,6 +17,8 @@ import type { OutputCommit } from "./output-commit.ts";
 
 /** A backup that has all of the state must have hashed it by then. */
 const VERIFY_US = 30_000_000;
+/** One that is being sent the state must have applied more of it by then: its process may answer heartbeats for ever without. */
+const APPLY_US = 30_000_000;
 
 /** Console output that may wait for acks before the guest has to. */
 const UNRELEASED_BYTES = 64n * 1024n;
@@ -70,10 +72,12 @@ export class LagControl {
 
   /** Whose lag has passed what is bearable. */
   overdue(nowUs: number): readonly Follower[] {
-    return this.followers.all().filter((follower) => follower.lost === null && follows(follower) && this.isOverdue(follower, nowUs));
+    return this.followers.all().filter((follower) => follower.lost === null && this.isOverdue(follower, nowUs));
   }
 
   private isOverdue(follower: Follower, nowUs: number): boolean {
+    if (follower.stage === "copying") return nowUs - Math.max(follower.stageSinceUs, follower.progressUs) > APPLY_US;
+    if (!follows(follower)) return false;
     const lagUs = this.maxLagMs * 1000;
     if (follower.stage === "verifying") return nowUs - follower.stageSinceUs > VERIFY_US;
     const unackedUs = this.commit.oldestUnackedUs(follower.id);

@@ -185,6 +185,7 @@ export class Membership {
       case "stateReceived":
         if (this.transfer?.peer !== peer) return;
         this.transfer.received(message.bytes);
+        follower.progressUs = nowUs;
         this.guest.proceed(nowUs);
         return;
       case "stateVerified":

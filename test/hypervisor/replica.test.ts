@@ -130,3 +130,31 @@ test("a promoted replica says how long detection, arbitration and promotion took
     },
   });
 });
+
+test("a backup that answers heartbeats and applies nothing of the state for half a minute is let go, and another can join", () => {
+  const primary = createPrimary(config, 1n);
+  let nowUs = 0;
+  const step = (input: ReplicaInput, afterUs = 10) => primary.step(input, (nowUs += afterUs));
+  step({ kind: "started" });
+  step(ended);
+  step({ kind: "channelOpened", peer: "rep_b" });
+  const captured = { kind: "stateCaptured", peer: "rep_b", bytes: 2 * 1024 * 1024, pagesLeft: 10_000, round: 1, stateHash: null } as const;
+  // Until so much is under way that the transfer waits for a report of the backup.
+  while (step({ ...captured, pageChanges: null }, 1000).some(({ kind }) => kind === "captureState"));
+  const closed: [number, string][] = [];
+  const beat = () => {
+    const effects = [
+      ...step({ kind: "timeout", timer: { kind: "heartbeat" } }, 100_000),
+      ...step({ kind: "message", peer: "rep_b", message: { kind: "ack", received: null, applied: null, appliedInstant: 0n } }),
+      ...step({ kind: "timeout", timer: { kind: "silence" } }),
+    ];
+    for (const effect of effects) if (effect.kind === "closeChannel") closed.push([Math.floor(nowUs / 1_000_000), effect.peer]);
+  };
+  while (nowUs < 20_000_000) beat();
+  step({ kind: "message", peer: "rep_b", message: { kind: "stateReceived", bytes: 1024 } });
+  while (nowUs < 60_000_000) beat();
+  expect(closed).toEqual([[50, "rep_b"]]);
+  expect([primary.status().joining, primary.status().synced]).toEqual([null, []]);
+  step({ kind: "channelOpened", peer: "rep_c" });
+  expect(primary.status().joining).toBe("rep_c");
+});
