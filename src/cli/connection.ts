@@ -1,6 +1,6 @@
 /** From the options that every command has to a client of the service. */
 import type { Command } from "commander";
-import { Understudy } from "../sdk/index.ts";
+import { checkApiUrl, checkToken, Understudy } from "../sdk/index.ts";
 import { contextNamed } from "./contexts.ts";
 import { UsageError } from "./exit-code.ts";
 import type { Format } from "./output.ts";
@@ -27,7 +27,7 @@ export function addConnectionOptions(program: Command): void {
 /**
  * A flag goes over the environment, that over the context, that over the default.
  *
- * @throws {UsageError} for a project that no service has
+ * @throws {UsageError} for a project that no service has; {ConfigurationError} for a URL or a token that cannot be used
  */
 export async function connect(command: Command, shell: Shell): Promise<Understudy> {
   const flags = command.optsWithGlobals<GlobalOptions>();
@@ -35,14 +35,25 @@ export async function connect(command: Command, shell: Shell): Promise<Understud
   const { UNDERSTUDY_API_URL, UNDERSTUDY_PROJECT, UNDERSTUDY_TOKEN, UNDERSTUDY_TOKEN_FILE } = shell.env;
   if (UNDERSTUDY_PROJECT && UNDERSTUDY_PROJECT !== THE_PROJECT)
     throw new UsageError(`Cannot use the project "${UNDERSTUDY_PROJECT}" of UNDERSTUDY_PROJECT: a service has one, ${THE_PROJECT}`);
+  const environment = {
+    url: UNDERSTUDY_API_URL || undefined,
+    token: UNDERSTUDY_TOKEN || undefined,
+    tokenFile: UNDERSTUDY_TOKEN_FILE || undefined,
+  };
+  const places = [
+    { settings: flags, names: { url: "--url", token: "--token" } },
+    { settings: environment, names: { url: "UNDERSTUDY_API_URL", token: "UNDERSTUDY_TOKEN" } },
+    { settings: context, names: { url: "the context", token: "the context" } },
+  ];
+  const addressed = places.find(({ settings }) => settings.url !== undefined);
   // Of a token and a file that has one, those of the first place that names either.
-  const places = [flags, { token: UNDERSTUDY_TOKEN || undefined, tokenFile: UNDERSTUDY_TOKEN_FILE || undefined }, context];
-  const { token, tokenFile } = places.find((place) => place.token !== undefined || place.tokenFile !== undefined) ?? {};
-  const url = flags.url ?? (UNDERSTUDY_API_URL || context.url);
+  const trusted = places.find(({ settings }) => settings.token !== undefined || settings.tokenFile !== undefined);
+  const url = addressed?.settings.url;
+  const { token, tokenFile } = trusted?.settings ?? {};
   return new Understudy({
-    ...(url === undefined || url === "" ? {} : { url }),
-    ...(token === undefined || token === "" ? {} : { token }),
-    ...(token !== undefined || tokenFile === undefined || tokenFile === "" ? {} : { tokenFile }),
+    ...(addressed === undefined || !url ? {} : { url: checkApiUrl(url, addressed.names.url) }),
+    ...(trusted === undefined || !token ? {} : { token: checkToken(token, trusted.names.token) }),
+    ...(token !== undefined || !tokenFile ? {} : { tokenFile }),
   });
 }
 

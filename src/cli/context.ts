@@ -1,6 +1,7 @@
 /** `understudy context ls|use|set|rm`: which service is meant where nothing else says so. */
 import { resolve } from "node:path";
 import type { Command } from "commander";
+import { checkApiUrl, checkToken } from "../sdk/index.ts";
 import { formatOf, type GlobalOptions } from "./connection.ts";
 import { type Context, checkContextName, contextsFile, readContexts, refuseContext, writeContexts } from "./contexts.ts";
 import { UsageError } from "./exit-code.ts";
@@ -64,8 +65,8 @@ export function addContext(program: Command, shell: Shell): void {
       const kept = token === undefined && tokenFile === undefined ? contexts[name] : before;
       const changed = {
         ...kept,
-        ...(url === undefined ? {} : { url }),
-        ...(token === undefined ? {} : { token }),
+        ...(url === undefined ? {} : { url: checkApiUrl(url, "--url") }),
+        ...(token === undefined ? {} : { token: checkToken(token, "--token") }),
         ...(tokenFile === undefined ? {} : { tokenFile: resolve(tokenFile) }),
       };
       await writeContexts(shell, { current: current ?? name, contexts: { ...contexts, [name]: changed } });

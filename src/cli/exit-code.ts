@@ -4,6 +4,7 @@ import {
   ApiError,
   AuthenticationError,
   ClientError,
+  ConfigurationError,
   ConflictError,
   ConnectionError,
   GoneError,
@@ -60,7 +61,7 @@ export function endingOf(error: unknown): Ending {
 }
 
 function exitCodeOf(error: UnderstudyError): ExitCode {
-  if (error instanceof UsageError) return ExitCode.Usage;
+  if (error instanceof UsageError || error instanceof ConfigurationError) return ExitCode.Usage;
   if (error instanceof NotFoundError || error instanceof GoneError) return ExitCode.NotFound;
   if (error instanceof ConflictError || error instanceof PreconditionError) return ExitCode.Conflict;
   if (error instanceof TimeoutError) return ExitCode.Timeout;

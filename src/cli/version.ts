@@ -1,6 +1,6 @@
 /** `understudy version` */
 import type { Command } from "commander";
-import { ClientError } from "../sdk/index.ts";
+import { ClientError, ConfigurationError } from "../sdk/index.ts";
 import { CLI_VERSION } from "./cli-version.ts";
 import { connect } from "./connection.ts";
 import { note, print, type Shell } from "./shell.ts";
@@ -15,7 +15,7 @@ export function addVersion(program: Command, shell: Shell): void {
       try {
         print(shell, `service    ${(await client.version()).version} at ${client.url}`);
       } catch (error) {
-        if (!(error instanceof ClientError)) throw error;
+        if (!(error instanceof ClientError) || error instanceof ConfigurationError) throw error;
         note(shell, `No service: ${error.message}`);
       }
     });

@@ -3,6 +3,7 @@
  *
  *     UnderstudyError                     base/: `.code`, `.message`
  *     '- ClientError                      `.requestId`, `.retryable`, `.problem`
+ *        |- ConfigurationError            the URL or the token cannot be used, nobody was asked
  *        |- ConnectionError               nobody answered
  *        |- TimeoutError                  RequestTimeoutError, WaitTimeoutError
  *        |- ProtocolError                 an answer that is not of this API
@@ -55,6 +56,13 @@ export class ClientError extends UnderstudyError {
     this.requestId = options.requestId ?? null;
     this.retryable = options.retryable ?? false;
     this.problem = options.problem ?? null;
+  }
+}
+
+/** What the client was given cannot mean a service: its URL, its token, or the token's file. */
+export class ConfigurationError extends ClientError {
+  constructor(message: string, options: { cause?: unknown } = {}) {
+    super("invalid_configuration", message, options);
   }
 }
 

@@ -12,9 +12,10 @@ export { Operation, PendingOperation } from "./operation.ts";
 export type { ListOperationsOptions } from "./operations.ts";
 export type { Page } from "./paged-list.ts";
 export { PagedList } from "./paged-list.ts";
+export { checkApiUrl, checkToken, DEFAULT_API_URL, DEFAULT_TOKEN_FILE } from "./settings.ts";
 export type { CreateTokenOptions, Scope, Token } from "./tokens.ts";
 export type { UnderstudyOptions } from "./understudy.ts";
-export { DEFAULT_API_URL, DEFAULT_TOKEN_FILE, Understudy } from "./understudy.ts";
+export { Understudy } from "./understudy.ts";
 export type {
   ConsoleInputAck,
   ConsoleOutput,

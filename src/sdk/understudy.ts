@@ -1,19 +1,16 @@
 /** The entry of the SDK: one object for one service. */
 import { Audit } from "./audit.ts";
 import { createRawClient, type RawClient, type Schemas, unwrap } from "./client.ts";
-import { environmentVariable, isNode, readTextFile } from "./environment.ts";
+import { environmentVariable, isNode } from "./environment.ts";
 import { Events } from "./events.ts";
 import { Images } from "./images.ts";
 import { Operations } from "./operations.ts";
+import { checkApiUrl, checkToken, DEFAULT_API_URL, DEFAULT_TOKEN_FILE, readToken } from "./settings.ts";
 import { openSocket } from "./socket.ts";
 import { Tokens } from "./tokens.ts";
 import { type Fetch, Transport } from "./transport.ts";
 import { Vms } from "./vms.ts";
 import { Workers } from "./workers.ts";
-
-export const DEFAULT_API_URL = "http://127.0.0.1:8080";
-/** Where `understudy up` leaves the token, seen from the directory in which it was started. */
-export const DEFAULT_TOKEN_FILE = ".understudy/token";
 
 export interface UnderstudyOptions {
   /** Default: the environment's UNDERSTUDY_API_URL, else http://127.0.0.1:8080. */
@@ -43,8 +40,9 @@ export class Understudy {
   readonly events: Events;
   private readonly transport: Transport;
 
+  /** @throws {ConfigurationError} for a URL that is none of http or https, and for a token that no header can hold */
   constructor(options: UnderstudyOptions = {}) {
-    this.url = (options.url ?? environmentVariable("UNDERSTUDY_API_URL") ?? DEFAULT_API_URL).replace(/\/+$/, "");
+    this.url = apiUrl(options);
     const backoff = options.backoff ?? { baseMs: 100, capMs: 5_000 };
     const token = tokenSource(options);
     this.transport = new Transport({
@@ -91,15 +89,27 @@ export class Understudy {
   }
 }
 
+function apiUrl({ url }: UnderstudyOptions): string {
+  if (url !== undefined) return checkApiUrl(url, "the option url");
+  const named = environmentVariable("UNDERSTUDY_API_URL");
+  return named === null ? DEFAULT_API_URL : checkApiUrl(named, "the environment variable UNDERSTUDY_API_URL");
+}
+
 /** A token file is read again at each call until it is there: the service may be about to write it. */
 function tokenSource(options: UnderstudyOptions): () => Promise<string | null> {
-  const given = options.token ?? (options.tokenFile === undefined ? environmentVariable("UNDERSTUDY_TOKEN") : null);
+  const given = givenToken(options);
   if (given !== null) return async () => given;
   if (!isNode()) return async () => null;
   const path = options.tokenFile ?? environmentVariable("UNDERSTUDY_TOKEN_FILE") ?? DEFAULT_TOKEN_FILE;
   let read: string | null = null;
   return async () => {
-    read ??= await readTextFile(path);
+    read ??= await readToken(path);
     return read;
   };
+}
+
+function givenToken({ token, tokenFile }: UnderstudyOptions): string | null {
+  if (token !== undefined) return checkToken(token, "the option token");
+  const named = tokenFile === undefined ? environmentVariable("UNDERSTUDY_TOKEN") : null;
+  return named === null ? null : checkToken(named, "the environment variable UNDERSTUDY_TOKEN");
 }

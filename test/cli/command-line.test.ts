@@ -104,6 +104,18 @@ describe("contexts", () => {
     ]);
   });
 
+  it("are not set to a URL or a token that cannot be used", async () => {
+    for (const [argv, says] of [
+      [["--url", "notaurl"], 'Cannot use the URL "notaurl" of --url'],
+      [["--url", "localhost:8080"], "it has to begin with http:// or https://"],
+      [["--token", "two words"], "Cannot use the token of --token"],
+    ] as const) {
+      const { code, stderr } = await understudy(["context", "set", "wrong", ...argv]);
+      expect([code, stderr]).toEqual([2, expect.stringContaining(says)]);
+    }
+    expect((await understudy(["context", "ls", "-o", "name"])).stdout).not.toContain("wrong");
+  });
+
   it("of a file that cannot be read are refused, with its name and what is wrong", async () => {
     const folder = await mkdtemp(join(tmpdir(), "understudy-config-"));
     const with_ = async (text: string) => {
@@ -116,6 +128,7 @@ describe("contexts", () => {
       ['colour = "red"', 'no setting "colour"'],
       ['current-context = "a"', 'Cannot find the context "a"'],
       ["[contexts.a]\nurl = 7", "contexts.a.url is text"],
+      ['current-context = "a"\n[contexts.a]\nurl = "notaurl"', 'Cannot use the URL "notaurl" of the context'],
     ] as const) {
       const { code, stderr } = await with_(text);
       expect([code, stderr]).toEqual([2, expect.stringContaining(says)]);

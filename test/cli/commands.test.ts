@@ -570,6 +570,20 @@ describe("exit codes", () => {
     expect(outcome.stderr).toContain(message);
   });
 
+  it.each([
+    [["--url", "127.0.0.1:18080", "vm", "ls"], {}, 'Cannot use the URL "127.0.0.1:18080" of --url'],
+    [["--url", "localhost:18080", "version"], {}, "it has to begin with http:// or https://, such as http://127.0.0.1:8080"],
+    [["vm", "ls"], { UNDERSTUDY_API_URL: "notaurl" }, 'Cannot use the URL "notaurl" of UNDERSTUDY_API_URL'],
+    [["vm", "ls"], { UNDERSTUDY_TOKEN: "hid\nden" }, "Cannot use the token of UNDERSTUDY_TOKEN"],
+    [["vm", "ls"], { UNDERSTUDY_TOKEN: "“hidden”" }, "Cannot use the token of UNDERSTUDY_TOKEN"],
+    [["--token", "hid den", "vm", "ls"], { UNDERSTUDY_TOKEN: "good" }, "Cannot use the token of --token"],
+  ])("2 for a URL or a token that cannot be used, in one line and without the token: %j %j", async (argv, env, message) => {
+    const { code, stderr } = await runCli(argv, env);
+    expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);
+    expect(stderr).toMatch(/^understudy: .*\n$/);
+    expect(stderr).not.toMatch(/hid|den/);
+  });
+
   it("1 where nobody answers, with what to do about it", async () => {
     const [port] = await freePorts(1);
     const outcome = await runCli(["vm", "ls"], { UNDERSTUDY_API_URL: `http://127.0.0.1:${port}`, UNDERSTUDY_TOKEN: "x" });

@@ -1,10 +1,14 @@
 /** Calls against a real HTTP server that fails as told: what is repeated, with which key, and what is not. */
 import { EventEmitter, once } from "node:events";
+import { mkdtemp, rm, writeFile } from "node:fs/promises";
 import type { IncomingMessage, ServerResponse } from "node:http";
 import { createServer, type Server } from "node:http";
 import type { AddressInfo } from "node:net";
-import { afterEach, describe, expect, it } from "vitest";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import { afterEach, describe, expect, it, vi } from "vitest";
 import {
+  ConfigurationError,
   ConnectionError,
   EtagMismatchError,
   NameTakenError,
@@ -29,6 +33,7 @@ type Answer = (response: ServerResponse, request: IncomingMessage) => void;
 const servers: Server[] = [];
 
 afterEach(async () => {
+  vi.unstubAllEnvs();
   for (const server of servers.splice(0)) {
     server.closeAllConnections();
     await new Promise((resolve) => server.close(resolve));
@@ -291,13 +296,65 @@ describe("a list", () => {
   });
 });
 
+describe("the URL", () => {
+  it.each([
+    ["127.0.0.1:18080", "begin with http:// or https://"],
+    ["localhost:18080", "begin with http:// or https://"],
+    ["notaurl", "begin with http:// or https://"],
+    ["", "begin with http:// or https://"],
+    ["http://127.0.0.1:99999", "a port that there can be"],
+    ["http://here/?a=b", "without a query"],
+  ])("%j is refused before anything is asked, with an example of another one", (url, says) => {
+    expect(() => new Understudy({ url, token: "secret" })).toThrow(ConfigurationError);
+    expect(() => new Understudy({ url, token: "secret" })).toThrow(
+      new RegExp(`^Cannot use the URL ".*" of the option url: .*${says}.*, such as http://127\\.0\\.0\\.1:8080$`),
+    );
+  });
+
+  it("is not shown where it may have a password", () => {
+    for (const url of ["http://me:hidden@here", "me:hidden@here"]) {
+      const refused = () => new Understudy({ url });
+      expect(refused).toThrow(ConfigurationError);
+      expect(refused).not.toThrow("hidden");
+    }
+  });
+
+  it("of the environment is named by its variable", () => {
+    vi.stubEnv("UNDERSTUDY_API_URL", "notaurl");
+    expect(() => new Understudy()).toThrow("of the environment variable UNDERSTUDY_API_URL");
+  });
+});
+
 describe("the token", () => {
+  it.each([["ab\ncd"], ["“smart”"], ["two words"], ["nul\0"], [""]])("%j is refused, and said is where it is from", async (token) => {
+    const refused = () => new Understudy({ url: "http://here", token });
+    expect(refused).toThrow(ConfigurationError);
+    expect(refused).toThrow(/^Cannot use the token of the option token: it (is empty|has other characters than visible ASCII ones.*)$/);
+    if (token !== "") expect(refused).not.toThrow(token);
+  });
+
+  it("of the environment, or of a file, is named by that", async () => {
+    vi.stubEnv("UNDERSTUDY_TOKEN", "ab\ncd");
+    expect(() => new Understudy({ url: "http://here" })).toThrow("the token of the environment variable UNDERSTUDY_TOKEN");
+    await inFolder(async (folder) => {
+      const tokenFile = join(folder, "token");
+      await writeFile(tokenFile, "ab\ncd\n");
+      const { client, seen } = await serve([json(200, vm)]);
+      const error = await new Understudy({ url: client.url, tokenFile }).vms.get("demo").catch((caught: unknown) => caught);
+      expect(error).toBeInstanceOf(ConfigurationError);
+      expect(String(error)).toContain(`the token of the file ${tokenFile}`);
+      expect(seen).toEqual([]);
+    });
+  });
+
+  it("is taken without white space around it", async () => {
+    const { client, seen } = await serve([json(200, vm)], { token: " secret\n" });
+    await client.vms.get("demo");
+    expect(seen[0]?.headers.authorization).toBe("Bearer secret");
+  });
+
   it("is read from a file, which may appear later", async () => {
-    const { mkdtemp, rm, writeFile } = await import("node:fs/promises");
-    const { join } = await import("node:path");
-    const { tmpdir } = await import("node:os");
-    const folder = await mkdtemp(join(tmpdir(), "understudy-sdk-"));
-    try {
+    await inFolder(async (folder) => {
       const tokenFile = join(folder, "token");
       const { client: listed, seen } = await serve([json(200, vm)]);
       const client = new Understudy({ url: listed.url, tokenFile });
@@ -306,11 +363,18 @@ describe("the token", () => {
       await writeFile(tokenFile, "from-file\n");
       await client.vms.get("demo");
       expect(seen[1]?.headers.authorization).toBe("Bearer from-file");
-    } finally {
-      await rm(folder, { recursive: true });
-    }
+    });
   });
 });
+
+async function inFolder(act: (folder: string) => Promise<void>): Promise<void> {
+  const folder = await mkdtemp(join(tmpdir(), "understudy-sdk-"));
+  try {
+    await act(folder);
+  } finally {
+    await rm(folder, { recursive: true });
+  }
+}
 
 describe("backoff", () => {
   it("is anything from nothing to a bound that doubles, and has an end", () => {
