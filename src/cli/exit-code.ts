@@ -7,6 +7,7 @@ import {
   ConfigurationError,
   ConflictError,
   ConnectionError,
+  DEFAULT_TOKEN_FILE,
   GoneError,
   NotFoundError,
   PermissionError,
@@ -73,7 +74,10 @@ function hintFor(error: UnderstudyError): string | null {
   if (error instanceof ConnectionError)
     return "Is the service running? Start one with: npm start. Or name another: --url URL, UNDERSTUDY_API_URL";
   if (error instanceof AuthenticationError && error.code !== "token_expired") {
-    return "Give the token of the service: --token-file FILE, UNDERSTUDY_TOKEN_FILE or UNDERSTUDY_TOKEN; npm start says where it is";
+    return (
+      "Give the token of the service: --token-file FILE, UNDERSTUDY_TOKEN_FILE or UNDERSTUDY_TOKEN; npm start says where it is. " +
+      `Without these, and a context's, it is looked for in ${DEFAULT_TOKEN_FILE} of this folder`
+    );
   }
   switch (error.code) {
     case "vm_not_found":

@@ -50,6 +50,20 @@ export function checkToken(text: string, source: string): string {
  * @throws {ConfigurationError} where the file cannot be read, or what it holds is no token
  */
 export async function readToken(path: string): Promise<string | null> {
-  const text = await readTextFile(path);
+  const text = await readTextFile(path).catch((error: NodeJS.ErrnoException) => {
+    throw new ConfigurationError(`Cannot read the token from the file ${path}: ${reasonOf(error)}`, { cause: error });
+  });
   return text === null || text === "" ? null : checkToken(text, `the file ${path}`);
+}
+
+/** As `readToken`, of a file that somebody named: it has to be there. */
+export async function readNamedToken(path: string): Promise<string> {
+  const token = await readToken(path);
+  if (token === null) throw new ConfigurationError(`Cannot read the token from the file ${path}: there is no such file, or it is empty`);
+  return token;
+}
+
+function reasonOf({ code, message }: NodeJS.ErrnoException): string {
+  if (code === "EISDIR") return "it is a folder";
+  return code === "EACCES" ? "it may not be read" : message;
 }

@@ -5,7 +5,7 @@ import { environmentVariable, isNode } from "./environment.ts";
 import { Events } from "./events.ts";
 import { Images } from "./images.ts";
 import { Operations } from "./operations.ts";
-import { checkApiUrl, checkToken, DEFAULT_API_URL, DEFAULT_TOKEN_FILE, readToken } from "./settings.ts";
+import { checkApiUrl, checkToken, DEFAULT_API_URL, DEFAULT_TOKEN_FILE, readNamedToken, readToken } from "./settings.ts";
 import { openSocket } from "./socket.ts";
 import { Tokens } from "./tokens.ts";
 import { type Fetch, Transport } from "./transport.ts";
@@ -17,7 +17,10 @@ export interface UnderstudyOptions {
   readonly url?: string;
   /** Default: the environment's UNDERSTUDY_TOKEN, else what `tokenFile` holds. */
   readonly token?: string;
-  /** Read at the first call. Default: the environment's UNDERSTUDY_TOKEN_FILE, else .understudy/token. */
+  /**
+   * Read at the first call. Default: the environment's UNDERSTUDY_TOKEN_FILE, else .understudy/token. Where a file that is named cannot be
+   * read, a call throws `ConfigurationError`; where the last one is not there, it is made without a token.
+   */
   readonly tokenFile?: string;
   /** Time for one attempt of a call, waits that the call asks for not included. Default 30 s. */
   readonly requestTimeoutMs?: number;
@@ -95,15 +98,18 @@ function apiUrl({ url }: UnderstudyOptions): string {
   return named === null ? DEFAULT_API_URL : checkApiUrl(named, "the environment variable UNDERSTUDY_API_URL");
 }
 
-/** A token file is read again at each call until it is there: the service may be about to write it. */
+/**
+ * A token file is read again at each call until it is there: the service may be about to write it. A call without one is refused here where
+ * the file was named; without the default one it is made, for a service may want no token of those who read.
+ */
 function tokenSource(options: UnderstudyOptions): () => Promise<string | null> {
   const given = givenToken(options);
   if (given !== null) return async () => given;
   if (!isNode()) return async () => null;
-  const path = options.tokenFile ?? environmentVariable("UNDERSTUDY_TOKEN_FILE") ?? DEFAULT_TOKEN_FILE;
+  const named = options.tokenFile ?? environmentVariable("UNDERSTUDY_TOKEN_FILE");
   let read: string | null = null;
   return async () => {
-    read ??= await readToken(path);
+    read ??= await (named === null ? readToken(DEFAULT_TOKEN_FILE) : readNamedToken(named));
     return read;
   };
 }

@@ -530,6 +530,17 @@ describe("exit codes", () => {
     expect(outcome.stderr).toContain("request req_9");
   });
 
+  it("6 where no token is found, with where it was looked for", async () => {
+    const { code, stderr } = await against(
+      {
+        "GET /v1/vms": (_asked: unknown, response: ServerResponse) =>
+          sendProblem(response, 401, "unauthenticated", "Cannot serve without a token"),
+      },
+      ...["vm", "ls"],
+    );
+    expect([code, stderr]).toEqual([6, expect.stringContaining("it is looked for in .understudy/token of this folder")]);
+  });
+
   it("5 where a wait takes too long, 4 where it is in vain", async () => {
     const late = await against(
       { "GET /v1/vms/demo": vm, "GET /v1/vms/vm_1/wait": { reached: false, vm } },
@@ -577,6 +588,8 @@ describe("exit codes", () => {
     [["vm", "ls"], { UNDERSTUDY_TOKEN: "hid\nden" }, "Cannot use the token of UNDERSTUDY_TOKEN"],
     [["vm", "ls"], { UNDERSTUDY_TOKEN: "“hidden”" }, "Cannot use the token of UNDERSTUDY_TOKEN"],
     [["--token", "hid den", "vm", "ls"], { UNDERSTUDY_TOKEN: "good" }, "Cannot use the token of --token"],
+    [["--token-file", "/nope", "vm", "ls"], {}, "Cannot read the token from the file /nope"],
+    [["vm", "ls"], { UNDERSTUDY_TOKEN_FILE: "/nope" }, "Cannot read the token from the file /nope"],
   ])("2 for a URL or a token that cannot be used, in one line and without the token: %j %j", async (argv, env, message) => {
     const { code, stderr } = await runCli(argv, env);
     expect([code, stderr]).toEqual([2, expect.stringContaining(message)]);

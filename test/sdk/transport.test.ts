@@ -353,17 +353,42 @@ describe("the token", () => {
     expect(seen[0]?.headers.authorization).toBe("Bearer secret");
   });
 
-  it("is read from a file, which may appear later", async () => {
+  it("is read from a file, which may appear later: until then a call says that it is not there", async () => {
     await inFolder(async (folder) => {
       const tokenFile = join(folder, "token");
       const { client: listed, seen } = await serve([json(200, vm)]);
       const client = new Understudy({ url: listed.url, tokenFile });
-      await client.vms.get("demo");
-      expect(seen[0]?.headers.authorization).toBeUndefined();
+      const error = await client.vms.get("demo").catch((caught: unknown) => caught);
+      expect(error).toBeInstanceOf(ConfigurationError);
+      expect(String(error)).toContain(`Cannot read the token from the file ${tokenFile}: there is no such file, or it is empty`);
+      expect(seen).toEqual([]);
       await writeFile(tokenFile, "from-file\n");
       await client.vms.get("demo");
-      expect(seen[1]?.headers.authorization).toBe("Bearer from-file");
+      expect(seen[0]?.headers.authorization).toBe("Bearer from-file");
     });
+  });
+
+  it("of a file that the environment names, and of a folder, is refused with its name", async () => {
+    const { client } = await serve([json(200, vm)]);
+    vi.stubEnv("UNDERSTUDY_TOKEN", "");
+    vi.stubEnv("UNDERSTUDY_TOKEN_FILE", "/nope");
+    await expect(new Understudy({ url: client.url }).vms.get("demo")).rejects.toThrow("Cannot read the token from the file /nope");
+    const folder = new Understudy({ url: client.url, tokenFile: tmpdir() });
+    await expect(folder.vms.get("demo")).rejects.toThrow(
+      new ConfigurationError(`Cannot read the token from the file ${tmpdir()}: it is a folder`),
+    );
+  });
+
+  it("is not sent where none is named, and the default file is not there", async () => {
+    const { client, seen } = await serve([json(200, vm)]);
+    vi.stubEnv("UNDERSTUDY_TOKEN", "");
+    vi.stubEnv("UNDERSTUDY_TOKEN_FILE", "");
+    const before = process.cwd();
+    await inFolder(async (folder) => {
+      process.chdir(folder);
+      await new Understudy({ url: client.url }).vms.get("demo").finally(() => process.chdir(before));
+    });
+    expect(seen[0]?.headers.authorization).toBeUndefined();
   });
 });
 
