@@ -1,6 +1,7 @@
 /** Handles on what a call set going: one knows its id, and gives the result when asked for it. */
 import type { Opened, RawClient, Schemas } from "./client.ts";
 import { unwrap, unwrapOperation } from "./client.ts";
+import { askWithin, longPollSeconds } from "./deadline.ts";
 import { errorFromProblem, ProtocolError, WaitTimeoutError } from "./errors.ts";
 import { EXTRA_TIMEOUT_HEADER } from "./transport.ts";
 
@@ -37,7 +38,7 @@ export class PendingOperation<Result> extends Promise<Operation<Result>> {
 }
 
 export interface ResultOptions {
-  /** Default 120 s. */
+  /** Default 120 s. The wait ends then, whether or not the service answers. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
 }
@@ -93,19 +94,24 @@ export class Operation<Result> {
         default:
       }
       const leftMs = deadline - performance.now();
-      if (leftMs <= 0) throw new WaitTimeoutError(`the end of operation ${this.id}`, timeoutMs, `it is ${this.latest.state}`);
       const longest = this.listeners.size === 0 ? LONG_POLL_SECONDS : PROGRESS_POLL_SECONDS;
-      const wait = Math.min(longest, Math.ceil(leftMs / 1000));
+      const seen =
+        leftMs > 0 ? await askWithin(leftMs, options.signal, (signal) => this.ask(longPollSeconds(leftMs, longest), signal)) : null;
+      if (seen === null) throw new WaitTimeoutError(`the end of operation ${this.id}`, timeoutMs, `it is ${this.latest.state}`);
       const before = this.latest;
-      this.latest = unwrap(
-        await this.raw.GET("/v1/operations/{operation}", {
-          params: { path: { operation: this.id }, query: { wait } },
-          headers: { [EXTRA_TIMEOUT_HEADER]: wait * 1000 },
-          ...(options.signal === undefined ? {} : { signal: options.signal }),
-        }),
-      );
+      this.latest = seen;
       const changed = before.state !== this.latest.state || before.updatedAt !== this.latest.updatedAt;
       if (changed) for (const listener of [...this.listeners]) listener(this.latest);
     }
+  }
+
+  private async ask(wait: number, signal: AbortSignal): Promise<OperationResource> {
+    return unwrap(
+      await this.raw.GET("/v1/operations/{operation}", {
+        params: { path: { operation: this.id }, query: { wait } },
+        headers: { [EXTRA_TIMEOUT_HEADER]: wait * 1000 },
+        signal,
+      }),
+    );
   }
 }

@@ -2,6 +2,7 @@
 import type { Opened, RawClient, Schemas } from "./client.ts";
 import { unwrap } from "./client.ts";
 import type { ConsoleDependencies } from "./console-stream.ts";
+import { askWithin, longPollSeconds } from "./deadline.ts";
 import { VmNotFoundError, WaitTimeoutError } from "./errors.ts";
 import { type OperationResource, PendingOperation } from "./operation.ts";
 import { PagedList } from "./paged-list.ts";
@@ -71,7 +72,7 @@ export interface ListVmsOptions {
 }
 
 export interface WaitOptions {
-  /** Default 60 s. */
+  /** Default 60 s. The wait ends then, whether or not the service answers. 0: one look at how it is. */
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   /** Called about once a second with the VM as it is, `waitFor` asks so often then. */
@@ -218,26 +219,34 @@ export class Vm {
   async waitFor(target: WaitTarget, options: WaitOptions = {}): Promise<this> {
     const timeoutMs = options.timeoutMs ?? 60_000;
     const deadline = performance.now() + timeoutMs;
-    for (;;) {
-      const leftMs = Math.max(0, deadline - performance.now());
-      const longest = options.onProgress === undefined ? LONG_POLL_SECONDS : PROGRESS_POLL_SECONDS;
-      const timeout = Math.min(longest, Math.ceil(leftMs / 1000));
-      const answer = unwrap(
+    const longest = options.onProgress === undefined ? LONG_POLL_SECONDS : PROGRESS_POLL_SECONDS;
+    let leftMs = timeoutMs;
+    do {
+      const answer = await this.askWhether(target, Math.max(0, leftMs), longest, options);
+      if (answer !== null) {
+        this.latest = answer.vm;
+        if (answer.reached) return this;
+        options.onProgress?.(answer.vm);
+      }
+      leftMs = answer === null ? 0 : deadline - performance.now();
+    } while (leftMs > 0);
+    const { state, protection } = this.status;
+    const why = protection.reason === null ? "" : ` (${protection.reason})`;
+    throw new WaitTimeoutError(`${this.name ?? this.id} ${target}`, timeoutMs, `it is ${state}, ${protection.state}${why}`);
+  }
+
+  /** @returns null where `leftMs` were over first; with none left it is a look, which is not cut short */
+  private async askWhether(target: WaitTarget, leftMs: number, longest: number, caller: { readonly signal?: AbortSignal }) {
+    const timeout = leftMs === 0 ? 0 : longPollSeconds(leftMs, longest);
+    const ask = async (call: { readonly signal?: AbortSignal }) =>
+      unwrap(
         await this.dependencies.raw.GET("/v1/vms/{vm}/wait", {
           params: { path: { vm: this.id }, query: { for: target, timeout } },
           headers: { [EXTRA_TIMEOUT_HEADER]: timeout * 1000 },
-          ...signalOf(options),
+          ...call,
         }),
       );
-      this.latest = answer.vm;
-      if (answer.reached) return this;
-      options.onProgress?.(answer.vm);
-      if (performance.now() >= deadline) {
-        const { state, protection } = this.status;
-        const why = protection.reason === null ? "" : ` (${protection.reason})`;
-        throw new WaitTimeoutError(`${this.name ?? this.id} ${target}`, timeoutMs, `it is ${state}, ${protection.state}${why}`);
-      }
-    }
+    return leftMs === 0 ? ask(signalOf(caller)) : askWithin(leftMs, caller.signal, (signal) => ask({ signal }));
   }
 
   /**

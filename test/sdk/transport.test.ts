@@ -17,6 +17,7 @@ import {
   Understudy,
   type UnderstudyOptions,
   VmNotFoundError,
+  WaitTimeoutError,
 } from "../../src/sdk/index.ts";
 import { backoffMs, retryAfterMs } from "../../src/sdk/retry.ts";
 import { collectGarbage } from "../../src/worker/collect-garbage.ts";
@@ -237,7 +238,7 @@ describe("waiting for a VM", () => {
     ]);
     const found = await client.vms.get("demo");
     expect((await found.waitFor("running")).status.state).toBe("running");
-    expect(seen.at(-1)?.url).toBe("/v1/vms/vm_1/wait?for=running&timeout=60");
+    expect(seen.at(-1)?.url).toBe("/v1/vms/vm_1/wait?for=running&timeout=59");
   });
 
   it("says what was seen last where it takes too long", async () => {
@@ -247,6 +248,39 @@ describe("waiting for a VM", () => {
       code: "wait_timeout",
       message: "Cannot see demo stopped within 1 ms: it is running, protected",
     });
+  });
+});
+
+describe("a wait", () => {
+  const operation = { id: "op_1", kind: "vm.stop", state: "running", vmId: "vm_1", result: null, error: null };
+
+  it("gives up when its time is over, though the service has not answered", async () => {
+    const { client } = await serve([json(200, vm), silence]);
+    const found = await client.vms.get("demo");
+    await expect(found.waitFor("stopped", { timeoutMs: 50 })).rejects.toThrow(
+      new WaitTimeoutError("demo stopped", 50, "it is running, protected"),
+    );
+    const { client: other } = await serve([json(200, vm), json(202, operation), silence]);
+    await expect((await other.vms.get("demo")).stop().result({ timeoutMs: 50 })).rejects.toBeInstanceOf(WaitTimeoutError);
+  });
+
+  it("without any time is one look", async () => {
+    const { client, seen } = await serve([json(200, vm), json(200, { reached: true, vm })]);
+    await (await client.vms.get("demo")).waitFor("running", { timeoutMs: 0 });
+    expect(seen.at(-1)?.url).toBe("/v1/vms/vm_1/wait?for=running&timeout=0");
+  });
+
+  it("ends with the caller's reason where it is aborted", async () => {
+    const asked = new EventEmitter();
+    const { client } = await serve([json(200, vm), () => asked.emit("wait")]);
+    const found = await client.vms.get("demo");
+    const abort = new AbortController();
+    const called = once(asked, "wait");
+    const waited = found.waitFor("stopped", { signal: abort.signal });
+    await called;
+    abort.abort(new Error("enough"));
+    await expect(waited).rejects.toThrow("enough");
+    await expect(found.waitFor("stopped", { signal: abort.signal })).rejects.toThrow("enough");
   });
 });
 
