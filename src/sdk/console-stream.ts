@@ -14,7 +14,7 @@ import { contentLength, decodeConsoleFrame, encodeConsoleFrame, type InputConten
 import type { Durability, WriteReceipt } from "./console-session.ts";
 import { ConsoleSession } from "./console-session.ts";
 import type { ClientError } from "./errors.ts";
-import { ConnectionError, ConsoleGapError, errorFromProblem, ProtocolError } from "./errors.ts";
+import { ConnectionError, ConsoleClosedError, ConsoleGapError, errorFromProblem, ProtocolError } from "./errors.ts";
 import type { Backoff } from "./retry.ts";
 import { backoffMs } from "./retry.ts";
 import type { OpenSocket, Socket, SocketListener } from "./socket.ts";
@@ -252,7 +252,7 @@ export class ConsoleStream implements AsyncIterableIterator<ConsoleChunk, undefi
   private send(content: InputContent): Promise<WriteReceipt> {
     if (this.mode !== "write") return Promise.reject(new TypeError('Cannot write to this console: it was attached with mode "read"'));
     if (this.demoted) return Promise.reject(writerTaken(null));
-    if (this.state === "closed") return Promise.reject(this.failure ?? new ConnectionError(this.dependencies.url, "the console is closed"));
+    if (this.state === "closed") return Promise.reject(this.failure ?? new ConsoleClosedError("Cannot write: the console is closed"));
     if (contentLength(content) === 0) return Promise.resolve({ durability: "replicated", inputNext: this.session.inputEnd });
     const receipt = this.session.write(content);
     this.flushInput();
@@ -659,13 +659,14 @@ export class ConsoleStream implements AsyncIterableIterator<ConsoleChunk, undefi
     this.connection++;
     this.socket?.close(1000, "");
     this.socket = null;
-    const reason = error ?? new ConnectionError(this.dependencies.url, "the console was closed before the input was acknowledged");
-    this.session.failWrites(reason);
+    this.session.failWrites(error ?? new ConsoleClosedError("Cannot write: the console was closed before the input was acknowledged"));
     const readers = this.readers;
     this.readers = [];
     for (const reader of readers) error === null ? reader.resolve({ done: true, value: undefined }) : reader.reject(error);
     if (this.settleReady !== null) {
-      this.settleReady.reject(error ?? this.options.signal?.reason ?? reason);
+      this.settleReady.reject(
+        error ?? this.options.signal?.reason ?? new ConsoleClosedError("Cannot attach: the service closed the console before it began"),
+      );
       this.settleReady = null;
     }
   }

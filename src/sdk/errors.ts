@@ -7,6 +7,7 @@
  *        |- ConnectionError               nobody answered
  *        |- TimeoutError                  RequestTimeoutError, WaitTimeoutError
  *        |- ProtocolError                 an answer that is not of this API
+ *        |- ConsoleClosedError            a console that the caller has closed, or the service has ended
  *        |- ConsoleGapError               output that the service no longer has
  *        '- ApiError                      `.status`; the service said no, in a problem document
  *           |- InvalidRequestError  |- AuthenticationError  |- PermissionError  |- NotFoundError  |- GoneError
@@ -93,6 +94,13 @@ export class WaitTimeoutError extends TimeoutError {
 export class ProtocolError extends ClientError {
   constructor(message: string, options: { cause?: unknown; requestId?: string | null; retryable?: boolean } = {}) {
     super("protocol_error", message, options);
+  }
+}
+
+/** Nothing can be written to a console that is closed: attach again. */
+export class ConsoleClosedError extends ClientError {
+  constructor(message: string) {
+    super("console_closed", message);
   }
 }
 

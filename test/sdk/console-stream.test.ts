@@ -6,6 +6,7 @@ import type { AttachOptions, ConsoleGap } from "../../src/sdk/console-stream.ts"
 import { ConsoleStream } from "../../src/sdk/console-stream.ts";
 import {
   ConnectionError,
+  ConsoleClosedError,
   ConsoleGapError,
   ConsoleWriterBusyError,
   InputSessionExpiredError,
@@ -331,7 +332,18 @@ describe("console input", () => {
     server.silent = true;
     const write = stream.write("never acknowledged");
     stream.close();
-    await expect(write).rejects.toThrow("closed before the input was acknowledged");
+    await expect(write).rejects.toThrow(new ConsoleClosedError("Cannot write: the console was closed before the input was acknowledged"));
+  });
+
+  it("that comes after the console was closed is refused, as a size is, and says so", async () => {
+    const server = startServer();
+    const stream = await attach(await server.listen(), { mode: "write", inputSession: SESSION });
+    stream.close();
+    for (const late of [stream.write("too late"), stream.resize(80, 24)]) {
+      const error = await late.catch((caught: unknown) => caught);
+      expect(error).toBeInstanceOf(ConsoleClosedError);
+      expect(error).toMatchObject({ message: "Cannot write: the console is closed", code: "console_closed", retryable: false });
+    }
   });
 });
 
