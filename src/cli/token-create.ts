@@ -1,12 +1,14 @@
 /** `understudy token create <name>` */
-import { type Command, InvalidArgumentError } from "commander";
+import { type Command, InvalidArgumentError, Option } from "commander";
 import type { Scope } from "../sdk/index.ts";
 import { connect, formatOf } from "./connection.ts";
+import { UsageError } from "./exit-code.ts";
 import { outputOption, parseInteger } from "./output.ts";
 import { note, print, type Shell } from "./shell.ts";
+import { SCOPES } from "./words.ts";
 
 interface Options {
-  readonly scope: readonly string[];
+  readonly scope?: readonly string[];
   readonly ttl?: number;
 }
 
@@ -15,16 +17,16 @@ export function addTokenCreate(token: Command, shell: Shell): void {
     .command("create")
     .description("make a token; its secret is printed, and never shown again")
     .argument("<name>", "what it is for")
-    .requiredOption(
-      "--scope <scope>",
-      "what it may do, such as vms:read, or admin for all; may be repeated, or have commas",
-      parseScope,
-      [],
+    .addOption(
+      new Option("--scope <scope>", "what it may do, admin for all; is given at least once, may be repeated, or have commas")
+        .choices(SCOPES)
+        .argParser(parseScope),
     )
     .option("--ttl <seconds>", "how long it is good; for ever where it is left out", parseInteger(1, 315_360_000))
     .addOption(outputOption())
     .action(async (name: string, options: Options, command: Command) => {
       const { scope, ttl } = options;
+      if (scope === undefined) throw new UsageError(`Cannot make a token that may do nothing: give --scope, of ${SCOPES.join(", ")}`);
       const created = await (await connect(command, shell)).tokens.create(
         { name, scopes: scope as readonly Scope[], ...(ttl === undefined ? {} : { ttlSeconds: ttl }) },
         { signal: shell.signal },
@@ -36,9 +38,8 @@ export function addTokenCreate(token: Command, shell: Shell): void {
     });
 }
 
-function parseScope(text: string, before: readonly string[]): readonly string[] {
+function parseScope(text: string, before: readonly string[] = []): readonly string[] {
   const scopes = text.split(",");
-  if (scopes.some((scope) => !/^[a-z]+(:[a-z]+)?$/.test(scope)))
-    throw new InvalidArgumentError("It is a scope such as vms:read, or admin.");
+  if (scopes.some((scope) => !SCOPES.includes(scope))) throw new InvalidArgumentError(`Scopes are ${SCOPES.join(", ")}.`);
   return [...before, ...scopes];
 }

@@ -573,6 +573,8 @@ describe("exit codes", () => {
     [["vm", "create", "--memory", "lots"], "an integer from 1"],
     [["vm", "create", "--label", "novalue"], "It is key=value"],
     [["vm", "console", "demo", "--from", "-5"], "It is start, end, tail:BYTES or an offset"],
+    [["token", "create", "ci"], "give --scope, of vms:read, vms:write, "],
+    [["token", "create", "ci", "--scope", "vms:read,vms:raed"], "Scopes are vms:read, vms:write, "],
     [["image", "pull", "--kernel", "only"], "--kernel and --initrd are given together"],
     [["image", "pull", "--mirror", "m", "--package", "p"], "give one of --mirror, --package"],
   ])("2 for %j, before anything is asked", async (argv, message) => {
