@@ -6,6 +6,7 @@ import { tmpdir } from "node:os";
 import { basename, join, resolve } from "node:path";
 import { Readable } from "node:stream";
 import type { Command } from "commander";
+import { UnderstudyError } from "../base/errors.ts";
 import { archiveBytes, archiveOf, type ImageManifest, ImageStore, importImage, readArchive } from "../images/index.ts";
 import { connect, formatOf } from "./connection.ts";
 import { UsageError } from "./exit-code.ts";
@@ -64,10 +65,13 @@ export function addImagePush(image: Command, shell: Shell): void {
 }
 
 async function archiveFrom(source: string, options: Options, scratch: string, shell: Shell, progress: ProgressPrinter): Promise<Archive> {
-  const info = await stat(source).catch(() => null);
+  const info = await stat(source).catch((error: NodeJS.ErrnoException) => {
+    if (error.code === "ENOENT" || error.code === "ENOTDIR") return null;
+    throw new UsageError(`Cannot push ${source}: ${error.message}`);
+  });
   if (info === null) {
     const store = new ImageStore(options.store ?? defaultStore(shell));
-    return archiveIn(store, await store.resolve(source));
+    return archiveIn(store, await imageIn(store, source));
   }
   if (!info.isDirectory()) return { sizeBytes: info.size, open: () => createReadStream(source) };
   const store = new ImageStore(scratch);
@@ -79,6 +83,22 @@ async function archiveFrom(source: string, options: Options, scratch: string, sh
     signal: shell.signal,
   });
   return archiveIn(store, manifest);
+}
+
+/** @throws {UsageError} where the store has no such image, which is no file either */
+async function imageIn(store: ImageStore, source: string): Promise<ImageManifest> {
+  // No image has a slash in its name.
+  if (source.includes("/")) throw new UsageError(`Cannot push ${source}: there is no such file or folder`);
+  try {
+    return await store.resolve(source);
+  } catch (error) {
+    if (!(error instanceof UnderstudyError) || error.code !== "image_not_found") throw error;
+    const names = [...new Set((await store.list()).map(({ name }) => name))].sort();
+    const there = names.length === 0 ? "has none" : `has ${names.join(", ")}`;
+    throw new UsageError(
+      `Cannot push ${source}: there is no such file or folder, and no image of that name in the store ${store.dir}, which ${there}`,
+    );
+  }
 }
 
 function archiveIn(store: ImageStore, manifest: ImageManifest): Archive {

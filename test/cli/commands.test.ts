@@ -575,6 +575,12 @@ describe("exit codes", () => {
     [["vm", "console", "demo", "--from", "-5"], "It is start, end, tail:BYTES or an offset"],
     [["token", "create", "ci"], "give --scope, of vms:read, vms:write, "],
     [["token", "create", "ci", "--scope", "vms:read,vms:raed"], "Scopes are vms:read, vms:write, "],
+    [["image", "push", "/nonexistent"], "Cannot push /nonexistent: there is no such file or folder\n"],
+    [["image", "push", "./debian.tar"], "Cannot push ./debian.tar: there is no such file or folder\n"],
+    [
+      ["image", "push", "nothing", "--store", "/nonexistent"],
+      "no such file or folder, and no image of that name in the store /nonexistent, which has none",
+    ],
     [["image", "pull", "--kernel", "only"], "--kernel and --initrd are given together"],
     [["image", "pull", "--mirror", "m", "--package", "p"], "give one of --mirror, --package"],
   ])("2 for %j, before anything is asked", async (argv, message) => {

@@ -378,7 +378,7 @@ describe("clients", () => {
 
     const fromStore = ["image", "push", "by-cli", "--name", "from-store", "--store", control.images.dir, "-o", "name"];
     expect(await runCli(fromStore, env())).toMatchObject({ code: 0, stdout: "from-store\n" });
-    expect(await runCli(["image", "push", "nothing-there", "--store", folder], env())).toMatchObject({ code: 1 });
+    expect(await runCli(["image", "push", "nothing-there", "--store", folder], env())).toMatchObject({ code: 2 });
     expect(await runCli(["image", "push", folder], env())).toMatchObject({
       code: 2,
       stderr: expect.stringContaining("one kernel") as string,
