@@ -269,18 +269,32 @@ describe("other commands", () => {
     expect(stderr).toBe("Revoked ci\n");
   });
 
-  it("vm rm deletes and prints the id", async () => {
-    const operation = { id: "op_1", kind: "vm.delete", state: "succeeded", vmId: "vm_1", result: null, error: null };
+  it("vm rm deletes, and prints the operation that did it", async () => {
+    const operation = {
+      id: "op_1",
+      kind: "vm.delete",
+      state: "succeeded",
+      vmId: "vm_1",
+      result: null,
+      error: null,
+      createdAt: new Date().toISOString(),
+    };
     const { code, stdout, stderr, api } = await against({ "DELETE /v1/vms/demo": operation }, "vm", "rm", "demo");
-    expect({ code, stdout, stderr }).toEqual({ code: 0, stdout: "vm_1\n", stderr: "Deleted demo\n" });
+    expect({ code, stderr }).toEqual({ code: 0, stderr: "Deleted demo\n" });
+    expect(stdout).toMatch(/^ID +KIND +STATE +OF .*\nop_1 +vm\.delete +succeeded +vm_1 .*\n$/);
     expect(api.asked).toHaveLength(1);
     const begun = { ...operation, state: "running" };
-    const notWaited = await against({ "DELETE /v1/vms/demo": begun }, "vm", "rm", "demo", "--no-wait");
-    expect(notWaited).toMatchObject({ code: 0, stdout: "vm_1\n", stderr: "Operation op_1 goes on\n" });
+    const notWaited = await against({ "DELETE /v1/vms/demo": begun }, "vm", "rm", "demo", "--no-wait", "-o", "json");
+    expect(notWaited).toMatchObject({ code: 0, stderr: "Operation op_1 goes on\n" });
+    expect(JSON.parse(notWaited.stdout)).toEqual(begun);
     expect(notWaited.api.asked).toHaveLength(1);
+    expect((await against({ "DELETE /v1/vms/demo": operation }, "vm", "rm", "demo", "-o", "name")).stdout).toBe("demo\n");
     const nothing = { ...operation, vmId: null };
-    const missing = await against({ "DELETE /v1/vms/demo?allowMissing=true": nothing }, "vm", "rm", "demo", "--allow-missing");
-    expect(missing).toMatchObject({ code: 0, stdout: "", stderr: "There is no demo\n" });
+    const missing = (...argv: string[]) =>
+      against({ "DELETE /v1/vms/demo?allowMissing=true": nothing }, "vm", "rm", "demo", "--allow-missing", ...argv);
+    for (const format of ["table", "wide", "name"])
+      expect(await missing("-o", format)).toMatchObject({ code: 0, stdout: "", stderr: "There is no demo\n" });
+    expect(JSON.parse((await missing("-o", "json")).stdout)).toEqual(nothing);
   });
 
   it("vm update sends a merge patch of what the options say, guarded by the generation", async () => {
@@ -442,24 +456,46 @@ describe("other commands", () => {
     expect(JSON.parse(outcome.stdout)).toEqual(worker);
   });
 
-  it("worker rm forgets a worker", async () => {
-    const outcome = await against({ "DELETE /v1/workers/w": { id: "wrk_1", name: "w" } }, "worker", "rm", "w");
-    expect(outcome).toMatchObject({ code: 0, stdout: "wrk_1\n", stderr: "Forgot w\n" });
+  it("worker rm forgets a worker, and prints it as it was", async () => {
+    const worker = {
+      id: "wrk_1",
+      name: "w",
+      status: { state: "fenced", host: "h", pid: 1, replicas: 0, memoryPromisedMiB: 0, memoryMiB: 2048, lastHeartbeatAt: null },
+    };
+    const forget = (format: string) => against({ "DELETE /v1/workers/wrk_1": worker }, "worker", "rm", "wrk_1", "-o", format);
+    const outcome = await forget("name");
+    expect(outcome).toMatchObject({ code: 0, stdout: "w\n", stderr: "Forgot wrk_1\n" });
+    expect(JSON.parse((await forget("json")).stdout)).toEqual(worker);
+    expect((await forget("table")).stdout).toMatch(/^NAME +ID +STATE .*\nw +wrk_1 +fenced /);
   });
 
+  const image = {
+    id: "img_1",
+    name: "debian",
+    digest: `sha256:${"a".repeat(64)}`,
+    kernel: { sizeBytes: 1 << 20 },
+    initramfs: { sizeBytes: 1 << 19 },
+    minMemoryMiB: 96,
+    aliases: ["stable"],
+    createdAt: new Date().toISOString(),
+  };
+
   it("image ls lists images", async () => {
-    const image = {
-      id: "img_1",
-      name: "debian",
-      digest: `sha256:${"a".repeat(64)}`,
-      kernel: { sizeBytes: 1 << 20 },
-      initramfs: { sizeBytes: 1 << 19 },
-      minMemoryMiB: 96,
-      aliases: ["stable"],
-      createdAt: new Date().toISOString(),
-    };
     const { stdout } = await against({ "GET /v1/images": { items: [image] } }, "image", "ls");
-    expect(stdout).toMatch(/debian +img_1 +stable +sha256:aaaaaaaaaaaa +1\.0 MiB +0\.5 MiB +96 MiB +0s/);
+    expect(stdout).toMatch(/debian +img_1 +stable +sha256:aaaaaaaaaaaa +1\.0 MiB +0\.5 MiB +96 MiB +\d+s\n/);
+  });
+
+  it("image rm deletes an image or an alias, and prints it as it was", async () => {
+    const alias = { name: "stable", imageId: "img_1", updatedAt: image.createdAt };
+    const remove = (...argv: string[]) =>
+      against({ "DELETE /v1/images/img_1": image, "DELETE /v1/image-aliases/stable": alias }, "image", "rm", ...argv);
+    expect(await remove("img_1", "-o", "name")).toMatchObject({ code: 0, stdout: "debian\n", stderr: "Deleted debian, img_1\n" });
+    expect(JSON.parse((await remove("img_1", "-o", "json")).stdout)).toEqual(image);
+    expect((await remove("img_1")).stdout).toMatch(/^NAME +ID +ALIASES .*\ndebian +img_1 +stable /);
+    const untagged = await remove("stable", "--alias");
+    expect(untagged).toMatchObject({ code: 0, stdout: "ALIAS   IMAGE\nstable  img_1\n", stderr: "Took the alias stable away\n" });
+    expect(JSON.parse((await remove("stable", "--alias", "-o", "json")).stdout)).toEqual(alias);
+    expect((await remove("stable", "--alias", "-o", "name")).stdout).toBe("stable\n");
   });
 
   it("events prints what is held, a line each", async () => {
