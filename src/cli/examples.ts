@@ -10,7 +10,11 @@ export const EXAMPLES: Readonly<Record<string, readonly string[]>> = {
     "understudy vm create --name batch --protection none --label tier=back -o name",
     "understudy vm create db --paused --wait protected",
   ],
-  "vm ls": ["understudy vm ls -o wide", "understudy vm ls --selector tier=front,!retired -o name"],
+  "vm ls": [
+    "understudy vm ls -o wide",
+    "understudy vm ls --state running --protection unprotected",
+    "understudy vm ls --selector tier=front,!retired -o name",
+  ],
   "vm get": ["understudy vm get web", "understudy vm get web -o json"],
   "vm update": [
     "understudy vm update web --backups 2",

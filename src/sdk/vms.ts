@@ -57,8 +57,9 @@ export interface UpdateOptions {
 }
 
 export interface ListVmsOptions {
-  readonly state?: string;
-  readonly protection?: string;
+  /** Deleted ones are listed only where they are asked for. */
+  readonly state?: Schemas["VmState"];
+  readonly protection?: Schemas["ProtectionState"];
   readonly name?: string;
   /** Only VMs with a replica there: a worker's id or name, a zone. */
   readonly worker?: string;

@@ -191,6 +191,8 @@ describe("completion", () => {
     expect(await complete("vm", "create", "web", "--wait", "f")).toEqual(["fully_protected"]);
     expect(await complete("vm", "create", "web", "--wait", "--tim")).toEqual(["--timeout"]);
     expect(await complete("vm", "create", "--me")).toEqual(["--memory"]);
+    expect(await complete("vm", "ls", "--state", "st")).toEqual(["starting", "stopping", "stopped"]);
+    expect(await complete("vm", "ls", "--protection", "s")).toEqual(["suspended", "syncing"]);
     expect(await complete("token", "create", "ci", "--scope", "vms:")).toEqual(["vms:read", "vms:write", "vms:delete"]);
     expect(await complete("completion", "")).toEqual(["bash", "zsh", "fish"]);
     expect(await complete("vm", "ls", "--nothing")).toEqual([]);

@@ -52,6 +52,16 @@ describe("vm ls", () => {
   });
 });
 
+describe("vm ls of a state", () => {
+  it("asks for those alone", async () => {
+    const { code, api } = await against(
+      { "GET /v1/vms": { items: [vm], nextPageToken: null } },
+      ...["vm", "ls", "--state", "running", "--protection", "failing_over"],
+    );
+    expect([code, api.asked[0]?.route]).toEqual([0, "GET /v1/vms?state=running&protection=failing_over"]);
+  });
+});
+
 describe("audit ls", () => {
   it("asks for a range, and says who did what, and what came of it", async () => {
     const entry = {
@@ -605,6 +615,8 @@ describe("exit codes", () => {
     [["vm"], "Usage: understudy vm"],
     [["vm", "get"], "missing required argument 'vm'"],
     [["vm", "ls", "-o", "yaml"], "Allowed choices are table, wide, json, name"],
+    [["vm", "ls", "--state", "runing"], "Allowed choices are provisioning, starting, running, "],
+    [["vm", "ls", "--protection", "synced"], "Allowed choices are off, suspended, "],
     [["vm", "update", "demo"], "no option says what to change"],
     [["vm", "create", "--memory", "lots"], "an integer from 1"],
     [["vm", "create", "--label", "novalue"], "It is key=value"],
