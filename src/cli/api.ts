@@ -25,7 +25,7 @@ export function addApi(program: Command, shell: Shell): void {
     .action(async (method: string, path: string, { data, header }: Options, command: Command) => {
       if (!path.startsWith("/")) throw new UsageError(`Cannot call "${path}": a path begins with a slash, such as /v1/vms`);
       const body = data === undefined ? null : await bodyOf(data, shell);
-      const headers = new Headers(header.map(([name, value]) => [name, value]));
+      const headers = headersOf(header);
       if (body !== null && !headers.has("content-type")) headers.set("content-type", "application/json");
       const client = await connect(command, shell);
       const response = await client.fetch(path, { method, headers, body, signal: shell.signal });
@@ -34,6 +34,19 @@ export function addApi(program: Command, shell: Shell): void {
       if (type.includes("json")) shell.stdout.write(`${JSON.stringify(await response.json(), null, 2)}\n`);
       else shell.stdout.write(Buffer.from(await response.arrayBuffer()));
     });
+}
+
+/** @throws {UsageError} naming the header, not what it holds: that may be a token */
+function headersOf(given: Options["header"]): Headers {
+  const headers = new Headers();
+  for (const [name, value] of given) {
+    try {
+      headers.append(name, value);
+    } catch {
+      throw new UsageError(`Cannot send the header ${name}: it has characters that a header cannot hold`);
+    }
+  }
+  return headers;
 }
 
 async function bodyOf(data: string, shell: Shell): Promise<string> {

@@ -644,6 +644,7 @@ describe("exit codes", () => {
     [["vm", "ls"], { UNDERSTUDY_TOKEN: "hid\nden" }, "Cannot use the token of UNDERSTUDY_TOKEN"],
     [["vm", "ls"], { UNDERSTUDY_TOKEN: "“hidden”" }, "Cannot use the token of UNDERSTUDY_TOKEN"],
     [["--token", "hid den", "vm", "ls"], { UNDERSTUDY_TOKEN: "good" }, "Cannot use the token of --token"],
+    [["api", "GET", "/v1/vms", "-H", "Authorization: Bearer “hidden”"], {}, "Cannot send the header Authorization"],
     [["--token-file", "/nope", "vm", "ls"], {}, "Cannot read the token from the file /nope"],
     [["vm", "ls"], { UNDERSTUDY_TOKEN_FILE: "/nope" }, "Cannot read the token from the file /nope"],
   ])("2 for a URL or a token that cannot be used, in one line and without the token: %j %j", async (argv, env, message) => {
