@@ -85,8 +85,12 @@ describe("what is refused", () => {
   });
 
   it("a missing and a wrong token, on HTTP and on the console", async () => {
-    for (const token of ["", "wrong"]) {
-      const stranger = new Understudy({ url: client.url, token, maxRetries: 0 });
+    const without = (request: Request, init: RequestInit) => {
+      request.headers.delete("authorization");
+      return fetch(request, init);
+    };
+    for (const sent of [{}, { fetch: without }]) {
+      const stranger = new Understudy({ url: client.url, token: "wrong", maxRetries: 0, ...sent });
       await expect(stranger.vms.list().page()).rejects.toBeInstanceOf(UnauthenticatedError);
       await expect(stranger.events.watch().next()).rejects.toBeInstanceOf(UnauthenticatedError);
     }
