@@ -289,16 +289,26 @@ describe("other commands", () => {
       error: null,
       createdAt: new Date().toISOString(),
     };
-    const { code, stdout, stderr, api } = await against({ "DELETE /v1/vms/demo": operation }, "vm", "rm", "demo");
+    const { code, stdout, stderr, api } = await against({ "GET /v1/vms/demo": vm, "DELETE /v1/vms/vm_1": operation }, "vm", "rm", "demo");
     expect({ code, stderr }).toEqual({ code: 0, stderr: "Deleted demo\n" });
     expect(stdout).toMatch(/^ID +KIND +STATE +OF .*\nop_1 +vm\.delete +succeeded +vm_1 .*\n$/);
-    expect(api.asked).toHaveLength(1);
+    expect(api.asked).toHaveLength(2);
     const begun = { ...operation, state: "running" };
-    const notWaited = await against({ "DELETE /v1/vms/demo": begun }, "vm", "rm", "demo", "--no-wait", "-o", "json");
+    const notWaited = await against(
+      { "GET /v1/vms/demo": vm, "DELETE /v1/vms/vm_1": begun },
+      "vm",
+      "rm",
+      "demo",
+      "--no-wait",
+      "-o",
+      "json",
+    );
     expect(notWaited).toMatchObject({ code: 0, stderr: "Operation op_1 goes on\n" });
     expect(JSON.parse(notWaited.stdout)).toEqual(begun);
-    expect(notWaited.api.asked).toHaveLength(1);
-    expect((await against({ "DELETE /v1/vms/demo": operation }, "vm", "rm", "demo", "-o", "name")).stdout).toBe("demo\n");
+    expect(notWaited.api.asked).toHaveLength(2);
+    expect((await against({ "GET /v1/vms/demo": vm, "DELETE /v1/vms/vm_1": operation }, "vm", "rm", "demo", "-o", "name")).stdout).toBe(
+      "demo\n",
+    );
     const nothing = { ...operation, vmId: null };
     const missing = (...argv: string[]) =>
       against({ "DELETE /v1/vms/demo?allowMissing=true": nothing }, "vm", "rm", "demo", "--allow-missing", ...argv);
@@ -324,7 +334,7 @@ describe("other commands", () => {
       "POST /v1/vms": kept,
       "GET /v1/vms/demo": kept,
       "PATCH /v1/vms/vm_1": { ...vm, generation: 2 },
-      "DELETE /v1/vms/demo": (_asked: unknown, response: ServerResponse) =>
+      "DELETE /v1/vms/vm_1": (_asked: unknown, response: ServerResponse) =>
         sendProblem(response, 409, "deletion_protected", "Cannot delete the VM"),
     };
     const created = await against(routes, "vm", "create", "demo", "--deletion-protection");

@@ -64,6 +64,21 @@ describe("a key", () => {
     expect([made.status, made.headers.get("idempotency-replayed")]).toEqual([201, null]);
   });
 
+  test("gives the first answer again where the image has lost its name meanwhile", async () => {
+    const [control] = (await controlPlanes(1)) as [ControlUnderTest];
+    const { body: image } = await control.get<{ id: string }>("/v1/images/debian");
+    const { headers } = await control.call("PUT", "/v1/image-aliases/soon-gone", { image: image.id });
+    const body = { name: "kept", spec: { image: "soon-gone", protection: { mode: "none" } } };
+    const first = await control.call<Vm>("POST", "/v1/vms", body, { "idempotency-key": "k" });
+    expect(first.status).toBe(201);
+    const { status } = await control.call("DELETE", "/v1/image-aliases/soon-gone", undefined, { "if-match": headers.get("etag") ?? "" });
+    expect(status).toBe(200);
+    const second = await control.call<Vm>("POST", "/v1/vms", body, { "idempotency-key": "k" });
+    expect([second.status, second.headers.get("idempotency-replayed"), second.body]).toEqual([201, "true", first.body]);
+    const { body: other } = await control.call<{ code: string }>("POST", "/v1/vms", { ...body, name: "b" }, { "idempotency-key": "k" });
+    expect(other.code).toBe("idempotency_key_reused");
+  });
+
   test("gives the first answer again, byte for byte", async () => {
     const [control] = (await controlPlanes(1)) as [ControlUnderTest];
     const call = () =>

@@ -6,7 +6,7 @@ import type { Transaction } from "../db/database.ts";
 import { beginOperation } from "../db/queries/begin-operation.ts";
 import { createVm } from "../db/queries/create-vm.ts";
 import { deleteVm } from "../db/queries/delete-vm.ts";
-import { runIdempotently } from "../db/queries/idempotency.ts";
+import { recordedAnswer, runIdempotently } from "../db/queries/idempotency.ts";
 import { listVms, VM_ORDERS } from "../db/queries/list-vms.ts";
 import { readWorker } from "../db/queries/list-workers.ts";
 import { claimQuotas } from "../db/queries/quotas.ts";
@@ -67,36 +67,45 @@ export const vmRoutes =
       },
       handler: async (request, reply) => {
         const { name, labels, spec } = request.body;
-        const image = await control.images.resolve(spec.image);
-        const stored = fillSpec(spec, image, control.config.maxLagMs);
-        const create = async (tx: Transaction) => {
-          await claimQuotas(tx, control.config, { vms: 1, memory_mib: stored.machine.memoryMiB });
-          return createVm(tx, {
-            name: name ?? null,
-            labels: labels ?? {},
-            imageId: image.id,
-            spec: stored,
-            desiredState: spec.desiredState ?? "running",
-          });
-        };
-        if (request.query.dryRun === true) {
-          const options = { workers: control.workers, settings: control.config };
-          return answerWithPreview(control, reply, async (tx) => previewPlacement(options, tx, (await create(tx)).vm));
-        }
         const call = {
           apiCall: request.apiCall,
           route: "POST /v1/vms",
           key: readIdempotencyKey(request.headers["idempotency-key"]),
           body: request.body,
         };
-        const answer = await runIdempotently(control.database, call, async (tx) => {
-          const { vm: row, operationId } = await create(tx);
-          return {
-            status: 201,
-            headers: { location: `/v1/vms/${row.id}`, "operation-id": operationId, etag: etagOf(row) },
-            body: presentVm({ vm: row, replicas: [], lastFailover: null }, control.live),
+        const prepare = async () => {
+          const image = await control.images.resolve(spec.image);
+          const stored = fillSpec(spec, image, control.config.maxLagMs);
+          return async (tx: Transaction) => {
+            await claimQuotas(tx, control.config, { vms: 1, memory_mib: stored.machine.memoryMiB });
+            return createVm(tx, {
+              name: name ?? null,
+              labels: labels ?? {},
+              imageId: image.id,
+              spec: stored,
+              desiredState: spec.desiredState ?? "running",
+            });
           };
-        });
+        };
+        if (request.query.dryRun === true) {
+          const options = { workers: control.workers, settings: control.config };
+          const create = await prepare();
+          return answerWithPreview(control, reply, async (tx) => previewPlacement(options, tx, (await create(tx)).vm));
+        }
+        const createOnce = async () => {
+          const create = await prepare();
+          return runIdempotently(control.database, call, async (tx) => {
+            const { vm: row, operationId } = await create(tx);
+            return {
+              status: 201,
+              headers: { location: `/v1/vms/${row.id}`, "operation-id": operationId, etag: etagOf(row) },
+              body: presentVm({ vm: row, replicas: [], lastFailover: null }, control.live),
+            };
+          });
+        };
+        // Asked again, the answer is the same, though the image's name may mean nothing now.
+        const recorded = await recordedAnswer(control.database, call);
+        const answer = recorded === null ? await createOnce() : { ...recorded, replayed: true };
         control.reconciler.kick();
         if (answer.replayed) reply.header("Idempotency-Replayed", "true");
         reply.code(201).headers(answer.headers);

@@ -3,10 +3,10 @@
  * either both or neither. Refusals are not recorded: a request that was wrong may be sent again, corrected.
  */
 import { createHash } from "node:crypto";
-import { and, eq, sql } from "drizzle-orm";
+import { and, eq, type SQL, sql } from "drizzle-orm";
 import type { ApiCall } from "../../domain/api-call.ts";
 import { ApiError } from "../../errors/api-error.ts";
-import type { Database, Transaction } from "../database.ts";
+import type { Database, Queryable, Transaction } from "../database.ts";
 import { idempotencyRecords } from "../schema.ts";
 
 export interface StoredAnswer {
@@ -23,6 +23,15 @@ export interface IdempotentCall {
   readonly body: unknown;
 }
 
+/**
+ * The answer that such a call was given, for who would look at something first that may have changed since.
+ *
+ * @throws {ApiError} `idempotency_key_reused`
+ */
+export function recordedAnswer({ db }: Database, call: IdempotentCall): Promise<StoredAnswer | null> {
+  return call.key === null ? Promise.resolve(null) : find(db, call);
+}
+
 /** @throws {ApiError} `idempotency_in_progress`, `idempotency_key_reused` */
 export function runIdempotently(
   database: Database,
@@ -30,9 +39,9 @@ export function runIdempotently(
   work: (tx: Transaction) => Promise<StoredAnswer>,
 ): Promise<StoredAnswer & { replayed: boolean }> {
   return database.transaction(async (tx) => {
-    const { key, route, apiCall } = call;
+    const { key, route } = call;
     if (key === null) return { ...(await work(tx)), replayed: false };
-    const principal = apiCall.token?.id ?? "";
+    const principal = principalOf(call);
     const { rows } = await tx.db.execute<{ locked: boolean }>(
       sql`SELECT pg_try_advisory_xact_lock(hashtextextended(${JSON.stringify([principal, route, key])}, 0)) AS locked`,
     );
@@ -41,28 +50,16 @@ export function runIdempotently(
         details: { retryAfterMs: 200 },
       });
     }
-    const wanted = and(
-      eq(idempotencyRecords.project, "default"),
-      eq(idempotencyRecords.principal, principal),
-      eq(idempotencyRecords.route, route),
-      eq(idempotencyRecords.key, key),
-    );
-    const fingerprint = createHash("sha256").update(canonical(call.body)).digest("hex");
-    await tx.db.delete(idempotencyRecords).where(and(wanted, sql`${idempotencyRecords.expiresAt} < now()`));
-    const [record] = await tx.db.select().from(idempotencyRecords).where(wanted);
-    if (record !== undefined) {
-      if (record.fingerprint !== fingerprint) {
-        throw new ApiError("idempotency_key_reused", "Cannot use this idempotency key: it was sent with another body. Make a new key");
-      }
-      return { status: record.status, headers: record.headers, body: record.body, replayed: true };
-    }
+    await tx.db.delete(idempotencyRecords).where(and(recordOf(call), sql`${idempotencyRecords.expiresAt} < now()`));
+    const recorded = await find(tx.db, call);
+    if (recorded !== null) return { ...recorded, replayed: true };
     const answer = await work(tx);
     await tx.db.insert(idempotencyRecords).values({
       project: "default",
       principal,
       route,
       key,
-      fingerprint,
+      fingerprint: fingerprintOf(call),
       status: answer.status,
       headers: answer.headers,
       body: answer.body,
@@ -70,6 +67,35 @@ export function runIdempotently(
     });
     return { ...answer, replayed: false };
   }, call.apiCall);
+}
+
+function principalOf({ apiCall }: IdempotentCall): string {
+  return apiCall.token?.id ?? "";
+}
+
+function fingerprintOf({ body }: IdempotentCall): string {
+  return createHash("sha256").update(canonical(body)).digest("hex");
+}
+
+function recordOf(call: IdempotentCall): SQL | undefined {
+  return and(
+    eq(idempotencyRecords.project, "default"),
+    eq(idempotencyRecords.principal, principalOf(call)),
+    eq(idempotencyRecords.route, call.route),
+    eq(idempotencyRecords.key, call.key ?? ""),
+  );
+}
+
+async function find(db: Queryable, call: IdempotentCall): Promise<StoredAnswer | null> {
+  const [record] = await db
+    .select()
+    .from(idempotencyRecords)
+    .where(and(recordOf(call), sql`${idempotencyRecords.expiresAt} >= now()`));
+  if (record === undefined) return null;
+  if (record.fingerprint !== fingerprintOf(call)) {
+    throw new ApiError("idempotency_key_reused", "Cannot use this idempotency key: it was sent with another body. Make a new key");
+  }
+  return { status: record.status, headers: record.headers, body: record.body };
 }
 
 /** JSON with sorted keys: the same request, however its fields are ordered. */
