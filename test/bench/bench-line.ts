@@ -1,6 +1,7 @@
 /** One measured figure, as `npm run bench` prints it: a JSON object on a line of its own. */
 import { availableParallelism } from "node:os";
 import { hugePageSizesKiB } from "../../src/worker/huge-pages.ts";
+import { publishedFor } from "./published.ts";
 
 export interface Figure {
   readonly bench: string;
@@ -36,6 +37,8 @@ export interface BenchOptions {
 }
 
 export interface BenchLine extends Figure {
+  /** The best number that others have published, where there is one. */
+  readonly published?: string;
   /** All goals that the line has are met. */
   readonly met?: boolean;
   readonly cores: number;
@@ -48,8 +51,10 @@ export function benchLine(figure: Figure): BenchLine {
   const { value, p99, ratioToQemu, ratioToQemuIcount } = figure;
   const goals = goalsMet(figure);
   const met = goals.length === 0 ? {} : { met: goals.every(Boolean) };
+  const published = publishedFor(figure.bench, figure.name);
   return {
     ...figure,
+    ...(published === null ? {} : { published }),
     value: rounded(value),
     ...(p99 === undefined ? {} : { p99: rounded(p99) }),
     ...(ratioToQemu === undefined ? {} : { ratioToQemu: rounded(ratioToQemu) }),

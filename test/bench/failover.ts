@@ -6,7 +6,7 @@ import { type Guest, Installation } from "../support/installation.ts";
 import { type BenchOptions, type Figure, median, quantile } from "./bench-line.ts";
 
 /** Of each kind, unless `--kills` says another number. */
-const FAILOVERS = 20;
+const FAILOVERS = 200;
 /** What a silent primary costs: the service's default. */
 const HEARTBEAT_TIMEOUT_MS = 300;
 /** The guest counts so often: the resolution of the gap. */

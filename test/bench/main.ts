@@ -118,7 +118,8 @@ function print(line: BenchLine): void {
     ...(line.goalRatioToQemu === undefined ? [] : [`x${line.goalRatioToQemu} and x${line.goalRatioToQemuIcount}`]),
   ];
   const goal = goals.length === 0 ? "" : `  goal ${goals.join(", ")} ${line.met ? "met" : "missed"}`;
+  const published = line.published === undefined ? "" : `  published ${line.published}`;
   process.stdout.write(
-    `${line.bench.padEnd(15)} ${line.name.padEnd(22)} ${String(line.value).padStart(10)} ${line.unit.padEnd(8)}${tail}${ratios}  n ${line.n}${goal}\n`,
+    `${line.bench.padEnd(15)} ${line.name.padEnd(22)} ${String(line.value).padStart(10)} ${line.unit.padEnd(8)}${tail}${ratios}  n ${line.n}${goal}${published}\n`,
   );
 }
