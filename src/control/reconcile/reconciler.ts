@@ -167,12 +167,16 @@ export class Reconciler {
     const nowMs = performance.now();
     this.options.activity.looked(facts.vms, nowMs);
     settled = dropUnknown(this.options, facts, nowMs) && settled;
-    this.pace.keepOnly(new Set(facts.vms.map(({ id }) => id)));
+    const vmIds = new Set(facts.vms.map(({ id }) => id));
+    const replicaIds = new Set(facts.replicas.map(({ id }) => id));
+    this.pace.keepOnly(vmIds);
+    this.notes.keepOnly(vmIds, replicaIds);
+    for (const vmId of this.refusals.keys()) if (!vmIds.has(vmId)) this.refusals.delete(vmId);
     const waiting = facts.replicas.filter(({ state }) => state === "placing" || state === "syncing");
     this.turns.begin(transfersUnderWay(this.options, facts), new Set(waiting.map(({ id }) => id)), nowMs);
-    for (const vm of facts.vms) settled = (await this.reconcileVm(facts, vm, nowMs)) && settled;
+    for (const vm of facts.vms) settled = (await this.reconcileOrLog(facts, vm, nowMs)) && settled;
     if ((await expireVms(this.options, facts.vms)) > 0) this.again = true;
-    workers.forgetReports(new Set(facts.replicas.map((replica) => replica.id)));
+    workers.forgetReports(replicaIds);
     this.seen.forgetOthers();
     if (nowMs - this.trimmedAtMs > TRIM_INTERVAL_MS) {
       this.trimmedAtMs = nowMs;
@@ -180,6 +184,17 @@ export class Reconciler {
       await trimHistory(database.db, { eventDays: eventRetentionDays, auditDays: auditRetentionDays });
     }
     return settled;
+  }
+
+  /** What is wrong with one VM holds up no other. */
+  private async reconcileOrLog(facts: PlanFacts, vm: VmRow, nowMs: number): Promise<boolean> {
+    try {
+      return await this.reconcileVm(facts, vm, nowMs);
+    } catch (error) {
+      if (isDatabaseUnavailable(error)) throw error;
+      this.options.log.error({ vmId: vm.id, err: error }, "the VM could not be reconciled: trying again");
+      return false;
+    }
   }
 
   private async reconcileVm(facts: PlanFacts, read: VmRow, nowMs: number): Promise<boolean> {

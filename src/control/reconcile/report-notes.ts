@@ -37,6 +37,14 @@ export class ReportNotes {
       this.firstOutputs.add(primary.replicaId);
   }
 
+  /** VMs and replicas that there are: what was remembered of others is of no use. */
+  keepOnly(vmIds: ReadonlySet<string>, replicaIds: ReadonlySet<string>): void {
+    for (const noted of [this.firstOutputs, this.repairs]) {
+      for (const replicaId of noted) if (!replicaIds.has(replicaId)) noted.delete(replicaId);
+    }
+    for (const vmId of this.transfers.keys()) if (!vmIds.has(vmId)) this.transfers.delete(vmId);
+  }
+
   private async noteTransfer(vm: VmRow, { transfer }: ReplicaReport): Promise<void> {
     if (transfer === null) {
       this.transfers.delete(vm.id);

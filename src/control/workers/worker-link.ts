@@ -9,6 +9,10 @@ import { encodeControlChannelMessage } from "../../wire/control-codec.ts";
 import type { ControlMessage, ReplicaReport, WorkerHello } from "../../wire/control-messages.ts";
 import type { WorkerRow } from "../db/schema.ts";
 
+/** Orders that are remembered before those are forgotten which would long have been repeated if they still held. */
+const ORDERS_KEPT = 256;
+const ORDER_KEPT_MS = 600_000;
+
 export class WorkerLink {
   readonly worker: WorkerRow;
   readonly hello: WorkerHello;
@@ -47,9 +51,14 @@ export class WorkerLink {
   /** Sends an order, unless the same one went out less than `repeatMs` ago. The worker takes a repeat for what it is. */
   order(key: string, message: ControlMessage, nowMs: number, repeatMs: number): boolean {
     if (!this.isDue(key, nowMs, repeatMs)) return false;
+    if (this.orders.size >= ORDERS_KEPT) this.forgetOldOrders(nowMs);
     this.orders.set(key, nowMs);
     this.send(message);
     return true;
+  }
+
+  private forgetOldOrders(nowMs: number): void {
+    for (const [key, sentAtMs] of this.orders) if (nowMs - sentAtMs > ORDER_KEPT_MS) this.orders.delete(key);
   }
 
   /** Whether `order` would send it. */
