@@ -7,7 +7,11 @@ import { STORIES, tell } from "./stories.ts";
 
 const TYPE_EVERY_MS = 40;
 /** All of them: `npm run partitions`. */
-const TOLD = ["the primary is cut off from everybody", "primary and backup are cut off from each other"];
+const TOLD = [
+  "the primary is cut off from everybody",
+  "primary and backup are cut off from each other",
+  "what the backup says to the primary is lost",
+];
 
 describe.runIf(hasNetworks("cuts between processes"))("with every part of an installation in a network namespace of its own", () => {
   let installation: NetworkedInstallation;
