@@ -36,6 +36,7 @@ import type {
   ReplicaId,
   ReplicaInput,
   ReplicaProgress,
+  ReplicaStatus,
 } from "./messages.ts";
 import type { Outbox } from "./outbox.ts";
 import type { PrimaryStart } from "./primary.ts";
@@ -74,6 +75,7 @@ export class Backup {
   private paused = false;
 
   private promotion: Promotion | null = null;
+  private divergence: ReplicaStatus["divergence"] = null;
 
   private readonly engine = new EngineGate(EPOCHS_IN_FLIGHT);
   private readonly detector = new FaultDetector();
@@ -175,7 +177,7 @@ export class Backup {
       arbiterUnavailable: this.arbitration.unavailable,
       paused: false,
       guestHalt: this.replay.guestHalt,
-      divergence: null,
+      divergence: this.divergence,
       maxLagMs: this.maxLagMs,
     };
   }
@@ -406,6 +408,15 @@ export class Backup {
         this.acknowledge();
         this.tellChanges(ended.pageChanges ?? null);
       }
+      this.divergence = {
+        replicaId: this.config.replicaId,
+        epoch: record.epoch,
+        expected: record.stateHash ?? 0n,
+        actual: ended.stateHash ?? 0n,
+        lastEqualInstant: this.replay.verified?.instant ?? null,
+        pages: [],
+        pageCount: 0,
+      };
       this.fail("divergence", record.epoch, ended.stateHash ?? 0n);
       return;
     }

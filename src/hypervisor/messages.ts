@@ -369,7 +369,7 @@ export interface ReplicaStatus {
     /** The newest instant, at or before `instant`, at which its state hash was found equal to the old primary's. */
     readonly verified: { readonly instant: bigint; readonly stateHash: bigint };
   } | null;
-  /** The newest divergence this primary was told of. */
+  /** The newest divergence this primary was told of; a backup's own, which has no pages, since the primary's are not known to it. */
   readonly divergence: {
     readonly replicaId: ReplicaId;
     readonly epoch: bigint;

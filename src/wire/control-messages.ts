@@ -112,6 +112,7 @@ export interface ReplicaReport {
     /** The newest instant at which its state hash, 16 hexadecimal digits, was found equal to the old primary's. */
     readonly verified?: { readonly instant: U64String; readonly stateHash: string };
   } | null;
+  /** The newest that a primary was told of; a backup's own. */
   readonly divergence: DivergenceReport | null;
   /** A backup's: state hashes found equal to the primary's, since it was created; else null. A worker of an older version does not say. */
   readonly hashesCompared?: number | null;
@@ -162,7 +163,7 @@ export interface DivergenceReport {
   readonly lastEqualInstant: U64String | null;
   /** The first of the pages that differ, `hart`, `devices`, `ram 0x80200000` and the like, with the hash on either side. */
   readonly pages: readonly { readonly page: string; readonly expected: string; readonly actual: string }[];
-  /** How many differ; 0: they could not be compared, because the replicas stopped at different instants. */
+  /** How many differ; 0: they could not be compared, because the replicas stopped at different instants, or the backup alone tells. */
   readonly pageCount: number;
 }
 

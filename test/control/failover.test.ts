@@ -387,6 +387,19 @@ describe("a backup that dies", () => {
     expect(diverged(rebuilt)).toMatchObject({ status: "False", reason: "BackupRebuilt", message });
   });
 
+  test("by divergence that its primary cannot tell of any more is recorded as the backup itself tells of it, once", async () => {
+    const { primary, backup, backupId } = await control.protectedVm("demo");
+    const divergence = { replicaId: backupId, epoch: "17", expected: "aa", actual: "bb", lastEqualInstant: "900", pages: [], pageCount: 0 };
+    await control.kill(primary);
+    backup.report(backupId, { state: "stopped", haltReason: "divergence", divergence });
+    const event = await firstEvent("vm.divergence.detected");
+    expect(event.data).toEqual(divergence);
+    const { status } = await control.vmThat("demo", ({ status }) => status.replicas.every(({ id }) => id !== backupId));
+    expect(status.conditions.find(({ type }) => type === "Diverged")?.message).toContain("had the state hash bb, its primary aa");
+    const { body } = await control.get<{ items: unknown[] }>("/v1/events?types=vm.divergence.detected&after=0");
+    expect(body.items).toHaveLength(1);
+  });
+
   test("that is synced shows no transfer, though its primary still tells of the last one", async () => {
     const { primary, primaryId, backupId } = await control.protectedVm("demo");
     const transfer = { backup: backupId, round: 3, stateBytes: 4096, sentBytes: 4096, remainingPages: 0, guestShare: 0, progress: 1 };

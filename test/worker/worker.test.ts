@@ -649,7 +649,8 @@ test("a bit that flips in a backup's ram, register or device is found, told wher
     expect(divergence).toMatchObject({ pageCount: 1, pages: [{ page }] });
     expect(divergence?.lastEqualInstant).not.toBe(null);
     expect(divergence?.expected).not.toBe(divergence?.actual);
-    await plane.reported(backup, "halts", ({ haltReason }) => haltReason === "divergence");
+    const halted = await plane.reported(backup, "halts", ({ haltReason }) => haltReason === "divergence");
+    expect(halted.divergence).toEqual({ ...divergence, pages: [], pageCount: 0 });
     await plane.reported("rep_a", "is alone", ({ synced }) => synced.length === 0);
   }
   await plane.protect(a, b, "vm_1", "rep_c", spec);

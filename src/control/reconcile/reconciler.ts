@@ -206,6 +206,7 @@ export class Reconciler {
       replicas.push(
         await observeReplica(this.options, this.seen, row, facts.workers.find(({ worker }) => worker.id === row.workerId)?.worker),
       );
+    await this.noteOwnDivergences(vm, replicas);
     const open = facts.openFailovers.find((failover) => failover.vmId === vm.id) ?? null;
     if (open !== null) {
       const openForMs = this.seen.ageMs(open.id, nowMs);
@@ -277,6 +278,17 @@ export class Reconciler {
     const wanted = backupsWanted(vm.spec.protection);
     const waiting = hasGuest(vm.state) && (vm.synced.length !== wanted || (wanted > 0 && vm.protectionState !== "protected"));
     return open === null && !waiting && (isSettled(vm.state) ? rows.length === 0 : vm.state === "running" || vm.state === "paused");
+  }
+
+  /** Before anybody is dropped: it may be the last that is heard of it. */
+  private async noteOwnDivergences(vm: VmRow, replicas: readonly ReplicaFacts[]): Promise<void> {
+    const { workers } = this.options;
+    const heard = replicas.find(({ id, link }) => id === vm.primaryReplica && (link === "connected" || link === "silent"));
+    const primary = heard === undefined ? null : workers.lastReport(heard.id);
+    for (const { id, report } of replicas) {
+      const own = report?.haltReason === "divergence" ? workers.lastReport(id) : null;
+      if (own !== null) await this.notes.noteOwnDivergence(vm, own, primary);
+    }
   }
 
   /** Nothing is left of a guest that is over, and its VM shall have another one. */

@@ -19,6 +19,8 @@ export class ReportNotes {
   private readonly firstOutputs = new Set<string>();
   /** Backups whose pairing is written down already. */
   private readonly repairs = new Set<string>();
+  /** Backups whose divergence is written down already: each has one, and ends. */
+  private readonly divergences = new Set<string>();
   /** What was written down last of the transfer that a VM's primary makes. */
   private readonly transfers = new Map<string, TransferMilestone>();
 
@@ -39,7 +41,7 @@ export class ReportNotes {
 
   /** VMs and replicas that there are: what was remembered of others is of no use. */
   keepOnly(vmIds: ReadonlySet<string>, replicaIds: ReadonlySet<string>): void {
-    for (const noted of [this.firstOutputs, this.repairs]) {
+    for (const noted of [this.firstOutputs, this.repairs, this.divergences]) {
       for (const replicaId of noted) if (!replicaIds.has(replicaId)) noted.delete(replicaId);
     }
     for (const vmId of this.transfers.keys()) if (!vmIds.has(vmId)) this.transfers.delete(vmId);
@@ -64,10 +66,24 @@ export class ReportNotes {
     this.options.log.info({ vmId: vm.id, ...lastPairing }, "the backup is paired");
   }
 
+  /**
+   * What a backup tells of itself, where its primary does not: that is gone, or was told of another one's meanwhile. A primary that has
+   * not let it go yet will tell, with the pages.
+   */
+  async noteOwnDivergence(vm: VmRow, own: ReplicaReport, primary: ReplicaReport | null): Promise<void> {
+    const { divergence, replicaId } = own;
+    if (divergence === null || divergence.replicaId !== replicaId) return;
+    const willTell = primary !== null && (primary.synced.includes(replicaId) || primary.divergence?.replicaId === replicaId);
+    if (!willTell) await this.noteDivergence(vm, own);
+  }
+
   private async noteDivergence(vm: VmRow, { divergence }: ReplicaReport): Promise<void> {
-    if (divergence === null || (vm.divergence?.replicaId === divergence.replicaId && vm.divergence.epoch === divergence.epoch)) return;
-    this.options.log.error({ vmId: vm.id, divergence }, "a backup's state differed from its primary's: it was ejected");
-    await recordDivergence(this.options.database, vm, divergence);
+    if (divergence === null || this.divergences.has(divergence.replicaId)) return;
+    if (vm.divergence?.replicaId !== divergence.replicaId) {
+      this.options.log.error({ vmId: vm.id, divergence }, "a backup's state differed from its primary's: it was ejected");
+      await recordDivergence(this.options.database, vm, divergence);
+    }
+    this.divergences.add(divergence.replicaId);
   }
 
   private async noteLag(vm: VmRow): Promise<void> {
