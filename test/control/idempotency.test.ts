@@ -79,6 +79,25 @@ describe("a key", () => {
     expect(other.code).toBe("idempotency_key_reused");
   });
 
+  test("of a verb gives the first operation again where the VM is deleted meanwhile", async () => {
+    const [control] = (await controlPlanes(1)) as [ControlUnderTest];
+    await control.join("one");
+    const vm = await control.createVm("short", "none");
+    await control.waitFor("short", "running");
+    const stop = (headers = {}) =>
+      control.call<Operation & Problem>("POST", `/v1/vms/${vm.id}/stop`, { graceMs: 0 }, { "idempotency-key": "s", ...headers });
+    const first = await stop();
+    expect(first.status).toBe(202);
+    await control.call("DELETE", `/v1/vms/${vm.id}?wait=30`);
+    await control.waitFor(vm.id, "deleted");
+    const again = await stop();
+    expect([again.status, again.headers.get("idempotency-replayed"), again.body.id]).toEqual([202, "true", first.body.id]);
+    const refused = await stop({ "idempotency-key": "another" });
+    expect([refused.status, refused.body.code]).toEqual([410, "vm_deleted"]);
+    const failover = await control.call<Problem>("POST", `/v1/vms/${vm.id}/failover`, { mode: "planned" });
+    expect([failover.status, failover.body.code]).toEqual([410, "vm_deleted"]);
+  });
+
   test("gives the first answer again, byte for byte", async () => {
     const [control] = (await controlPlanes(1)) as [ControlUnderTest];
     const call = () =>

@@ -3,7 +3,7 @@ import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import { Type } from "typebox";
 import type { ControlPlane } from "../control-plane.ts";
 import { listFailovers, readFailover } from "../db/queries/list-failovers.ts";
-import { readLivingVm, readVmRow } from "../db/queries/read-vm.ts";
+import { readVmRow } from "../db/queries/read-vm.ts";
 import { requestFailover } from "../db/queries/request-failover.ts";
 import { presentFailover } from "../presenters/failover.ts";
 import { Failover, FailoverList, FailoverRequest } from "../schemas/vm.ts";
@@ -49,16 +49,16 @@ export const failoverRoutes =
         ],
       },
       handler: async (request, reply) => {
-        const { vm } = await readLivingVm(control.database.db, request.params.vm);
-        checkEtag(request.headers["if-match"], vm);
-        return answerWithOperation(control, request, reply, `POST /v1/vms/${vm.id}/failover`, (tx) =>
-          requestFailover(tx, {
-            vmId: vm.id,
-            mode: request.body.mode,
-            expectedTerm: request.body.expectedTerm ?? null,
-            targetReplica: request.body.targetReplica ?? null,
-            reachable: (replicaId) => control.workers.isReachable(replicaId),
-          }),
+        const { id } = await readVmRow(control.database.db, request.params.vm);
+        const order = {
+          vmId: id,
+          mode: request.body.mode,
+          expectedTerm: request.body.expectedTerm ?? null,
+          targetReplica: request.body.targetReplica ?? null,
+          reachable: (replicaId: string) => control.workers.isReachable(replicaId),
+        };
+        return answerWithOperation(control, request, reply, `POST /v1/vms/${id}/failover`, (tx) =>
+          requestFailover(tx, order, (locked) => checkEtag(request.headers["if-match"], locked)),
         );
       },
     });

@@ -2,7 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import type { ControlPlane } from "../control-plane.ts";
 import { orderProtection } from "../db/queries/order-protection.ts";
-import { readLivingVm } from "../db/queries/read-vm.ts";
+import { readVmRow } from "../db/queries/read-vm.ts";
 import { checkEtag } from "./etag.ts";
 import { answerWithOperation, OPERATION_CALL_ERRORS, VM_OPERATION_CALL } from "./operation-call.ts";
 import { VmPath } from "./parameters.ts";
@@ -38,7 +38,7 @@ export const protectionRoutes =
           errors: ["vm_not_found", "vm_deleted", "invalid_state", "operation_in_progress", "etag_mismatch", ...OPERATION_CALL_ERRORS],
         },
         handler: async (request, reply) => {
-          const { vm } = await readLivingVm(control.database.db, request.params.vm);
+          const vm = await readVmRow(control.database.db, request.params.vm);
           const order = { vmId: vm.id, verb };
           return answerWithOperation(control, request, reply, `POST /v1/vms/${vm.id}/protection/${verb}`, (tx) =>
             orderProtection(tx, order, (locked) => checkEtag(request.headers["if-match"], locked)),

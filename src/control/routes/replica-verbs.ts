@@ -5,7 +5,7 @@ import type { ControlPlane } from "../control-plane.ts";
 import { readWorker } from "../db/queries/list-workers.ts";
 import { orderReplica } from "../db/queries/order-replica.ts";
 import { readPlanFacts } from "../db/queries/plan-facts.ts";
-import { readLivingVm } from "../db/queries/read-vm.ts";
+import { readVmRow } from "../db/queries/read-vm.ts";
 import type { VmRow } from "../db/schema.ts";
 import { REFUSAL_MESSAGES } from "../domain/placement.ts";
 import type { ReplicaVerb } from "../domain/replica-verb.ts";
@@ -87,7 +87,7 @@ export const replicaVerbRoutes =
           ],
         },
         handler: async (request, reply) => {
-          const { vm } = await readLivingVm(control.database.db, request.params.vm);
+          const vm = await readVmRow(control.database.db, request.params.vm);
           const { targetWorker: named } = (request.body ?? {}) as MigrateRequest;
           const target = named === undefined ? null : (await readWorker(control.database.db, named)).worker.id;
           const replicaId = request.params.replica;

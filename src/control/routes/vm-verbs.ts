@@ -2,7 +2,7 @@
 import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import type { ControlPlane } from "../control-plane.ts";
 import { orderVm } from "../db/queries/order-vm.ts";
-import { readLivingVm } from "../db/queries/read-vm.ts";
+import { readVmRow } from "../db/queries/read-vm.ts";
 import type { VmVerb } from "../domain/vm-verb.ts";
 import { STOP_GRACE_MS, StopRequest } from "../schemas/vm.ts";
 import { checkEtag } from "./etag.ts";
@@ -77,7 +77,7 @@ export const vmVerbRoutes =
           ],
         },
         handler: async (request, reply) => {
-          const { vm } = await readLivingVm(control.database.db, request.params.vm);
+          const vm = await readVmRow(control.database.db, request.params.vm);
           const { graceMs = STOP_GRACE_MS } = (request.body ?? {}) as StopRequest;
           const order = { vmId: vm.id, verb, graceMs };
           return answerWithOperation(control, request, reply, `POST /v1/vms/${vm.id}/${verb}`, (tx) =>

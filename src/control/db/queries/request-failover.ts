@@ -19,12 +19,15 @@ export interface FailoverOrder {
 }
 
 /**
- * @throws {ApiError} `term_mismatch`, `not_protected`, `replica_not_found`, `no_backup_available`, `worker_timeout`, `operation_in_progress`;
+ * @param check throws unless the row is as the caller expects
+ * @throws {ApiError} `vm_deleted`, `term_mismatch`, `not_protected`, `replica_not_found`, `no_backup_available`, `worker_timeout`, `operation_in_progress`;
  *   `validation_failed` for a test that names who takes over
  */
-export async function requestFailover(tx: Transaction, order: FailoverOrder): Promise<OperationRow> {
+export async function requestFailover(tx: Transaction, order: FailoverOrder, check: (vm: VmRow) => void): Promise<OperationRow> {
   const [row] = await tx.db.select().from(vms).where(eq(vms.id, order.vmId)).for("update");
   const vm = row as VmRow;
+  check(vm);
+  if (vm.desiredState === "deleted") throw new ApiError("vm_deleted", `Cannot fail over the VM "${vm.id}": it is ${vm.state}`);
   if (order.expectedTerm !== null && BigInt(order.expectedTerm) !== vm.term) {
     throw new ApiError("term_mismatch", `Cannot fail over: the VM is in term ${vm.term}, ${order.expectedTerm} was expected`, {
       details: { currentTerm: Number(vm.term) },
