@@ -1,5 +1,6 @@
 /** The VM resource through the real API, on a real Postgres, with scripted workers. */
 import { beforeEach, describe, expect, test } from "vitest";
+import type { Event } from "../../src/control/schemas/event.ts";
 import type { Operation } from "../../src/control/schemas/operation.ts";
 import type { Problem } from "../../src/control/schemas/problem.ts";
 import type { Vm } from "../../src/control/schemas/vm.ts";
@@ -60,6 +61,15 @@ describe("create", () => {
     expect(vm.status.protection.state).toBe("unprotected");
     await control.join("another");
     await control.waitFor("demo", "protected");
+    // Never shown as running and inactive: both changes are one.
+    const { body } = await control.get<{ items: Event[] }>("/v1/vms/demo/events?after=0&types=vm.state.changed,vm.protection.changed");
+    const ran = body.items.findIndex(({ data }) => data?.["state"] === "running");
+    const [running, protection] = body.items.slice(ran);
+    expect([protection?.type, protection?.data?.["state"], protection?.time]).toEqual([
+      "vm.protection.changed",
+      "unprotected",
+      running?.time,
+    ]);
   });
 
   test("never promises a worker's memory twice", async () => {

@@ -23,7 +23,7 @@ import { USER_ACTION } from "../domain/events.ts";
 import { isRedundancyDone } from "../domain/operations.ts";
 import type { Placement, PlacementRefusal } from "../domain/placement.ts";
 import { planVm, type VmStep } from "../domain/plan-vm.ts";
-import { backupsWanted, protectionOf } from "../domain/protection.ts";
+import { backupsWanted, type Protection, protectionOf } from "../domain/protection.ts";
 import { type KindOfLoss, RepairPace } from "../domain/repair-pace.ts";
 import type { ReplicaFacts } from "../domain/replica-facts.ts";
 import { isToRestart, restartDelayMs } from "../domain/restart-policy.ts";
@@ -258,9 +258,14 @@ export class Reconciler {
     if (change !== null) {
       const known = { instant: BigInt(primary?.instant ?? 0), consoleEnd: BigInt(primary?.consoleEnd ?? 0) };
       const done = await database.transaction(async (tx) => {
-        if (change.state !== "provisioning" || vm.state === "stopping" || (await giveUpPlace(tx, vm)))
-          return await setVmState(tx, vm, change, known);
-        return await setVmState(tx, vm, ALL_LOST, known);
+        const placeLeft = change.state !== "provisioning" || vm.state === "stopping" || (await giveUpPlace(tx, vm));
+        const next = placeLeft ? change : ALL_LOST;
+        const set = await setVmState(tx, vm, next, known);
+        // A guest that runs is never shown as one that has none to protect.
+        const running = { ...vm, state: next.state };
+        const protection = next.state === "running" ? this.newProtection(running, replicas, open) : null;
+        if (set && protection !== null) await setProtection(tx, running, protection);
+        return set;
       });
       if (done) log.info({ vmId: vm.id, from: vm.state, state: change.state, reason: change.reason }, `VM is ${change.state}`);
       // The rest follows from the new state, at once.
@@ -272,7 +277,8 @@ export class Reconciler {
       if (rows.length === 0) await this.restart(vm, nowMs);
       return false;
     }
-    if (vm.state !== "deleting") await this.updateProtection(vm, replicas, open);
+    const protection = vm.state === "deleting" ? null : this.newProtection(vm, replicas, open);
+    if (protection !== null) await database.transaction((tx) => setProtection(tx, vm, protection));
     if (primary !== null) await this.notes.note(facts, vm, primary, open !== null);
     await this.endOperations(facts, vm, replicas);
     const wanted = backupsWanted(vm.spec.protection);
@@ -417,8 +423,9 @@ export class Reconciler {
     return chooseWorker(this.options, facts, vm, rows, moving?.targetWorker ?? null);
   }
 
-  private async updateProtection(vm: VmRow, replicas: readonly ReplicaFacts[], open: FailoverRow | null): Promise<void> {
-    const { database, workers } = this.options;
+  /** @returns null: it is as it was */
+  private newProtection(vm: VmRow, replicas: readonly ReplicaFacts[], open: FailoverRow | null): Protection | null {
+    const { workers } = this.options;
     const protection = protectionOf({
       backups: vm.spec.protection.backups,
       suspended: vm.spec.protection.suspended === true,
@@ -431,8 +438,7 @@ export class Reconciler {
       placementRefusal: this.refusals.get(vm.id) ?? null,
       booting: workers.booting,
     });
-    if (protection.state === vm.protectionState && protection.reason === vm.protectionReason) return;
-    await database.transaction((tx) => setProtection(tx, vm, protection));
+    return protection.state === vm.protectionState && protection.reason === vm.protectionReason ? null : protection;
   }
 }
 
