@@ -125,6 +125,29 @@ describe("an entry", () => {
 });
 
 describe("a range", () => {
+  test("is the same with every offset that its times may have", async () => {
+    const control = await ControlUnderTest.ofTest();
+    await audited(control);
+    const [entry] = await audited(control);
+    const at = Date.parse((entry as AuditEntry).completedAt as string);
+    const within = async (from: string, to: string) => {
+      const query = new URLSearchParams({ startTime: from, endTime: to });
+      const { status, body } = await control.get<{ items: AuditEntry[] }>(`/v1/audit-log?${query}`);
+      expect(status).toBe(200);
+      return body.items.some(({ id }) => id === entry?.id);
+    };
+    const shifted = (ms: number, offset: string, hours: number) => new Date(ms + hours * 3_600_000).toISOString().replace("Z", offset);
+    for (const [offset, hours] of [
+      ["Z", 0],
+      ["+20:00", 20],
+      ["-23:00", -23],
+    ] as const) {
+      expect(await within(shifted(at, offset, hours), shifted(at + 1, offset, hours))).toBe(true);
+      expect(await within(shifted(at + 1, offset, hours), shifted(at + 2, offset, hours))).toBe(false);
+    }
+    expect(await within("2016-12-31t23:59:60.1234567890z", "9999-12-31T23:59:59+23:59")).toBe(true);
+  });
+
   test("that is past is final: what is completed later is later, however many complete at once", async () => {
     const control = await ControlUnderTest.ofTest();
     const { db } = control.parts.database;

@@ -3,7 +3,7 @@
 import { once } from "node:events";
 import { request } from "node:http";
 import { connect } from "node:net";
-import { beforeAll, describe, expect, test } from "vitest";
+import { beforeAll, describe, expect, onTestFinished, test, vi } from "vitest";
 import { ERROR_TABLE, type ErrorCode } from "../../src/control/errors/error-codes.ts";
 import type { Problem } from "../../src/control/schemas/problem.ts";
 import { ControlUnderTest, JOIN_TOKEN, TOKEN } from "./support/control-under-test.ts";
@@ -162,6 +162,35 @@ const CASES: readonly Case[] = [
     code: "validation_failed",
     says: /wanted is a whole number from 0 on/,
   },
+  ...["0000-01-01T00:00:00Z", "0001-01-01T00:00:00+00:01", "9999-12-31T23:59:59-00:01"].map((time) => ({
+    what: `a time of no year that is known: ${time}`,
+    method: "GET",
+    path: `/v1/audit-log?startTime=${encodeURIComponent(time)}`,
+    code: "validation_failed" as const,
+    says: /years 1 to 9999/,
+    pointer: "/query/startTime",
+  })),
+  {
+    what: "a time with more behind it",
+    method: "GET",
+    path: `/v1/audit-log?endTime=${encodeURIComponent("2026-03-01T09:00:00Z[Europe/Paris]")}`,
+    code: "validation_failed",
+    says: /nothing behind it/,
+    pointer: "/query/endTime",
+  },
+  ...(
+    [
+      ["/v1/vms", ["createdAt", "0000-01-01 00:00:00+00", "vm_1"]],
+      ["/v1/operations", ["0000-01-01 00:00:00+00", "op_1"]],
+      ["/v1/operations", ["2026-03-01 09:00:00+16", "op_1"]],
+    ] as const
+  ).map(([path, parts]) => ({
+    what: `a page token that was made up, ${parts}`,
+    method: "GET",
+    path: `${path}?pageToken=${Buffer.from(JSON.stringify(parts)).toString("base64url")}`,
+    code: "bad_page_token" as const,
+    says: /List again from the start/,
+  })),
   {
     what: "no token",
     method: "GET",
@@ -307,6 +336,16 @@ describe("a caller that sends", () => {
       socket.destroy();
     },
   );
+});
+
+test("what only the database refuses of a call is the caller's error, and is logged", async () => {
+  const { database, images } = control.parts;
+  const resolve = vi.spyOn(images, "resolve");
+  resolve.mockImplementationOnce(async () => (await database.query("SELECT 'no time'::timestamptz", [])) as never);
+  onTestFinished(() => resolve.mockRestore());
+  const { status, body } = await control.call<Problem>("POST", "/v1/vms", { spec });
+  expect([status, body.code]).toEqual([422, "validation_failed"]);
+  expect(control.log.some((line) => String(line["msg"]).includes("that no check refused"))).toBe(true);
 });
 
 describe("health and contract need no token", () => {

@@ -1,5 +1,6 @@
 /** Events: their order, their pages, and streams that are resumed without a hole or a repeat. */
 import { beforeEach, describe, expect, test } from "vitest";
+import { readEvents } from "../../src/control/db/queries/read-events.ts";
 import type { Event } from "../../src/control/schemas/event.ts";
 import { Understudy } from "../../src/sdk/index.ts";
 import { ControlUnderTest, TOKEN } from "./support/control-under-test.ts";
@@ -72,6 +73,13 @@ describe("a stream", () => {
       actor: { type: "user", id: expect.stringMatching(/^tok_/) },
     });
     await stream.close();
+  });
+
+  test("is not for types that a pattern of the database would match", async () => {
+    await control.createVm("unmatched");
+    const { db } = control.parts.database;
+    for (const type of ["vm.\\", "vm.%", "vm_created", "\\*"])
+      expect(await readEvents(db, { vmId: null, types: [type], labels: [] }, 0n, 10), type).toEqual([]);
   });
 
   test("is resumed by Last-Event-ID or after, without a hole or a repeat", async () => {

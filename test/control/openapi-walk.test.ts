@@ -111,6 +111,10 @@ describe("a running control plane", () => {
     },
   );
 
+  test("leaves nothing of what callers send to the database to refuse", () => {
+    expect(control.log.filter(({ msg }) => String(msg).includes("the database refused a value"))).toEqual([]);
+  });
+
   /** Values for the path's parameters: of each list on the way, the ids and names of what is in it. */
   async function knownPaths(path: string): Promise<readonly Readonly<Record<string, string>>[]> {
     let found: Readonly<Record<string, string>>[] = [{}];
@@ -247,11 +251,26 @@ function pathPiece(parameters: readonly Parameter[], known: readonly Values[]): 
 /** Seconds that a call may take: as few as are allowed, this is no test of patience. */
 const DURATIONS = ["wait", "timeout"];
 
+const PAGE_TOKEN = "pageToken";
+
+/** Made like a page token of the service's, by somebody else: in base64url and JSON, with a time at the edge of what there is. */
+const forgedTokens = fc
+  .tuple(
+    fc.constantFrom<string[]>([], ["createdAt"]),
+    fc.constantFrom("0000-01-01 00:00:00+00", "0001-01-01 00:00:00+15:59", "9999-12-31 23:59:59-15:59"),
+    fc.constantFrom("vm_1", "op_1"),
+  )
+  .map(([order, time, id]) => Buffer.from(JSON.stringify([...order, time, id])).toString("base64url"));
+
 function parametersPiece(parameters: readonly Parameter[]): fc.Arbitrary<Piece<Values>> {
   const one = ({ name, in: where, required, schema }: Parameter): fc.Arbitrary<Piece<string | null>> => {
     const fits = where === "header" ? isHeader : () => true;
     const shortest = String(resolved(schema)["minimum"] ?? 0);
-    const right = (DURATIONS.includes(name) ? fc.constant(shortest) : conforming(schema, document))
+    const right = fc
+      .oneof(
+        DURATIONS.includes(name) ? fc.constant(shortest) : conforming(schema, document),
+        ...(name === PAGE_TOKEN ? [forgedTokens] : []),
+      )
       .map((value) => String(value))
       .filter(fits)
       .map((value) => ({ value, allowed: true }));

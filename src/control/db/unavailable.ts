@@ -38,6 +38,11 @@ export function sqlState(error: unknown): { code: string; constraint: string | n
   return null;
 }
 
+/** True where a value cannot be what the query takes it for: a time that is none, a number too large, a pattern that ends in its escape. */
+export function isRefusedData(error: unknown): boolean {
+  return sqlState(error)?.code.startsWith("22") === true;
+}
+
 /** ENOENT of a socket is a database that is down; ENOENT of a file is something else. */
 function isFileError(error: Error): boolean {
   const { syscall } = error as { syscall?: unknown };

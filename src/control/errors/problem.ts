@@ -1,7 +1,7 @@
 /** Every error that leaves as an answer: an exception to RFC 9457 problem details, fastify's own exceptions included. */
 import type { FastifyError, FastifyInstance, FastifyReply, FastifyRequest } from "fastify";
 import { type ErrorDetails, UnderstudyError } from "../../base/errors.ts";
-import { isDatabaseUnavailable } from "../db/unavailable.ts";
+import { isDatabaseUnavailable, isRefusedData } from "../db/unavailable.ts";
 import { wantedFor } from "../schemas/patterned.ts";
 import type { Problem } from "../schemas/problem.ts";
 import { LABEL_KEY_WANTED } from "../schemas/scalars.ts";
@@ -61,6 +61,12 @@ export function toApiError(error: unknown, request?: FastifyRequest): ApiError {
     const known = isErrorCode(error.code) ? { code: error.code, details: error.details } : IMAGE_ERRORS[error.code];
     if (known !== undefined) return new ApiError(known.code, error.message, { cause: error, details: known.details ?? {} });
   }
+  // What the schemas let through, and the database does not: `sendProblem` logs it, for a check is missing then.
+  if (request !== undefined && isRefusedData(error)) {
+    return new ApiError("validation_failed", "Cannot use the request: a value of it is none that the database can hold or compare", {
+      cause: error,
+    });
+  }
   const { code, statusCode, validation } = error as Partial<FastifyError>;
   if (validation !== undefined) return invalid(error as FastifyError);
   switch (code) {
@@ -104,6 +110,7 @@ export function sendProblem(error: ApiError, request: FastifyRequest, reply: Fas
   if (error.code === "internal_error") request.log.error({ err: error.cause ?? error }, "internal error");
   else if (error.code === "arbiter_unavailable")
     request.log.warn({ code: error.code }, "arbiter_unavailable: the database does not answer");
+  else if (isRefusedData(error)) request.log.warn({ err: error.cause }, "the database refused a value of a request that no check refused");
   const problem = problemOf(error, pathOf(request), request.id);
   request.problemCode = error.code;
   reply.header("Request-Id", request.id);

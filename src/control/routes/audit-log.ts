@@ -7,6 +7,7 @@ import { presentAuditEntry } from "../presenters/audit-entry.ts";
 import { AuditEntryList } from "../schemas/audit-entry.ts";
 import { readPageToken, writePageToken } from "./page-token.ts";
 import { PageQuery } from "./parameters.ts";
+import { readTime } from "./time-query.ts";
 
 export const auditLogRoute =
   (control: ControlPlane): FastifyPluginAsyncTypebox =>
@@ -34,10 +35,14 @@ export const auditLogRoute =
         errors: ["bad_page_token", "validation_failed"],
       },
       handler: async (request) => {
-        const { startTime = null, endTime = null, pageSize = 50, pageToken } = request.query;
+        const { startTime, endTime, pageSize = 50, pageToken } = request.query;
+        const range = {
+          startTime: startTime === undefined ? null : readTime("/query/startTime", startTime),
+          endTime: endTime === undefined ? null : readTime("/query/endTime", endTime),
+        };
         // A caller finds what it has done here itself.
         await control.audit.flush();
-        const page = await listAuditEntries(control.database.db, { startTime, endTime }, readPageToken(pageToken), pageSize);
+        const page = await listAuditEntries(control.database.db, range, readPageToken(pageToken), pageSize);
         return { items: page.items.map(presentAuditEntry), nextPageToken: writePageToken(page.next) };
       },
     });

@@ -64,9 +64,10 @@ function isId(text: unknown): text is string {
   return typeof text === "string" && /^\w{1,80}$/.test(text);
 }
 
-/** As Postgres writes one: `2026-03-01 09:00:00.123456+00`. */
+/** As Postgres writes one: `2026-03-01 09:00:00.123456+00`. It knows no year 0. */
 function isTimestamp(text: unknown): text is string {
-  if (typeof text !== "string" || !/^\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?[+-](0\d|1[0-5])(:[0-5]\d)?$/.test(text)) return false;
+  if (typeof text !== "string" || !/^(?!0000)\d{4}-\d\d-\d\d \d\d:\d\d:\d\d(\.\d{1,6})?[+-](0\d|1[0-5])(:[0-5]\d)?$/.test(text))
+    return false;
   const second = text.slice(0, 19).replace(" ", "T");
   const at = new Date(`${second}Z`);
   return !Number.isNaN(at.getTime()) && at.toISOString().startsWith(second);

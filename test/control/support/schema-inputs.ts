@@ -82,12 +82,31 @@ function strings(schema: Schema): fc.Arbitrary<string> {
     minLength?: number;
     maxLength?: number;
   };
-  if (format === "date-time")
-    return fc.date({ noInvalidDate: true, min: new Date(0), max: new Date(4e12) }).map((date) => date.toISOString());
+  if (format === "date-time") return dateTimes();
   if (pattern === undefined) return texts(minLength, maxLength);
   return fc
     .stringMatching(new RegExp(pattern))
     .filter((text) => text.length >= minLength && (schema["maxLength"] === undefined || text.length <= maxLength));
+}
+
+/** As RFC 3339 writes them: any year of four digits, any offset, small letters, leap seconds, fractions of any length. */
+function dateTimes(): fc.Arbitrary<string> {
+  const plain = fc.date({ noInvalidDate: true, min: new Date(0), max: new Date(4e12) }).map((date) => date.toISOString());
+  const two = (max: number) => fc.integer({ min: 0, max }).map((value) => String(value).padStart(2, "0"));
+  const offset = fc.oneof(
+    fc.constantFrom("Z", "z", "+23:59", "-23:59"),
+    fc.tuple(fc.constantFrom("+", "-"), two(23), two(59)).map(([sign, hours, minutes]) => `${sign}${hours}:${minutes}`),
+  );
+  const date = fc
+    .date({ noInvalidDate: true, min: new Date("0000-01-01T00:00:00Z"), max: new Date("9999-12-31T23:59:59Z") })
+    .map((at) => at.toISOString().slice(0, 19));
+  const extreme = fc.constantFrom("0000-01-01T00:00:00", "0001-01-01T00:00:00", "9999-12-31T23:59:59", "2024-02-29t12:00:00");
+  const fraction = fc.oneof(fc.constant(""), fc.stringMatching(/^\.[0-9]{1,20}$/));
+  return fc.oneof(
+    { weight: 2, arbitrary: plain },
+    { weight: 1, arbitrary: fc.constant("2016-12-31T23:59:60Z") },
+    { weight: 3, arbitrary: fc.tuple(fc.oneof(date, extreme), fraction, offset).map((parts) => parts.join("")) },
+  );
 }
 
 function numbers(schema: Schema, type: "integer" | "number"): fc.Arbitrary<number> {

@@ -21,7 +21,7 @@ export async function readEvents(db: Queryable, filter: EventFilter, after: bigi
     conditions.push(sql`EXISTS (SELECT FROM ${vms} WHERE ${vms.id} = ${events.vmId} AND ${labelled})`);
   }
   if (filter.types.length > 0) {
-    const patterns = filter.types.map((type) => type.replaceAll("_", "\\_").replaceAll("%", "\\%").replace(/\*$/, "%"));
+    const patterns = filter.types.map((type) => type.replaceAll(/[\\%_]/g, "\\$&").replace(/\*$/, "%"));
     conditions.push(sql`${events.type} LIKE ANY (${sql.param(patterns)}::text[])`);
   }
   return db
