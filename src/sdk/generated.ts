@@ -4643,9 +4643,9 @@ export interface operations {
                 pageSize?: number;
                 pageToken?: string;
                 /** @description Only VMs whose protection is in this state */
-                protection?: string;
+                protection?: "off" | "suspended" | "inactive" | "unprotected" | "syncing" | "protected" | "failing_over";
                 /** @description Only VMs in this state; deleted ones only if asked for */
-                state?: string;
+                state?: "provisioning" | "starting" | "running" | "pausing" | "paused" | "resuming" | "stopping" | "stopped" | "deleting" | "deleted" | "failed";
                 /** @description Only VMs with a replica on this worker, by id or name */
                 worker?: string;
                 /** @description Only VMs with a replica in this zone */

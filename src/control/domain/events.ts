@@ -36,6 +36,11 @@ export const EVENT_TYPES = [
 ] as const;
 export type EventType = (typeof EVENT_TYPES)[number];
 
+/** @param pattern a type, or `vm.failover.*` for all that begin so */
+export function matchesEventTypes(pattern: string): boolean {
+  return EVENT_TYPES.some((type) => (pattern.endsWith("*") ? type.startsWith(pattern.slice(0, -1)) : type === pattern));
+}
+
 /** Who brought an event about. */
 export interface Actor {
   readonly type: "system" | "user" | "worker";

@@ -12,6 +12,7 @@ import type { ControlPlane } from "../control-plane.ts";
 import { type EventFilter, readEventBounds, readEvents } from "../db/queries/read-events.ts";
 import { readVmRow } from "../db/queries/read-vm.ts";
 import { isDatabaseUnavailable } from "../db/unavailable.ts";
+import { EVENT_TYPES, matchesEventTypes } from "../domain/events.ts";
 import { ApiError, invalidField } from "../errors/api-error.ts";
 import { presentEvent } from "../presenters/event.ts";
 import { EventPage } from "../schemas/event.ts";
@@ -97,7 +98,7 @@ async function answer(control: ControlPlane, request: FastifyRequest, reply: Fas
   const { after, types = "", pageSize = BATCH, labelSelector } = request.query as EventQuery;
   const filter: EventFilter = {
     vmId: vm === null ? null : (await readVmRow(control.database.db, vm)).id,
-    types: types.split(",").filter((type) => type !== ""),
+    types: readTypes(types),
     labels: readLabelSelector(labelSelector),
   };
   const given = readCursor((request.headers["last-event-id"] as string | undefined) ?? after);
@@ -189,6 +190,19 @@ function drained(raw: FastifyReply["raw"], signal: AbortSignal): Promise<void> {
     raw.once("close", resolve);
     signal.addEventListener("abort", () => resolve(), { once: true });
   });
+}
+
+/** @throws {ApiError} `validation_failed`: for a word that no event has, a reader would wait for ever */
+function readTypes(text: string): string[] {
+  const types = text.split(",").filter((type) => type !== "");
+  const unknown = types.find((type) => !matchesEventTypes(type));
+  if (unknown !== undefined)
+    throw invalidField(
+      "/query/types",
+      "not_allowed",
+      `"${unknown}" is no type of event, nor the beginning of any: ${EVENT_TYPES.join(", ")}`,
+    );
+  return types;
 }
 
 function readCursor(text: string | undefined): bigint | null {

@@ -12,6 +12,8 @@ import { readWorker } from "../db/queries/list-workers.ts";
 import { claimQuotas } from "../db/queries/quotas.ts";
 import { findVmRow, loadVm, readLivingVm, readVmRow } from "../db/queries/read-vm.ts";
 import { USER_ACTION } from "../domain/events.ts";
+import { PROTECTION_STATES } from "../domain/protection.ts";
+import { VM_STATES } from "../domain/vm-state.ts";
 import { presentOperation } from "../presenters/operation.ts";
 import { presentReplica, presentVm } from "../presenters/vm.ts";
 import { previewPlacement } from "../reconcile/preview-placement.ts";
@@ -135,8 +137,8 @@ export const vmRoutes =
                 description: "VMs without a name come first by `name`. A page token is good for its order",
               }),
             ),
-            state: Type.Optional(Type.String({ description: "Only VMs in this state; deleted ones only if asked for" })),
-            protection: Type.Optional(Type.String({ description: "Only VMs whose protection is in this state" })),
+            state: Type.Optional(words(VM_STATES, { description: "Only VMs in this state; deleted ones only if asked for" })),
+            protection: Type.Optional(words(PROTECTION_STATES, { description: "Only VMs whose protection is in this state" })),
             name: Type.Optional(Type.String()),
             worker: Type.Optional(
               Type.String({ minLength: 1, maxLength: 80, description: "Only VMs with a replica on this worker, by id or name" }),

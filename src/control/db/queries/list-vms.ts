@@ -1,14 +1,16 @@
 /** A page of VMs in a chosen order, and the event number at which the page is true. */
 import { and, asc, desc, eq, ne, type SQL, sql } from "drizzle-orm";
 import type { LabelRequirement } from "../../domain/label-selector.ts";
+import type { ProtectionState } from "../../domain/protection.ts";
+import type { VmState } from "../../domain/vm-state.ts";
 import type { Database } from "../database.ts";
 import { vms } from "../schema.ts";
 import { labelConditions } from "./label-conditions.ts";
 import { type LoadedVm, loadVms } from "./read-vm.ts";
 
 export interface VmFilter {
-  readonly state?: string;
-  readonly protection?: string;
+  readonly state?: VmState;
+  readonly protection?: ProtectionState;
   readonly name?: string;
   readonly labels: readonly LabelRequirement[];
   /** Only VMs with a replica on this worker, by id. */
