@@ -150,6 +150,12 @@ export function installAuthentication(app: FastifyInstance, authenticator: Authe
 export function requireScope(request: FastifyRequest, scope: Scope): void {
   const { token } = request;
   if (token !== null && allows(token.scopes, scope)) return;
+  // Its maker may have the scope: short, because a page is told in a close frame.
+  if (request.ticketFor !== null) {
+    throw new ApiError("scope_missing", 'Cannot serve this with the ticket: it is for reading. Ask for one with mode "write"', {
+      details: { scope },
+    });
+  }
   throw new ApiError("scope_missing", `Cannot serve this with the token "${token?.name}": it has not the scope ${scope}`, {
     details: { scope },
   });

@@ -103,7 +103,10 @@ describe("a ticket", () => {
     await control.createVm("other", "none");
     await control.waitFor("other", "running");
     expect(await closeOf(open(at(`ticket=${await ticket()}`, "other"), {}))).toMatchObject({ code: 4401 });
-    expect(await closeOf(open(at(`ticket=${await ticket()}&mode=write`), {}))).toMatchObject({ code: 4403 });
+    expect(await closeOf(open(at(`ticket=${await ticket()}&mode=write`), {}))).toEqual({
+      code: 4403,
+      reason: 'scope_missing: Cannot serve this with the ticket: it is for reading. Ask for one with mode "write"',
+    });
     const writes = open(at(`ticket=${await ticket("write")}&mode=write`), {});
     expect(await writes.hello()).toMatchObject({ mode: "write" });
     const reader = await token("console:read");
