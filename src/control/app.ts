@@ -14,6 +14,7 @@ import Fastify, {
 } from "fastify";
 import { installApiCalls } from "./api-calls.ts";
 import { installAuthentication } from "./authenticator.ts";
+import { GatewaySocket, MESSAGE_BYTES_MAX, socketFailed } from "./consoles/gateway-socket.ts";
 import type { ControlPlane } from "./control-plane.ts";
 import { chooseSubprotocol } from "./domain/console-subprotocols.ts";
 import { makeId } from "./domain/ids.ts";
@@ -95,10 +96,12 @@ export async function buildApp(control: ControlPlane, { secure }: PublicOptions 
   });
   await app.register(websocket, {
     options: {
-      // Over the frame's limit, but not by far: such a frame is read and refused with 4400.
-      maxPayload: 256 * 1024,
+      maxPayload: MESSAGE_BYTES_MAX,
+      // By its type it would have to be the library's whole module.
+      WebSocket: GatewaySocket as never,
       handleProtocols: (offered) => chooseSubprotocol(offered) ?? false,
     },
+    errorHandler: socketFailed,
     // The hub closes its sockets itself, with a code that says to come back.
     preClose: (done) => done(),
   });

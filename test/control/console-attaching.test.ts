@@ -50,6 +50,8 @@ describe("attaching", () => {
     ["an OUT frame", Buffer.concat([Buffer.from([1]), Buffer.alloc(16)])],
     ["an ACK of what was not sent", Buffer.concat([Buffer.from([3]), Buffer.alloc(14), Buffer.from([99, 0, 0, 0, 9])])],
     ["an IN frame over 32 KiB", Buffer.concat([Buffer.from([2]), Buffer.alloc(15 + 33 * 1024)])],
+    ["a frame over 256 KiB, which is not read", Buffer.alloc(256 * 1024 + 1)],
+    ["a text frame over 256 KiB, which is not read", "x".repeat(2 ** 20)],
     ["a text frame that is not JSON", "hello"],
     ["a text frame of an unknown type", '{"type":"resize"}'],
     ["a text frame that is no object", "null"],
@@ -59,5 +61,23 @@ describe("attaching", () => {
     const { code, reason } = await socket.until(() => socket.closed);
     expect(code).toBe(4400);
     expect(reason).toMatch(/^Cannot /);
+    expect(control.log.filter(({ level }) => Number(level) >= 40)).toEqual([]);
+  });
+
+  test.each([
+    ["text that is not UTF-8", Buffer.from([0x81, 0x81, 0, 0, 0, 0, 0xff]), /not UTF-8/],
+    ["a frame with reserved bits", Buffer.from([0xf2, 0x80, 0, 0, 0, 0]), /WebSocket protocol/],
+    ["a frame without a mask", Buffer.from([0x82, 0x01, 0x09]), /WebSocket protocol/],
+  ])("%s is answered with 4400, too", async (_what, bytes, says) => {
+    const socket = await control.attach("demo");
+    socket.sendBytes(bytes);
+    expect(await socket.until(() => socket.closed)).toEqual({ code: 4400, reason: expect.stringMatching(says) });
+    expect(control.log.filter(({ level }) => Number(level) >= 40)).toEqual([]);
+  });
+
+  test("a client that closes with a code of the protocol, and no reason, gets that code back", async () => {
+    const socket = await control.attach("demo");
+    socket.close(1009);
+    expect(await socket.until(() => socket.closed)).toEqual({ code: 1009, reason: "" });
   });
 });

@@ -1,7 +1,7 @@
 /** A control plane on free ports, with a database and an image store of its own, and scripted workers. */
 import { EventEmitter, once } from "node:events";
 import { rm } from "node:fs/promises";
-import type { AddressInfo } from "node:net";
+import type { AddressInfo, Socket } from "node:net";
 import { Server as TlsServer } from "node:tls";
 import type { FastifyInstance } from "fastify";
 import type pg from "pg";
@@ -375,6 +375,15 @@ export class ConsoleSocket extends EventEmitter {
 
   sendRaw(data: Buffer | string): void {
     this.socket.send(data);
+  }
+
+  /** As they are, past the library that would make a frame of them. */
+  sendBytes(bytes: Buffer): void {
+    (this.socket as unknown as { readonly _socket: Socket })._socket.write(bytes);
+  }
+
+  close(code: number): void {
+    this.socket.close(code);
   }
 
   terminate(): void {
