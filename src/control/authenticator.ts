@@ -176,15 +176,19 @@ function ticketOf(request: FastifyRequest): string | null {
   return typeof ticket === "string" ? ticket : null;
 }
 
-/** Subprotocols that a WebSocket's client offers, the first one preferred. */
-export function offeredProtocols(request: FastifyRequest): readonly string[] {
+/** Subprotocols that a WebSocket's client offers, the first one preferred; an entry that is a credential is none. */
+export function offeredSubprotocols(request: FastifyRequest): readonly string[] {
+  return offeredEntries(request).filter((entry) => entry !== "" && !entry.startsWith(BEARER_PROTOCOL));
+}
+
+function offeredEntries(request: FastifyRequest): readonly string[] {
   const offered = String(request.headers["sec-websocket-protocol"] ?? "").split(",");
-  return offered.map((protocol) => protocol.trim());
+  return offered.map((entry) => entry.trim());
 }
 
 export function secretOf(request: FastifyRequest): string | null {
   const bearer = bearerOf(request);
   if (bearer !== null) return bearer;
-  const entry = offeredProtocols(request).find((protocol) => protocol.startsWith(BEARER_PROTOCOL));
+  const entry = offeredEntries(request).find((each) => each.startsWith(BEARER_PROTOCOL));
   return entry === undefined ? null : Buffer.from(entry.slice(BEARER_PROTOCOL.length), "base64url").toString("utf8");
 }

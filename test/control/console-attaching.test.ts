@@ -37,6 +37,31 @@ describe("attaching", () => {
     if (query.startsWith("from=1000000")) expect(String(refusal.body["detail"])).toContain("ends at 0");
   });
 
+  const credential = `understudy.bearer.${Buffer.from(TOKEN).toString("base64url")}`;
+  test.each([
+    ["foo", undefined, ["foo"]],
+    ["foo and bar, of a page", {}, ["foo", "bar", credential]],
+  ])("with no subprotocol that is known, but %s, is refused before the upgrade", async (_what, headers, protocols) => {
+    const socket = at("", headers, protocols);
+    const { status, body } = await socket.until(() => {
+      if (socket.messages.length > 0) throw new Error("it was upgraded");
+      return socket.refusal;
+    });
+    expect([status, body["code"]]).toEqual([400, "bad_request"]);
+    expect(String(body["detail"])).toMatch(
+      /^Cannot attach with the subprotocol "foo"(, "bar")?: offer understudy\.console\.v1 or understudy\.console\.raw$/,
+    );
+  });
+
+  test.each([
+    ["none at all", undefined, []],
+    ["one that is known among others", undefined, ["foo", "understudy.console.v1"]],
+  ])("with a subprotocol that is %s has messages", async (_what, headers, protocols) => {
+    const socket = at("", headers, protocols);
+    expect(await socket.hello()).toMatchObject({ vmId: vm.id });
+    socket.terminate();
+  });
+
   test("without an upgrade is 426", async () => {
     const { status, body, headers } = await control.get<{ code: string }>("/v1/vms/demo/console");
     expect([status, body.code, headers.get("upgrade")]).toEqual([426, "upgrade_required", "websocket"]);

@@ -8,12 +8,12 @@ import type { FastifyPluginAsyncTypebox } from "@fastify/type-provider-typebox";
 import type { FastifyRequest } from "fastify";
 import { type Static, Type } from "typebox";
 import { completeCall } from "../api-calls.ts";
-import { bearerOf, offeredProtocols, requireScope } from "../authenticator.ts";
+import { bearerOf, offeredSubprotocols, requireScope } from "../authenticator.ts";
 import { attach, closeOf, type PreparedAttachment, prepareAttachment } from "../consoles/attach.ts";
 import type { ControlPlane } from "../control-plane.ts";
 import { readVmRow } from "../db/queries/read-vm.ts";
 import type { TokenRow } from "../db/schema.ts";
-import { CONSOLE_V1, chooseSubprotocol } from "../domain/console-subprotocols.ts";
+import { CONSOLE_SUBPROTOCOLS, CONSOLE_V1, type ConsoleSubprotocol, chooseSubprotocol } from "../domain/console-subprotocols.ts";
 import { allows } from "../domain/scopes.ts";
 import { ApiError } from "../errors/api-error.ts";
 import { toApiError } from "../errors/problem.ts";
@@ -38,6 +38,21 @@ function checkOrigin(request: FastifyRequest, allowed: readonly string[]): void 
   throw new ApiError("origin_not_allowed", `Cannot attach from a page of ${origin}: UNDERSTUDY_ALLOWED_ORIGINS names those that may`);
 }
 
+/**
+ * Who offers none, such as websocat, gets messages and offsets.
+ *
+ * @throws {ApiError} `bad_request`: those that are offered are not ours
+ */
+function agreedSubprotocol(request: FastifyRequest): ConsoleSubprotocol {
+  const offered = offeredSubprotocols(request);
+  const agreed = offered.length === 0 ? CONSOLE_V1 : chooseSubprotocol(new Set(offered));
+  if (agreed !== null) return agreed;
+  throw new ApiError(
+    "bad_request",
+    `Cannot attach with the subprotocol "${offered.join('", "')}": offer ${CONSOLE_SUBPROTOCOLS.join(" or ")}`,
+  );
+}
+
 const Query = Type.Object(
   {
     mode: Type.Optional({ ...ConsoleMode, default: "read" }),
@@ -52,7 +67,10 @@ const Query = Type.Object(
 export const consoleRoute =
   (control: ControlPlane): FastifyPluginAsyncTypebox =>
   async (app) => {
-    const prepare = async (request: FastifyRequest<{ Querystring: Static<typeof Query>; Params: Static<typeof VmPath> }>) => {
+    const prepare = async (
+      request: FastifyRequest<{ Querystring: Static<typeof Query>; Params: Static<typeof VmPath> }>,
+      subprotocol: ConsoleSubprotocol,
+    ) => {
       const { mode = "read", from = "end", inputSession = null, takeover = false } = request.query;
       const token = request.token as TokenRow;
       if (mode === "write") requireScope(request, "console:write");
@@ -66,7 +84,7 @@ export const consoleRoute =
         from,
         inputSession,
         takeover,
-        subprotocol: chooseSubprotocol(new Set(offeredProtocols(request))) ?? CONSOLE_V1,
+        subprotocol,
         identity: {
           tokenId: token.id,
           expiresAt: token.expiresAt,
@@ -118,8 +136,10 @@ export const consoleRoute =
           );
         }
         checkOrigin(request, control.config.allowedOrigins);
+        // Before an upgrade for pages too: a page that offers no subprotocol of ours would close the socket at once.
+        const subprotocol = agreedSubprotocol(request);
         const isPage = request.ticketFor !== null || bearerOf(request) === null;
-        request.attachment = await prepare(request).catch((error: unknown) => {
+        request.attachment = await prepare(request, subprotocol).catch((error: unknown) => {
           if (!isPage) throw error;
           return toApiError(error, request);
         });
