@@ -30,6 +30,8 @@ beforeEach(async () => {
 afterEach(async () => {
   for (const each of processes.splice(0)) {
     each.child.kill("SIGTERM");
+    // One that a test has stopped hears nothing else.
+    each.child.kill("SIGCONT");
     await each.end();
   }
   await rm(folder, { recursive: true, force: true });
@@ -218,5 +220,29 @@ describe("settings", () => {
     const refused = new Process(env as Record<string, string>, args);
     expect(await refused.end()).toBe(1);
     expect(refused.lines.at(-1)).toMatchObject({ code: "bad_setting", msg: expect.stringMatching(says) });
+  });
+});
+
+describe("of two on one database", () => {
+  /** Ends the wait for a process that never takes over; the service says two seconds. */
+  const TAKEOVER_LIMIT_MS = 10_000;
+
+  test.each(["SIGKILL", "SIGSTOP"] as const)("the other one reconciles soon after the leader had %s", async (signal) => {
+    const database = { DATABASE_URL: databaseUrl(await databaseOfTest()) };
+    const leader = new Process({ ...database, UNDERSTUDY_DATA_DIR: join(folder, "leader") });
+    await leader.line("this control plane reconciles");
+    const other = new Process({ ...database, UNDERSTUDY_DATA_DIR: join(folder, "other") });
+    await other.line("understudy control plane listening");
+    expect(other.lines.some(({ msg }) => msg.includes("this control plane reconciles"))).toBe(false);
+    const tookOver = other.line("this control plane reconciles");
+    const lostMs = performance.now();
+    leader.child.kill(signal);
+    await tookOver;
+    expect(performance.now() - lostMs).toBeLessThan(TAKEOVER_LIMIT_MS);
+    if (signal === "SIGSTOP") {
+      leader.child.kill("SIGCONT");
+      // It learns that it was replaced, and says so.
+      await leader.line("does not reconcile any more");
+    }
   });
 });
