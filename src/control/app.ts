@@ -16,6 +16,7 @@ import { installApiCalls } from "./api-calls.ts";
 import { installAuthentication } from "./authenticator.ts";
 import { GatewaySocket, MESSAGE_BYTES_MAX, socketFailed } from "./consoles/gateway-socket.ts";
 import type { ControlPlane } from "./control-plane.ts";
+import { installCrossOrigin } from "./cross-origin.ts";
 import { chooseSubprotocol } from "./domain/console-subprotocols.ts";
 import { makeId } from "./domain/ids.ts";
 import { ApiError } from "./errors/api-error.ts";
@@ -81,6 +82,7 @@ export async function buildApp(control: ControlPlane, { secure }: PublicOptions 
   installValidation(app);
   installProblems(app);
   installBodies(app);
+  await installCrossOrigin(app, control.config.allowedOrigins);
   app.addHook("onRequest", async (request, reply) => {
     reply.header("Request-Id", request.id);
     if (control.stopping.aborted && request.routeOptions.url !== "/livez")
