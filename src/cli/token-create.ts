@@ -1,11 +1,10 @@
 /** `understudy token create <name>` */
 import { type Command, InvalidArgumentError, Option } from "commander";
-import type { Scope } from "../sdk/index.ts";
+import { SCOPES, type Scope } from "../sdk/index.ts";
 import { connect, formatOf } from "./connection.ts";
 import { UsageError } from "./exit-code.ts";
 import { outputOption, parseInteger } from "./output.ts";
 import { note, print, type Shell } from "./shell.ts";
-import { SCOPES } from "./words.ts";
 
 interface Options {
   readonly scope?: readonly string[];

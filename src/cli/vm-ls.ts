@@ -1,10 +1,10 @@
 /** `understudy vm ls` */
 import { type Command, Option } from "commander";
+import { PROTECTION_STATES, type ProtectionState, VM_STATES, type VmState } from "../sdk/index.ts";
 import { connect, formatOf } from "./connection.ts";
 import { outputOption, printList } from "./output.ts";
 import type { Shell } from "./shell.ts";
 import { VM_LISTING } from "./vm-columns.ts";
-import { PROTECTION_STATES, type ProtectionState, VM_STATES, type VmState } from "./words.ts";
 
 const VM_ORDERS = ["createdAt", "createdAt desc", "name", "name desc"] as const;
 type VmOrder = (typeof VM_ORDERS)[number];

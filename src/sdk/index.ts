@@ -39,4 +39,5 @@ export type {
   WaitTarget,
 } from "./vms.ts";
 export { Vm } from "./vms.ts";
+export { PROTECTION_STATES, type ProtectionState, SCOPES, VM_STATES, type VmState } from "./words.ts";
 export type { Worker, WorkerPatch } from "./workers.ts";

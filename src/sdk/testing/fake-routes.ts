@@ -1,5 +1,6 @@
 /** The routes of the fake service: those of VMs, workers, operations, events, tokens, the audit log, and what a client asks before it begins. */
 import type { Schemas } from "../client.ts";
+import { PROTECTION_STATES, VM_STATES } from "../words.ts";
 import { FakeProblem, invalid } from "./fake-problem.ts";
 import { FAKE_IMAGE, type FakeState } from "./fake-state.ts";
 import type { FakeVm } from "./fake-vm.ts";
@@ -185,10 +186,9 @@ export const FAKE_ROUTES: Readonly<Record<string, Handler>> = {
 /** @throws {FakeProblem} `event_cursor_expired`, `vm_not_found` */
 export function eventsAfter(state: FakeState, query: URLSearchParams, after: string): { readonly events: Schemas["Event"][] } {
   if (!/^(0|[1-9][0-9]{0,18})$/.test(after)) throw invalid("/query/after", "an event number is wanted");
-  if (Number(after) + 1 < state.oldest) {
-    throw new FakeProblem(410, "event_cursor_expired", `Cannot go on from ${after}: the oldest event that is kept is ${state.oldest}`, {
-      oldest: String(state.oldest),
-    });
+  if (Number(after) + 1 < state.oldest || Number(after) > state.seq) {
+    const known = `the events that are kept are ${state.oldest} to ${state.seq}`;
+    throw new FakeProblem(410, "event_cursor_expired", `Cannot go on from ${after}: ${known}`, { oldest: String(state.oldest) });
   }
   const vm = query.get("vm");
   const vmId = vm === null ? null : state.vm(vm).id;
@@ -316,6 +316,8 @@ function matches({ resource }: FakeVm, query: URLSearchParams): boolean {
   const placed = (wanted: string | null) =>
     wanted === null || status.replicas.some(({ worker, workerName }) => worker === wanted || workerName === wanted);
   const state = query.get("state");
+  checkWord("/query/state", state, VM_STATES);
+  checkWord("/query/protection", query.get("protection"), PROTECTION_STATES);
   return (
     fitsSelector(labels, query) &&
     (state === null ? status.state !== "deleted" : status.state === state) &&
@@ -323,6 +325,11 @@ function matches({ resource }: FakeVm, query: URLSearchParams): boolean {
     (query.get("protection") ?? status.protection.state) === status.protection.state &&
     placed(query.get("worker"))
   );
+}
+
+/** @throws {FakeProblem} `validation_failed`: nothing could match it */
+function checkWord(pointer: string, word: string | null, words: readonly string[]): void {
+  if (word !== null && !words.includes(word)) throw invalid(pointer, `it is none of ${words.join(", ")}`);
 }
 
 function page<T extends { readonly id: string }>(

@@ -1,8 +1,9 @@
-/** The words of the contract that options take. The compiler sees that none is missing, and that there is no other. */
-import type { ListVmsOptions, Scope } from "../sdk/index.ts";
+/** The words of the contract, as lists to choose from. The compiler sees that none is missing, and that there is no other. */
+import type { Schemas } from "./client.ts";
+import type { Scope } from "./tokens.ts";
 
-export type VmState = NonNullable<ListVmsOptions["state"]>;
-export type ProtectionState = NonNullable<ListVmsOptions["protection"]>;
+export type VmState = Schemas["VmState"];
+export type ProtectionState = Schemas["ProtectionState"];
 
 export const VM_STATES = Object.keys({
   provisioning: 0,
