@@ -29,7 +29,7 @@ const BUNDLES = {
  * be copied (drizzle-orm, and pg, which it loads), that look for others while they run (pino, ws), or that are seldom needed (x509,
  * OpenTelemetry).
  */
-const BUNDLED = { "control-plane": ["typebox", "fastify", "@fastify/websocket"] };
+const BUNDLED = { "control-plane": ["typebox", "fastify", "@fastify/cors", "@fastify/websocket"] };
 
 /** CommonJS packages in a module ask for Node's own modules by this. */
 const REQUIRE = 'import { createRequire as requireFrom } from "node:module"; const require = requireFrom(import.meta.url);';
