@@ -22,6 +22,7 @@ import { isDatabaseUnavailable } from "./db/unavailable.ts";
 import { buildInternalApp } from "./internal-app.ts";
 import { AUTHORITY_FILES, readPemFiles } from "./pem-files.ts";
 import { obtainApiToken, obtainJoinToken } from "./secrets.ts";
+import { UnusedConnections } from "./unused-connections.ts";
 import { SERVICE_VERSION } from "./version.ts";
 
 /** Requests that have not ended so long after a stop began are cut off. */
@@ -63,6 +64,7 @@ export async function startServer(configuration: Configuration, env: NodeJS.Proc
     await control.parts.images.store.init();
     const { app } = await buildApp(control.parts, { secure: certificate !== null });
     certificate?.serve(app.server as unknown as Server);
+    const unused = new UnusedConnections(app.server);
     closers.push(async () => certificate?.close());
     const secure = speaksTls(configuration.tls, configuration.internalListen.host);
     const internal = await buildInternalApp(control.parts, joinToken, { secure, authority });
@@ -93,6 +95,7 @@ export async function startServer(configuration: Configuration, env: NodeJS.Proc
       readCertificateAgain: certificate === null ? null : certificate.readAgain,
       stop: async () => {
         control.beginStopping();
+        unused.close();
         const cut = setTimeout(() => app.server.closeAllConnections(), REQUEST_GRACE_MS);
         await closeAll();
         clearTimeout(cut);

@@ -2397,7 +2397,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `event_cursor_expired`: The event cursor is older than what is kept */
+            /** @description `event_cursor_expired`: The event cursor is none of the events that are kept */
             410: {
                 headers: {
                     [name: string]: unknown;
@@ -6571,7 +6571,7 @@ export interface operations {
                     };
                 };
             };
-            /** @description `event_cursor_expired`: The event cursor is older than what is kept */
+            /** @description `event_cursor_expired`: The event cursor is none of the events that are kept */
             410: {
                 headers: {
                     [name: string]: unknown;

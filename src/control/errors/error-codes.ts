@@ -32,7 +32,7 @@ export const ERROR_TABLE = {
   token_not_found: kind(404, "No such token"),
   console_session_not_found: kind(404, "No such console session"),
   vm_deleted: kind(410, "The VM was deleted"),
-  event_cursor_expired: kind(410, "The event cursor is older than what is kept"),
+  event_cursor_expired: kind(410, "The event cursor is none of the events that are kept"),
   invalid_state: kind(409, "Operation not allowed in the current state"),
   name_taken: kind(409, "The name is in use"),
   operation_in_progress: kind(409, "Another operation is in progress", true),
