@@ -11,6 +11,7 @@
  */
 import { timingSafeEqual } from "node:crypto";
 import type { FastifyInstance, FastifyRequest } from "fastify";
+import { TIMER_MAX_MS } from "../base/timer-max.ts";
 import type { Database } from "./db/database.ts";
 import { redeemConsoleTicket } from "./db/queries/console-tickets.ts";
 import { findToken, sha256Of } from "./db/queries/tokens.ts";
@@ -30,8 +31,6 @@ declare module "fastify" {
 
 const KEPT_MS = 30_000;
 const KEPT_MAX = 1000;
-/** Of a timer of Node. An answer that has lasted so long may as well end: its client comes back. */
-const TIMER_MAX_MS = 2 ** 31 - 1;
 const BEARER_PROTOCOL = "understudy.bearer.";
 
 export class Authenticator {
@@ -63,6 +62,7 @@ export class Authenticator {
   whenEnded({ id, expiresAt }: TokenRow, end: () => void): () => void {
     const ends = this.lasting.get(id) ?? new Set();
     this.lasting.set(id, ends.add(end));
+    // What has lasted as long as a timer can wait may as well end: its client comes back.
     const expiry = expiresAt === null ? null : setTimeout(end, Math.min(TIMER_MAX_MS, Math.max(0, expiresAt.getTime() - Date.now())));
     return () => {
       if (expiry !== null) clearTimeout(expiry);

@@ -1,7 +1,5 @@
 /** When a certificate is renewed: at two thirds of its time, so that a third is left for what may stand in the way. */
-
-/** What a timer of Node takes. */
-const TIMER_MAX_MS = 2 ** 31 - 1;
+import { TIMER_MAX_MS } from "../base/timer-max.ts";
 
 export function renewalDelayMs(ttlMs: number): number {
   return Math.min(TIMER_MAX_MS, Math.floor((ttlMs * 2) / 3));

@@ -1,7 +1,5 @@
 /** The time that something may take which asks the service again and again: its last call ends with it, whatever the service does. */
-
-/** Longest that a timer here waits, milliseconds: one call takes less. */
-const TIMER_MAX_MS = 2 ** 31 - 1;
+import { TIMER_MAX_MS } from "../base/timer-max.ts";
 
 /**
  * @param leftMs more than 0; may be Infinity

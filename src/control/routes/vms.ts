@@ -105,9 +105,12 @@ export const vmRoutes =
             };
           });
         };
-        // Asked again, the answer is the same, though the image's name may mean nothing now.
-        const recorded = await recordedAnswer(control.database, call);
-        const answer = recorded === null ? await createOnce() : { ...recorded, replayed: true };
+        const answer = await createOnce().catch(async (error: unknown) => {
+          // Asked again, the answer is the same, though the image's name may mean nothing now.
+          const recorded = await recordedAnswer(control.database, call);
+          if (recorded === null) throw error;
+          return { ...recorded, replayed: true };
+        });
         control.reconciler.kick();
         if (answer.replayed) reply.header("Idempotency-Replayed", "true");
         reply.code(201).headers(answer.headers);

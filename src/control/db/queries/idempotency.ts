@@ -24,7 +24,7 @@ export interface IdempotentCall {
 }
 
 /**
- * The answer that such a call was given, for who would look at something first that may have changed since.
+ * The answer that such a call was given, for one that fails before its work, over something that has changed since.
  *
  * @throws {ApiError} `idempotency_key_reused`
  */
